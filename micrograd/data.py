@@ -1,0 +1,66 @@
+"""Get examples to learn from: `iris()`, `moons()`, and the means to split, scale and batch them.
+
+    >>> from micrograd.data import batches
+    >>> import random
+    >>> X, y = [[0.0], [1.0], [2.0]], [0, 1, 2]
+    >>> [labels for rows, labels in batches(X, y, 2, rng=random.Random(0))]
+    [[0, 2], [1]]
+
+A data set is a pair: X, a list of rows of floats, and y, a list with one target for each row.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from micrograd.extras import require
+
+
+def iris() -> tuple[list[list[float]], list[int]]:
+    """150 irises: petal and sepal sizes in cm (4 inputs), and the species, 0 to 2 (Fisher 1936)."""
+    found = require("sklearn.datasets", extra="train").load_iris()
+    return found.data.tolist(), found.target.tolist()
+
+
+def moons(n: int = 100, *, noise: float = 0.1, seed: int = 0) -> tuple[list[list[float]], list[int]]:
+    """Two interleaved half circles of n points in all: two coordinates, and a label of -1 or 1."""
+    X, y = require("sklearn.datasets", extra="train").make_moons(n_samples=n, noise=noise, random_state=seed)
+    return X.tolist(), [2 * int(label) - 1 for label in y]
+
+
+def split(X: Sequence[Any], y: Sequence[Any], *, held_out: float, rng: random.Random) -> tuple[list[Any], ...]:
+    """`X_train, y_train, X_test, y_test`, shuffled; `held_out` is the fraction of the rows kept for the test.
+
+    Every class of whole-number targets keeps its share in both parts.
+    """
+    if not 0 < held_out < 1:
+        raise ValueError(f"held_out is a fraction between 0 and 1, not {held_out}")
+    groups: dict[Any, list[int]] = {}
+    for i, target in enumerate(y):
+        groups.setdefault(target if isinstance(target, int) else None, []).append(i)
+    train, test = [], []
+    for group in groups.values():
+        rng.shuffle(group)
+        cut = round(len(group) * held_out)
+        test += group[:cut]
+        train += group[cut:]
+    rng.shuffle(train)
+    return [X[i] for i in train], [y[i] for i in train], [X[i] for i in test], [y[i] for i in test]
+
+
+Batch = tuple[list[Any], list[Any]]
+
+
+def batches(X: Sequence[Any], y: Sequence[Any], size: int, *, rng: random.Random) -> Iterator[Batch]:
+    """Pairs of `size` rows and their targets, once through the data in a shuffled order; the last may be smaller."""
+    if size < 1:
+        raise ValueError(f"a batch holds at least 1 row, not {size}")
+    if len(X) != len(y):
+        raise ValueError(f"there are {len(X)} rows but {len(y)} targets")
+    order = list(range(len(X)))
+    rng.shuffle(order)
+    for start in range(0, len(order), size):
+        chosen = order[start : start + size]
+        yield [X[i] for i in chosen], [y[i] for i in chosen]

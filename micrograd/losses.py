@@ -1,0 +1,124 @@
+"""Say how wrong a net is, as one number to call `backward()` on.
+
+    >>> from micrograd import Value
+    >>> from micrograd.losses import cross_entropy, mse
+    >>> mse([Value(1.0), Value(3.0)], [1.0, 1.0])
+    Value(data=2.0, grad=0.0)
+    >>> f"{cross_entropy([Value(2.0), Value(-1.0)], 0):.4f}"
+    '0.0486'
+
+Each takes one output or a sequence of them with as many targets, and gives the mean (`half_squared_sum`: the sum).
+Classifiers take scores, the net's last numbers before any sigmoid or softmax: the losses do that part themselves,
+without overflow. Raises ValueError for lengths that differ and for impossible targets.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from micrograd.engine import Value
+from micrograd.ops import exp, logsumexp, relu, softplus, take
+from micrograd.table import is_array
+
+
+def mse(outputs: Any, targets: Any) -> Any:
+    """Mean of the squared differences."""
+    return _mean(_pairwise("mse", lambda out, target: (out - target) ** 2, outputs, targets))
+
+
+def half_squared_sum(outputs: Any, targets: Any) -> Any:
+    """Half the sum of the squared differences: the quadratic cost, whose derivative is `out - target`."""
+    return 0.5 * _sum(_pairwise("half_squared_sum", lambda out, target: (out - target) ** 2, outputs, targets))
+
+
+def hinge(scores: Any, labels: Any) -> Any:
+    """Mean of max(0, 1 - label * score), the support vector machine's loss; labels are -1 and 1."""
+
+    def one(score: Any, label: Any) -> Any:
+        _check_number(label, lambda y: y in (-1, 1), "hinge: a label must be -1 or 1")
+        return relu(1.0 - label * score)
+
+    return _mean(_pairwise("hinge", one, scores, labels))
+
+
+def margin_ranking(scores: Any, corrupt: Any, *, margin: float = 1.0) -> Any:
+    """Mean of max(0, margin - score + corrupt score): a true example should outscore a corrupt one by the margin.
+
+    Collobert et al., Natural Language Processing (Almost) from Scratch (2011).
+    """
+    return _mean(_pairwise("margin_ranking", lambda s, s_c: relu(margin - s + s_c), scores, corrupt))
+
+
+def binary_cross_entropy(scores: Any, targets: Any) -> Any:
+    """Mean of -log of the probability, sigmoid(score), given to the target: 0 or 1, or a probability between."""
+
+    def one(score: Any, target: Any) -> Any:
+        _check_number(target, lambda t: 0 <= t <= 1, "binary_cross_entropy: a target must be from 0 to 1")
+        return softplus(score) - target * score
+
+    return _mean(_pairwise("binary_cross_entropy", one, scores, targets))
+
+
+def cross_entropy(scores: Any, target: Any) -> Any:
+    """Mean of -log of the probability, softmax(scores), given to the target class: the negative log-likelihood.
+
+    `scores` is a row of n scores with `target` a class index from 0 to n - 1, or n probabilities that sum to 1; or a
+    batch of rows with a sequence of such targets. Raises IndexError for a class index out of range.
+    """
+    if len(scores) == 0:
+        raise ValueError("cross_entropy: there are no scores")
+    if not _is_sequence(scores[0]):
+        return _cross_entropy_of_row(scores, target)
+    if not _is_sequence(target) or len(scores) != len(target):
+        raise ValueError(f"cross_entropy: {len(scores)} rows of scores need as many targets, not {target!r}")
+    return _mean([_cross_entropy_of_row(row, t) for row, t in zip(scores, target)])
+
+
+def _cross_entropy_of_row(scores: Sequence[Any], target: Any) -> Any:
+    if not _is_sequence(target):
+        return logsumexp(scores) - take(scores, target)
+    if len(target) != len(scores):
+        raise ValueError(f"cross_entropy: {len(scores)} scores but {len(target)} probabilities")
+    total = math.fsum(float(p) for p in target)
+    if any(float(p) < 0 for p in target) or abs(total - 1) > 1e-6:
+        raise ValueError(f"cross_entropy: the target's probabilities must be at least 0 and sum to 1, not {target!r}")
+    return logsumexp(scores) - _sum([p * s for p, s in zip(target, scores)])
+
+
+def softmax(scores: Sequence[Any]) -> list[Any]:
+    """The scores as probabilities: positive numbers that sum to 1. Never overflows."""
+    total = logsumexp(scores)
+    return [exp(s - total) for s in scores]
+
+
+def _pairwise(name: str, one: Callable[[Any, Any], Any], outputs: Any, targets: Any) -> list[Any]:
+    """The loss of each output with its target, through any nesting of sequences."""
+    if not _is_sequence(outputs) and not _is_sequence(targets):
+        return [one(outputs, targets)]
+    if not _is_sequence(outputs) or not _is_sequence(targets) or len(outputs) != len(targets):
+        sizes = [f"{len(x)}" if _is_sequence(x) else "a single" for x in (outputs, targets)]
+        raise ValueError(f"{name}: {sizes[0]} output(s) against {sizes[1]} target(s): there must be as many of each")
+    if len(outputs) == 0:
+        raise ValueError(f"{name}: there are no outputs")
+    return [term for out, target in zip(outputs, targets) for term in _pairwise(name, one, out, target)]
+
+
+def _is_sequence(x: Any) -> bool:
+    return isinstance(x, (list, tuple)) or is_array(x)
+
+
+def _check_number(x: Any, allowed: Callable[[Any], bool], message: str) -> None:
+    if not isinstance(x, Value) and not allowed(x):
+        raise ValueError(f"{message}, not {x!r}")
+
+
+def _sum(terms: Iterable[Any]) -> Any:
+    return functools.reduce(operator.add, terms)  # sum() would start the graph with a node 0 + ...
+
+
+def _mean(terms: Sequence[Any]) -> Any:
+    return _sum(terms) / len(terms) if len(terms) > 1 else terms[0]

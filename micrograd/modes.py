@@ -1,0 +1,141 @@
+"""Change how values are recorded for a while: `no_grad()`, `detect_anomaly()`, `collector_paused()`.
+
+All are context managers that work as decorators too, and nest. The first two count for the current thread only; the
+engine pays for them with one look at `active`, which is 0 unless some thread is inside one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import linecache
+import math
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType, TracebackType
+from typing import Any
+
+active = 0  # how many modes are entered, in all threads together
+_lock = threading.Lock()
+
+
+class _State(threading.local):
+    no_grad = 0
+    anomaly = 0
+
+
+state = _State()
+
+
+class _Mode(contextlib.ContextDecorator):
+    counter = ""
+
+    def __enter__(self) -> None:
+        _enter(self.counter, +1)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _enter(self.counter, -1)
+
+
+def _enter(counter: str, by: int) -> None:
+    global active
+    setattr(state, counter, getattr(state, counter) + by)
+    with _lock:
+        active += by
+
+
+class no_grad(_Mode):
+    """Compute without building a graph: every result is a leaf, and nothing is kept for backward.
+
+    >>> from micrograd import Value, no_grad
+    >>> x = Value(3.0)
+    >>> with no_grad():
+    ...     y = x * 2
+    >>> y._prev
+    ()
+    """
+
+    counter = "no_grad"
+
+
+class detect_anomaly(_Mode):
+    """Stop with a FloatingPointError at the first operation, forward or backward, that makes a nan or an inf.
+
+    The message names the operation, its operands with their labels, and the line of your code that ran it. Each
+    operation then also looks up that line, so values made inside are a few times slower to make.
+    """
+
+    counter = "anomaly"
+
+
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """Train faster, often twice, by stopping Python's cyclic garbage collector inside (in all threads).
+
+    Graphs hold no reference cycles, so dropping a loss frees its graph at once without the collector, which would
+    only walk every living node again and again.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def recording() -> Iterator[None]:
+    """Build graphs even inside `no_grad()`: what `grad(f)` needs to do its work anywhere."""
+    before, state.no_grad = state.no_grad, 0
+    try:
+        yield
+    finally:
+        state.no_grad = before
+
+
+def check_forward(node: Any) -> None:
+    """Note the user's line on a new node, and refuse the node when its data is nan or inf."""
+    node._made_at = _line_of_the_user(sys._getframe(1))
+    if not math.isfinite(node.data):
+        raise FloatingPointError(f"{_told(node)} gave {node.data!r}, at {node._made_at}")
+
+
+def check_backward(node: Any, derivatives: tuple[Any, ...]) -> None:
+    """Refuse a contribution, local derivative times upstream gradient, that is nan or inf."""
+    for position, (parent, local) in enumerate(zip(node._prev, derivatives)):
+        if not math.isfinite(float(local) * float(node.grad)):
+            made_at = getattr(node, "_made_at", "a line outside detect_anomaly()")
+            raise FloatingPointError(
+                f"backward through {_told(node)}: to operand {position + 1}, {_name(parent, position)}, it sends "
+                f"{float(local)!r} (local derivative) x {float(node.grad)!r} (upstream gradient); made at {made_at}"
+            )
+
+
+def _name(operand: Any, position: int) -> str:
+    return str(operand.label) or f"operand {position + 1}"
+
+
+def _told(node: Any) -> str:
+    if not node._prev:
+        return f"{node.label or 'Value()'}"
+    label = f"{node.label} = " if node.label else ""
+    names = [str(p.label) or repr(float(p.data)) for p in node._prev]
+    values = [f"{p.label} = {float(p.data)!r}" for p in node._prev if p.label]
+    return label + node._operation.formula(names) + (f", where {', '.join(dict.fromkeys(values))}," if values else "")
+
+
+def _line_of_the_user(frame: FrameType | None) -> str:
+    """`file.py:12 in loss: y = x / z`, for the innermost frame outside this package."""
+    package = os.path.dirname(__file__) + os.sep
+    while frame is not None and frame.f_code.co_filename.startswith(package):
+        frame = frame.f_back
+    if frame is None:
+        return "an unknown line"
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    code = linecache.getline(file, line, frame.f_globals).strip()
+    return f"{file}:{line} in {frame.f_code.co_name}" + (f": {code}" if code else "")

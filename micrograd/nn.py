@@ -1,0 +1,241 @@
+"""Build small nets: `MLP(2, [16, 16, 1])` is a function from a list of numbers to Values.
+
+    >>> import random
+    >>> from micrograd.nn import MLP
+    >>> net = MLP(2, [3, 1], rng=random.Random(0))
+    >>> net
+    MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(3)]]
+    >>> [name for name, _ in net.named_parameters()][:4]
+    ['layers.0.neurons.0.w.0', 'layers.0.neurons.0.w.1', 'layers.0.neurons.0.b', 'layers.0.neurons.1.w.0']
+
+Defaults, parameter order, the order of random draws and the printed forms are the original micrograd's.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import math
+import operator
+import random
+import reprlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from micrograd.engine import Value
+from micrograd.table import CONSTANT, TABLE, as_float
+
+
+def uniform(rng: Any, fan_in: int, fan_out: int) -> float:
+    """A weight from -1 to 1, whatever the size of the layer: the original's."""
+    return rng.uniform(-1, 1)
+
+
+def xavier(rng: Any, fan_in: int, fan_out: int) -> float:
+    """A weight uniform in +-sqrt(6 / (fan_in + fan_out)), for tanh and sigmoid (Glorot and Bengio 2010)."""
+    bound = math.sqrt(6 / (fan_in + fan_out))
+    return rng.uniform(-bound, bound)
+
+
+def he(rng: Any, fan_in: int, fan_out: int) -> float:
+    """A normal weight of standard deviation sqrt(2 / fan_in), for ReLU (He et al. 2015)."""
+    return rng.gauss(0.0, math.sqrt(2 / fan_in))
+
+
+INITIALISERS: dict[str, Callable[[Any, int, int], float]] = {"uniform": uniform, "xavier": xavier, "he": he}
+
+
+class Module:
+    """Anything with parameters: subclass it, keep Values and modules as attributes, and they are found by name."""
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0.0, as each training step starts by doing."""
+        for p in self.parameters():
+            p.grad = 0.0
+
+    def parameters(self) -> list[Value]:
+        """The parameters, in the order in which they are found."""
+        return [p for _, p in self.named_parameters()]
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Pairs such as `("layers.0.neurons.2.w.1", Value)`. A parameter kept in two places has its first name."""
+        seen: set[int] = set()
+        for name, p in _values_in(self, "", seen):
+            if id(p) not in seen:
+                seen.add(id(p))
+                yield name, p
+
+    def state_dict(self) -> dict[str, float]:
+        """The parameters' numbers by name, to keep and to give to `load_state_dict`."""
+        return {name: p.data for name, p in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Set every parameter from a `state_dict()`. Raises ValueError, and sets none, unless all names agree."""
+        own = dict(self.named_parameters())
+        wrong = [f"{name!r} is missing" for name in own if name not in state]
+        for name in state:
+            if name not in own:
+                near = difflib.get_close_matches(str(name), own, n=1)
+                wrong.append(f"{name!r} is not a parameter here" + (f" (did you mean {near[0]!r}?)" if near else ""))
+        if wrong:
+            more = f", and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+            raise ValueError(f"load_state_dict: {'; '.join(wrong[:5])}{more}; nothing was loaded")
+        numbers = {name: as_float(x, f"load_state_dict: {name}") for name, x in state.items()}
+        for name, p in own.items():
+            p.data = numbers[name]
+
+
+def _values_in(thing: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
+    if isinstance(thing, Value):
+        if not thing._prev and thing._operation is not CONSTANT:  # results kept on a module are no parameters
+            yield name, thing
+        return
+    if isinstance(thing, Module):
+        if id(thing) in seen:
+            return
+        seen.add(id(thing))
+        items: Any = vars(thing).items()
+    elif isinstance(thing, dict):
+        items = thing.items()
+    elif isinstance(thing, (list, tuple)):
+        items = enumerate(thing)
+    else:
+        return
+    for key, x in items:
+        yield from _values_in(x, f"{name}.{key}" if name else str(key), seen)
+
+
+class Neuron(Module):
+    """A weighted sum of `nin` inputs plus a bias, through an activation function.
+
+    `nonlin=False` leaves the activation out. `activation` is the name of a one-operand operation of the table, such as
+    "tanh", or a function of one Value. `init` is "uniform", "xavier", "he", or a function of (rng, fan_in, fan_out);
+    `fan_out` is the number of neurons beside this one, itself included. Biases start at zero; `bias=False` has none.
+    `rng` is a `random.Random`, by default the `random` module itself.
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nonlin: bool = True,
+        *,
+        activation: str | Callable[[Any], Any] = "relu",
+        init: str | Callable[[Any, int, int], float] = "uniform",
+        fan_out: int = 1,
+        bias: bool = True,
+        rng: Any = random,
+    ):
+        _check_size(nin, "inputs")
+        if not hasattr(rng, "uniform"):
+            raise TypeError(f"rng must be a random.Random, such as random.Random({rng!r}), not {rng!r}")
+        draw = INITIALISERS.get(init) if isinstance(init, str) else init
+        if draw is None:
+            raise ValueError(f"no initialisation is called {init!r}: choose from {', '.join(INITIALISERS)}")
+        self.w = [Value(draw(rng, nin, fan_out)) for _ in range(nin)]
+        self.b = Value(0) if bias else None
+        self.nonlin = nonlin
+        self.activation = _activation(activation)
+
+    def __call__(self, x: Any) -> Any:
+        """The neuron's output for a row of numbers or Values. Raises ValueError for a row of another length."""
+        x = _row(x)
+        if len(x) != len(self.w):
+            raise ValueError(f"{self} takes {len(self.w)} inputs, got {len(x)}: {reprlib.repr(x)}")
+        terms = (wi * xi for wi, xi in zip(self.w, x))
+        act = sum(terms, self.b) if self.b is not None else functools.reduce(operator.add, terms)
+        return self.activation(act) if self.nonlin else act
+
+    def __repr__(self) -> str:
+        return f"{_title(self.activation) if self.nonlin else 'Linear'}Neuron({len(self.w)})"
+
+
+class Layer(Module):
+    """`nout` neurons over the same `nin` inputs; `options` are Neuron's.
+
+    Gives a list of Values, or a bare Value for one neuron.
+    """
+
+    def __init__(self, nin: int, nout: int, **options: Any):
+        _check_size(nout, "neurons")
+        self.neurons = [Neuron(nin, **{"fan_out": nout, **options}) for _ in range(nout)]
+
+    def __call__(self, x: Any) -> Any:
+        x = _row(x)
+        out = [n(x) for n in self.neurons]
+        return out[0] if len(out) == 1 else out
+
+    def __repr__(self) -> str:
+        return f"Layer of [{', '.join(str(n) for n in self.neurons)}]"
+
+
+class MLP(Module):
+    """A multi-layer perceptron: `nin` inputs, then layers of `nouts` neurons.
+
+    `activation` is for the hidden layers and `output` for the last, "linear" by default; the other `options` are
+    Neuron's. Gives a list of Values, or a bare Value where the last layer has one neuron.
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nouts: Sequence[int],
+        *,
+        activation: str | Callable[[Any], Any] = "relu",
+        output: str | Callable[[Any], Any] = "linear",
+        **options: Any,
+    ):
+        if not isinstance(nouts, (list, tuple)) or not nouts:
+            raise TypeError(f"MLP: the sizes of the layers are a list such as [16, 16, 1], not {nouts!r}")
+        sizes = [nin, *nouts]
+        last = len(nouts) - 1
+        self.layers = [
+            Layer(
+                sizes[i],
+                sizes[i + 1],
+                nonlin=i != last or output != "linear",
+                activation=activation if i != last or output == "linear" else output,
+                **options,
+            )
+            for i in range(len(nouts))
+        ]
+
+    def __call__(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __repr__(self) -> str:
+        return f"MLP of [{', '.join(str(layer) for layer in self.layers)}]"
+
+
+def _activation(given: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
+    if callable(given):
+        return given
+    names = [name for name, entry in TABLE.items() if entry.operands == ("x",)]
+    if given not in names:
+        near = difflib.get_close_matches(str(given), names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "choose from " + ", ".join(sorted(names))
+        raise ValueError(f"no activation function is called {given!r}: {hint}")
+    return getattr(Value, given)
+
+
+def _title(activation: Any) -> str:
+    """`ReLU` for relu, `Tanh` for tanh: how a neuron's repr begins."""
+    symbol = getattr(getattr(activation, "op", None), "symbol", getattr(activation, "__name__", "Custom"))
+    return symbol[:1].upper() + symbol[1:]
+
+
+def _row(x: Any) -> Any:
+    """One example as a sequence: a bare number is a row of one, an iterator is read once for all neurons."""
+    if isinstance(x, (list, tuple)):
+        return x
+    if isinstance(x, (Value, int, float)):
+        return [x]
+    if getattr(x, "ndim", 1) != 1:
+        raise ValueError(f"a net takes one example at a time: call it on each row of this array of shape {x.shape}")
+    return x if hasattr(x, "__len__") else list(x)
+
+
+def _check_size(n: Any, what: str) -> None:
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"the number of {what} must be a whole number of at least 1, not {n!r}")

@@ -1,0 +1,233 @@
+"""Change parameters so that a loss falls: `optimizer.zero_grad()`, `loss.backward()`, `optimizer.step()`.
+
+    >>> from micrograd import Value
+    >>> from micrograd.optim import SGD
+    >>> w = Value(1.0)
+    >>> optimizer = SGD([w], lr=0.1)
+    >>> for _ in range(20):
+    ...     optimizer.zero_grad()
+    ...     ((w - 3.0) ** 2).backward()
+    ...     optimizer.step()
+    >>> f"{w:.4f}"
+    '2.9769'
+
+A learning rate is a number, or a schedule: a function from the number of steps already taken to a number. Each
+optimizer is one rule for one parameter, written like the rules of the table: `m` is the namespace of elementary
+functions for whatever kind of number the parameter is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from micrograd.engine import Value
+from micrograd.table import FLOAT, as_float
+
+Schedule = Callable[..., Any]
+
+
+class Optimizer:
+    """What all optimizers share. A new one is a subclass with `state_names` and `update`."""
+
+    state_names: tuple[str, ...] = ()
+
+    def __init__(self, parameters: Iterable[Value], lr: float | Schedule):
+        self.parameters = list(parameters)
+        if not self.parameters:
+            raise ValueError(f"{type(self).__name__}: there are no parameters to optimize")
+        for p in self.parameters:
+            if not isinstance(p, Value) or p._prev:
+                raise TypeError(f"{type(self).__name__}: a parameter must be a Value that nothing computes, not {p!r}")
+        if not callable(lr):
+            _check("lr", lr, 0, math.inf)
+        self.lr = lr
+        self.steps = 0
+        self.state = {name: [0.0] * len(self.parameters) for name in self.state_names}
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0.0."""
+        for p in self.parameters:
+            p.grad = 0.0
+
+    def learning_rate(self) -> float:
+        """The learning rate of the next step."""
+        return self.lr(self.steps) if callable(self.lr) else self.lr
+
+    def step(self) -> None:
+        """Move every parameter once, by its gradient."""
+        lr = self.learning_rate()
+        self.steps += 1
+        states = [self.state[name] for name in self.state_names]
+        for i, p in enumerate(self.parameters):
+            grad = p.grad.data if isinstance(p.grad, Value) else p.grad
+            p.data, *new = self.update(FLOAT, p.data, grad, *[s[i] for s in states], lr=lr, t=self.steps)
+            for s, number in zip(states, new):
+                s[i] = number
+
+    def update(self, m: Any, x: Any, grad: Any, *state: Any, lr: Any, t: Any) -> tuple[Any, ...]:
+        """The parameter's new value and its new state, in the order of `state_names`; `t` is 1 at the first step."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Any]:
+        """The steps taken and the state of each parameter, as plain numbers, lists and strings."""
+        state = {name: list(numbers) for name, numbers in self.state.items()}
+        return {"optimizer": type(self).__name__, "steps": self.steps, "state": state}
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Go on from a `state_dict()`. Raises ValueError, and changes nothing, unless kind and size agree."""
+        kind = type(self).__name__
+        if not isinstance(saved, Mapping) or set(saved) != {"optimizer", "steps", "state"}:
+            raise ValueError(f"{kind}.load_state_dict: not an optimizer's state_dict(); nothing was loaded")
+        if saved["optimizer"] != kind:
+            raise ValueError(f"{kind}.load_state_dict: this is the state of {saved['optimizer']}; nothing was loaded")
+        sizes = {name: len(numbers) for name, numbers in saved["state"].items()}
+        if sizes != {name: len(self.parameters) for name in self.state_names}:
+            raise ValueError(
+                f"{kind}.load_state_dict: it holds {sizes}, where {len(self.parameters)} each of "
+                f"{list(self.state_names)} are wanted; nothing was loaded"
+            )
+        state = {n: [as_float(x, f"{kind}.load_state_dict: {n}") for x in xs] for n, xs in saved["state"].items()}
+        self.steps, self.state = int(saved["steps"]), state
+
+
+def _check(name: str, x: Any, low: float, high: float) -> None:
+    as_float(x, name)
+    if not low <= x < high:
+        above = f" and below {high}" if high < math.inf else ""
+        raise ValueError(f"{name} must be at least {low}{above}, not {x}")
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent: x -= lr * (grad + weight_decay * x), with momentum if asked.
+
+    With `momentum`, steps add up in a velocity; `nesterov=True` looks ahead along it (Sutskever et al. 2013).
+    """
+
+    state_names = ("velocity",)
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float | Schedule = 0.01,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ):
+        super().__init__(parameters, lr)
+        _check("momentum", momentum, 0, 1)
+        _check("weight_decay", weight_decay, 0, math.inf)
+        if nesterov and not momentum:
+            raise ValueError("nesterov=True needs a momentum, such as momentum=0.9")
+        self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
+
+    def update(self, m: Any, x: Any, grad: Any, *state: Any, lr: Any, t: Any) -> tuple[Any, ...]:
+        (velocity,) = state
+        if self.weight_decay:
+            grad = grad + self.weight_decay * x
+        if not self.momentum:
+            return x - lr * grad, velocity
+        velocity = self.momentum * velocity + grad
+        return x - lr * (grad + self.momentum * velocity if self.nesterov else velocity), velocity
+
+
+class RMSProp(Optimizer):
+    """Divide each step by a running root mean square of the gradient (Tieleman and Hinton 2012)."""
+
+    state_names = ("square",)
+
+    def __init__(
+        self, parameters: Iterable[Value], lr: float | Schedule = 0.01, *, decay: float = 0.99, eps: float = 1e-8
+    ):
+        super().__init__(parameters, lr)
+        _check("decay", decay, 0, 1)
+        _check("eps", eps, 0, math.inf)
+        self.decay, self.eps = decay, eps
+
+    def update(self, m: Any, x: Any, grad: Any, *state: Any, lr: Any, t: Any) -> tuple[Any, ...]:
+        (square,) = state
+        square = self.decay * square + (1 - self.decay) * grad * grad
+        return x - lr * grad / (m.sqrt(square) + self.eps), square
+
+
+class Adam(Optimizer):
+    """Adaptive moments (Kingma and Ba 2015): a running mean over a running root mean square, both bias-corrected.
+
+    `weight_decay` adds `weight_decay * x` to the gradient; AdamW keeps the two apart.
+    """
+
+    state_names = ("mean", "square")
+    decoupled = False
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float | Schedule = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ):
+        super().__init__(parameters, lr)
+        for beta in betas:
+            _check("betas", beta, 0, 1)
+        _check("eps", eps, 0, math.inf)
+        _check("weight_decay", weight_decay, 0, math.inf)
+        self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
+
+    def update(self, m: Any, x: Any, grad: Any, *state: Any, lr: Any, t: Any) -> tuple[Any, ...]:
+        mean, square = state
+        if self.weight_decay and self.decoupled:
+            x = x - lr * self.weight_decay * x
+        elif self.weight_decay:
+            grad = grad + self.weight_decay * x
+        mean = self.betas[0] * mean + (1 - self.betas[0]) * grad
+        square = self.betas[1] * square + (1 - self.betas[1]) * grad * grad
+        unbiased_mean = mean / (1 - m.pow(self.betas[0], t))
+        unbiased_square = square / (1 - m.pow(self.betas[1], t))
+        return x - lr * unbiased_mean / (m.sqrt(unbiased_square) + self.eps), mean, square
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay, x -= lr * weight_decay * x (Loshchilov and Hutter 2019)."""
+
+    decoupled = True
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float | Schedule = 0.001,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ):
+        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+
+# Schedules: `t` is the number of steps already taken.
+
+
+def step_decay(lr: float, *, every: int, factor: float = 0.1) -> Schedule:
+    """The learning rate times `factor` after each `every` steps."""
+    _check("every", every, 1, math.inf)
+    return lambda t, m=FLOAT: lr * m.pow(factor, t // every)
+
+
+def exponential_decay(lr: float, *, factor: float) -> Schedule:
+    """The learning rate times `factor` after each step."""
+    return lambda t, m=FLOAT: lr * m.pow(factor, t)
+
+
+def cosine_decay(lr: float, *, steps: int, final: float = 0.0) -> Schedule:
+    """Down to `final` over `steps` along half a cosine (Loshchilov and Hutter 2017), and `final` from then on."""
+    _check("steps", steps, 1, math.inf)
+    return lambda t, m=FLOAT: final + (lr - final) * 0.5 * (1.0 + m.cos(math.pi * m.minimum(t / steps, 1.0)))
+
+
+def linear_decay(lr: float, *, steps: int, final: float = 0.0) -> Schedule:
+    """Down to `final` over `steps` in a straight line, and `final` from then on."""
+    _check("steps", steps, 1, math.inf)
+    return lambda t, m=FLOAT: lr + (final - lr) * m.minimum(t / steps, 1.0)

@@ -1,0 +1,317 @@
+"""What a row of the table of operations is, and the decorator that enters one.
+
+    @op("cube", cases=[(2.0,), (-1.5,)])
+    def cube(m, x):
+        return m.power(x, exponent=3), lambda: (3.0 * x * x,)
+
+`m` is the namespace of elementary functions for whatever kind of number the operands are: floats here,
+`Value`s in engine.py, text in text.py. Each namespace knows every operation of the table by name, the
+elementary ones by its own means and the others by expanding their rules.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import numbers
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+Rule = Callable[..., tuple[Any, Callable[[], tuple[Any, ...]]]]
+
+
+def _no_rule(*operands: Any) -> Any:
+    raise TypeError("this operation was written by hand: it has no rule")
+
+
+TABLE: dict[str, Op] = {}
+_installers: list[Callable[[Op], None]] = []
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """One row of the table: call it with floats, `Value`s or arrays to apply it.
+
+    `cases` are operands that every test tries, `domain` the range (or one range for each operand) in which
+    property tests draw more; `needs` says in words where the operation is defined.
+    """
+
+    name: str
+    symbol: str
+    rule: Rule = field(default=_no_rule, repr=False)
+    cases: tuple[tuple[Any, ...], ...] = field(default=(), repr=False)
+    domain: tuple[Any, ...] = field(default=(), repr=False)
+    needs: str = field(default="", repr=False)
+    method: str = field(default="", repr=False)
+    prepare: Callable[..., Sequence[Any]] | None = field(default=None, repr=False)
+    static: tuple[tuple[str, Any], ...] = ()
+
+    def __call__(self, *args: Any, **static: Any) -> Any:
+        operands = self.prepare(*args) if self.prepare else args
+        self.check_arity(operands)
+        if any(map(is_array, operands)):
+            return elementwise(functools.partial(self, **static), operands)
+        for x in operands:
+            if (apply := getattr(x, "_apply_op", None)) is not None:
+                return apply(self, operands, static)
+        entry = self.bind(**static)
+        operands = [as_float(x, f"{self.name}()") for x in operands]
+        try:
+            return entry.rule(FLOAT, *operands)[0]
+        except (ArithmeticError, ValueError) as error:
+            raise explain(error, entry, operands) from None
+
+    def bind(self, **static: Any) -> Op:
+        """The same operation with its keyword-only settings fixed, as the node of a graph keeps it."""
+        return _bind(self, **static) if static else self
+
+    @functools.cached_property
+    def operands(self) -> tuple[str, ...]:
+        """The names of the operands, as the rule spells them; a starred one keeps its star."""
+        found = self._parameters
+        return tuple(
+            ("*" if p.kind is p.VAR_POSITIONAL else "") + p.name for p in found if p.kind is not p.KEYWORD_ONLY
+        )
+
+    @functools.cached_property
+    def settings(self) -> tuple[str, ...]:
+        """The names of the keyword-only settings."""
+        return tuple(p.name for p in self._parameters if p.kind is p.KEYWORD_ONLY)
+
+    @functools.cached_property
+    def _parameters(self) -> list[inspect.Parameter]:
+        return list(inspect.signature(self.rule).parameters.values())[1:]  # the first is m
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a user made the node without a rule, as `Value(data, (x,), 'f')`."""
+        return self.rule is _no_rule
+
+    @property
+    def built_in(self) -> bool:
+        """Whether the row is one of micrograd's own."""
+        return getattr(self.rule, "__module__", None) == "micrograd.ops"
+
+    def check_arity(self, operands: Sequence[Any]) -> None:
+        """Refuse a wrong number of operands in the user's words, before the rule does in its own."""
+        wanted = self.operands
+        if not (wanted and wanted[-1].startswith("*")) and len(operands) != len(wanted):
+            raise TypeError(f"{self.name}({', '.join(wanted)}) takes {len(wanted)} operands, got {len(operands)}")
+
+    def formula(self, names: Sequence[str]) -> str:
+        """How this operation reads with the operands' names or numbers put in: `x * y`, `tanh(x)`, `x**3`."""
+        names = [*names]
+        if self.symbol.startswith("**"):
+            names[0] = _in_parentheses(names[0])
+        if self.static and not self.symbol.isidentifier():
+            return names[0] + self.symbol
+        if len(names) == 2 and not self.symbol.isidentifier():
+            symbol = self.symbol if self.symbol.startswith("**") else f" {self.symbol} "
+            return names[0] + symbol + _in_parentheses(names[1])
+        if len(names) == 1 and not self.symbol.isidentifier():
+            return self.symbol + _in_parentheses(names[0])
+        return f"{self.name}({', '.join([*names, *(f'{key}={value!r}' for key, value in self.static)])})"
+
+    def __reduce__(self) -> Any:
+        return _restore, (self.name, self.symbol, self.static)
+
+
+@functools.lru_cache(maxsize=4096, typed=True)
+def _bind(entry: Op, **static: Any) -> Op:
+    rule = functools.partial(entry.rule, **static)
+    return replace(entry, symbol=entry.symbol.format(**static), rule=rule, static=tuple(static.items()))
+
+
+def _in_parentheses(name: str) -> str:
+    return f"({name})" if name.startswith("-") else name
+
+
+@functools.lru_cache(maxsize=4096)
+def written_by_hand(symbol: str) -> Op:
+    """The operation of a node that a user built as `Value(data, (x,), 'f')`: a symbol and no rule."""
+    return Op(name=symbol, symbol=symbol)
+
+
+LEAF = written_by_hand("")
+CONSTANT = Op(name="constant", symbol="")  # a plain number that met a Value, such as the 2 in 2 * x
+
+
+def _restore(name: str, symbol: str, static: tuple[tuple[str, Any], ...]) -> Op:
+    """Copies and unpickled nodes share the table's row instead of carrying one of their own."""
+    if name == CONSTANT.name:
+        return CONSTANT
+    return TABLE[name].bind(**dict(static)) if name in TABLE else written_by_hand(symbol)
+
+
+def op(
+    symbol: str,
+    *,
+    cases: Iterable[tuple[Any, ...]],
+    domain: tuple[Any, ...] = (-10.0, 10.0),
+    needs: str = "",
+    method: str = "",
+    prepare: Callable[..., Sequence[Any]] | None = None,
+) -> Callable[[Rule], Callable[..., Any]]:
+    """Enter the decorated rule into the table and get back the function that users call.
+
+    `cases` is a list of operand tuples, each optionally ending in a dict of settings. `domain` is `(low, high)`,
+    or one such pair for each operand. `needs` completes an error message, with `{0}` for the first operand:
+    `"{0} > 0"`. `method` names the Python operator to bind (`"__add__"`), `prepare` turns the caller's arguments
+    into operands. Defining a row again replaces it, so a notebook cell can run twice; the built-in rows stay.
+
+    Raises ValueError when the row has no case, when a case's closure does not give one derivative for each
+    operand, or when the name is taken.
+    """
+
+    def enter(rule: Rule) -> Callable[..., Any]:
+        entry = Op(rule.__name__, symbol, rule, tuple(cases), domain, needs, method, prepare)
+        _check_row(entry)
+        for install in _installers:
+            install(entry)
+        TABLE[entry.name] = entry
+
+        @functools.wraps(rule)
+        def function(*args: Any, **static: Any) -> Any:
+            return entry(*args, **static)
+
+        function.__signature__ = _public_signature(entry)  # type: ignore[attr-defined]
+        function.op = entry  # type: ignore[attr-defined]
+        return function
+
+    return enter
+
+
+def on_new_op(install: Callable[[Op], None]) -> None:
+    """Call `install` with every row there is and every row to come."""
+    for entry in TABLE.values():
+        install(entry)
+    _installers.append(install)
+
+
+def _check_row(entry: Op) -> None:
+    existing = TABLE.get(entry.name)
+    if existing and existing.built_in and not entry.built_in:
+        raise ValueError(f"{entry.name} is one of micrograd's own operations: choose another name")
+    if not entry.cases:
+        raise ValueError(f"{entry.name} needs at least one case, such as cases=[(2.0,)]: the tests try each")
+    for case in entry.cases:
+        operands, static = split_case(case)
+        entry.check_arity(operands)
+        derivatives = entry.rule(FLOAT, *operands, **static)[1]()
+        if not isinstance(derivatives, tuple) or len(derivatives) != len(operands):
+            raise ValueError(
+                f"{entry.name}{case}: the closure must return a tuple of {len(operands)} local derivatives, one for "
+                f"each operand; it returned {derivatives!r}"
+            )
+
+
+def split_case(case: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A case's operands and its settings: `(2.0, {"exponent": 3})` gives `(2.0,)` and `{"exponent": 3}`."""
+    return (case[:-1], case[-1]) if isinstance(case[-1], dict) else (case, {})
+
+
+def _public_signature(entry: Op) -> inspect.Signature:
+    """What help() shows: the rule's operands and settings without its namespace `m`."""
+    if entry.prepare:
+        return inspect.signature(entry.prepare)
+    return inspect.Signature(entry._parameters)
+
+
+def is_array(x: Any) -> bool:
+    """Whether x is an array of NumPy's, which need not be installed; its numbers are none."""
+    return hasattr(x, "ndim") and hasattr(x, "__array__") and not isinstance(x, numbers.Number)
+
+
+def elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
+    """Apply to each element of NumPy arrays, broadcasting; floats come back as a float array."""
+    numpy = sys.modules["numpy"]
+    out = numpy.frompyfunc(function, len(operands), 1)(*operands)
+    if not is_array(out) or any(hasattr(x, "_apply_op") for x in out.flat):  # arrays of no dimension give a bare number
+        return out
+    return out.astype(float)
+
+
+def as_float(x: Any, where: str) -> float:
+    """The float that a user's number stands for; anything else is a TypeError that says what to write."""
+    if isinstance(x, float):
+        return float(x)  # a numpy.float64 is a float too, and would print as one of NumPy's
+    if isinstance(x, numbers.Real) and not isinstance(x, bool):
+        try:
+            return float(x)
+        except OverflowError:
+            raise OverflowError(f"{where}: this {type(x).__name__} is too large for a float") from None
+    advice = "give a number such as 2.0"
+    if isinstance(x, str):
+        advice = "convert text with float(...) first"
+    elif x is None:
+        advice = "give a number (does the function that made it lack a return?)"
+    elif isinstance(x, bool) or type(x).__name__ in ("bool_", "bool"):
+        advice = "write where(condition, x, y), or 1.0 and 0.0"
+    elif isinstance(x, numbers.Complex):
+        advice = "micrograd works on real numbers only"
+    elif hasattr(x, "_apply_op"):
+        advice = "use it as it is, or its number, value.data"
+    elif isinstance(x, (list, tuple, set, dict)) or hasattr(x, "__array__"):
+        advice = "a Value holds one number: make one for each, as in [Value(v) for v in row]"
+    shown = repr(x)
+    raise TypeError(f"{where}: {shown if len(shown) < 60 else shown[:57] + '...'} is a {type(x).__name__}; {advice}")
+
+
+def explain(error: Exception, entry: Op, operands: Sequence[Any], *, doing: str = "") -> Exception:
+    """The same kind of error, in the user's words: the operation, its operands' labels and values, what it needs."""
+    names, seen = [], []
+    for position, x in enumerate(operands):
+        own = entry.operands[min(position, len(entry.operands) - 1)]
+        name = getattr(x, "label", "") or (own if not own.startswith("*") else f"{own[1:]}[{position}]")
+        names.append(str(name))
+        seen.append(f"{name} = {getattr(x, 'data', x)!r}")
+    said = f"{doing}{entry.formula(names)}, where {', '.join(dict.fromkeys(seen))}"
+    if isinstance(error, OverflowError):
+        return OverflowError(f"{said}: the result is too large for a float (the largest is about 1.8e308)")
+    kind = ZeroDivisionError if isinstance(error, ZeroDivisionError) else ValueError
+    if doing:
+        return kind(f"{said}: the derivative does not exist there ({error})")
+    return kind(f"{said}: " + (f"needs {entry.needs.format(*names)}" if entry.needs else str(error)))
+
+
+class Namespace:
+    """Elementary functions for one kind of number. Any other operation is had by expanding its rule."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in TABLE:
+            raise AttributeError(f"the table has no operation {name!r}")
+        return self.function_of(TABLE[name])
+
+    def function_of(self, entry: Op) -> Callable[..., Any]:
+        """The operation as a function of this kind of number."""
+
+        def expanded(*operands: Any, **static: Any) -> Any:
+            return entry.rule(self, *operands, **static)[0]
+
+        return expanded
+
+
+def _real_pow(x: float, y: float) -> float:
+    out = x**y
+    if isinstance(out, complex):  # Python leaves the real line silently: (-8) ** (1/3)
+        raise ValueError("a negative number to a power that is not whole")
+    return out
+
+
+class Floats(Namespace):
+    """Elementary functions of Python floats."""
+
+    exp, expm1, log, log1p, sqrt = math.exp, math.expm1, math.log, math.log1p, math.sqrt
+    sin, cos, tan, asin, acos, atan = math.sin, math.cos, math.tan, math.asin, math.acos, math.atan
+    sinh, cosh, tanh, erf, abs = math.sinh, math.cosh, math.tanh, math.erf, math.fabs
+    pow = staticmethod(_real_pow)
+
+    @staticmethod
+    def where(condition: Any, x: float, y: float) -> float:
+        return x if condition else y
+
+
+FLOAT = Floats()

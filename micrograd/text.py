@@ -1,0 +1,110 @@
+"""Read a rule as text: the formula of an operation's local derivatives, with the operands' names put in.
+
+    >>> from micrograd.table import TABLE
+    >>> from micrograd.text import derivative_formulas
+    >>> derivative_formulas(TABLE["mul"], ["w", "x"])
+    ('x', 'w')
+    >>> derivative_formulas(TABLE["sigmoid"], ["z"])
+    ('sigmoid(z) * (1 - sigmoid(z))',)
+    >>> derivative_formulas(TABLE["sigmoid"], ["z"], result="a")
+    ('a * (1 - a)',)
+
+The rule itself writes the text: its operands here are pieces of text that answer `+`, `*` and the rest with
+longer pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from micrograd.table import Namespace, Op
+
+# How tightly each kind of expression binds: one that binds looser than its surroundings is put in parentheses.
+COMPARISON, SUM, PRODUCT, NEGATIVE, POWER, ATOM = range(6)
+
+
+def derivative_formulas(entry: Op, names: Sequence[str], *, result: str = "") -> tuple[str, ...]:
+    """The formula of the local derivative for each operand, from the operands' names or numbers.
+
+    `result` names the operation's own value; without one it reads as the operation does, `tanh(x)`.
+    Raises TypeError when the rule asks `if` of an operand, or when there is none.
+    """
+    operands = [Text(name, NEGATIVE if name.startswith("-") else ATOM) for name in names]
+    value, derivatives = entry.rule(TEXT, *operands)
+    if isinstance(value, Text) and not any(value is x for x in operands):
+        # The closure has yet to run: whatever it says of the value, it says by this name.
+        value.text = result or entry.formula(names)
+        value.rank = ATOM if result or entry.symbol.isidentifier() else POWER if "**" in entry.symbol else SUM
+    return tuple(_text(d).text for d in derivatives())
+
+
+class Text:
+    """A piece of a formula and how tightly it binds."""
+
+    __slots__ = ("rank", "text")
+
+    def __init__(self, text: str, rank: int = ATOM):
+        self.text = text
+        self.rank = rank
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"a rule asked `if` of the operand or comparison {self.text!r}: use m.where(condition, x, y)")
+
+    def __neg__(self) -> Text:
+        return Text("-" + self.at(NEGATIVE), NEGATIVE)
+
+    def at(self, rank: int) -> str:
+        """The text as it stands next to an operator that binds with `rank`."""
+        return self.text if self.rank >= rank else f"({self.text})"
+
+
+def _text(x: Any) -> Text:
+    if isinstance(x, Text):
+        return x
+    return Text(f"{x:.6g}", NEGATIVE if x < 0 else ATOM)
+
+
+def _operator(symbol: str, rank: int, *, right: int) -> tuple[Callable[..., Text], Callable[..., Text]]:
+    """The two methods of an infix operator; its right operand needs parentheses below the rank `right`."""
+
+    def forward(self: Text, other: Any) -> Text:
+        return Text(f"{self.at(rank)}{symbol}{_text(other).at(right)}", rank)
+
+    def reflected(self: Text, other: Any) -> Text:
+        return Text(f"{_text(other).at(rank)}{symbol}{self.at(right)}", rank)
+
+    return forward, reflected
+
+
+for _name, _symbol, _rank, _right in [
+    ("add", " + ", SUM, SUM),
+    ("sub", " - ", SUM, PRODUCT),
+    ("mul", " * ", PRODUCT, PRODUCT),
+    ("truediv", " / ", PRODUCT, NEGATIVE),
+    ("lt", " < ", COMPARISON, SUM),
+    ("le", " <= ", COMPARISON, SUM),
+    ("gt", " > ", COMPARISON, SUM),
+    ("ge", " >= ", COMPARISON, SUM),
+]:
+    _forward, _reflected = _operator(_symbol, _rank, right=_right)
+    setattr(Text, f"__{_name}__", _forward)
+    if _rank != COMPARISON:  # Python reflects < as > by itself
+        setattr(Text, f"__r{_name}__", _reflected)
+
+
+class _TextFunctions(Namespace):
+    """Elementary functions of text: every name of the table writes a call of itself."""
+
+    def function_of(self, entry: Op) -> Callable[..., Text]:
+        return lambda *operands: Text(f"{entry.name}({', '.join(_text(x).text for x in operands)})")
+
+    @staticmethod
+    def pow(x: Any, y: Any) -> Text:
+        return Text(f"{_text(x).at(ATOM)}**{_text(y).at(NEGATIVE)}", POWER)
+
+
+TEXT = _TextFunctions()

@@ -1,0 +1,119 @@
+"""Every demo runs, and what it claims is so."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from micrograd.cli import run
+
+DEMOS = Path(__file__).parent.parent / "demos"
+NAMES = sorted(path.stem for path in DEMOS.glob("*.py"))
+
+
+def demo(name):
+    spec = importlib.util.spec_from_file_location(f"demo_{name}", DEMOS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_each_demo_has_a_test_here():
+    assert {f"test_{name}" for name in NAMES} <= set(globals())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_demos_read_like_a_lesson(name):
+    module = demo(name)
+    assert module.__doc__ and module.main.__doc__
+    assert "seed" in inspect.signature(module.main).parameters
+    assert len((DEMOS / f"{name}.py").read_text().splitlines()) <= 84  # about 80
+
+
+def test_a_demo_runs_as_a_script():
+    result = subprocess.run(
+        [sys.executable, DEMOS / "named_entity.py", "--seed", "3"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(DEMOS.parent)},
+    )
+    assert result.returncode == 0 and result.stderr == ""
+    assert "loss 0.0000" in result.stdout
+
+
+def test_flags_come_from_the_signature(capsys):
+    def main(*, seed=0, rate=0.5, out_file="x"):
+        """Help text."""
+        return seed, rate, out_file
+
+    assert run(main, ["--seed", "3", "--out-file", "y"]) == (3, 0.5, "y")
+    for argv, said in [(["--help"], "Help text."), (["--seed", "many"], "invalid int value"), (["--nope"], "--nope")]:
+        with pytest.raises(SystemExit):
+            run(main, argv)
+        assert said in "".join(capsys.readouterr())
+
+
+def test_chain_rule(capsys):
+    results = demo("chain_rule").main()
+    said = capsys.readouterr().out
+    nodes, received = results["quotient"]
+    assert (nodes["x"].grad, nodes["y"].grad) == (-1.0, -0.5)
+    nodes, received = results["with_sigmoids"]
+    assert nodes["f"].data == pytest.approx(0.413454, abs=1e-6)
+    assert len(received[nodes["x"]]) == 3
+    for node, contributions in received.items():
+        if contributions:
+            assert sum(contributions) == pytest.approx(node.grad, rel=1e-15)
+    assert "x.grad =  0.534832 = (0.338842) + (-0.008894) + (0.204885)   (used 3 times)" in said
+    assert said.count("2 derivatives agree with central differences") == 2
+
+
+def test_xor(capsys):
+    net, errors = demo("xor").main(steps=3000)
+    assert errors == sorted(errors, reverse=True)
+    assert errors[0] > 0.4 and errors[-1] < 0.05
+    assert [round(net(row).data) for row in ([0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1])] == [0, 1, 1, 0]
+    assert "0 xor 1 = 0.9" in capsys.readouterr().out
+
+
+def test_iris(capsys):
+    _, losses, accuracy = demo("iris").main(seed=0)
+    assert len(losses) == 1000
+    assert accuracy >= 0.93
+    assert f"held-out accuracy: {accuracy:.1%} of 51 flowers" in capsys.readouterr().out
+
+
+def test_moons(tmp_path, capsys):
+    _, accuracy = demo("moons").main(steps=60, out=str(tmp_path / "moons.png"))
+    assert accuracy == 1.0
+    picture = (tmp_path / "moons.png").read_bytes()
+    assert picture.startswith(b"\x89PNG") and len(picture) > 5000
+    assert "accuracy 100%" in capsys.readouterr().out
+
+
+def test_named_entity(capsys):
+    for seed in range(3):
+        true, corrupt, moved = demo("named_entity").main(seed=seed)
+        assert true - corrupt >= 1.0
+        assert all(distance > 0 for distance in moved.values())
+    assert "loss 0.0000" in capsys.readouterr().out
+
+
+def test_four_equations(capsys):
+    difference, rows = demo("four_equations").main(largest=16)
+    assert difference <= 1e-12
+    assert [weights for weights, _, _ in rows] == [26, 50, 98]
+    assert capsys.readouterr().out.count("\n") >= 8
+
+
+def test_matrices(capsys):
+    differences = demo("matrices").main()
+    assert len(differences) == 10
+    assert max(differences.values()) <= 1e-12
+    assert "NumPy arrays: Y = X W V, dV" in capsys.readouterr().out

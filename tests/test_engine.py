@@ -1,0 +1,302 @@
+"""Value and backward: what is recorded, what is added up, what is refused."""
+
+from __future__ import annotations
+
+import copy
+import fractions
+import gc
+import math
+import pickle
+import weakref
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from micrograd import Value, tanh, topological_order
+from micrograd.engine import local_derivatives
+from micrograd.table import CONSTANT
+
+
+def test_a_node_records_operands_in_order_with_repeats():
+    a, b = Value(2.0, label="a"), Value(3.0)
+    assert (a + a)._prev == (a, a)
+    assert (b - a)._prev == (b, a)
+    assert (a * 4)._prev[1].data == 4.0
+    assert (a * 4)._prev[1]._operation is CONSTANT
+    assert (a + b)._op == "+"
+    assert (a**-1)._op == "**-1"
+    assert a._prev == ()
+    assert a._op == ""
+
+
+def test_gradients_add_up_where_branches_meet():
+    x, y = Value(2.0), Value(-4.0)
+    z = x / (x + y)
+    z.backward()
+    assert (x.grad, y.grad, z.grad) == (-1.0, -0.5, 1.0)
+    a = Value(3.0)
+    (a + a).backward()
+    assert a.grad == 2.0
+
+
+def test_backward_twice_doubles_the_leaves_and_nothing_else():
+    x = Value(3.0)
+    y = x * x
+    z = y * 2.0
+    z.backward()
+    once = (x.grad, y.grad, z.grad)
+    z.backward()
+    assert (x.grad, y.grad, z.grad) == (2 * once[0], once[1], once[2])
+    leaf = Value(1.0)
+    leaf.backward()
+    leaf.backward()
+    assert leaf.grad == 2.0
+
+
+def test_operators_both_ways_round():
+    x = Value(2.0)
+    cases = [(3 + x, 5), (3 - x, 1), (3 * x, 6), (3 / x, 1.5), (3**x, 9), (x**3, 8), (-x, -2), (abs(-x), 2), (x**x, 4)]
+    for out, wanted in cases:
+        assert out.data == wanted
+    assert sum([x, x, 1]).data == 5
+
+
+def test_comparisons_compare_data_and_equality_is_identity():
+    a, b, c = Value(1.0), Value(2.0), Value(1.0)
+    assert a < b and a <= b and b > a and b >= 2 and 3 > b and a <= c
+    assert a != c
+    assert len({a, c}) == 2
+    assert max([a, b, c]) is b
+    with pytest.raises(TypeError):
+        a < "x"  # noqa: B015
+
+
+def test_conversions_and_printing():
+    v = Value(2)
+    assert repr(v) == str(v) == f"{v}" == "Value(data=2.0, grad=0.0)"
+    assert f"{Value(math.pi):.4f}" == "3.1416"
+    assert float(v) == 2.0 and type(float(v)) is float
+    x = Value(3.0)
+    (x * x).backward(create_graph=True)
+    assert repr(x) == "Value(data=3.0, grad=6.0)"
+    for odd in (None, "text", [1]):  # a repr never raises, whatever was assigned
+        v.data = odd
+        assert "Value(" in repr(v)
+
+
+def test_create_graph_gives_gradients_that_are_graphs():
+    x = Value(2.0)
+    y = x**3
+    y.backward(create_graph=True)
+    first = x.grad
+    assert isinstance(first, Value) and first.data == 12.0
+    x.grad = 0.0
+    first.backward(create_graph=True)
+    second = x.grad
+    assert second.data == 12.0
+    x.grad = 0.0
+    second.backward()
+    assert x.grad == 6.0
+
+
+def test_create_graph_draws_no_sums_with_nothing():
+    x = Value(2.0)
+    (x * x).backward(create_graph=True)
+    assert [node._op for node in topological_order(x.grad) if node._prev] == ["*", "*", "+"]
+
+
+def test_any_attribute_may_be_set_and_a_value_may_be_referenced_weakly():
+    v = Value(1.0)
+    v.data, v.grad, v.label, v.anything = 3.0, 4.0, "name", object()
+    assert weakref.ref(v)() is v
+
+
+def test_a_step_of_backward_by_hand():
+    x = Value(2.0)
+    out = Value(x.data**2, (x,), "square")
+
+    def step():
+        x.grad += 2 * x.data * out.grad
+
+    out._backward = step
+    assert out._backward is step
+    (out * 10.0).backward()
+    assert x.grad == 40.0
+    with pytest.raises(TypeError, match=r"made by hand \(operation 'square'\).*@micrograd\.op"):
+        (out * 10.0).backward(create_graph=True)
+    assert x.grad == 40.0
+
+
+def test_backward_of_single_nodes_is_callable_everywhere():
+    a, b = Value(2.0), Value(3.0)
+    c = a * b
+    c.grad = 1.0
+    for node in (c, b, a):
+        node._backward()
+    assert (a.grad, b.grad) == (3.0, 2.0)
+
+
+def test_a_hand_made_node_without_backward_sends_nothing():
+    x = Value(2.0)
+    Value(4.0, (x,), "f").backward()
+    assert x.grad == 0.0
+
+
+@pytest.mark.parametrize(
+    "data, says",
+    [
+        ("2", "text"),
+        (None, "return"),
+        (True, "where"),
+        (1j, "real numbers"),
+        ([1.0], r"\[Value\(v\) for v in row\]"),
+        ((1.0,), "one number"),
+        ({}, "one number"),
+        (object(), "give a number"),
+        (Value(1.0), "value.data"),
+    ],
+)
+def test_data_that_is_no_number_is_refused_with_advice(data, says):
+    with pytest.raises(TypeError, match=says) as caught:
+        Value(data)
+    assert type(data).__name__ in str(caught.value)
+
+
+def test_data_may_be_any_real_number():
+    for number in (2, 2.0, fractions.Fraction(4, 2)):
+        assert type(Value(number).data) is float
+    with pytest.raises(OverflowError, match="too large"):
+        Value(10**400)
+
+
+@pytest.mark.parametrize("other", ["2", None, True, 1j, [1.0]])
+def test_operands_that_are_no_number_are_refused_with_advice(other):
+    for attempt in (lambda: Value(2.0) * other, lambda: other * Value(2.0), lambda: Value(2.0) ** other):
+        with pytest.raises(TypeError, match=type(other).__name__):
+            attempt()
+
+
+def test_other_classes_may_answer_an_operator_themselves():
+    class Answering:
+        def __rmul__(self, other):
+            return "answered"
+
+    assert Value(2.0) * Answering() == "answered"
+    with pytest.raises(TypeError, match="unsupported operand"):
+        Value(2.0) * object.__new__(type("Silent", (), {}))
+
+
+@pytest.mark.parametrize(
+    "attempt, kind, says",
+    [
+        (lambda x: (x * 0).log(), ValueError, r"log\(x\), where x = 0\.0: needs x > 0"),
+        (lambda x: (x - 3).log(), ValueError, r"log\(x\), where x = -1\.0: needs x > 0"),
+        (lambda x: x / 0, ZeroDivisionError, r"price / y, where price = 2\.0, y = 0\.0: needs y != 0"),
+        (lambda x: 1 / (x - 2), ZeroDivisionError, r"x / y, where x = 1\.0, y = 0\.0: needs y != 0"),
+        (lambda x: (x * -4) ** (1 / 3), ValueError, r"x = -8\.0: needs x > 0, or a whole-number exponent"),
+        (lambda x: (x * -4) ** Value(1 / 3), ValueError, r"x = -8\.0.*needs x > 0"),
+        (lambda x: (x - 2) ** -1, ZeroDivisionError, r"x != 0 for a negative one"),
+        (lambda x: (x * 500).exp(), OverflowError, r"exp\(x\), where x = 1000\.0: the result is too large"),
+        (lambda x: (x * 1e200) ** 2, OverflowError, r"x\*\*2, where x = 2e\+200"),
+        (lambda x: x.asin(), ValueError, r"asin\(price\), where price = 2\.0: needs -1 <= price <= 1"),
+        (lambda x: (-x).sqrt(), ValueError, r"sqrt\(x\), where x = -2\.0: needs x >= 0"),
+        (lambda x: tanh(x, x), TypeError, r"tanh\(x\) takes 1 operands, got 2"),
+    ],
+)
+def test_errors_name_the_operation_its_operands_and_what_it_needs(attempt, kind, says):
+    with pytest.raises(kind, match=says):
+        attempt(Value(2.0, label="price"))
+
+
+def test_a_derivative_that_does_not_exist_stops_backward_and_loses_nothing():
+    x, w = Value(0.0, label="x"), Value(5.0)
+    w.grad = x.grad = 7.0
+    out = x.sqrt() + w * 2
+    assert out.data == 10.0
+    with pytest.raises(ZeroDivisionError, match=r"backward through sqrt\(x\), where x = 0\.0.*does not exist"):
+        out.backward()
+    assert (x.grad, w.grad) == (7.0, 7.0)
+    with pytest.raises(ZeroDivisionError, match="backward through"):
+        out.backward(create_graph=True)
+    assert (x.grad, w.grad) == (7.0, 7.0)
+    with pytest.raises(ZeroDivisionError):
+        local_derivatives(x.sqrt())
+
+
+def test_topological_order_visits_each_once_operands_first():
+    x = Value(1.0)
+    a = x * 2.0
+    b = a + x
+    c = b * a
+    order = topological_order(c)
+    assert len(order) == len(set(order)) == 5
+    assert all(order.index(p) < order.index(node) for node in order for p in node._prev)
+    assert order[-1] is c
+    assert topological_order(c, inputs=[a]) == [x, b, c]
+    assert topological_order(x, inputs=[x]) == []
+
+
+@st.composite
+def programs(draw):
+    """A random program on three leaves: each line applies an operation to any two earlier results."""
+    return draw(
+        st.lists(st.tuples(st.sampled_from("+-*t"), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=20)
+    )
+
+
+def run(program, leaves):
+    nodes = list(leaves)
+    for symbol, i, j in program:
+        x, y = nodes[i % len(nodes)], nodes[j % len(nodes)]
+        nodes.append({"+": lambda: x + y, "-": lambda: x - y, "*": lambda: x * y, "t": lambda: tanh(x)}[symbol]())  # noqa: B023
+        if abs(float(nodes[-1])) > 1e3:
+            nodes[-1] = tanh(nodes[-1])
+    return nodes[-1]
+
+
+@given(programs(), st.tuples(*[st.floats(-2, 2)] * 3))
+def test_random_graphs_agree_with_forward_mode(program, point):
+    """Reverse mode against forward mode, an independent way through the same graph."""
+    leaves = [Value(x) for x in point]
+    out = run(program, leaves)
+    out.backward()
+    for leaf in leaves:
+        tangent = dict.fromkeys(topological_order(out), 0.0)
+        if leaf not in tangent:
+            assert leaf.grad == 0.0
+            continue
+        for node in topological_order(out):
+            tangent[node] = sum(d * tangent[p] for d, p in zip(local_derivatives(node), node._prev))
+            if node is leaf:
+                tangent[node] = 1.0
+        assert leaf.grad == pytest.approx(tangent[out], rel=1e-9, abs=1e-9)
+
+
+def test_copies_and_pickles_of_values_and_graphs():
+    x = Value(2.0, label="x")
+    x.note = "kept"
+    z = (x * 3.0) ** 2
+    for twin in (copy.deepcopy(z), pickle.loads(pickle.dumps(z))):
+        leaf = topological_order(twin)[0]
+        twin.backward()
+        assert (twin.data, leaf.grad, leaf.label, leaf.note) == (36.0, 36.0, "x", "kept")
+        assert twin._op == "**2"
+        assert topological_order(twin)[1]._operation is CONSTANT
+        twin.backward(create_graph=True)
+
+
+def test_dropping_a_graph_frees_it_at_once_without_the_collector():
+    gc.collect()
+    gc.disable()
+    try:
+        x = Value(1.0)
+        z = x
+        for _ in range(1000):
+            z = (z + x).tanh()
+        z.backward()
+        watched = weakref.ref(z), weakref.ref(z._prev[0]), weakref.ref(topological_order(z)[5])
+        del z
+        assert [ref() for ref in watched] == [None] * 3
+    finally:
+        gc.enable()

@@ -1,0 +1,126 @@
+"""no_grad, detect_anomaly and collector_paused."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import math
+import threading
+
+import pytest
+
+from micrograd import Value, collector_paused, detect_anomaly, grad, modes, no_grad
+
+
+def test_no_grad_records_nothing():
+    x = Value(3.0)
+    with no_grad():
+        y = x * 2 + x.tanh()
+        with no_grad():
+            pass
+        assert (x * 2)._prev == ()
+    assert y._prev == () and y._op == ""
+    assert (x * 2)._prev
+    y.backward()
+    assert x.grad == 0.0
+
+
+def test_no_grad_decorates_and_survives_errors():
+    @no_grad()
+    def f(x):
+        return x * 2
+
+    assert f(Value(1.0))._prev == ()
+    with pytest.raises(ZeroDivisionError), no_grad():
+        Value(1.0) / 0
+    assert (Value(1.0) * 2)._prev
+    assert modes.active == 0
+
+
+def test_no_grad_is_for_this_thread_only():
+    x, seen = Value(3.0), []
+    with no_grad():
+        thread = threading.Thread(target=lambda: seen.append((x * 2)._prev))
+        thread.start()
+        thread.join()
+        assert (x * 2)._prev == ()
+    assert len(seen[0]) == 2
+
+
+def test_grad_works_inside_no_grad():
+    with no_grad():
+        assert grad(lambda x: x * x)(3.0) == 6.0
+        assert (Value(1.0) * 2)._prev == ()
+
+
+def line_here():
+    return inspect.currentframe().f_back.f_lineno
+
+
+def test_detect_anomaly_names_the_node_its_operands_and_the_line():
+    big, other = Value(1e200, label="big"), Value(1e200)
+    with detect_anomaly(), pytest.raises(FloatingPointError) as caught:
+        harmless = big + other
+        line = line_here() + 1
+        harmless * big
+    said = str(caught.value)
+    assert "* big" in said and "big = 1e+200" in said and "gave inf" in said
+    assert f"test_modes.py:{line}" in said
+    assert said.endswith(": harmless * big")
+
+
+def test_detect_anomaly_finds_the_first_nan_and_not_a_later_one():
+    with detect_anomaly(), pytest.raises(FloatingPointError, match=r"a - b, where a = 1e\+308.*gave inf"):
+        a, b = Value(1e308, label="a"), Value(-1e308, label="b")
+        difference = a - b
+        difference - difference  # would be the nan
+    with detect_anomaly(), pytest.raises(FloatingPointError, match=r"Value\(\) gave nan"):
+        Value(math.nan)
+
+
+def test_detect_anomaly_in_backward():
+    with detect_anomaly():
+        x, y = Value(1e-200, label="x"), Value(1e-200, label="y")
+        root = (x * y * 0.0).exp() * 1e200
+        ratio = Value(1.0) / (x * 1e-100)
+        line = line_here() - 1
+        with pytest.raises(FloatingPointError) as caught:
+            (ratio + root).backward()
+    said = str(caught.value)
+    assert "local derivative" in said and "upstream gradient" in said
+    assert f"test_modes.py:{line}" in said
+    assert x.grad == 0.0
+
+
+def test_detect_anomaly_reports_an_upstream_overflow_for_graphs_made_before():
+    x = Value(1e-300, label="x")
+    z = x * 1e250 * 1e250
+    with (
+        detect_anomaly(),
+        pytest.raises(FloatingPointError, match=r"x, it sends 1e\+250.*a line outside detect_anomaly"),
+    ):
+        z.backward()
+    assert x.grad == 0.0
+
+
+def test_without_detect_anomaly_inf_and_nan_pass_as_in_ieee_arithmetic():
+    big = Value(1e200)
+    assert (big * big).data == math.inf
+    assert math.isnan((big * big - big * big).data)
+
+
+def test_collector_paused_restores_what_was():
+    assert gc.isenabled()
+    with collector_paused():
+        assert not gc.isenabled()
+        with collector_paused():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+    @collector_paused()
+    def f():
+        return gc.isenabled()
+
+    assert f() is False and f() is False
+    assert gc.isenabled()

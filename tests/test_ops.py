@@ -1,0 +1,253 @@
+"""Every row of the table, over its cases and its whole domain, against high-precision arithmetic."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath
+import pytest
+from conftest import BUILT_IN, CASES, CHOOSERS, ROWS, apply
+from hypothesis import given
+from hypothesis import strategies as st
+from mp import MP, REFERENCE
+
+import micrograd
+from micrograd import Value, grad, op
+from micrograd.table import FLOAT, TABLE, Floats, Op, split_case
+
+DIGITS = 60
+STEP = mpmath.mpf("1e-20")
+
+
+def test_every_row_has_a_true_value_to_compare_with():
+    assert set(REFERENCE) == set(BUILT_IN)
+
+
+def test_every_operation_of_the_contract_is_in_the_table():
+    asked = """
+    add sub mul div neg power pow exp expm1 log log1p sqrt sin cos tan asin acos atan sinh cosh tanh
+    sigmoid relu leaky_relu elu softplus silu gelu erf abs maximum minimum where take""".split()
+    assert set(asked) <= set(BUILT_IN)
+
+
+@pytest.mark.parametrize("entry", ROWS)
+def test_every_row_is_documented_public_and_has_cases(entry):
+    assert entry.cases
+    assert entry.symbol
+    assert entry.rule.__doc__
+    reached_by_operator = entry.method or entry.name in ("power", "pow")
+    assert reached_by_operator or entry.name in micrograd.__all__
+
+
+def test_every_elementary_function_is_in_the_table_for_values_to_use():
+    elementary = {name for name in vars(Floats) if not name.startswith("_")}
+    assert elementary <= set(TABLE)
+
+
+def close(got, wanted, rel=1e-13, abs_=1e-15):
+    with mpmath.workdps(DIGITS):
+        assert abs(mpmath.mpf(got) - wanted) <= abs_ + rel * abs(wanted), (got, mpmath.nstr(wanted, 20))
+
+
+def check_value(entry, operands, static):
+    with mpmath.workdps(DIGITS):
+        wanted = REFERENCE[entry.name](*map(mpmath.mpf, operands), **static)
+    close(apply(entry, operands, static), wanted)
+    close(apply(entry, [Value(x) for x in operands], static).data, wanted)
+
+
+def one_sided(entry, operands, static, position, step):
+    moved = [mpmath.mpf(x) for x in operands]
+    at = entry.rule(MP, *moved, **static)[0]
+    moved[position] += step
+    return (entry.rule(MP, *moved, **static)[0] - at) / step
+
+
+def check_derivatives(entry, operands, static):
+    local = entry.rule(FLOAT, *operands, **static)[1]()
+    values = [Value(x) for x in operands]
+    apply(entry, values, static).backward()
+    for position, (name, derivative) in enumerate(zip(names_of(entry, operands), local)):
+        if name in CHOOSERS:
+            assert derivative == 0.0
+            continue
+        assert values[position].grad == derivative
+        with mpmath.workdps(DIGITS):
+            left = one_sided(entry, operands, static, position, -STEP)
+            right = one_sided(entry, operands, static, position, STEP)
+            if abs(left - right) > 1e-6:  # a kink: any number between is a subgradient
+                assert min(left, right) <= derivative <= max(left, right)
+            else:
+                close(derivative, (left + right) / 2)
+
+
+def names_of(entry, operands):
+    names = [name for name in entry.operands if not name.startswith("*")]
+    return names + ["*"] * (len(operands) - len(names))
+
+
+@pytest.mark.parametrize("entry, operands, static", CASES)
+def test_case_values(entry, operands, static):
+    check_value(entry, operands, static)
+
+
+@pytest.mark.parametrize("entry, operands, static", CASES)
+def test_case_derivatives(entry, operands, static):
+    check_derivatives(entry, operands, static)
+
+
+def draw_operands(data, entry):
+    """Operands from the row's domain, and the settings of one of its cases."""
+    case, static = split_case(data.draw(st.sampled_from(entry.cases)))
+    domains = entry.domain if isinstance(entry.domain[0], tuple) else [entry.domain] * len(case)
+    operands = [data.draw(st.floats(*domain)) for domain in domains]
+    for i, name in enumerate(names_of(entry, operands)):
+        if name in CHOOSERS:
+            operands[i] = float(round(operands[i])) if name == "condition" else float(case[i])
+    return operands, static
+
+
+@pytest.mark.parametrize("entry", ROWS)
+@given(data=st.data())
+def test_values_over_the_domain(entry, data):
+    check_value(entry, *draw_operands(data, entry))
+
+
+@pytest.mark.parametrize("entry", ROWS)
+@given(data=st.data())
+def test_derivatives_over_the_domain(entry, data):
+    check_derivatives(entry, *draw_operands(data, entry))
+
+
+@pytest.mark.parametrize("entry", ROWS)
+@given(data=st.data())
+def test_first_second_and_third_derivatives(entry, data):
+    """Along one direction through all operands at once, so that mixed derivatives count too."""
+    operands, static = draw_operands(data, entry)
+    names = names_of(entry, operands)
+    direction = [0.0 if n in CHOOSERS else d for n, d in zip(names, (1.0, -0.5, 0.75, 0.25))]
+    margins = [abs(x) for x in operands] + [abs(x - y) for i, x in enumerate(operands) for y in operands[:i]]
+    if min(margins) < 1e-3:
+        return  # beside a kink, where a difference quotient of higher order would reach across it
+
+    def along(t):
+        return apply(entry, [x if n in CHOOSERS else x + t * d for n, x, d in zip(names, operands, direction)], static)
+
+    def exactly_along(t):
+        return entry.rule(MP, *[mpmath.mpf(x) + t * d for x, d in zip(operands, direction)], **static)[0]
+
+    derivative = along
+    for order in (1, 2, 3):
+        derivative = grad(derivative)
+        with mpmath.workdps(DIGITS):
+            wanted = mpmath.diff(exactly_along, 0, order, h=mpmath.mpf("1e-12"))
+        close(derivative(0.0), wanted, rel=1e-10, abs_=1e-10)
+
+
+@pytest.mark.parametrize("x", [1000.0, -1000.0, 1e308, -1e308])
+@pytest.mark.parametrize("name", ["sigmoid", "softplus", "tanh", "relu", "leaky_relu", "elu", "silu", "erf", "atan"])
+def test_activations_do_not_overflow(name, x):
+    v = Value(x)
+    out = getattr(v, name)()
+    out.backward()
+    assert math.isfinite(out.data)
+    assert math.isfinite(v.grad)
+
+
+def test_logsumexp_does_not_overflow():
+    v = [Value(1000.0), Value(1000.0), Value(-1000.0)]
+    out = micrograd.logsumexp(v)
+    out.backward()
+    assert out.data == pytest.approx(1000 + math.log(2))
+    assert [x.grad for x in v] == pytest.approx([0.5, 0.5, 0.0])
+
+
+def test_kinks_and_ties_follow_the_contract():
+    for name, wanted in [("relu", 0.0), ("abs", 0.0)]:
+        v = Value(0.0)
+        getattr(v, name)().backward()
+        assert v.grad == wanted
+    for f in (micrograd.maximum, micrograd.minimum):
+        x, y = Value(2.0), Value(2.0)
+        f(x, y).backward()
+        assert (x.grad, y.grad) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("f", [micrograd.maximum, micrograd.minimum])
+@pytest.mark.parametrize("operands", [(math.nan, 1.0), (1.0, math.nan)])
+def test_nan_is_never_lost_by_choosing(f, operands):
+    assert math.isnan(f(*operands))
+    assert math.isnan(f(*map(Value, operands)).data)
+    assert math.isnan(Value(math.nan).relu().data)
+
+
+def test_an_operation_of_ones_own_has_all_readings():
+    @op("softsign", cases=[(2.0,), (-3.0,)])
+    def softsign(m, x):
+        """x / (1 + |x|)."""
+        below = 1.0 + m.abs(x)
+        return x / below, lambda: (1.0 / (below * below),)
+
+    try:
+        assert softsign(1.0) == 0.5
+        assert softsign(Value(-3.0)).data == Value(-3.0).softsign().data == -0.75
+        assert grad(softsign)(1.0) == 0.25
+        assert grad(grad(softsign))(1.0) == pytest.approx(-0.25)
+        assert softsign.__doc__ == "x / (1 + |x|)."
+        assert softsign.op.formula(["z"]) == "softsign(z)"
+        for case in softsign.op.cases:
+            check_derivatives(softsign.op, *split_case(case))
+    finally:
+        del TABLE["softsign"], Value.softsign
+
+
+def enter(rule, symbol="f", **options):
+    return op(symbol, **{"cases": [(2.0,)], **options})(rule)
+
+
+def test_rows_that_could_not_work_are_refused_with_the_reason():
+    def wrong_count(m, x):
+        return x, lambda: (1.0, 1.0)
+
+    def not_a_tuple(m, x):
+        return x, lambda: 1.0
+
+    def tanh(m, x):
+        return x, lambda: (1.0,)
+
+    def backward(m, x):
+        return x, lambda: (1.0,)
+
+    def fine(m, x):
+        return x, lambda: (1.0,)
+
+    with pytest.raises(ValueError, match="one for each operand"):
+        enter(wrong_count)
+    with pytest.raises(ValueError, match="must return a tuple"):
+        enter(not_a_tuple)
+    with pytest.raises(ValueError, match="micrograd's own"):
+        enter(tanh)
+    with pytest.raises(ValueError, match="already has an attribute 'backward'"):
+        enter(backward)
+    with pytest.raises(ValueError, match="at least one case"):
+        enter(fine, cases=[])
+    assert not {"wrong_count", "not_a_tuple", "backward", "fine"} & set(TABLE)
+    assert TABLE["tanh"].built_in
+
+
+def test_a_row_may_be_entered_again():
+    for factor in (2.0, 3.0):
+
+        def scaled(m, x):
+            return factor * x, lambda: (factor,)  # noqa: B023
+
+        enter(scaled)
+        assert Value(1.0).scaled().data == factor
+    del TABLE["scaled"], Value.scaled
+
+
+def test_settings_are_part_of_the_printed_operation():
+    assert (Value(2.0) ** 3)._op == "**3"
+    assert Value(2.0).leaky_relu(slope=0.2)._operation.formula(["x"]) == "leaky_relu(x, slope=0.2)"
+    assert isinstance(TABLE["power"].bind(exponent=2), Op)
+    assert TABLE["power"].bind(exponent=2) is TABLE["power"].bind(exponent=2)

@@ -1,0 +1,63 @@
+"""The public names, what importing costs, and the promises of the package's files."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import micrograd
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted((ROOT / "micrograd").glob("*.py"))
+
+# Imports point from a later entry to an earlier one, never the other way.
+HOUSE = (
+    """table ops modes engine text transforms check nn losses optim metrics extras data plots cli __init__""".split()
+)
+
+
+def test_public_names_are_pinned():
+    assert sorted(micrograd.__all__) == micrograd.__all__
+    assert " ".join(micrograd.__all__) == (
+        "Value abs acos asin atan check_grads collector_paused cos cosh detect_anomaly elu erf exp expm1 gelu grad "
+        "hessian jacobian leaky_relu log log1p logsumexp maximum minimum no_grad op relu sigmoid silu sin sinh "
+        "softplus sqrt take tan tanh topological_order value_and_grad where"
+    )
+    for name in micrograd.__all__:
+        assert getattr(micrograd, name).__doc__, name
+
+
+def test_importing_loads_nothing_but_the_standard_library():
+    program = "import sys; before = set(sys.modules); import micrograd; print(*set(sys.modules) - before)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    foreign = {name.partition(".")[0] for name in loaded} - set(sys.stdlib_module_names) - {"micrograd"}
+    assert not foreign
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_each_file_opens_with_what_it_is_for_and_is_one_idea(path):
+    assert len(path.read_text().splitlines()) <= 400
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_imports_point_one_way(path):
+    assert path.stem in HOUSE
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("micrograd"):
+            parts = (node.module or "").split(".")
+            targets = [parts[1]] if len(parts) > 1 else [alias.name for alias in node.names]
+            assert all(HOUSE.index(target) < HOUSE.index(path.stem) for target in targets), targets
+
+
+def test_only_declared_packages_are_needed():
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    assert not config["options"].get("install_requires")
+    assert set(config["options.extras_require"]) == {"train", "all", "test", "lint"}
