@@ -1,5 +1,8 @@
 """A scalar reverse-mode autodiff engine for stepping through, drawing and training small computation graphs."""
 
+from typing import TYPE_CHECKING, Any
+
+import micrograd.operators as _operators  # noqa: F401  (gives Value its operators)
 from micrograd.check import check_grads
 from micrograd.engine import Value, topological_order
 from micrograd.modes import collector_paused, detect_anomaly, no_grad
@@ -36,6 +39,38 @@ from micrograd.ops import (
 from micrograd.table import op
 from micrograd.transforms import grad, hessian, jacobian, value_and_grad
 
+if TYPE_CHECKING:
+    from micrograd.draw import draw_dot, save, svg, tree
+    from micrograd.explorable import explain
+    from micrograd.notebook import load_ipython_extension
+    from micrograd.prompt import debug
+    from micrograd.stepper import trace
+
+# Loaded when first used, so that importing micrograd stays quick: each name, and the module it is in.
+_LAZY = {
+    "debug": "prompt",
+    "draw_dot": "draw",
+    "explain": "explorable",
+    "load_ipython_extension": "notebook",
+    "save": "draw",
+    "svg": "draw",
+    "trace": "stepper",
+    "tree": "draw",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'micrograd' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"micrograd.{_LAZY[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])
+
+
 __version__ = "0.2.0"
 
 __all__ = [
@@ -48,16 +83,20 @@ __all__ = [
     "collector_paused",
     "cos",
     "cosh",
+    "debug",
     "detect_anomaly",
+    "draw_dot",
     "elu",
     "erf",
     "exp",
+    "explain",
     "expm1",
     "gelu",
     "grad",
     "hessian",
     "jacobian",
     "leaky_relu",
+    "load_ipython_extension",
     "log",
     "log1p",
     "logsumexp",
@@ -66,16 +105,20 @@ __all__ = [
     "no_grad",
     "op",
     "relu",
+    "save",
     "sigmoid",
     "silu",
     "sin",
     "sinh",
     "softplus",
     "sqrt",
+    "svg",
     "take",
     "tan",
     "tanh",
     "topological_order",
+    "trace",
+    "tree",
     "value_and_grad",
     "where",
 ]

@@ -64,6 +64,8 @@ def check_grads(
 
     Raises AssertionError with both numbers of each pair that disagrees; returns the report of what was compared.
     """
+    if not isinstance(inputs, (list, tuple)):
+        raise TypeError(f"check_grads: the inputs are a tuple of f's arguments, such as (2.0,), not {inputs!r}")
     analytic: list[float] = []
     map_numbers(lambda g: analytic.append(float(g)), _gradients(f, inputs))
     points: list[float] = []
@@ -110,6 +112,6 @@ def _names(tree: Any, path: str = "inputs") -> list[str]:
     """`inputs[0]` for the first input, `inputs[0][2]` for the third number of a list there; or a Value's label."""
     if isinstance(tree, dict):
         return [name for key, x in tree.items() for name in _names(x, f"{path}[{key!r}]")]
-    if isinstance(tree, (list, tuple)) or is_array(tree):
+    if isinstance(tree, (list, tuple)) or (is_array(tree) and tree.ndim):
         return [name for i, x in enumerate(tree) for name in _names(x, f"{path}[{i}]")]
     return [str(getattr(tree, "label", "")) or path]

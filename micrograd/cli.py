@@ -1,9 +1,17 @@
-"""Run a function from the shell: its keyword arguments become flags, its docstring the help text."""
+"""The `micrograd` command: draw an expression, step through it, or make a page that explains it.
+
+    micrograd draw "x / (x + y)" x=2 y=-4 -o f.svg
+    micrograd step "tanh(w * x + b)" w=-3 x=2 b=6.7
+    micrograd explain "x / (x + y)" x=2 y=-4 -o page.html
+
+A wrong expression or value is one line on standard error and exit status 2.
+"""
 
 from __future__ import annotations
 
 import argparse
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,4 +28,90 @@ def run(main: Callable[..., Any], argv: Sequence[str] | None = None) -> Any:
             default=parameter.default,
             help=f"default {parameter.default}",
         )
-    return main(**vars(parser.parse_args(argv)))
+    options = vars(parser.parse_args(argv))
+    try:
+        return main(**options)
+    except (ArithmeticError, ValueError, OSError, ImportError) as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    options = _parser().parse_args(argv)
+    try:
+        options.do(options)
+    except (ArithmeticError, ValueError, TypeError, LookupError, OSError, RuntimeError) as error:
+        print(f"micrograd {options.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="micrograd", description="See the chain rule happen.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    draw = _expression_command(commands, "draw", _draw, "draw the graph of an expression, values and gradients on it")
+    draw.add_argument("-o", "--output", default="graph.svg", help="file: .svg, .dot, and with Graphviz .png and .pdf")
+    draw.add_argument("--rankdir", default="LR", choices=("LR", "RL", "TB", "BT"), help="where it grows (default LR)")
+    _expression_command(commands, "step", _step, "step through forward and backward at a prompt that speaks pdb")
+    explain = _expression_command(commands, "explain", _explain, "make one interactive HTML page that needs no network")
+    explain.add_argument("-o", "--output", default="page.html", help="file (default page.html)")
+    return parser
+
+
+def _expression_command(commands: Any, name: str, do: Callable[[Any], None], summary: str) -> argparse.ArgumentParser:
+    example = f'example: micrograd {name} "x / (x + sigmoid(y))" x=2 y=-4'
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary, epilog=example)
+    parser.add_argument("expression", help="numbers, variables, + - * / ** and functions such as tanh, exp, maximum")
+    parser.add_argument("values", nargs="*", metavar="name=number", help="the value of each variable")
+    parser.set_defaults(do=do)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, *ignored: Any) -> None:
+        import micrograd
+
+        print(f"micrograd {micrograd.__version__}")
+        raise SystemExit(0)
+
+
+def _value(options: Any) -> Any:
+    from micrograd.expression import ExpressionError, evaluate
+
+    variables: dict[str, float] = {}
+    for item in options.values:
+        name, equals, number = item.partition("=")
+        if not equals or not name.isidentifier():
+            raise ExpressionError(f"{item!r} is not of the form x=2")
+        try:
+            variables[name] = float(number)
+        except ValueError:
+            raise ExpressionError(f"{item!r}: {number!r} is no number") from None
+    return evaluate(options.expression, variables)
+
+
+def _draw(options: Any) -> None:
+    from micrograd import draw
+
+    out = _value(options)
+    out.backward()
+    path = draw.save(out, options.output, rankdir=options.rankdir)
+    print(draw.tree(out, depth=8))
+    print(f"saved {path}")
+
+
+def _step(options: Any) -> None:
+    from micrograd.prompt import debug
+
+    debug(_value(options))
+
+
+def _explain(options: Any) -> None:
+    from micrograd.stepper import trace
+
+    print(f"saved {trace(_value(options)).html(options.output)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

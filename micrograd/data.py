@@ -11,6 +11,7 @@ A data set is a pair: X, a list of rows of floats, and y, a list with one target
 
 from __future__ import annotations
 
+import numbers
 import random
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -31,22 +32,26 @@ def moons(n: int = 100, *, noise: float = 0.1, seed: int = 0) -> tuple[list[list
 
 
 def split(X: Sequence[Any], y: Sequence[Any], *, held_out: float, rng: random.Random) -> tuple[list[Any], ...]:
-    """`X_train, y_train, X_test, y_test`, shuffled; `held_out` is the fraction of the rows kept for the test.
+    """`X_train, y_train, X_test, y_test`, each shuffled; `held_out` is the fraction of the rows kept for the test.
 
     Every class of whole-number targets keeps its share in both parts.
     """
     if not 0 < held_out < 1:
         raise ValueError(f"held_out is a fraction between 0 and 1, not {held_out}")
+    _check_lengths(X, y)
     groups: dict[Any, list[int]] = {}
     for i, target in enumerate(y):
-        groups.setdefault(target if isinstance(target, int) else None, []).append(i)
-    train, test = [], []
+        groups.setdefault(target if isinstance(target, numbers.Integral) else None, []).append(i)
+    # Each row's place within its own class, as a fraction: the first of these from all classes are the held-out rows.
+    places = []
     for group in groups.values():
         rng.shuffle(group)
-        cut = round(len(group) * held_out)
-        test += group[:cut]
-        train += group[cut:]
+        places += [((k + 0.5) / len(group), rng.random(), i) for k, i in enumerate(group)]
+    order = [i for _, _, i in sorted(places)]
+    cut = round(len(order) * held_out)
+    test, train = order[:cut], order[cut:]
     rng.shuffle(train)
+    rng.shuffle(test)
     return [X[i] for i in train], [y[i] for i in train], [X[i] for i in test], [y[i] for i in test]
 
 
@@ -57,10 +62,14 @@ def batches(X: Sequence[Any], y: Sequence[Any], size: int, *, rng: random.Random
     """Pairs of `size` rows and their targets, once through the data in a shuffled order; the last may be smaller."""
     if size < 1:
         raise ValueError(f"a batch holds at least 1 row, not {size}")
-    if len(X) != len(y):
-        raise ValueError(f"there are {len(X)} rows but {len(y)} targets")
+    _check_lengths(X, y)
     order = list(range(len(X)))
     rng.shuffle(order)
     for start in range(0, len(order), size):
         chosen = order[start : start + size]
         yield [X[i] for i in chosen], [y[i] for i in chosen]
+
+
+def _check_lengths(X: Sequence[Any], y: Sequence[Any]) -> None:
+    if len(X) != len(y):
+        raise ValueError(f"there are {len(X)} rows but {len(y)} targets")

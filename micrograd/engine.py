@@ -14,25 +14,26 @@ node. The operations themselves stand in ops.py; this file only records them and
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import micrograd.ops  # noqa: F401  (fills the table)
 from micrograd import modes
 from micrograd.table import (
     CONSTANT,
+    DETACHED,
     FLOAT,
-    LEAF,
     TABLE,
     Namespace,
     Op,
     as_float,
     explain,
-    is_array,
-    on_new_op,
     written_by_hand,
 )
+
+UNREACHED = float("0")  # the one zero that says of a gradient: backward has not come here
 
 
 class Value:
@@ -40,7 +41,7 @@ class Value:
 
     `data` is the number, `grad` the derivative of the last result that `backward()` was called on, with respect to
     this number, 0.0 until then. `_prev` are the operands in order, `_op` the operation's printed symbol, `label` a
-    name of your own. Every operation of the table is a method: `x.tanh()`, `x.maximum(y)`, and `x + y` for "+".
+    name of your own. Operations of the table are methods too: `x.tanh()`, `x.maximum(y)`, and `x + y` for "+".
 
     Raises TypeError when `data` is not a real number; one Value holds one number.
     """
@@ -59,10 +60,12 @@ class Value:
     data: float
     grad: Any  # a float, or a Value after backward(create_graph=True)
     label: str
+    _call: Any  # set by nn on what a neuron gave
+    _made_at: str  # set by detect_anomaly
 
     def __init__(self, data: Any, _children: Iterable[Value] = (), _op: str = "", label: str = ""):
         self.data = as_float(data, "Value()")
-        self.grad = 0.0
+        self.grad = UNREACHED
         self._prev = tuple(_children)
         self._operation = written_by_hand(_op)
         self._local = ()
@@ -70,6 +73,8 @@ class Value:
         for child in self._prev:
             if not isinstance(child, Value):
                 raise TypeError(f"Value(): the children are the Values this one was made from, not {child!r}")
+        if modes.active and modes.state.no_grad:
+            self._prev = ()
         if modes.active and modes.state.anomaly:
             modes.check_forward(self)
 
@@ -82,15 +87,21 @@ class Value:
 
         Gradients of leaves add up over calls, so set them to 0.0 (a module's `zero_grad()`) between training steps;
         gradients in between are computed afresh. With `create_graph=True` each grad is itself a Value that can be
-        differentiated again. When an error stops the pass, the leaves keep the gradients they had.
+        differentiated again. When an error stops the pass, the leaves keep the gradients they had, and those in between
+        count as not reached.
 
+        Raises RuntimeError for a result of `no_grad()`, and what an operation without a derivative raises.
         Reverse-mode accumulation; see Griewank and Walther, Evaluating Derivatives (2008), chapter 3.
         """
+        if self._operation is DETACHED:
+            raise RuntimeError("backward(): this value was computed inside no_grad(), so it has no graph to go through")
         order = topological_order(self)
         before = [(node, node.grad) for node in order if not node._prev]
         try:
             sweep(self, order, create_graph=create_graph)
         except BaseException:
+            for node in order:
+                node.grad = UNREACHED
             for leaf, grad in before:
                 leaf.grad = grad
             raise
@@ -98,23 +109,14 @@ class Value:
     @property
     def _backward(self) -> Callable[[], None]:
         """This node's own step of backward, as the original micrograd spells it; assign one to write it by hand."""
-        if isinstance(self._local, _ByHand):
-            return self._local.step
-        return lambda: _send_to_operands(self, local_derivatives(self))
+        local = self._local
+        if isinstance(local, ByHand):
+            return local.step
+        return lambda: send_to_operands(self, local if isinstance(local, tuple) else local_derivatives(self))
 
     @_backward.setter
     def _backward(self, step: Callable[[], None]) -> None:
-        self._local = _ByHand(step)
-
-    def __pow__(self, exponent: Any) -> Any:
-        if type(exponent) not in (int, float, bool) and isinstance(exponent, numbers.Real):
-            exponent = as_float(exponent, "Value **")
-        if type(exponent) in (int, float):
-            return _record(TABLE["power"].bind(exponent=exponent), (self,), (self.data,))
-        return _infix(TABLE["pow"], self, exponent, exponent)
-
-    def __rpow__(self, base: Any) -> Any:
-        return _infix(TABLE["pow"], base, self, base)
+        self._local = ByHand(step)
 
     def __lt__(self, other: Any) -> Any:
         return self.data < _data(other)
@@ -129,13 +131,17 @@ class Value:
         return self.data >= _data(other)
 
     def __float__(self) -> float:
+        modes.state.floats_taken += 1
         return float(self.data)
+
+    def __pos__(self) -> Value:
+        return self
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
 
     def __repr__(self) -> str:
-        return f"Value(data={self.data}, grad={getattr(self.grad, 'data', self.grad)})"
+        return f"Value(data={self.data}, grad={_data(self.grad)})"
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         """Arrays hold Values as objects; a float array would silently drop the graph, so it is refused."""
@@ -151,12 +157,12 @@ class Value:
     def _apply_op(entry: Op, operands: tuple[Any, ...], static: dict[str, Any]) -> Value:
         """What a function of the table, such as `micrograd.tanh`, calls when an operand is a Value."""
         where = f"{entry.name}()"
-        values = tuple([x if isinstance(x, Value) else _constant(x, where) for x in operands])
-        return _record(entry.bind(**static), values, tuple([x.data for x in values]))
+        values = tuple([x if isinstance(x, Value) else constant(x, where) for x in operands])
+        return record(entry.bind(**static), values, tuple([x.data for x in values]))
 
-    if TYPE_CHECKING:  # the methods that the table adds, for type checkers
+    if TYPE_CHECKING:  # what operators.py adds, for type checkers
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = lambda self, other: self
-        __truediv__ = __rtruediv__ = lambda self, other: self
+        __truediv__ = __rtruediv__ = __pow__ = __rpow__ = lambda self, other: self
         __neg__ = __abs__ = lambda self: self
 
         def __getattr__(self, name: str) -> Any: ...
@@ -165,7 +171,7 @@ class Value:
 _new = object.__new__
 
 
-def _record(entry: Op, operands: tuple[Value, ...], numbers: tuple[float, ...]) -> Value:
+def record(entry: Op, operands: tuple[Value, ...], numbers: tuple[float, ...]) -> Value:
     """Make the node for one operation. Every operation passes here.
 
     The rule's closure is called at once: a kept closure costs four more objects for the collector to visit at
@@ -178,46 +184,58 @@ def _record(entry: Op, operands: tuple[Value, ...], numbers: tuple[float, ...]) 
         raise explain(error, entry, operands) from None
     node = _new(Value)
     node.data = data
-    node.grad = 0.0
+    node.grad = UNREACHED
     node.label = ""
-    if modes.active and modes.state.no_grad:
-        node._prev, node._operation, node._local = (), LEAF, ()
-        return node
     node._prev = operands
     node._operation = entry
     try:
         node._local = derivatives()
     except (ArithmeticError, ValueError):
-        node._local = derivatives
-    if modes.active and modes.state.anomaly:
-        modes.check_forward(node)
+        node._local = Pending(entry, numbers)
+    if modes.active:
+        if modes.state.anomaly:
+            modes.check_forward(node)
+        if modes.state.no_grad:
+            node._prev, node._operation, node._local = (), DETACHED, ()
     return node
 
 
-def _constant(x: Any, where: str) -> Value:
+class Pending:
+    """Local derivatives that did not exist when a node was made: calling this tries again, and raises."""
+
+    def __init__(self, entry: Op, numbers: tuple[float, ...]):
+        self.entry, self.numbers = entry, numbers
+
+    def __call__(self) -> tuple[float, ...]:
+        return self.entry.rule(FLOAT, *self.numbers)[1]()
+
+
+def constant(x: Any, where: str) -> Value:
     node = _new(Value)
     node.data = as_float(x, where)
-    node.grad, node.label, node._prev, node._operation, node._local = 0.0, "", (), CONSTANT, ()
+    node.grad, node.label, node._prev, node._operation, node._local = UNREACHED, "", (), CONSTANT, ()
     return node
-
-
-def _infix(entry: Op, left: Any, right: Any, foreign: Any) -> Any:
-    """Apply an operator of which one side, `foreign`, may be a plain number, an array or anything else.
-
-    Python's own types that are no numbers are refused with advice; another class is left to answer by itself.
-    """
-    if not isinstance(foreign, Value):
-        if is_array(foreign):
-            return entry(left, right)
-        if not isinstance(foreign, numbers.Real) and type(foreign).__module__ != "builtins":
-            return NotImplemented
-        where = f"Value {entry.symbol} {type(foreign).__name__}"
-        left, right = (_constant(x, where) if x is foreign else x for x in (left, right))
-    return _record(entry, (left, right), (left.data, right.data))
 
 
 def _data(x: Any) -> Any:
     return x.data if isinstance(x, Value) else x
+
+
+_borrowing = threading.RLock()
+
+
+@contextlib.contextmanager
+def borrowed_gradients(nodes: Iterable[Value]) -> Iterator[None]:
+    """Use the nodes' `grad`, all 0.0 at first, and put every one back as it was; one thread at a time."""
+    with _borrowing:
+        before = [(node, node.grad) for node in nodes]
+        try:
+            for node, _ in before:
+                node.grad = 0.0
+            yield
+        finally:
+            for node, grad in before:
+                node.grad = grad
 
 
 def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Value]:
@@ -247,21 +265,41 @@ def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Valu
     return order
 
 
-def sweep(root: Value, order: Sequence[Value], *, create_graph: bool = False) -> None:
-    """Set the gradient of every value in `order`, the topological order of `root`, or add to it at the leaves."""
+def sweep(
+    root: Value,
+    order: Sequence[Value],
+    *,
+    create_graph: bool = False,
+    visit: Callable[[Value], None] | None = None,
+) -> None:
+    """Set the gradient of every value in `order`, the topological order of `root`, or add to it at the leaves.
+
+    `visit` is called on each node that was computed, results first, in place of `pass_on`: how the stepper listens.
+    """
+    visit = visit or (_pass_on_graphs if create_graph else pass_on)
     zero = _NOTHING if create_graph else 0.0
-    derivatives_of = _derivatives_as_values if create_graph else local_derivatives
     for node in order:
         if node._prev or not node.grad:
             node.grad = zero
     one = Value(1.0) if create_graph else 1.0
     root.grad = one if root._prev else root.grad + one
     for node in reversed(order):
-        if node._local:
-            _send_to_operands(node, derivatives_of(node))
+        if node._local or (create_graph and node._prev):
+            visit(node)
 
 
-def _send_to_operands(node: Value, derivatives: Any) -> None:
+def pass_on(node: Value) -> None:
+    """One node's part of backward: its operands receive what the chain rule gives them."""
+    send_to_operands(node, local_derivatives(node))
+    if modes.active and modes.state.anomaly:
+        modes.check_sums(node)
+
+
+def _pass_on_graphs(node: Value) -> None:
+    send_to_operands(node, _derivatives_as_values(node))
+
+
+def send_to_operands(node: Any, derivatives: Any) -> None:
     """The chain rule: local derivative times upstream gradient, added up where branches meet."""
     upstream = node.grad
     for operand, local in zip(node._prev, derivatives):
@@ -278,7 +316,7 @@ class _Nothing:
 _NOTHING: Any = _Nothing()
 
 
-class _ByHand:
+class ByHand:
     """A `_backward` that a user assigned: it adds to the operands' gradients itself, and leaves none to send."""
 
     def __init__(self, step: Callable[[], None]):
@@ -300,7 +338,7 @@ def local_derivatives(node: Value) -> tuple[Any, ...]:
         try:
             local = local()
         except (ArithmeticError, ValueError) as error:
-            if isinstance(node._local, _ByHand):
+            if isinstance(node._local, ByHand):
                 raise
             raise explain(error, node._operation, node._prev, doing="backward through ") from None
     if modes.active and modes.state.anomaly:
@@ -311,12 +349,16 @@ def local_derivatives(node: Value) -> tuple[Any, ...]:
 class _Values(Namespace):
     """Elementary functions of Values: the table's own, which record what they do."""
 
-    def function_of(self, entry: Op) -> Op:
-        return entry
+    def function_of(self, entry: Op) -> Callable[..., Any]:
+        return lambda *operands, **static: entry.apply(operands, static)
 
     @staticmethod
     def pow(x: Any, y: Any) -> Any:
         return x**y
+
+    @staticmethod
+    def where(condition: Any, x: Any, y: Any) -> Any:
+        return TABLE["where"](condition, x, y)  # a condition is a bool here, which the caller's function takes
 
 
 VALUE = _Values()
@@ -325,50 +367,26 @@ VALUE = _Values()
 def _derivatives_as_values(node: Value) -> tuple[Any, ...]:
     """The local derivatives as graphs of their own: the same rule, read with Values for operands."""
     entry = node._operation
-    if entry.by_hand or isinstance(node._local, _ByHand):
+    if entry.by_hand or isinstance(node._local, ByHand):
         raise TypeError(
             f"backward(create_graph=True): {node!r} was made by hand (operation {node._op!r}), so there is no rule to "
             "differentiate again; enter the operation into the table with @micrograd.op"
         )
-    derivatives = entry.rule(VALUE, *node._prev)[1]
+    taken = modes.state.floats_taken
+    value, derivatives = entry.rule(VALUE, *node._prev)
+    if isinstance(value, Value) and not any(value is x for x in node._prev):
+        # What the rule calls its value is this operation again, not the formula by which the rule computed it: the
+        # formula may have corners where the operation has none, as sigmoid's by exp(-abs(x)) has at 0.
+        value._prev, value._operation, value._local = node._prev, entry, node._local
     try:
         local = derivatives()
     except (ArithmeticError, ValueError) as error:
         raise explain(error, entry, node._prev, doing="backward through ") from None
+    if modes.state.floats_taken != taken:
+        raise TypeError(
+            f"the rule of {entry.name} lost the graph: it took float() of an operand, as the functions of math do; "
+            f"write m.exp(x) for math.exp(x)"
+        )
     if modes.active and modes.state.anomaly:
         modes.check_backward(node, local)
     return local
-
-
-def _install(entry: Op) -> None:
-    """Give Value the method `x.tanh()` of a new row of the table, and its operator if it has one."""
-    existing = getattr(Value, entry.name, None)
-    if existing is not None and not hasattr(existing, "op"):
-        raise ValueError(f"Value already has an attribute {entry.name!r}: choose another name for the operation")
-
-    def unary(self: Value) -> Value:
-        return _record(entry, (self,), (self.data,))
-
-    def binary(self: Value, other: Any) -> Any:
-        if other.__class__ is Value:
-            return _record(entry, (self, other), (self.data, other.data))
-        return _infix(entry, self, other, other)
-
-    def reflected(self: Value, other: Any) -> Any:
-        return _infix(entry, other, self, other)
-
-    def method(self: Value, *others: Any, **static: Any) -> Any:
-        return entry(self, *others, **static)
-
-    plain: Any = unary if len(entry.operands) == 1 and not entry.settings else method
-    if not entry.prepare:  # take(values, index) and its like are functions only
-        plain.__name__, plain.__qualname__, plain.__doc__ = entry.name, f"Value.{entry.name}", entry.rule.__doc__
-        plain.op = entry
-        setattr(Value, entry.name, plain)
-    if entry.method:
-        setattr(Value, entry.method, unary if len(entry.operands) == 1 else binary)
-        if len(entry.operands) == 2:
-            setattr(Value, entry.method.replace("__", "__r", 1), reflected)
-
-
-on_new_op(_install)

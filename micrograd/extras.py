@@ -7,9 +7,11 @@ from typing import Any
 
 
 def require(module: str, *, extra: str) -> Any:
-    """The imported module. Raises ImportError with the command that installs it."""
+    """The imported module. Raises ImportError with the command that installs it, in a checkout of micrograd."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
         package = module.partition(".")[0]
-        raise ImportError(f"this needs {package}: python -m pip install 'micrograd[{extra}]'") from error
+        raise ImportError(
+            f"this needs {package}: python -m pip install '.[{extra}]' in micrograd's checkout"
+        ) from error

@@ -69,6 +69,8 @@ def cross_entropy(scores: Any, target: Any) -> Any:
     `scores` is a row of n scores with `target` a class index from 0 to n - 1, or n probabilities that sum to 1; or a
     batch of rows with a sequence of such targets. Raises IndexError for a class index out of range.
     """
+    if not _is_sequence(scores):
+        raise TypeError(f"cross_entropy: the scores are a list, one for each class, not {scores!r}")
     if len(scores) == 0:
         raise ValueError("cross_entropy: there are no scores")
     if not _is_sequence(scores[0]):
@@ -108,7 +110,7 @@ def _pairwise(name: str, one: Callable[[Any, Any], Any], outputs: Any, targets: 
 
 
 def _is_sequence(x: Any) -> bool:
-    return isinstance(x, (list, tuple)) or is_array(x)
+    return isinstance(x, (list, tuple)) or (is_array(x) and x.ndim > 0)
 
 
 def _check_number(x: Any, allowed: Callable[[Any], bool], message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,9 +17,20 @@ def predict(net: Callable[[Any], Any], row: Any) -> int:
     return 1 if float(scores) > 0 else -1
 
 
+def _is_right(predicted: int, label: int, *, sign: bool) -> bool:
+    return (predicted > 0) == (label > 0) if sign else predicted == label
+
+
 def accuracy(net: Callable[[Any], Any], X: Sequence[Any], y: Sequence[int]) -> float:
-    """The fraction of rows whose class the net predicts, from 0 to 1."""
+    """The fraction of rows whose class the net predicts, from 0 to 1.
+
+    Labels are class indices; for a net with a single score -1 and 1, or 0 and 1. Raises TypeError for other labels.
+    """
     if len(X) == 0 or len(X) != len(y):
         raise ValueError(f"accuracy needs as many rows as labels, and at least one, not {len(X)} and {len(y)}")
+    for label in y:
+        if not isinstance(label, numbers.Real):
+            raise TypeError(f"accuracy: a label is a whole number, not {label!r}")
     with no_grad():
-        return sum(predict(net, row) == label for row, label in zip(X, y)) / len(X)
+        sign = not isinstance(net(X[0]), (list, tuple))
+        return sum(_is_right(predict(net, row), label, sign=sign) for row, label in zip(X, y)) / len(X)

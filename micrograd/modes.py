@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
+from micrograd.table import CONSTANT
+
 active = 0  # how many modes are entered, in all threads together
 _lock = threading.Lock()
 
@@ -24,6 +26,7 @@ _lock = threading.Lock()
 class _State(threading.local):
     no_grad = 0
     anomaly = 0
+    floats_taken = 0  # how often float(value) let a number out of a graph
 
 
 state = _State()
@@ -49,7 +52,7 @@ def _enter(counter: str, by: int) -> None:
 
 
 class no_grad(_Mode):
-    """Compute without building a graph: every result is a leaf, and nothing is kept for backward.
+    """Compute without building a graph: every result stands alone, and nothing is kept for backward.
 
     >>> from micrograd import Value, no_grad
     >>> x = Value(3.0)
@@ -77,7 +80,8 @@ def collector_paused() -> Iterator[None]:
     """Train faster, often twice, by stopping Python's cyclic garbage collector inside (in all threads).
 
     Graphs hold no reference cycles, so dropping a loss frees its graph at once without the collector, which would
-    only walk every living node again and again.
+    only walk every living node again and again. One thing makes cycles: `backward(create_graph=True)` hangs graphs of
+    gradients on the very nodes they are made of, until those `grad`s are set to something else.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -102,18 +106,36 @@ def check_forward(node: Any) -> None:
     """Note the user's line on a new node, and refuse the node when its data is nan or inf."""
     node._made_at = _line_of_the_user(sys._getframe(1))
     if not math.isfinite(node.data):
-        raise FloatingPointError(f"{_told(node)} gave {node.data!r}, at {node._made_at}")
+        error = FloatingPointError(f"{_told(node)} gave {node.data!r}, at {node._made_at}")
+        error.failed = (node._operation, node._prev)  # type: ignore[attr-defined]
+        raise error
 
 
 def check_backward(node: Any, derivatives: tuple[Any, ...]) -> None:
     """Refuse a contribution, local derivative times upstream gradient, that is nan or inf."""
     for position, (parent, local) in enumerate(zip(node._prev, derivatives)):
+        if parent._operation is CONSTANT:
+            continue  # nobody reads a constant's gradient
         if not math.isfinite(float(local) * float(node.grad)):
-            made_at = getattr(node, "_made_at", "a line outside detect_anomaly()")
             raise FloatingPointError(
                 f"backward through {_told(node)}: to operand {position + 1}, {_name(parent, position)}, it sends "
-                f"{float(local)!r} (local derivative) x {float(node.grad)!r} (upstream gradient); made at {made_at}"
+                f"{float(local)!r} (local derivative) x {float(node.grad)!r} (upstream gradient); "
+                f"made at {_made_at(node)}"
             )
+
+
+def check_sums(node: Any) -> None:
+    """Refuse an operand's gradient that became nan or inf by adding finite contributions up."""
+    for position, parent in enumerate(node._prev):
+        if parent._operation is not CONSTANT and not math.isfinite(float(parent.grad)):
+            raise FloatingPointError(
+                f"backward through {_told(node)}: the gradient of {_name(parent, position)} became "
+                f"{float(parent.grad)!r} as contributions were added up; made at {_made_at(node)}"
+            )
+
+
+def _made_at(node: Any) -> str:
+    return getattr(node, "_made_at", "a line outside detect_anomaly()")
 
 
 def _name(operand: Any, position: int) -> str:

@@ -16,14 +16,15 @@ from __future__ import annotations
 import difflib
 import functools
 import math
+import numbers
 import operator
 import random
 import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from micrograd.engine import Value
-from micrograd.table import CONSTANT, TABLE, as_float
+from micrograd.engine import UNREACHED, Value
+from micrograd.table import CONSTANT, DETACHED, TABLE, as_float, is_array
 
 
 def uniform(rng: Any, fan_in: int, fan_out: int) -> float:
@@ -51,7 +52,7 @@ class Module:
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0.0, as each training step starts by doing."""
         for p in self.parameters():
-            p.grad = 0.0
+            p.grad = UNREACHED
 
     def parameters(self) -> list[Value]:
         """The parameters, in the order in which they are found."""
@@ -60,8 +61,9 @@ class Module:
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Pairs such as `("layers.0.neurons.2.w.1", Value)`. A parameter kept in two places has its first name."""
         seen: set[int] = set()
-        for name, p in _values_in(self, "", seen):
-            if id(p) not in seen:
+        for name, p in named_values(self, "", seen):
+            # Results that a module keeps are no parameters.
+            if id(p) not in seen and not p._prev and p._operation not in (CONSTANT, DETACHED):
                 seen.add(id(p))
                 yield name, p
 
@@ -85,10 +87,10 @@ class Module:
             p.data = numbers[name]
 
 
-def _values_in(thing: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
+def named_values(thing: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
+    """The Values in modules, lists, tuples and dicts, each with the path to it; `seen` holds the modules passed."""
     if isinstance(thing, Value):
-        if not thing._prev and thing._operation is not CONSTANT:  # results kept on a module are no parameters
-            yield name, thing
+        yield name, thing
         return
     if isinstance(thing, Module):
         if id(thing) in seen:
@@ -97,12 +99,21 @@ def _values_in(thing: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Val
         items: Any = vars(thing).items()
     elif isinstance(thing, dict):
         items = thing.items()
-    elif isinstance(thing, (list, tuple)):
+    elif isinstance(thing, (list, tuple)) or (is_array(thing) and thing.dtype == object and thing.ndim):
         items = enumerate(thing)
     else:
         return
     for key, x in items:
-        yield from _values_in(x, f"{name}.{key}" if name else str(key), seen)
+        yield from named_values(x, f"{name}.{key}" if name else str(key), seen)
+
+
+class Call(NamedTuple):
+    """Which neuron made a value, from which inputs: what drawings group by."""
+
+    neuron: Neuron
+    inputs: Any
+    layer: Layer | None = None
+    position: int = 0  # of the neuron in the layer
 
 
 class Neuron(Module):
@@ -125,16 +136,18 @@ class Neuron(Module):
         bias: bool = True,
         rng: Any = random,
     ):
-        _check_size(nin, "inputs")
+        nin = _size(nin, "inputs")
         if not hasattr(rng, "uniform"):
             raise TypeError(f"rng must be a random.Random, such as random.Random({rng!r}), not {rng!r}")
+        if isinstance(nonlin, str):
+            raise TypeError(f"the activation is given by name: Neuron({nin}, activation={nonlin!r})")
         draw = INITIALISERS.get(init) if isinstance(init, str) else init
-        if draw is None:
+        if draw is None or not callable(draw):
             raise ValueError(f"no initialisation is called {init!r}: choose from {', '.join(INITIALISERS)}")
         self.w = [Value(draw(rng, nin, fan_out)) for _ in range(nin)]
         self.b = Value(0) if bias else None
-        self.nonlin = nonlin
-        self.activation = _activation(activation)
+        self.nonlin = nonlin and activation != "linear"
+        self.activation = _activation("relu" if activation == "linear" else activation)
 
     def __call__(self, x: Any) -> Any:
         """The neuron's output for a row of numbers or Values. Raises ValueError for a row of another length."""
@@ -143,7 +156,10 @@ class Neuron(Module):
             raise ValueError(f"{self} takes {len(self.w)} inputs, got {len(x)}: {reprlib.repr(x)}")
         terms = (wi * xi for wi, xi in zip(self.w, x))
         act = sum(terms, self.b) if self.b is not None else functools.reduce(operator.add, terms)
-        return self.activation(act) if self.nonlin else act
+        out = self.activation(act) if self.nonlin else act
+        if isinstance(out, Value) and out._prev:
+            out._call = Call(self, x)
+        return out
 
     def __repr__(self) -> str:
         return f"{_title(self.activation) if self.nonlin else 'Linear'}Neuron({len(self.w)})"
@@ -156,12 +172,15 @@ class Layer(Module):
     """
 
     def __init__(self, nin: int, nout: int, **options: Any):
-        _check_size(nout, "neurons")
+        nout = _size(nout, "neurons")
         self.neurons = [Neuron(nin, **{"fan_out": nout, **options}) for _ in range(nout)]
 
     def __call__(self, x: Any) -> Any:
         x = _row(x)
         out = [n(x) for n in self.neurons]
+        for position, v in enumerate(out):
+            if isinstance(v, Value) and v._prev:
+                v._call = Call(self.neurons[position], x, self, position)
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:
@@ -186,6 +205,11 @@ class MLP(Module):
     ):
         if not isinstance(nouts, (list, tuple)) or not nouts:
             raise TypeError(f"MLP: the sizes of the layers are a list such as [16, 16, 1], not {nouts!r}")
+        unknown = sorted(set(options) - {"init", "bias", "rng"})
+        if unknown:
+            raise TypeError(
+                f"MLP has no option {unknown[0]!r}; it has activation, output, init, bias and rng=random.Random(seed)"
+            )
         sizes = [nin, *nouts]
         last = len(nouts) - 1
         self.layers = [
@@ -211,10 +235,10 @@ class MLP(Module):
 def _activation(given: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
     if callable(given):
         return given
-    names = [name for name, entry in TABLE.items() if entry.operands == ("x",)]
+    names = ["linear", *(name for name, entry in TABLE.items() if entry.is_unary)]
     if given not in names:
-        near = difflib.get_close_matches(str(given), names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "choose from " + ", ".join(sorted(names))
+        near = difflib.get_close_matches(str(given).lower(), names, n=2)
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "choose from " + ", ".join(sorted(names))
         raise ValueError(f"no activation function is called {given!r}: {hint}")
     return getattr(Value, given)
 
@@ -228,14 +252,19 @@ def _title(activation: Any) -> str:
 def _row(x: Any) -> Any:
     """One example as a sequence: a bare number is a row of one, an iterator is read once for all neurons."""
     if isinstance(x, (list, tuple)):
+        if x and isinstance(x[0], (list, tuple)):
+            raise ValueError(f"a net takes one example at a time: call it on each of these {len(x)} rows")
         return x
-    if isinstance(x, (Value, int, float)):
+    if isinstance(x, (Value, numbers.Real)):
         return [x]
+    if isinstance(x, (dict, set, str)) or not hasattr(x, "__iter__"):
+        raise TypeError(f"a row of inputs is a sequence of numbers in order, not a {type(x).__name__}")
     if getattr(x, "ndim", 1) != 1:
         raise ValueError(f"a net takes one example at a time: call it on each row of this array of shape {x.shape}")
     return x if hasattr(x, "__len__") else list(x)
 
 
-def _check_size(n: Any, what: str) -> None:
-    if not isinstance(n, int) or n < 1:
+def _size(n: Any, what: str) -> int:
+    if isinstance(n, bool) or not hasattr(n, "__index__") or n < 1:
         raise ValueError(f"the number of {what} must be a whole number of at least 1, not {n!r}")
+    return operator.index(n)

@@ -21,7 +21,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from micrograd.table import op
+from micrograd.table import is_array, op
 
 # ------------------------------------------------------------------ arithmetic
 
@@ -226,10 +226,13 @@ def where(m, condition, x, y):
 def _take_operands(values: Sequence[Any], index: Any) -> tuple[Any, ...]:
     """`values` is a sequence of n numbers, `index` a whole number from 0 to n - 1."""
     values = tuple(values)
+    if is_array(index) and index.ndim == 0:
+        index = index.item()
     if isinstance(index, bool) or not hasattr(index, "__index__"):
         raise TypeError(f"take: the index must be a whole number such as 2, not {index!r}")
     if not 0 <= index.__index__() < len(values):
-        raise IndexError(f"take: index {index} is out of range for {len(values)} values: use 0 to {len(values) - 1}")
+        hint = f"use 0 to {len(values) - 1}" if values else "there are none"
+        raise IndexError(f"take: index {index} is out of range for {len(values)} values: {hint}")
     return float(index.__index__()), *values
 
 
@@ -251,10 +254,16 @@ def _logsumexp_operands(values: Sequence[Any]) -> tuple[Any, ...]:
     return values
 
 
-@op("logsumexp", prepare=_logsumexp_operands, cases=[(0.5, -4.0, 2.0), (1000.0, 1000.0), (-3.0,)])
+@op(
+    "logsumexp",
+    prepare=_logsumexp_operands,
+    cases=[(0.5, -4.0, 2.0), (1000.0, 1000.0), (-3.0,)],
+    needs="a value above -inf",
+)
 def logsumexp(m, *values):
     """log(exp(a) + exp(b) + ...), a smooth maximum; never overflows. Its local derivatives are the softmax."""
     top = functools.reduce(m.maximum, values)
+    top = m.where(m.abs(top) < math.inf, top, 0.0)  # inf - inf would be nan
     out = top + m.log(functools.reduce(lambda total, x: total + m.exp(x - top), values, 0.0))
     return out, lambda: tuple(m.exp(x - out) for x in values)
 

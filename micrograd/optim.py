@@ -22,10 +22,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from micrograd.engine import Value
+from micrograd.engine import UNREACHED, Value
 from micrograd.table import FLOAT, as_float
 
 Schedule = Callable[..., Any]
+SMALLEST = 1e-300  # of what is divided by beside a root that may be 0
 
 
 class Optimizer:
@@ -34,37 +35,40 @@ class Optimizer:
     state_names: tuple[str, ...] = ()
 
     def __init__(self, parameters: Iterable[Value], lr: float | Schedule):
-        self.parameters = list(parameters)
+        if not isinstance(parameters, Iterable):
+            raise TypeError(f"{type(self).__name__}: give the list of parameters, net.parameters(), not {parameters!r}")
+        self.parameters = list({id(p): p for p in parameters}.values())  # each once, even where it is shared
         if not self.parameters:
             raise ValueError(f"{type(self).__name__}: there are no parameters to optimize")
         for p in self.parameters:
             if not isinstance(p, Value) or p._prev:
                 raise TypeError(f"{type(self).__name__}: a parameter must be a Value that nothing computes, not {p!r}")
-        if not callable(lr):
-            _check("lr", lr, 0, math.inf)
-        self.lr = lr
+        self.lr = lr if callable(lr) else _check("lr", lr, 0, math.inf)
         self.steps = 0
         self.state = {name: [0.0] * len(self.parameters) for name in self.state_names}
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0.0."""
         for p in self.parameters:
-            p.grad = 0.0
+            p.grad = UNREACHED
 
     def learning_rate(self) -> float:
         """The learning rate of the next step."""
-        return self.lr(self.steps) if callable(self.lr) else self.lr
+        return float(self.lr(self.steps) if callable(self.lr) else self.lr)
 
     def step(self) -> None:
         """Move every parameter once, by its gradient."""
-        lr = self.learning_rate()
-        self.steps += 1
-        states = [self.state[name] for name in self.state_names]
-        for i, p in enumerate(self.parameters):
-            grad = p.grad.data if isinstance(p.grad, Value) else p.grad
-            p.data, *new = self.update(FLOAT, p.data, grad, *[s[i] for s in states], lr=lr, t=self.steps)
-            for s, number in zip(states, new):
-                s[i] = number
+        lr, t = self.learning_rate(), self.steps + 1
+        states = zip(*[self.state[name] for name in self.state_names])
+        moved = [
+            self.update(FLOAT, p.data, float(p.grad), *state, lr=lr, t=t) for p, state in zip(self.parameters, states)
+        ]
+        # All updates are there: nothing is changed by half.
+        self.steps = t
+        for p, new in zip(self.parameters, moved):
+            p.data = new[0]
+        for i, name in enumerate(self.state_names, start=1):
+            self.state[name] = [new[i] for new in moved]
 
     def update(self, m: Any, x: Any, grad: Any, *state: Any, lr: Any, t: Any) -> tuple[Any, ...]:
         """The parameter's new value and its new state, in the order of `state_names`; `t` is 1 at the first step."""
@@ -82,6 +86,8 @@ class Optimizer:
             raise ValueError(f"{kind}.load_state_dict: not an optimizer's state_dict(); nothing was loaded")
         if saved["optimizer"] != kind:
             raise ValueError(f"{kind}.load_state_dict: this is the state of {saved['optimizer']}; nothing was loaded")
+        if not isinstance(saved["state"], Mapping) or not isinstance(saved["steps"], int) or saved["steps"] < 0:
+            raise ValueError(f"{kind}.load_state_dict: its steps or state are no optimizer's; nothing was loaded")
         sizes = {name: len(numbers) for name, numbers in saved["state"].items()}
         if sizes != {name: len(self.parameters) for name in self.state_names}:
             raise ValueError(
@@ -89,14 +95,16 @@ class Optimizer:
                 f"{list(self.state_names)} are wanted; nothing was loaded"
             )
         state = {n: [as_float(x, f"{kind}.load_state_dict: {n}") for x in xs] for n, xs in saved["state"].items()}
-        self.steps, self.state = int(saved["steps"]), state
+        self.steps, self.state = saved["steps"], state
 
 
-def _check(name: str, x: Any, low: float, high: float) -> None:
-    as_float(x, name)
+def _check(name: str, x: Any, low: float, high: float) -> float:
+    x = as_float(x, name)
     if not low <= x < high:
+        what = "finite and " if x == math.inf else ""
         above = f" and below {high}" if high < math.inf else ""
-        raise ValueError(f"{name} must be at least {low}{above}, not {x}")
+        raise ValueError(f"{name} must be {what}at least {low}{above}, not {x}")
+    return x
 
 
 class SGD(Optimizer):
@@ -117,11 +125,10 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ):
         super().__init__(parameters, lr)
-        _check("momentum", momentum, 0, 1)
-        _check("weight_decay", weight_decay, 0, math.inf)
+        self.momentum, self.nesterov = _check("momentum", momentum, 0, 1), nesterov
+        self.weight_decay = _check("weight_decay", weight_decay, 0, math.inf)
         if nesterov and not momentum:
             raise ValueError("nesterov=True needs a momentum, such as momentum=0.9")
-        self.momentum, self.nesterov, self.weight_decay = momentum, nesterov, weight_decay
 
     def update(self, m: Any, x: Any, grad: Any, *state: Any, lr: Any, t: Any) -> tuple[Any, ...]:
         (velocity,) = state
@@ -142,9 +149,7 @@ class RMSProp(Optimizer):
         self, parameters: Iterable[Value], lr: float | Schedule = 0.01, *, decay: float = 0.99, eps: float = 1e-8
     ):
         super().__init__(parameters, lr)
-        _check("decay", decay, 0, 1)
-        _check("eps", eps, 0, math.inf)
-        self.decay, self.eps = decay, eps
+        self.decay, self.eps = _check("decay", decay, 0, 1), _check("eps", eps, SMALLEST, math.inf)
 
     def update(self, m: Any, x: Any, grad: Any, *state: Any, lr: Any, t: Any) -> tuple[Any, ...]:
         (square,) = state
@@ -171,11 +176,12 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ):
         super().__init__(parameters, lr)
-        for beta in betas:
-            _check("betas", beta, 0, 1)
-        _check("eps", eps, 0, math.inf)
-        _check("weight_decay", weight_decay, 0, math.inf)
-        self.betas, self.eps, self.weight_decay = betas, eps, weight_decay
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ValueError(f"betas is a pair such as (0.9, 0.999), not {betas!r}")
+        first, second = betas
+        self.betas = _check("betas", first, 0, 1), _check("betas", second, 0, 1)
+        self.eps = _check("eps", eps, SMALLEST, math.inf)
+        self.weight_decay = _check("weight_decay", weight_decay, 0, math.inf)
 
     def update(self, m: Any, x: Any, grad: Any, *state: Any, lr: Any, t: Any) -> tuple[Any, ...]:
         mean, square = state

@@ -15,6 +15,7 @@ import functools
 import inspect
 import math
 import numbers
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -50,7 +51,10 @@ class Op:
     static: tuple[tuple[str, Any], ...] = ()
 
     def __call__(self, *args: Any, **static: Any) -> Any:
-        operands = self.prepare(*args) if self.prepare else args
+        return self.apply(self.prepare(*args) if self.prepare else args, static)
+
+    def apply(self, operands: Sequence[Any], static: dict[str, Any]) -> Any:
+        """Apply the rule to operands in its own order, of whatever kind they are."""
         self.check_arity(operands)
         if any(map(is_array, operands)):
             return elementwise(functools.partial(self, **static), operands)
@@ -66,7 +70,15 @@ class Op:
 
     def bind(self, **static: Any) -> Op:
         """The same operation with its keyword-only settings fixed, as the node of a graph keeps it."""
-        return _bind(self, **static) if static else self
+        if not static and "{" not in self.symbol:
+            return self
+        unknown = set(static) - set(self.settings)
+        if unknown:
+            raise TypeError(f"{self.name}() has no setting {sorted(unknown)[0]!r}; operands are given by position")
+        for name, x in static.items():
+            if not isinstance(x, (int, float)):
+                static[name] = as_float(x, f"{self.name}(): {name}, which is constant,")
+        return _bind(self, **static)
 
     @functools.cached_property
     def operands(self) -> tuple[str, ...]:
@@ -80,6 +92,16 @@ class Op:
     def settings(self) -> tuple[str, ...]:
         """The names of the keyword-only settings."""
         return tuple(p.name for p in self._parameters if p.kind is p.KEYWORD_ONLY)
+
+    @functools.cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The settings that need not be given."""
+        return {p.name: p.default for p in self._parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
+
+    @property
+    def is_unary(self) -> bool:
+        """Whether it takes one operand and no setting has to be given, as an activation function does."""
+        return len(self.operands) == 1 and self.operands[0][0] != "*" and set(self.settings) == set(self.defaults)
 
     @functools.cached_property
     def _parameters(self) -> list[inspect.Parameter]:
@@ -99,12 +121,15 @@ class Op:
         """Refuse a wrong number of operands in the user's words, before the rule does in its own."""
         wanted = self.operands
         if not (wanted and wanted[-1].startswith("*")) and len(operands) != len(wanted):
-            raise TypeError(f"{self.name}({', '.join(wanted)}) takes {len(wanted)} operands, got {len(operands)}")
+            settings = f" and, by name, {', '.join(self.settings)}" if self.settings else ""
+            count = f"{len(wanted)} operand{'s' * (len(wanted) != 1)} by position{settings}"
+            raise TypeError(f"{self.name}({', '.join(wanted)}) takes {count}; got {len(operands)}")
 
     def formula(self, names: Sequence[str]) -> str:
         """How this operation reads with the operands' names or numbers put in: `x * y`, `tanh(x)`, `x**3`."""
         names = [*names]
-        if self.symbol.startswith("**"):
+        leads_with_minus = len(names) == 2 and names[0].startswith("-") and self.symbol != "**"
+        if not self.symbol.isidentifier() and not leads_with_minus:  # -6 + 2, but (-6)**2
             names[0] = _in_parentheses(names[0])
         if self.static and not self.symbol.isidentifier():
             return names[0] + self.symbol
@@ -112,21 +137,23 @@ class Op:
             symbol = self.symbol if self.symbol.startswith("**") else f" {self.symbol} "
             return names[0] + symbol + _in_parentheses(names[1])
         if len(names) == 1 and not self.symbol.isidentifier():
-            return self.symbol + _in_parentheses(names[0])
+            return self.symbol + names[0]
         return f"{self.name}({', '.join([*names, *(f'{key}={value!r}' for key, value in self.static)])})"
 
     def __reduce__(self) -> Any:
-        return _restore, (self.name, self.symbol, self.static)
+        return _restore, (self.name, self.symbol, self.static, self.by_hand)
 
 
 @functools.lru_cache(maxsize=4096, typed=True)
 def _bind(entry: Op, **static: Any) -> Op:
-    rule = functools.partial(entry.rule, **static)
-    return replace(entry, symbol=entry.symbol.format(**static), rule=rule, static=tuple(static.items()))
+    symbol = entry.symbol
+    for name, x in {**entry.defaults, **static}.items():
+        symbol = symbol.replace(f"{{{name}}}", str(x))
+    return replace(entry, symbol=symbol, rule=functools.partial(entry.rule, **static), static=tuple(static.items()))
 
 
 def _in_parentheses(name: str) -> str:
-    return f"({name})" if name.startswith("-") else name
+    return name if re.fullmatch(r"[\w.\[\]]+|\w+\(.*\)", name) else f"({name})"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -137,13 +164,15 @@ def written_by_hand(symbol: str) -> Op:
 
 LEAF = written_by_hand("")
 CONSTANT = Op(name="constant", symbol="")  # a plain number that met a Value, such as the 2 in 2 * x
+DETACHED = Op(name="detached", symbol="")  # what an operation gave inside no_grad()
 
 
-def _restore(name: str, symbol: str, static: tuple[tuple[str, Any], ...]) -> Op:
+def _restore(name: str, symbol: str, static: tuple[tuple[str, Any], ...], by_hand: bool) -> Op:
     """Copies and unpickled nodes share the table's row instead of carrying one of their own."""
-    if name == CONSTANT.name:
-        return CONSTANT
-    return TABLE[name].bind(**dict(static)) if name in TABLE else written_by_hand(symbol)
+    for marker in (CONSTANT, DETACHED):
+        if by_hand and not symbol and name == marker.name:
+            return marker
+    return written_by_hand(symbol) if by_hand else TABLE[name].bind(**dict(static))
 
 
 def op(
@@ -167,6 +196,8 @@ def op(
     """
 
     def enter(rule: Rule) -> Callable[..., Any]:
+        if prepare:
+            prepare.__name__ = prepare.__qualname__ = rule.__name__  # what Python's own messages call it
         entry = Op(rule.__name__, symbol, rule, tuple(cases), domain, needs, method, prepare)
         _check_row(entry)
         for install in _installers:
@@ -216,13 +247,14 @@ def split_case(case: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
 def _public_signature(entry: Op) -> inspect.Signature:
     """What help() shows: the rule's operands and settings without its namespace `m`."""
     if entry.prepare:
-        return inspect.signature(entry.prepare)
+        return inspect.signature(entry.prepare).replace(return_annotation=inspect.Signature.empty)
     return inspect.Signature(entry._parameters)
 
 
 def is_array(x: Any) -> bool:
     """Whether x is an array of NumPy's, which need not be installed; its numbers are none."""
-    return hasattr(x, "ndim") and hasattr(x, "__array__") and not isinstance(x, numbers.Number)
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(x, numpy.ndarray)
 
 
 def elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
@@ -249,7 +281,7 @@ def as_float(x: Any, where: str) -> float:
     elif x is None:
         advice = "give a number (does the function that made it lack a return?)"
     elif isinstance(x, bool) or type(x).__name__ in ("bool_", "bool"):
-        advice = "write where(condition, x, y), or 1.0 and 0.0"
+        advice = "write int(...) to count it as 0 or 1, or where(condition, x, y) to choose"
     elif isinstance(x, numbers.Complex):
         advice = "micrograd works on real numbers only"
     elif hasattr(x, "_apply_op"):
@@ -261,16 +293,32 @@ def as_float(x: Any, where: str) -> float:
 
 
 def explain(error: Exception, entry: Op, operands: Sequence[Any], *, doing: str = "") -> Exception:
-    """The same kind of error, in the user's words: the operation, its operands' labels and values, what it needs."""
-    names, seen = [], []
+    """The same kind of error, in the user's words: the operation, its operands' labels and values, what it needs.
+
+    Its `failed` holds the operation and the operands, so that the graph up to there can be drawn.
+    """
+    said = _explanation(error, entry, operands, doing)
+    said.failed = (entry, tuple(operands))  # type: ignore[attr-defined]
+    return said
+
+
+def _explanation(error: Exception, entry: Op, operands: Sequence[Any], doing: str) -> Exception:
+    names: list[str] = []
+    seen = []
+    labels = {str(getattr(x, "label", "")) for x in operands}
     for position, x in enumerate(operands):
         own = entry.operands[min(position, len(entry.operands) - 1)]
-        name = getattr(x, "label", "") or (own if not own.startswith("*") else f"{own[1:]}[{position}]")
-        names.append(str(name))
+        if own.startswith("*"):
+            own = f"{own[1:]}[{position}]"
+        elif len(entry.operands) == 2 and not entry.symbol.isidentifier():
+            own = ("left", "right")[position]  # x / y would look like variables of the user's
+        name = str(getattr(x, "label", "")) or (own if own not in labels else f"the other {own}")
+        names.append(name)
         seen.append(f"{name} = {getattr(x, 'data', x)!r}")
     said = f"{doing}{entry.formula(names)}, where {', '.join(dict.fromkeys(seen))}"
     if isinstance(error, OverflowError):
-        return OverflowError(f"{said}: the result is too large for a float (the largest is about 1.8e308)")
+        needs = f"; {entry.name} needs {entry.needs.format(*names)}" if entry.needs and not doing else ""
+        return OverflowError(f"{said}: the result is too large for a float (the largest is about 1.8e308){needs}")
     kind = ZeroDivisionError if isinstance(error, ZeroDivisionError) else ValueError
     if doing:
         return kind(f"{said}: the derivative does not exist there ({error})")

@@ -35,7 +35,7 @@ def derivative_formulas(entry: Op, names: Sequence[str], *, result: str = "") ->
     if isinstance(value, Text) and not any(value is x for x in operands):
         # The closure has yet to run: whatever it says of the value, it says by this name.
         value.text = result or entry.formula(names)
-        value.rank = ATOM if result or entry.symbol.isidentifier() else POWER if "**" in entry.symbol else SUM
+        value.rank = ATOM if result else _rank(entry)
     return tuple(_text(d).text for d in derivatives())
 
 
@@ -62,6 +62,11 @@ class Text:
         return self.text if self.rank >= rank else f"({self.text})"
 
 
+def _rank(entry: Op) -> int:
+    """How tightly an operation's own formula binds."""
+    return ATOM if entry.symbol.isidentifier() else POWER if "**" in entry.symbol else SUM
+
+
 def _text(x: Any) -> Text:
     if isinstance(x, Text):
         return x
@@ -80,7 +85,7 @@ def _operator(symbol: str, rank: int, *, right: int) -> tuple[Callable[..., Text
     return forward, reflected
 
 
-for _name, _symbol, _rank, _right in [
+for _name, _symbol, _binds, _right in [
     ("add", " + ", SUM, SUM),
     ("sub", " - ", SUM, PRODUCT),
     ("mul", " * ", PRODUCT, PRODUCT),
@@ -90,9 +95,9 @@ for _name, _symbol, _rank, _right in [
     ("gt", " > ", COMPARISON, SUM),
     ("ge", " >= ", COMPARISON, SUM),
 ]:
-    _forward, _reflected = _operator(_symbol, _rank, right=_right)
+    _forward, _reflected = _operator(_symbol, _binds, right=_right)
     setattr(Text, f"__{_name}__", _forward)
-    if _rank != COMPARISON:  # Python reflects < as > by itself
+    if _binds != COMPARISON:  # Python reflects < as > by itself
         setattr(Text, f"__r{_name}__", _reflected)
 
 
@@ -100,7 +105,11 @@ class _TextFunctions(Namespace):
     """Elementary functions of text: every name of the table writes a call of itself."""
 
     def function_of(self, entry: Op) -> Callable[..., Text]:
-        return lambda *operands: Text(f"{entry.name}({', '.join(_text(x).text for x in operands)})")
+        def written(*operands: Any, **static: Any) -> Text:
+            bound = entry.bind(**static)
+            return Text(bound.formula([_text(x).text for x in operands]), _rank(bound))
+
+        return written
 
     @staticmethod
     def pow(x: Any, y: Any) -> Text:

@@ -15,13 +15,14 @@ was a Value or where one transformation runs inside another. No `grad` of the us
 from __future__ import annotations
 
 import functools
+import numbers
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd import modes
-from micrograd.engine import Value, sweep, topological_order
+from micrograd.engine import Value, borrowed_gradients, sweep, topological_order
 from micrograd.table import as_float, is_array
 
 _nesting = threading.local()
@@ -47,12 +48,8 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
     @functools.wraps(f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         run = _Run(f, argnums, args, kwargs)
-        if not _is_number(run.out):
-            raise TypeError(
-                f"grad of {_name(f)}: it must return one number, not {type(run.out).__name__}; "
-                "for several outputs use jacobian"
-            )
-        return run.result(run.out), run.gradient(run.out)
+        out = _checked(run.out, f, "grad")
+        return run.result(out), run.gradient(out)
 
     return value_and_gradient
 
@@ -67,7 +64,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
     @functools.wraps(f)
     def derivatives(*args: Any, **kwargs: Any) -> Any:
         run = _Run(f, argnums, args, kwargs)
-        return map_numbers(run.gradient, run.out)
+        return map_numbers(lambda out: run.gradient(_checked(out, f, "jacobian")), run.out)
 
     return derivatives
 
@@ -95,9 +92,15 @@ class _Run:
                 self.arguments: Any = tuple(lifted.values())
                 if isinstance(argnums, int):
                     self.arguments = self.arguments[0]
+                taken = modes.state.floats_taken
                 self.out = f(*[lifted.get(i, x) for i, x in enumerate(args)], **kwargs)
         finally:
             _nesting.depth = self.depth
+        if modes.state.floats_taken != taken and not isinstance(self.out, (Value, list, tuple, dict)):
+            raise TypeError(
+                f"{_name(f)} lost the graph: it gave a plain number after float() of a Value, as the functions of math "
+                "take it; use micrograd's own, such as micrograd.sin"
+            )
 
     def _stand_in(self, x: Any) -> Value:
         if isinstance(x, Value):
@@ -124,20 +127,17 @@ def gradients(out: Any, inputs: Sequence[Value], *, create_graph: bool = False) 
     if not isinstance(out, Value):
         return [0.0] * len(inputs)  # a result that is a plain number depends on no input
     order = topological_order(out, inputs=inputs)
-    before = [(node, node.grad) for node in [*order, *inputs]]
-    try:
-        with modes.recording():
-            for node, _ in before:
-                node.grad = 0.0
-            sweep(out, order, create_graph=create_graph)
+    with borrowed_gradients([*order, *inputs]), modes.recording():
+        sweep(out, order, create_graph=create_graph)
         return [x.grad for x in inputs]
-    finally:
-        for node, saved in before:
-            node.grad = saved
 
 
-def _is_number(x: Any) -> bool:
-    return isinstance(x, (Value, int, float)) and not isinstance(x, bool)
+def _checked(out: Any, f: Any, doing: str) -> Any:
+    if isinstance(out, Value) or (isinstance(out, numbers.Real) and not isinstance(out, bool)):
+        return out
+    advice = "; for several outputs use jacobian" if doing == "grad" and isinstance(out, (list, tuple, dict)) else ""
+    what = "one number" if doing == "grad" else "numbers"
+    raise TypeError(f"{doing} of {_name(f)}: it must return {what}, not {type(out).__name__}{advice}")
 
 
 def _name(f: Any) -> str:
@@ -161,6 +161,7 @@ def _map_array(function: Callable[[Any], Any], array: Any) -> Any:
     items = [function(x) for x in array.flat]
     if items and is_array(items[0]):  # a gradient in the place of each number
         return numpy.stack(items).reshape(array.shape + items[0].shape)
-    out = numpy.empty(array.shape, dtype=object)
-    out.flat = items
-    return out.astype(float) if all(isinstance(x, float) for x in items) else out
+    out = numpy.empty(len(items), dtype=object)
+    for i, item in enumerate(items):  # one by one: out[:] = items would take apart lists
+        out[i] = item
+    return (out.astype(float) if all(isinstance(x, float) for x in items) else out).reshape(array.shape)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 import sys
 
+import numpy
 import pytest
 
-from micrograd import data, metrics
+from micrograd import Value, data, metrics, modes, plots
 from micrograd.extras import require
 
 
@@ -58,6 +59,32 @@ def test_accuracy():
 
 def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match=r"needs sklearn: python -m pip install 'micrograd\[train\]'"):
+    with pytest.raises(ImportError, match=r"needs sklearn: python -m pip install '\.\[train\]'"):
         data.iris()
     assert require("math", extra="train").pi
+
+
+def test_split_of_unusual_targets():
+    X = [[i] for i in range(20)]
+    sizes = [len(part) for part in data.split(X, [i * i for i in range(20)], held_out=0.25, rng=random.Random(0))]
+    assert sizes == [15, 15, 5, 5]
+    _, _, _, held = data.split(X, list(numpy.array([0] * 16 + [1] * 4)), held_out=0.25, rng=random.Random(0))
+    assert sorted(held) == [0, 0, 0, 0, 1]
+    with pytest.raises(ValueError, match="20 rows but 1 targets"):
+        data.split(X, [1], held_out=0.5, rng=random.Random(0))
+
+
+def test_accuracy_of_a_single_score():
+    assert metrics.accuracy(lambda row: row[0], [[0.9], [-0.2]], [1, 0]) == 1.0
+    with pytest.raises(TypeError, match="a label is a whole number"):
+        metrics.accuracy(lambda row: row[0], [[0.9]], ["yes"])
+    net = lambda row: Value(row[0]) * 2  # noqa: E731
+    metrics.accuracy(net, [[1.0]], [1])
+    assert not modes.active
+
+
+def test_decision_regions_say_what_they_draw(tmp_path):
+    for y in ([0, 1], [1, 1]):
+        plots.decision_regions(lambda row: row[0], [[0.0, 1.0], [1.0, 0.0]], y, tmp_path / "p.png", points=5)
+    with pytest.raises(ValueError, match="rows of 2 inputs"):
+        plots.decision_regions(lambda row: row[0], [[0.0, 1.0, 2.0]], [1], tmp_path / "p.png")

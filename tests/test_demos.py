@@ -86,7 +86,7 @@ def test_iris(capsys):
     _, losses, accuracy = demo("iris").main(seed=0)
     assert len(losses) == 1000
     assert accuracy >= 0.93
-    assert f"held-out accuracy: {accuracy:.1%} of 51 flowers" in capsys.readouterr().out
+    assert f"held-out accuracy: {accuracy:.1%} of 50 flowers" in capsys.readouterr().out
 
 
 def test_moons(tmp_path, capsys):
@@ -117,3 +117,10 @@ def test_matrices(capsys):
     assert len(differences) == 10
     assert max(differences.values()) <= 1e-12
     assert "NumPy arrays: Y = X W V, dV" in capsys.readouterr().out
+
+
+def test_a_demo_s_error_is_one_line(capsys):
+    with pytest.raises(SystemExit) as caught:
+        run(demo("chain_rule").main, ["--x", "1", "--y", "-1"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1

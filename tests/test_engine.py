@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micrograd import Value, tanh, topological_order
+from micrograd import Value, no_grad, tanh, topological_order
 from micrograd.engine import local_derivatives
-from micrograd.table import CONSTANT
+from micrograd.table import CONSTANT, DETACHED
 
 
 def test_a_node_records_operands_in_order_with_repeats():
@@ -192,16 +192,16 @@ def test_other_classes_may_answer_an_operator_themselves():
     [
         (lambda x: (x * 0).log(), ValueError, r"log\(x\), where x = 0\.0: needs x > 0"),
         (lambda x: (x - 3).log(), ValueError, r"log\(x\), where x = -1\.0: needs x > 0"),
-        (lambda x: x / 0, ZeroDivisionError, r"price / y, where price = 2\.0, y = 0\.0: needs y != 0"),
-        (lambda x: 1 / (x - 2), ZeroDivisionError, r"x / y, where x = 1\.0, y = 0\.0: needs y != 0"),
+        (lambda x: x / 0, ZeroDivisionError, r"price / right, where price = 2\.0, right = 0\.0: needs right != 0"),
+        (lambda x: 1 / (x - 2), ZeroDivisionError, r"left / right, where left = 1\.0, right = 0\.0: needs right != 0"),
         (lambda x: (x * -4) ** (1 / 3), ValueError, r"x = -8\.0: needs x > 0, or a whole-number exponent"),
-        (lambda x: (x * -4) ** Value(1 / 3), ValueError, r"x = -8\.0.*needs x > 0"),
+        (lambda x: (x * -4) ** Value(1 / 3), ValueError, r"left = -8\.0.*needs left > 0"),
         (lambda x: (x - 2) ** -1, ZeroDivisionError, r"x != 0 for a negative one"),
         (lambda x: (x * 500).exp(), OverflowError, r"exp\(x\), where x = 1000\.0: the result is too large"),
         (lambda x: (x * 1e200) ** 2, OverflowError, r"x\*\*2, where x = 2e\+200"),
         (lambda x: x.asin(), ValueError, r"asin\(price\), where price = 2\.0: needs -1 <= price <= 1"),
         (lambda x: (-x).sqrt(), ValueError, r"sqrt\(x\), where x = -2\.0: needs x >= 0"),
-        (lambda x: tanh(x, x), TypeError, r"tanh\(x\) takes 1 operands, got 2"),
+        (lambda x: tanh(x, x), TypeError, r"tanh\(x\) takes 1 operand by position; got 2"),
     ],
 )
 def test_errors_name_the_operation_its_operands_and_what_it_needs(attempt, kind, says):
@@ -300,3 +300,62 @@ def test_dropping_a_graph_frees_it_at_once_without_the_collector():
         assert [ref() for ref in watched] == [None] * 3
     finally:
         gc.enable()
+
+
+def test_a_hand_written_step_may_wrap_the_one_before():
+    x = Value(2.0)
+    y = x * 3.0
+    before, seen = y._backward, []
+    y._backward = lambda: (seen.append(y.grad), before())
+    (y * 1.0).backward()
+    assert (x.grad, seen) == (3.0, [1.0])
+
+
+def test_a_gradient_of_numpys_prints_as_a_number():
+    numpy = pytest.importorskip("numpy")
+    x = Value(2.0)
+    x.grad = numpy.float64(3)
+    assert repr(x) == "Value(data=2.0, grad=3.0)"
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_create_graph_refuses_every_node_made_by_hand(between):
+    x = Value(3.0)
+    y = x * 2 if between else x
+    with pytest.raises(TypeError, match="made by hand"):
+        Value(9.0, (y,), "f").backward(create_graph=True)
+    assert x.grad == 0.0 and y.grad == 0.0
+
+
+def test_a_pending_derivative_and_a_hand_made_node_survive_copies():
+    twin = pickle.loads(pickle.dumps(Value(0.0).sqrt()))
+    with pytest.raises(ZeroDivisionError, match="backward through sqrt"):
+        twin.backward()
+    assert copy.deepcopy(Value(4.0, (Value(2.0),), "relu"))._op == "relu"
+    with no_grad():
+        assert copy.deepcopy(Value(1.0) * 2)._operation is DETACHED
+
+
+def test_gradients_of_graphs_make_cycles_as_documented():
+    gc.collect()
+    gc.disable()
+    try:
+        x = Value(1.0)
+        a = x.tanh()
+        b = a.tanh()
+        b.backward(create_graph=True)
+        watched = weakref.ref(a)
+        x.grad = 0.0
+        del b
+        a.grad = 0.0
+        del a
+        assert watched() is None
+    finally:
+        gc.enable()
+
+
+def test_an_operand_without_a_name_is_not_mistaken_for_one_with():
+    with pytest.raises(ZeroDivisionError, match=r"left / x, where left = 1\.0, x = 0\.0"):
+        Value(1.0) / Value(0.0, label="x")
+    with pytest.raises(OverflowError, match=r"exp needs x < 709\.78"):
+        Value(1000.0).exp()

@@ -21,7 +21,8 @@ def test_no_grad_records_nothing():
         assert (x * 2)._prev == ()
     assert y._prev == () and y._op == ""
     assert (x * 2)._prev
-    y.backward()
+    with pytest.raises(RuntimeError, match=r"inside no_grad\(\)"):
+        y.backward()
     assert x.grad == 0.0
 
 
@@ -124,3 +125,27 @@ def test_collector_paused_restores_what_was():
 
     assert f() is False and f() is False
     assert gc.isenabled()
+
+
+def test_modes_combine():
+    with detect_anomaly(), no_grad(), pytest.raises(FloatingPointError, match="gave inf"):
+        Value(1e200) * Value(1e200)
+    with no_grad():
+        assert Value(1.0, (Value(2.0),), "f")._prev == ()
+        assert grad(lambda v: v * v)(Value(3.0)).data == 6.0
+
+
+def test_detect_anomaly_ignores_what_constants_receive():
+    with detect_anomaly():
+        x = Value(-2.0)
+        x.pow(2.0).backward()  # the derivative in the exponent does not exist, and nobody asked for it
+    assert x.grad == -4.0
+
+
+def test_detect_anomaly_sees_sums_overflow():
+    x = Value(1e-10, label="x")
+    with detect_anomaly():
+        y = x * 1e308 + x * 1e308
+        with pytest.raises(FloatingPointError, match="the gradient of x became inf as contributions were added up"):
+            y.backward()
+    assert x.grad == 0.0

@@ -11,8 +11,9 @@ import numpy
 import pytest
 
 import nn as nn_of_the_checkout
-from micrograd import Value, nn
+from micrograd import Value, nn, no_grad, op
 from micrograd.nn import MLP, Layer, Module, Neuron
+from micrograd.table import TABLE
 
 
 def rng():
@@ -171,3 +172,51 @@ def test_nets_copy_and_pickle():
 def test_import_nn_from_a_checkout():
     assert nn_of_the_checkout.MLP is nn.MLP
     assert set(nn_of_the_checkout.__all__) == {"MLP", "Layer", "Module", "Neuron"}
+
+
+def test_the_linear_activation_and_operations_of_ones_own():
+    assert repr(MLP(1, [2, 1], activation="linear").layers[0]) == "Layer of [LinearNeuron(1), LinearNeuron(1)]"
+
+    @op("double", cases=[(2.0,)])
+    def double(m, z):
+        return 2.0 * z, lambda: (2.0,)
+
+    try:
+        assert repr(Neuron(1, activation="double")) == "DoubleNeuron(1)"
+    finally:
+        del TABLE["double"], Value.double
+    with pytest.raises(ValueError, match="no activation function is called 'power'"):
+        Neuron(1, activation="power")
+    with pytest.raises(ValueError, match="did you mean 'relu'"):
+        Neuron(1, activation="ReLU")
+
+
+@pytest.mark.parametrize(
+    "attempt, says",
+    [
+        (lambda: Neuron(2, "tanh"), r"Neuron\(2, activation='tanh'\)"),
+        (lambda: MLP(2, [1], seed=0), r"no option 'seed'.*rng=random\.Random\(seed\)"),
+        (lambda: MLP(2, [1], nonlin=False), "no option 'nonlin'"),
+        (lambda: MLP(2, [1])(None), "a row of inputs is a sequence"),
+        (lambda: MLP(2, [1])({"a": 1, "b": 2}), "a row of inputs is a sequence"),
+        (lambda: MLP(2, [1])([[1, 2], [3, 4]]), "one example at a time"),
+        (lambda: Neuron(2, init=0.1), "choose from"),
+    ],
+)
+def test_likely_slips_are_explained(attempt, says):
+    with pytest.raises((TypeError, ValueError), match=says):
+        attempt()
+
+
+def test_numpy_sizes_inputs_and_arrays_of_parameters():
+    net = MLP(numpy.int64(1), [numpy.int64(2), 1], rng=rng())
+    assert net(numpy.float32(0.5)).data == net([0.5]).data
+
+    class Mine(Module):
+        def __init__(self):
+            self.w = numpy.array([Value(1.0), Value(2.0)])
+            with no_grad():
+                self.last = self.w[0] * 2.0
+            self.two = (self.w[0] + 2.0)._prev[1]
+
+    assert list(Mine().state_dict()) == ["w.0", "w.1"]

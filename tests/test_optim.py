@@ -170,3 +170,33 @@ def test_a_gradient_that_is_a_graph_counts_as_its_number():
     (x**2).backward(create_graph=True)
     SGD([x], lr=0.1).step()
     assert x.data == 0.8 and type(x.data) is float
+
+
+def test_numbers_of_numpys_become_floats():
+    numpy = pytest.importorskip("numpy")
+    w = Value(1.0)
+    optimizer = SGD([w], lr=numpy.float32(0.5))
+    w.grad = numpy.float32(0.5)
+    optimizer.step()
+    assert w.data == 0.75 and type(w.data) is float
+    SGD([w], lr=lambda t: numpy.float64(0.5)).step()
+    assert type(w.data) is float
+
+
+def test_an_error_in_a_step_changes_nothing():
+    a, b = Value(1.0), Value(1.0)
+    optimizer = Adam([a, b])
+    a.grad, b.grad = 1.0, None
+    with pytest.raises(TypeError):
+        optimizer.step()
+    assert (a.data, optimizer.steps, optimizer.state["mean"]) == (1.0, 0, [0.0, 0.0])
+
+
+def test_parameters_are_stepped_once_and_asked_for_plainly():
+    w = Value(1.0)
+    w.grad = 1.0
+    SGD([w, w], lr=0.5).step()
+    assert w.data == 0.5
+    for wrong in (w, w.backward):
+        with pytest.raises(TypeError, match=r"net\.parameters\(\)"):
+            SGD(wrong)

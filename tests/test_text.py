@@ -7,7 +7,7 @@ import math
 import pytest
 from conftest import BUILT_IN, CASES
 
-from micrograd import op
+from micrograd import Value, op
 from micrograd.table import FLOAT, TABLE
 from micrograd.text import Text, derivative_formulas
 
@@ -59,7 +59,7 @@ def test_a_rule_that_asks_if_is_told_what_to_write():
         with pytest.raises(TypeError, match=r"'x > 0'.*m\.where"):
             derivative_formulas(TABLE["asks"], ["x"])
     finally:
-        del TABLE["asks"]
+        del TABLE["asks"], Value.asks
 
 
 def test_parentheses_stand_where_they_are_needed():

@@ -52,7 +52,7 @@ def test_a_net_learns():
 
 
 def test_mistakes_are_explained():
-    with pytest.raises(ZeroDivisionError, match=r"x / y, where x = 1\.0, y = 0\.0: needs y != 0"):
+    with pytest.raises(ZeroDivisionError, match=r"left / right, where left = 1\.0, right = 0\.0: needs right != 0"):
         Value(1.0) / 0
     with pytest.raises(TypeError, match="convert text"):
         Value("1")

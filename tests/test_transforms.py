@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import math
+import threading
 
 import numpy
 import pytest
@@ -106,3 +107,39 @@ def test_an_error_inside_leaves_the_nesting_as_it_was():
     with pytest.raises(ZeroDivisionError):
         grad(lambda x: x / 0)(1.0)
     assert type(grad(lambda x: x * x)(1.0)) is float
+
+
+def test_jacobian_of_mixed_arrangements():
+    J = jacobian(lambda v: numpy.array([v[0] * v[1], v[0]]))([2.0, 3.0])
+    assert J.tolist() == [[3.0, 2.0], [1.0, 0.0]]
+    assert jacobian(lambda x, y: [x * y, x], (0, 1))(2.0, 3.0) == [(3.0, 2.0), (1.0, 0.0)]
+
+
+@pytest.mark.parametrize("out", [None, "text", ["text", None]])
+def test_jacobian_of_no_numbers_is_refused(out):
+    with pytest.raises(TypeError, match="must return numbers"):
+        jacobian(lambda x: out)(2.0)
+
+
+def test_a_function_that_leaves_the_graph_is_told_so():
+    with pytest.raises(TypeError, match=r"lost the graph.*micrograd\.sin"):
+        grad(math.sin)(1.0)
+    with pytest.raises(TypeError, match="lost the graph"):
+        grad(lambda x: float(x) ** 2)(3.0)
+    assert grad(lambda x: x * x if float(x) > 0 else 0.0)(3.0) == 6.0
+
+
+def test_several_threads_may_differentiate_with_a_shared_value():
+    w, results = Value(2.0), []
+    w.grad = 5.0
+
+    def work():
+        results.extend(grad(lambda v: (v * w).tanh() * w)(0.1) for _ in range(200))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(results)) == 1 and len(results) == 800
+    assert w.grad == 5.0

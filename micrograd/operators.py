@@ -1,0 +1,79 @@
+"""Give Value its operators and methods: `x + y`, `2 * x`, `x ** 3`, `x.tanh()`, one for each row of the table.
+
+A number, an array or anything else may stand on the other side of an operator: `infix` says what becomes of it.
+"""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+from micrograd.engine import Value, constant, record
+from micrograd.table import TABLE, Op, as_float, is_array, on_new_op
+
+
+def infix(entry: Op, left: Any, right: Any, foreign: Any) -> Any:
+    """Apply an operator of which one side, `foreign`, may be a plain number, an array or anything else.
+
+    Python's own types that are no numbers are refused with advice; another class is left to answer by itself.
+    """
+    if not isinstance(foreign, Value):
+        if is_array(foreign):
+            return entry(left, right)
+        own = type(foreign).__module__ == "builtins" or type(foreign).__name__ in ("bool", "bool_")
+        if not own and not isinstance(foreign, numbers.Real):
+            return NotImplemented
+        where = f"Value {entry.symbol} {type(foreign).__name__}"
+        left, right = (constant(x, where) if x is foreign else x for x in (left, right))
+    return record(entry, (left, right), (left.data, right.data))
+
+
+def _pow(self: Value, exponent: Any) -> Any:
+    if type(exponent) not in (int, float, bool) and isinstance(exponent, numbers.Real):
+        exponent = as_float(exponent, "Value **")
+    if type(exponent) in (int, float):
+        return record(TABLE["power"].bind(exponent=exponent), (self,), (self.data,))
+    return infix(TABLE["pow"], self, exponent, exponent)
+
+
+def _rpow(self: Value, base: Any) -> Any:
+    return infix(TABLE["pow"], base, self, base)
+
+
+def _install(entry: Op) -> None:
+    """Give Value the method `x.tanh()` of a new row of the table, and its operator if it has one."""
+    existing = getattr(Value, entry.name, None)
+    if existing is not None and not hasattr(existing, "op"):
+        raise ValueError(f"Value already has an attribute {entry.name!r}: choose another name for the operation")
+
+    def unary(self: Value) -> Value:
+        return record(entry, (self,), (self.data,))
+
+    def binary(self: Value, other: Any) -> Any:
+        if other.__class__ is Value:
+            return record(entry, (self, other), (self.data, other.data))
+        return infix(entry, self, other, other)
+
+    def reflected(self: Value, other: Any) -> Any:
+        return infix(entry, other, self, other)
+
+    def method(self: Value, *others: Any, **static: Any) -> Any:
+        return entry(self, *others, **static)
+
+    if entry.method and not entry.built_in:
+        raise ValueError(f"the operator {entry.method} is one of micrograd's own: leave out method=")
+
+    plain: Any = unary if entry.is_unary and not entry.settings else method
+    if not entry.prepare:  # take(values, index) and its like are functions only
+        plain.__name__, plain.__qualname__, plain.__doc__ = entry.name, f"Value.{entry.name}", entry.rule.__doc__
+        plain.op = entry
+        setattr(Value, entry.name, plain)
+    if entry.method:
+        setattr(Value, entry.method, unary if len(entry.operands) == 1 else binary)
+        if len(entry.operands) == 2:
+            setattr(Value, entry.method.replace("__", "__r", 1), reflected)
+
+
+Value.__pow__ = _pow
+Value.__rpow__ = _rpow
+on_new_op(_install)

@@ -1,0 +1,297 @@
+"""A prompt that speaks pdb, to walk through backward step by step, and back in time: `micrograd.debug(z)`.
+
+    (grad) s            one contribution            (grad) rs     back one contribution
+    (grad) n            finish this node            (grad) rn     back to before this node
+    (grad) r            finish this neuron or layer (grad) rc     back to the breakpoint before
+    (grad) c            to the next breakpoint      (grad) j 7    to step 7
+    (grad) b x          stop when x receives        (grad) why x  all paths from x to the result
+
+`help` lists all. Anything that is no command is Python, with the nodes' names in scope: `x.grad * 2`.
+"""
+
+from __future__ import annotations
+
+import pprint
+import re
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from micrograd.breakpoints import check_expression
+from micrograd.draw import tree_of
+from micrograd.graph import CONSTANT_NUMBER, Node, short
+from micrograd.stepper import Trace
+from micrograd.walk import DONE, Walk
+
+
+@dataclass
+class Seen:
+    """A node as it is at the prompt's position, what its name stands for in Python there."""
+
+    name: str
+    op: str
+    data: float
+    grad: float | None
+
+    def __repr__(self) -> str:
+        return f"{self.name}: data={self.data!r}, grad={'·' if self.grad is None else repr(self.grad)}"
+
+
+# Long names of commands; what each does stands with the short one.
+LONG = {"step": "s", "next": "n", "return": "r", "continue": "c", "cont": "c", "until": "unt", "jump": "j"}
+LONG |= {"break": "b", "clear": "cl", "where": "w", "bt": "w", "up": "u", "down": "d", "list": "l", "print": "p"}
+LONG |= {"quit": "q", "exit": "q", "EOF": "q"}
+
+# `s = 3`, `b.grad` and `d * 2` are Python, though they begin like a command.
+PYTHON_AFTER_NAME = re.compile(r"\s*=(?!=)|[.(\[]|\s+[-+*/%@&|^<>]=?\s")
+
+
+class Prompt(Walk):
+    """The prompt on a trace: how it moves is in walk.py, what it shows is here."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        *,
+        names: Mapping[str, Any] | None = None,
+        stdin: IO[str] | None = None,
+        stdout: IO[str] | None = None,
+    ):
+        super().__init__(trace, stdin=stdin, stdout=stdout)
+        self.displayed: list[str] = []
+        self._scope: dict[str, Any] = dict(names or {})
+
+    def moved(self) -> None:
+        for expression in self.displayed:
+            self._show(expression, lead=f"display {expression}: ")
+
+    # ------------------------------------------------------------ breakpoints
+
+    def do_b(self, arg: str) -> None:
+        """b(reak) [WHERE]: stop after a step to node WHERE, or where a condition on the step holds; alone, list them.
+
+        b x              a contribution to x
+        b op==tanh       a node of this operation sends
+        b nan            a nan or an inf appears
+        b abs(grad)>10   any Python on: op, name, sender, data, local, upstream, contribution, grad
+        """
+        self._set(arg, temporary=False)
+
+    def do_tbreak(self, arg: str) -> None:
+        """tbreak WHERE: a breakpoint that stops once."""
+        self._set(arg, temporary=True)
+
+    def do_cl(self, arg: str) -> None:
+        """cl(ear) [N]: delete breakpoint N, or all of them."""
+        items = [self.breakpoints.get(arg)] if arg else list(self.breakpoints.items)
+        for item in items:
+            self.breakpoints.remove(item)
+            self._say(f"deleted breakpoint {item}")
+
+    def do_condition(self, arg: str) -> None:
+        """condition N [EXPRESSION]: let breakpoint N stop only where the expression holds; alone, always."""
+        number, _, expression = arg.partition(" ")
+        self._say(self.breakpoints.set_condition(number, expression.strip()))
+
+    def _set(self, arg: str, *, temporary: bool) -> None:
+        if arg:
+            self._say(self.breakpoints.add(arg, temporary=temporary))
+        else:
+            none = "no breakpoints: b NODE, b op==tanh, b nan or b abs(grad)>10 sets one"
+            self._say("\n".join(map(str, self.breakpoints.items)) or none)
+
+    # ------------------------------------------------------------ looking
+
+    def _current(self) -> Node:
+        """The node chosen by u and d: the one that sends next, or one further on its way to the result."""
+        path = self._path()
+        return path[min(self.frame, len(path) - 1)]
+
+    def _path(self) -> list[Node]:
+        """From the node that sends next to the result, by the first use of each."""
+        step = self.step or self.trace[-1] if len(self.trace) else None
+        nodes = self.trace.graph.nodes
+        path = [nodes[step.sender] if step else self.trace.graph.root]
+        uses = {s.receiver: s.sender for s in reversed(self.trace.steps)}
+        while path[-1].index in uses:
+            path.append(nodes[uses[path[-1].index]])
+        return path
+
+    def do_w(self, arg: str) -> None:
+        """w(here): the path from the current node to the result; u and d go along it."""
+        path = self._path()
+        grads = self.trace.grads(self.position)
+        for i in reversed(range(len(path))):
+            mark = ">" if i == min(self.frame, len(path) - 1) else " "
+            self._say(f"{mark} {path[i]}   grad {short(grads[path[i].index])}")
+
+    def do_u(self, arg: str) -> None:
+        """u(p): go one node towards the result along the path that w shows."""
+        if self.frame + 1 >= len(self._path()):
+            raise ValueError("this is the result")
+        self.frame += 1
+        self.do_w("")
+
+    def do_d(self, arg: str) -> None:
+        """d(own): go one node back along the path that w shows."""
+        if self.frame == 0:
+            raise ValueError("this is the current node")
+        self.frame -= 1
+        self.do_w("")
+
+    def do_l(self, arg: str) -> None:
+        """l(ist): the steps around the current one; `l all` lists every step."""
+        first, last = (0, len(self.trace)) if arg == "all" else (self.position - 5, self.position + 6)
+        for i in range(max(0, first), min(len(self.trace), last)):
+            self._say(("-> " if i == self.position else "   ") + repr(self.trace[i]))
+        if self.step is None:
+            self._say(f"-> {DONE}")
+
+    def do_p(self, arg: str) -> None:
+        """p EXPRESSION: print its value, with the nodes' names in scope."""
+        self._show(arg)
+
+    def do_pp(self, arg: str) -> None:
+        """pp EXPRESSION: pretty-print its value."""
+        self._show(arg, how=pprint.pformat)
+
+    def do_display(self, arg: str) -> None:
+        """display [EXPRESSION]: print its value after every move; alone, list what is displayed."""
+        if arg:
+            check_expression(arg)
+            self.displayed.append(arg)
+        for expression in [arg] if arg else self.displayed:
+            self._show(expression, lead=f"display {expression}: ")
+
+    def do_undisplay(self, arg: str) -> None:
+        """undisplay [EXPRESSION]: no longer display it, or anything."""
+        if arg and arg not in self.displayed:
+            raise ValueError(f"{arg!r} is not displayed; display lists what is")
+        self.displayed = [e for e in self.displayed if arg and e != arg]
+
+    def do_why(self, arg: str) -> None:
+        """why NODE: every path from it to the result, with the product of the local derivatives along each."""
+        node = self._node(arg) if arg else self._current()
+        self._say(self.trace.why(node.index, limit=50))
+
+    def do_forward(self, arg: str) -> None:
+        """forward [NODE]: replay the forward pass with the numbers put in, as far as NODE."""
+        node = self._node(arg) if arg else self.trace.graph.root
+        for other in self.trace.graph.nodes[: node.index + 1]:
+            if other.formula:
+                self._say(self.trace.forward_line(other))
+
+    def do_tree(self, arg: str) -> None:
+        """tree [NODE]: the operands below it, with gradients as they are now."""
+        node = self._node(arg) if arg else self.trace.graph.root
+        self._say(tree_of(self.trace.graph, top=node, grads=self.trace.grads(self.position)))
+
+    def do_svg(self, arg: str) -> None:
+        """svg [FILE]: save the drawing as it is now, by default to step.svg."""
+        path = Path(arg or "step.svg")
+        path.write_text(self.trace.svg(self.position), encoding="utf-8")
+        self._say(f"saved {path}")
+
+    def do_html(self, arg: str) -> None:
+        """html [FILE]: save the interactive page, by default to page.html."""
+        self._say(f"saved {self.trace.html(arg or 'page.html')}")
+
+    # ------------------------------------------------------------ Python
+
+    def default(self, line: str) -> None:
+        """Anything that is no command is Python."""
+        line = line.removeprefix("!").strip()
+        here = self._names()
+        self._scope.update(here)
+        try:
+            try:
+                value = eval(line, self._scope)
+            except SyntaxError:
+                exec(line, self._scope)
+                value = None
+        except Exception as error:
+            self._complain(_one_line(error, line))
+        else:
+            if value is not None:
+                self._say(repr(value))
+
+    def _show(self, expression: str, *, how: Any = repr, lead: str = "") -> None:
+        if not expression:
+            self._complain("give an expression, such as p x.grad")
+            return
+        try:
+            self._say(lead + how(eval(expression, {**self._scope, **self._names()})))
+        except Exception as error:
+            self._complain(lead + _one_line(error, expression))
+
+    def _names(self) -> dict[str, Any]:
+        """What each node's name stands for at this position."""
+        grads = self.trace.grads(self.position)
+        nodes = [node for node in self.trace.graph.nodes if node.kind != CONSTANT_NUMBER]
+        return {node.name: Seen(node.name, node.op.symbol, node.data, grads[node.index]) for node in nodes}
+
+    # ------------------------------------------------------------ cmd
+
+    def do_q(self, arg: str) -> bool:
+        """q(uit): leave the prompt; the graph is as it was."""
+        return True
+
+    def precmd(self, line: str) -> str:
+        """Long names become short ones, and what is Python is marked with the ! that pdb knows."""
+        match = re.match(r"\s*([A-Za-z_]\w*)", line)
+        if match is None:
+            return line
+        name, rest = match[1], line[match.end() :]
+        command = LONG.get(name, name)
+        if not hasattr(self, f"do_{command}") or PYTHON_AFTER_NAME.match(rest):
+            return f"!{line.strip()}"
+        return command + rest
+
+    def onecmd(self, line: str) -> bool:
+        """Run one command; what is wrong with it is said in a line, and the prompt goes on."""
+        try:
+            return bool(super().onecmd(line))
+        except (ValueError, OSError, RuntimeError) as error:
+            self._complain(error)
+            return False
+
+    def emptyline(self) -> bool:
+        """An empty line repeats the last command."""
+        return self.onecmd(self.lastcmd) if self.lastcmd else False
+
+    def do_help(self, arg: str) -> None:
+        """help [COMMAND]: what a command does, or a line about each."""
+        docs = {
+            name[3:]: (getattr(self, name).__doc__ or "").strip() for name in self.get_names() if name.startswith("do_")
+        }
+        if not arg:
+            for text in docs.values():
+                self._say("  " + text.splitlines()[0])
+            self._say("an empty line repeats the last command; anything else is Python, with the nodes' names in scope")
+        elif LONG.get(arg, arg) in docs:
+            self._say(docs[LONG.get(arg, arg)])
+        else:
+            raise ValueError(f"no command is called {arg!r}; help lists them")
+
+    def completenames(self, text: str, *ignored: Any) -> list[str]:
+        """Commands, and the nodes' names for Python."""
+        return super().completenames(text, *ignored) + self.completedefault(text)
+
+    def completedefault(self, text: str, *ignored: Any) -> list[str]:
+        """The nodes' names."""
+        return sorted(name for name in self._names() if name.startswith(text))
+
+
+def _one_line(error: Exception, source: str) -> str:
+    return traceback.format_exception_only(error)[-1].strip() + f"   (in {source!r})"
+
+
+def debug(root: Any, *, names: Any = None) -> None:
+    """Open the prompt on the backward of a Value. `names` as in `micrograd.graph.snapshot`; nothing is changed.
+
+    The other things that `names=vars()` holds are in scope for Python at the prompt.
+    """
+    trace = Trace(root, names)
+    Prompt(trace, names=names if isinstance(names, Mapping) else None).cmdloop()
