@@ -19,6 +19,7 @@ the result; a gradient that backward has not computed is a dot.
 
 from __future__ import annotations
 
+import html
 import math
 import os
 from collections.abc import Iterable
@@ -35,6 +36,7 @@ POSITIVE, NEGATIVE, NEUTRAL = (86, 180, 233), (230, 159, 0), (255, 255, 255)  # 
 SHAPES = {LEAF: "ellipse", PARAMETER: "octagon", FAILED: "doubleoctagon"}
 LABEL_LENGTH = 48  # characters of a name that are drawn; the hover title has more
 TITLE_LENGTH = 1000
+BACKSLASH = "\ue000"  # a character for private use, which stands for a backslash in hover titles until they are drawn
 
 
 class Drawing(graphviz.Digraph):
@@ -43,6 +45,8 @@ class Drawing(graphviz.Digraph):
     def pipe(self, format: str | None = None, *ignored: Any, encoding: str | None = None, **options: Any) -> Any:
         """The picture as bytes, or as text in the given encoding. Raises LayoutError as micrograd.layout says."""
         picture = layout.render(self.source, format=format or self.format, engine=options.get("engine") or self.engine)
+        if (format or self.format) == "svg":
+            picture = picture.replace(BACKSLASH.encode(), b"\\")
         return picture if encoding is None else picture.decode(encoding)
 
     def render(
@@ -61,7 +65,7 @@ class Drawing(graphviz.Digraph):
         picture = self.pipe(kind)
         if outfile is not None and filename is None:
             filename = Path(outfile).with_suffix(".gv")
-        source = self.save(filename, directory)
+        source = self.save(filename, directory=directory)
         path = os.fspath(outfile) if outfile is not None else f"{source}.{kind}"
         Path(path).write_bytes(picture)
         if cleanup:
@@ -187,8 +191,8 @@ def _single(graph: Snapshot, node: Node, grads: list[float | None], largest: flo
     lines += notes
     strength = abs(grad) / largest if grad and largest and math.isfinite(grad) else 0.0
     return {
-        "label": _plain("\n".join(lines)),
-        "tooltip": _plain(describe(graph, node, grad)),
+        "label": _label("\n".join(lines)),
+        "tooltip": _title(describe(graph, node, grad)),
         "shape": SHAPES.get(node.kind, "box"),
         "fillcolor": _colour(grad, strength),
         "penwidth": f"{1 + 2 * strength:.2f}",
@@ -215,8 +219,8 @@ def _folded(graph: Snapshot, box: Box, grads: list[float | None]) -> dict[str, s
     range_of = f"data from {short(min(data))} to {short(max(data))}" if data and not odd else "data not all finite"
     largest = f"largest gradient {short(max(sizes))}" if sizes else "no gradient computed yet"
     return {
-        "label": _plain("\n".join(lines)),
-        "tooltip": _plain(f"{box.title}\n{holds}\n{range_of}\n{largest}"),
+        "label": _label("\n".join(lines)),
+        "tooltip": _title(f"{box.title}\n{holds}\n{range_of}\n{largest}"),
         "shape": "box3d",
         "fillcolor": "#eeeeee",
         "peripheries": "1",
@@ -225,15 +229,15 @@ def _folded(graph: Snapshot, box: Box, grads: list[float | None]) -> dict[str, s
 
 def describe(graph: Snapshot, node: Node, grad: float | None) -> str:
     """A node's full numbers, and its local derivatives as formulas and values: the hover title."""
-    lines = [f"{node.name[:TITLE_LENGTH]}: {node.kind}"]
+    lines = [f"{_cut(node.name, TITLE_LENGTH)}: {node.kind}"]
     if node.formula:
-        lines.append(f"= {node.formula[:TITLE_LENGTH]}")
+        lines.append(f"= {_cut(node.formula, TITLE_LENGTH)}")
     lines += [f"data {node.data!r}", "gradient not computed yet" if grad is None else f"grad {grad!r}"]
     if node.kind == FAILED:
         return "\n".join([*lines[:2], graph.error])
     for operand, (formula, value) in zip(graph.operand_names(node), graph.locals_of(node)):
         number = "" if value is None else f" = {value!r}"
-        lines.append(f"d {node.name[:40]} / d {operand[:40]} = {formula[:200]}{number}")
+        lines.append(f"d {_cut(node.name)} / d {_cut(operand)} = {_cut(formula, 200)}{number}")
     return "\n".join(lines)
 
 
@@ -246,8 +250,8 @@ def _edge_title(graph: Snapshot, folded: Folded, link: Link) -> str:
     for position, (operand, (formula, value)) in enumerate(zip(node.operands, graph.locals_of(node)), start=1):
         if operand == source.members[0]:
             number = "" if value is None else f" = {value!r}"
-            lines.append(f"operand {position}: local derivative {formula[:200]}{number}")
-    return _plain("\n".join(lines))
+            lines.append(f"operand {position}: local derivative {_cut(formula, 200)}{number}")
+    return _title("\n".join(lines))
 
 
 def _colour(grad: float | None, strength: float) -> str:
@@ -266,10 +270,19 @@ def _cut(text: str, length: int = LABEL_LENGTH) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _plain(text: str) -> str:
-    """Text that Graphviz shows as it is: no backslash escapes, no HTML-like labels, no character XML cannot hold."""
-    text = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
-    return graphviz.nohtml(graphviz.escape(text).replace("\n", "\\n"))
+def _label(text: str) -> str:
+    """Text that Graphviz draws as it is: nothing in it is an escape, an entity or an HTML-like label."""
+    return _without_markup(text).replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _title(text: str) -> str:
+    """Text that Graphviz makes a hover title as it is. There it knows no way to write a backslash: see `pipe`."""
+    return _without_markup(text).replace("\\", BACKSLASH).replace("\n", "\\n")
+
+
+def _without_markup(text: str) -> str:
+    """No entity and no tag, and a space for each character that XML cannot hold."""
+    return html.escape("".join(c if c.isprintable() or c == "\n" else " " for c in text), quote=False)
 
 
 def tree(root: Any, depth: int = 3, *, names: Any = None) -> str:
