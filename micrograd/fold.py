@@ -29,7 +29,7 @@ from micrograd.graph import CONSTANT_NUMBER, OPERATION, Node, Snapshot
 
 LEVELS = ("none", "operation", "neuron", "layer", "repeated")
 MAX_BOXES = 100  # more cannot be taken in at a glance, and layout takes seconds
-MAX_LINKS = 300
+MAX_LINKS = 150
 
 
 @dataclass(eq=False)

@@ -153,7 +153,7 @@ def _bind(entry: Op, **static: Any) -> Op:
 
 
 def _in_parentheses(name: str) -> str:
-    return name if re.fullmatch(r"[\w.\[\]]+|\w+\(.*\)", name) else f"({name})"
+    return name if name.isidentifier() or re.fullmatch(r"[\w.\[\]]+|\w+\(.*\)", name) else f"({name})"
 
 
 @functools.lru_cache(maxsize=4096)

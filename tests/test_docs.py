@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import doctest
+import importlib.util
 import re
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,8 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_sessions_print_what_the_page_shows(page):
+def test_sessions_print_what_the_page_shows(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where the pages save their files
     blocks = [code for language, code in BLOCK.findall(page.read_text()) if language in ("pycon", "python")]
     assert blocks
     assert all(">>>" in code for code in blocks), "show sessions with their output, so that they can be checked"
@@ -44,3 +47,19 @@ def test_relative_links_lead_somewhere():
     for page in [*PAGES, ROOT / "CONTRIBUTING.md"]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_the_pictures_are_those_that_the_script_makes(tmp_path):
+    spec = importlib.util.spec_from_file_location("pictures", ROOT / "docs" / "pictures.py")
+    pictures = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pictures)
+    pictures.main(tmp_path)
+    made = {path.name for path in tmp_path.glob("*.svg")}
+    shown = {name for page in PAGES for name in re.findall(r"!\[[^\]]*\]\((?:docs/)?(\w+\.svg)\)", page.read_text())}
+    assert made == shown == {path.name for path in (ROOT / "docs").glob("*.svg")}
+    for name in made:  # places may differ from one Graphviz to the next; the words do not
+        assert words(tmp_path / name) == words(ROOT / "docs" / name), f"run python docs/pictures.py for {name}"
+
+
+def words(path):
+    return sorted(e.text or "" for e in ET.parse(path).iter("{http://www.w3.org/2000/svg}text"))

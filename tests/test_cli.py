@@ -1,0 +1,175 @@
+"""The command line and the expressions it reads."""
+
+from __future__ import annotations
+
+import html
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import micrograd
+from micrograd import Value, cli
+from micrograd.expression import ExpressionError, evaluate
+from micrograd.table import TABLE
+
+pexpect = pytest.importorskip("pexpect")
+
+
+def command(*arguments, capsys):
+    status = cli.main(list(arguments))
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def test_draw(capsys, tmp_path):
+    path = tmp_path / "f.svg"
+    status, out, err = command("draw", "x / (x + y)", "x=2", "y=-4", "-o", str(path), capsys=capsys)
+    assert (status, err) == (0, "")
+    assert "v2 = x / v1" in out and f"saved {path}" in out
+    assert "grad -0.5" in html.unescape(path.read_text())
+
+
+def test_explain(capsys, tmp_path):
+    path = tmp_path / "page.html"
+    status, out, _ = command("explain", "x / (x + y)", "x=2", "y=-4", "-o", str(path), capsys=capsys)
+    assert status == 0 and out == f"saved {path}\n"
+    assert path.read_text().lower().startswith("<!doctype html>")
+
+
+def test_step_opens_the_prompt():
+    child = pexpect.spawn(
+        sys.executable, ["-m", "micrograd", "step", "tanh(w * x)", "w=-.5", "x=2"], encoding="utf-8", timeout=30
+    )
+    child.expect_exact("(grad) ")
+    child.sendline("c")
+    child.expect_exact("x.grad 0.0000 -> -0.2100")
+    child.sendline("q")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (["x / (x + y", "x=2"], "'(' was never closed"),
+        (["x +", "x=2"], "is no expression"),
+        (["x + y", "x=2"], "'y' has no value: add y=2"),
+        (["tanh", "x=2"], "tanh(...) is a function"),
+        (["tahn(x)", "x=2"], "did you mean"),
+        (["__import__('os')", "x=2"], "no function is called '__import__'"),
+        (["x.data", "x=2"], "'x.data' is not allowed"),
+        (["(lambda: 1)()"], "is not allowed"),
+        (["[1, 2]"], "is not allowed"),
+        (["'text'"], "is not allowed"),
+        (["True"], "is not allowed"),
+        (["x if x else x", "x=1"], "is not allowed"),
+        (["x := 3"], "is no expression"),
+        (["x", "x=two"], "'two' is no number"),
+        (["x", "2=x"], "is not of the form x=2"),
+        (["x / 0", "x=2"], "x / right, where x = 2.0, right = 0.0: needs right != 0"),
+        (["log(x)", "x=-1"], "needs x > 0"),
+        (["9**9**9**9"], "too large for a float"),
+        (["1" * 400], "too large for a float"),
+        (["tanh(x, x)", "x=1"], "takes 1 operand"),
+        (["leaky_relu(x, slop=1)", "x=1"], "no setting 'slop'"),
+        (["tanh(*x)", "x=1"], "without *"),
+        (["1 < 2 < 3"], "is not allowed"),
+        (["(" * 500 + "x" + ")" * 500, "x=1"], "nested"),
+        (["x" + " + x" * 3000, "x=1"], "at most 10,000 characters"),
+        (["x\0", "x=1"], "null byte"),
+        (["take(x, 5)", "x=1"], "out of range"),
+    ],
+    ids=range(27),
+)
+def test_anything_else_is_one_line_and_status_2(arguments, says, capsys, tmp_path):
+    path = tmp_path / "f.svg"
+    status, out, err = command("draw", *arguments, "-o", str(path), capsys=capsys)
+    assert status == 2 and out == ""
+    assert says in err and err.count("\n") == 1 and len(err) < 600
+    assert not path.exists()
+
+
+def test_files_that_cannot_be_written(capsys, tmp_path):
+    for path, says in [(tmp_path / "no" / "f.svg", "No such file"), (tmp_path / "f.txt", "save a drawing as")]:
+        status, _, err = command("draw", "x", "x=1", "-o", str(path), capsys=capsys)
+        assert status == 2 and says in err
+
+
+def test_usage_and_version(capsys):
+    for arguments, code, says in [
+        ([], 2, "required"),
+        (["--version"], 0, micrograd.__version__),
+        (["draw", "--help"], 0, "example: micrograd draw"),
+        (["nope"], 2, "invalid choice"),
+    ]:
+        with pytest.raises(SystemExit) as caught:
+            cli.main(arguments)
+        assert (caught.value.code or 0) == code
+        assert says in "".join(capsys.readouterr())
+
+
+def test_the_installed_command_and_python_dash_m():
+    for run in (["micrograd"], [sys.executable, "-m", "micrograd"]):
+        path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+        try:
+            result = subprocess.run(
+                [*run, "--version"], capture_output=True, text=True, env={**os.environ, "PATH": path}
+            )
+        except FileNotFoundError:
+            assert run == ["micrograd"]  # run from a checkout that is not installed
+            continue
+        assert result.stdout == f"micrograd {micrograd.__version__}\n"
+
+
+# ---------------------------------------------------------------- expressions
+
+
+@pytest.mark.parametrize(
+    "text, wanted",
+    [
+        ("x / (x + y)", -1.0),
+        ("-x ** 2 + +y", -8.0),
+        ("maximum(x, y) * 3e-1", 0.6),
+        ("where(x > y, x, y)", 2.0),
+        ("leaky_relu(y, slope=0.5)", -2.0),
+        ("take(x, y, 1)", -4.0),
+        ("logsumexp(x, x)", 2 + math.log(2)),
+        ("abs(y)", 4.0),
+        ("x ** -y", 16.0),
+        ("3", 3.0),
+    ],
+)
+def test_what_expressions_may_hold(text, wanted):
+    out = evaluate(text, {"x": 2.0, "y": -4.0})
+    assert isinstance(out, Value) and out.data == pytest.approx(wanted)
+
+
+def test_every_unary_function_of_the_table_may_be_called():
+    for name, entry in TABLE.items():
+        if entry.is_unary and not entry.method:
+            assert evaluate(f"{name}(x)", {"x": 0.5}).data == entry(0.5)
+
+
+@given(st.text(max_size=60))
+def test_any_text_gives_a_value_or_a_documented_error(text):
+    try:
+        assert isinstance(evaluate(text, {"x": 2.0}), Value)
+    except (ExpressionError, ArithmeticError, ValueError, TypeError, IndexError) as error:
+        assert "\n" not in str(error)
+
+
+TOKENS = "x y 1 2.5 0 ( ) + - * / ** , tanh log exp take where < = .".split()
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=12))
+def test_any_tokens_give_a_value_or_a_documented_error(tokens):
+    try:
+        assert isinstance(evaluate(" ".join(tokens), {"x": 2.0, "y": -4.0}), Value)
+    except (ExpressionError, ArithmeticError, ValueError, TypeError, IndexError) as error:
+        assert str(error)

@@ -1,0 +1,231 @@
+"""The prompt, through a real pseudo-terminal, as a person would use it."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import sys
+
+import pytest
+
+from micrograd import Value, sigmoid, trace
+from micrograd.breakpoints import Breakpoints
+from micrograd.nn import MLP
+from micrograd.prompt import LONG, Prompt
+
+pexpect = pytest.importorskip("pexpect")
+
+PROGRAM = """
+import micrograd
+from micrograd import Value, sigmoid
+x, y = Value(2.0), Value(-4.0)
+other = 41
+f = (x + sigmoid(y)) / (sigmoid(x) + (x + y) ** 2)
+micrograd.debug(f, names=vars())
+print("left, and x.grad is", x.grad)
+"""
+
+
+class Terminal:
+    """A session of the prompt in a process of its own, on a pseudo-terminal."""
+
+    def __init__(self, tmp_path, program=PROGRAM):
+        script = tmp_path / "session.py"
+        script.write_text(program)
+        environment = {**os.environ, "TERM": "dumb", "PYTHONPATH": os.getcwd(), "INPUTRC": "/dev/null"}
+        self.child = pexpect.spawn(
+            sys.executable,
+            [str(script)],
+            encoding="utf-8",
+            timeout=30,
+            env=environment,
+            dimensions=(50, 200),
+            cwd=str(tmp_path),
+        )
+        self.intro = self._until_prompt()
+
+    def _until_prompt(self):
+        self.child.expect_exact("\r\n(grad) ")
+        return self.child.before.replace("\r\n", "\n")
+
+    def __call__(self, line):
+        """What is printed for one line of input."""
+        self.child.sendline(line)
+        said = self._until_prompt()
+        return said.partition("\n")[2].strip("\n")  # after the echo of the line
+
+    def quit(self):
+        self.child.sendline("q")
+        self.child.expect(pexpect.EOF)
+        return self.child.before
+
+
+def test_a_session_of_forty_commands(tmp_path):
+    say = Terminal(tmp_path)
+    assert "<trace of f: 9 values, 11 steps of backward>" in say.intro
+    assert "-> [1/11] / f -> " in say.intro
+
+    # one contribution, again by an empty line, and what it left
+    assert say("s") == "[1/11] / f -> v2:  local 0.2049 x upstream 1.0000 = 0.2049;  v2.grad 0.0000 -> 0.2049"
+    assert say("").startswith("[2/11]")
+    assert say("p f") == "f: data=0.41345423252018193, grad=1.0"
+    assert say("p f.data + 1") == "1.413454232520182"
+
+    # the state before, exactly, after going on and back in every way
+    before = say("tree")
+    for there, back in [("s 3", "rs 3"), ("n", "rn"), ("r", "rr"), ("c", "j 2"), ("j 9", "j 2"), ("unt x", "j 2")]:
+        moved = say(there)
+        assert "***" not in moved
+        assert say("tree") != before
+        assert "back to 2/11" in say(back)
+        assert say("tree") == before
+
+    # breakpoints of every kind
+    assert say("b x") == "1  break  x"
+    assert say("tbreak op==sigmoid") == "2  tbreak  op==sigmoid"
+    assert say("b abs(grad) > 0.5") == "3  break  abs(grad) > 0.5"
+    assert say("b nan") == "4  break  nan"
+    assert say("c").endswith("breakpoint 1  break  x")
+    assert say("condition 1 contribution < 0") == "1  break  x  if contribution < 0"
+    assert "breakpoint 1  break  x  if contribution < 0" in say("c")
+    assert say("b").count("\n") == 3
+    assert "breakpoint 3  break  abs(grad) > 0.5" in say("c")
+    assert "breakpoint 1  break  x  if contribution < 0" in say("rc")
+    assert say("cl 3") == "deleted breakpoint 3  break  abs(grad) > 0.5"
+    assert "breakpoint 2  tbreak  op==sigmoid" in say("c")
+    assert say("b").count("\n") == 1
+    assert say("cl").count("deleted breakpoint") == 2
+    assert say("b").startswith("no breakpoints")
+
+    # looking
+    say("j 5")
+    assert say("w").splitlines()[-1].startswith("> ")
+    assert say("u").splitlines()[-2].startswith("> ")
+    assert say("d").splitlines()[-1].startswith("> ")
+    assert "-> [6/11]" in say("l")
+    assert say("l all").count("[") == 11
+    assert "x.grad = 0.5348320870757594, the sum over 3 paths" in say("why x")
+    assert "v4 = x + y = 2 + (-4) = -2" in say("forward")
+    assert say("display x.grad") == "display x.grad: None"
+    assert "display x.grad: 0.33884" in say("s")
+    assert say("undisplay x.grad") == ""
+    assert say("pp [x.data, y.data]") == "[2.0, -4.0]"
+    assert say("html out.html") == "saved out.html" and (tmp_path / "out.html").exists()
+    assert say("svg out.svg") == "saved out.svg" and "<svg" in (tmp_path / "out.svg").read_text()
+
+    # Python, and what names=vars() brought
+    assert say("other + 1") == "42"
+    assert say("kept = x.grad * 2") == ""
+    assert say("kept == 2 * x.grad") == "True"
+
+    # help for all
+    assert say("help").count("\n") > 25
+    assert say("help b").startswith("b(reak) [WHERE]")
+
+    # wrong ones
+    assert say("b nowhere").startswith("*** no node is called 'nowhere'; there are ")
+    assert say("b grad >").startswith("*** 'grad >' is no Python expression")
+    assert say("j 99") == "*** j takes a step from 0 to 11, not '99'"
+    assert say("s nine") == "*** a number of steps is 1 or more, not 'nine'"
+    assert say("nonsense").startswith("*** NameError: name 'nonsense' is not defined")
+    assert say("1/0").startswith("*** ZeroDivisionError")
+    assert say("cl 9") == "*** there is no breakpoint '9'; b lists them"
+    assert say("why") != "" and say("help nope") == "*** no command is called 'nope'; help lists them"
+    assert say("p") == "*** give an expression, such as p x.grad"
+    assert say("undisplay z") == "*** 'z' is not displayed; display lists what is"
+    assert say("unt").startswith("*** give a node's name")
+    assert say("svg /no/such/folder/x.svg").startswith("*** ")
+    say("j 0")
+    assert say("rs") == "*** this is the start of backward"
+    say("c")
+    assert say("s") == "*** backward is done: every gradient is there (rs goes back, q leaves)"
+    assert say("unt x").startswith("*** the gradient of x is complete already; j 9 goes back to it")
+
+    assert "left, and x.grad is 0.0" in say.quit()
+
+
+def test_completion_offers_commands_and_names(tmp_path):
+    say = Terminal(tmp_path)
+    say.child.send("dis\t")
+    say.child.expect_exact("display")
+    say.child.sendcontrol("u")
+    say.child.send("why oth\t\t")
+    say.child.sendcontrol("u")
+    prompt = Prompt(trace(Value(2.0, label="alpha") * Value(3.0, label="beta")))
+    assert prompt.completedefault("al") == ["alpha"]
+    assert set(prompt.completenames("b")) >= {"b", "beta"}
+    assert say("1 + 1").endswith("2")
+    say.quit()
+
+
+def test_leaving_by_end_of_file_and_by_interrupt(tmp_path):
+    say = Terminal(tmp_path)
+    say.child.sendeof()
+    say.child.expect(pexpect.EOF)
+    assert "x.grad is 0.0" in say.child.before
+
+
+def session(root, *lines, names=None):
+    out = io.StringIO()
+    prompt = Prompt(trace(root, names=names), names=names, stdin=io.StringIO("\n".join(lines) + "\n"), stdout=out)
+    prompt.cmdloop()
+    return out.getvalue()
+
+
+def test_r_finishes_a_neuron():
+    net = MLP(2, [2, 1], rng=random.Random(1))
+    out = net([0.5, -0.25])
+    prompt = Prompt(trace(out), stdin=io.StringIO("q\n"), stdout=io.StringIO())
+    prompt.onecmd("r")
+    sender = prompt.trace.graph.nodes[prompt.step.sender]
+    before = prompt.trace.graph.nodes[prompt.trace[prompt.position - 1].sender]
+    assert before.group.neuron == "layers.1.neurons.0"
+    assert sender.group.neuron.startswith("layers.0")
+    prompt.onecmd("rr")
+    assert prompt.position == 0
+
+
+def test_nan_breakpoints_stop_where_it_begins():
+    x = Value(1e200, label="x")
+    y = x * x
+    y.label = "y"
+    z = y - y
+    out = session(z, "b nan", "c", "q")
+    assert "breakpoint 1  break  nan" in out
+    assert "y: data=inf" in session(z, "b nan", "c", "p y", "q")
+
+
+def test_commands_that_look_like_names_are_python_where_python_follows():
+    b = Value(2.0, label="b")
+    out = session(b * b, "b.data", "b = 5", "!b.data + 1", "p b.data", "b == b", "q")
+    assert "2.0" in out and "3.0" in out and "breakpoints" not in out
+
+
+def test_every_command_has_help_and_every_long_name_a_command():
+    prompt = Prompt(trace(Value(1.0) * 2), stdin=io.StringIO(), stdout=io.StringIO())
+    commands = [name for name in prompt.get_names() if name.startswith("do_")]
+    assert all(getattr(prompt, name).__doc__ for name in commands)
+    assert all(hasattr(prompt, f"do_{short}") for short in LONG.values())
+    required = "s n r c unt rs rn rc j b tbreak cl condition w u d l p pp display undisplay why forward tree svg html q"
+    assert {f"do_{name}" for name in required.split()} <= set(commands)
+
+
+def test_a_trace_without_steps():
+    assert "backward is done" in session(Value(3.0, label="x"), "s", "w", "l", "n", "c", "rs", "why x", "tree", "q")
+    with pytest.raises(ValueError) as caught:
+        Value(-1.0, label="x").log()
+    out = session(caught.value, "forward", "s", "q")
+    assert "forward failed, so there is no backward" in out and "failed: log(x)" in out
+
+
+def test_conditions_that_fail_stop_and_say_so():
+    stops = Breakpoints(trace((Value(2.0, label="x") * 3.0).tanh()))
+    item = stops.add("grad > 1 / 0")
+    assert stops.at(0) == (item, "ZeroDivisionError: division by zero")
+
+
+def test_large_graphs_step_quickly():
+    net = MLP(3, [16, 16, 1], rng=random.Random(0))
+    out = session(sigmoid(net([1.0, 2.0, 3.0])), "n", "r", "b layers.0.neurons.3.w.1", "c", "w", "l", "c", "q")
+    assert "layers.0.neurons.3.w.1.grad" in out
