@@ -78,7 +78,7 @@ def save(
 
 
 def _frame(trace: Trace, step: int, folded: Folded, rankdir: str) -> str:
-    return svg_text(drawing(trace.graph, rankdir=rankdir, grads=trace.grads(step), folded=folded))
+    return svg_text(drawing(trace.graph, rankdir=rankdir, grads=trace.grads(step), folded=folded, steady=True))
 
 
 def _parts(text: str) -> tuple[str, str]:

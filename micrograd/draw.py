@@ -153,8 +153,12 @@ def drawing(
     max_boxes: int = MAX_BOXES,
     grads: list[float | None] | None = None,
     folded: Folded | None = None,
+    steady: bool = False,
 ) -> Drawing:
-    """The drawing of a snapshot; `grads` are shown in place of the snapshot's own, as the stepper does."""
+    """The drawing of a snapshot; `grads` are shown in place of the snapshot's own, as the stepper does.
+
+    With `steady`, boxes are wide enough for any gradient, so that pictures of several steps lie on each other.
+    """
     if rankdir not in ("LR", "RL", "TB", "BT"):
         raise ValueError(f"rankdir={rankdir!r} is no direction: choose 'LR', 'RL', 'TB' or 'BT'")
     folded = folded or fold(graph, by=by, only=only, max_boxes=max_boxes)
@@ -168,6 +172,8 @@ def drawing(
         attributes = (
             _folded(graph, box, grads) if box.folded else _single(graph, graph.nodes[box.members[0]], grads, largest)
         )
+        if steady and not box.folded:
+            attributes["width"] = _steady_width(graph.nodes[box.members[0]])
         dot.node(f"b{box.index}", **attributes, id=f"b{box.index}")
     for link in folded.links:
         label = str(link.count) if link.count > 1 else ""
@@ -198,6 +204,16 @@ def _single(graph: Snapshot, node: Node, grads: list[float | None], largest: flo
         "penwidth": f"{1 + 2 * strength:.2f}",
         "peripheries": "2" if node is graph.root and node.kind != FAILED else "1",
     }
+
+
+def _steady_width(node: Node) -> str:
+    """Inches that hold a node's lines at 11 points whatever its gradient, such as -0.08471, is."""
+    lines = [
+        f"{_cut(node.name)} = {_cut(node.formula)}" if node.formula else "",
+        f"data {short(node.data)}   grad -0.08471",
+    ]
+    wide = 1.4 if node.kind == LEAF else 1.15 if node.kind == PARAMETER else 1.0
+    return f"{wide * (0.078 * max(map(len, lines)) + 0.2):.2f}"
 
 
 def _folded(graph: Snapshot, box: Box, grads: list[float | None]) -> dict[str, str]:
