@@ -36,7 +36,7 @@ def chain(size):
     """Operations one after the other, no two stretches alike."""
     rng, x = random.Random(0), Value(0.5)
     y = x
-    for _ in range(size):
+    for _ in range(size * 2 // 3):  # half of the choices make two values
         y = rng.choice([y.tanh, y.sin, (y + x).cos, (y * x).atan])()
     return y
 

@@ -4,11 +4,8 @@ Backward starts with a gradient of 1 at the result. Each node then sends every o
 its own gradient. An operand that is used more than once receives several such contributions: they add up.
 """
 
-from micrograd import Value, sigmoid, topological_order
-from micrograd.check import check_grads
+from micrograd import Value, check_grads, sigmoid, trace
 from micrograd.cli import run
-from micrograd.engine import local_derivatives
-from micrograd.text import derivative_formulas
 
 
 def quotient(x, y):
@@ -30,30 +27,26 @@ def with_sigmoids(x, y):
     return {"x": x, "y": y, "sig_y": sig_y, "num": num, "sig_x": sig_x, "xpy": xpy, "sq": sq, "den": den, "f": f}
 
 
-def explain(root):
-    """Print the forward pass, then what each node sends to its operands, then the sums."""
-    order = topological_order(root)
+def explain(nodes):
+    """Print forward, what each node sends to its operands, and the sums; gives each value's contributions."""
+    t = trace(nodes["f"], names=nodes)
     print("forward")
-    for node in order:
-        operands = [p.label for p in node._prev]
-        print(f"  {node.label:>5} = {node.data:9.6f}" + (f"   {node._operation.formula(operands)}" if operands else ""))
+    for line in t.forward():
+        print("  " + line)
 
-    print("backward")
-    received = {node: [] for node in order}
-    for node in reversed(order):
-        formulas = derivative_formulas(node._operation, [p.label for p in node._prev]) if node._prev else ()
-        for operand, local, formula in zip(node._prev, local_derivatives(node), formulas):
-            received[operand].append(local * node.grad)
-            print(
-                f"  {node.label} -> {operand.label}:  d{node.label}/d{operand.label} = {formula} = {local:.6f}, "
-                f"times {node.label}.grad {node.grad:.6f} = {local * node.grad:.6f}"
-            )
+    print("backward: each local derivative, as a formula and in numbers, and what it contributes")
+    for step in t:
+        sender, receiver = t.graph.nodes[step.sender], t.graph.nodes[step.receiver]
+        formula = t.graph.locals_of(sender)[step.position][0]
+        print(f"  d{sender.name}/d{receiver.name} = {formula} = {step.local:.6f}")
+        print(f"    times {sender.name}.grad {step.upstream:.6f} = {step.contribution:.6f}, sent to {receiver.name}")
 
-    print("gradients")
-    for node in order:
-        terms = " + ".join(f"({c:.6f})" for c in received[node])
-        merged = f" = {terms}   (used {len(received[node])} times)" if len(received[node]) > 1 else ""
-        print(f"  {node.label:>5}.grad = {node.grad:9.6f}{merged}")
+    print("gradients: the sum of what was received")
+    received = {name: [s.contribution for s in t if s.receiver == t.graph.node(name).index] for name in nodes}
+    for name, node in nodes.items():
+        terms = " + ".join(f"({c:.6f})" for c in received[name])
+        merged = f" = {terms}   (used {len(received[name])} times)" if len(received[name]) > 1 else ""
+        print(f"  {name:>5} = {node.data:9.6f}   {name:>5}.grad = {node.grad:9.6f}{merged}")
     return received
 
 
@@ -64,14 +57,11 @@ def main(*, seed=0, x=2.0, y=-4.0):
     """
     results = {}
     for expression in (quotient, with_sigmoids):
-        print(f"\n{expression.__doc__.split(',')[0]} at x = {x}, y = {y}")
+        print(f"\n{expression.__doc__.removesuffix(', step by step.')} at x = {x}, y = {y}")
         nodes = expression(Value(x), Value(y))
-        for name, node in nodes.items():
-            node.label = name
         nodes["f"].backward()
-        received = explain(nodes["f"])
+        results[expression.__name__] = (nodes, explain(nodes))
         print(check_grads(lambda x, y, f=expression: f(x, y)["f"], (x, y)))
-        results[expression.__name__] = (nodes, received)
     return results
 
 

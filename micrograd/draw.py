@@ -184,7 +184,7 @@ def drawing(
 
 def _single(graph: Snapshot, node: Node, grads: list[float | None], largest: float) -> dict[str, str]:
     grad = grads[node.index]
-    lines = [f"{_cut(node.name)} = {_cut(node.formula)}" if node.formula else _cut(node.name)]
+    lines = [f"{one_line(node.name)} = {one_line(node.formula)}" if node.formula else one_line(node.name)]
     numbers = "failed" if node.kind == FAILED else f"data {short(node.data)}   grad {short(grad)}"
     lines.append(numbers)
     notes = [f"used {node.uses} times"] if node.uses > 1 else []
@@ -193,7 +193,7 @@ def _single(graph: Snapshot, node: Node, grads: list[float | None], largest: flo
     if node.is_dead_relu and node.kind != FAILED:
         notes.append("\N{WARNING SIGN} dead ReLU: no gradient passes")
     if node.kind == FAILED:
-        notes.append("\N{WARNING SIGN} " + _cut(graph.error, 90))
+        notes.append("\N{WARNING SIGN} " + one_line(graph.error, 90))
     lines += notes
     strength = abs(grad) / largest if grad and largest and math.isfinite(grad) else 0.0
     return {
@@ -209,7 +209,7 @@ def _single(graph: Snapshot, node: Node, grads: list[float | None], largest: flo
 def _steady_width(node: Node) -> str:
     """Inches that hold a node's lines at 11 points whatever its gradient, such as -0.08471, is."""
     lines = [
-        f"{_cut(node.name)} = {_cut(node.formula)}" if node.formula else "",
+        f"{one_line(node.name)} = {one_line(node.formula)}" if node.formula else "",
         f"data {short(node.data)}   grad -0.08471",
     ]
     wide = 1.4 if node.kind == LEAF else 1.15 if node.kind == PARAMETER else 1.0
@@ -226,7 +226,7 @@ def _folded(graph: Snapshot, box: Box, grads: list[float | None]) -> dict[str, s
     holds = ", ".join(f"{n:,} {kind}{'s' if n > 1 else ''}" for kind, n in counts.items())
     odd = sum(not math.isfinite(x) for x in [*data, *sizes])
     dead = sum(m.is_dead_relu for m in members)
-    lines = [_cut(box.title), f"{len(members):,} values folded"]
+    lines = [one_line(box.title), f"{len(members):,} values folded"]
     if members[-1] is graph.root:
         lines.append(f"data {short(graph.root.data)}   grad {short(grads[graph.root.index])}")
     lines += [f"\N{WARNING SIGN} {odd:,} nan or inf"] * (odd > 0) + [f"\N{WARNING SIGN} {dead:,} dead ReLUs"] * (
@@ -245,15 +245,15 @@ def _folded(graph: Snapshot, box: Box, grads: list[float | None]) -> dict[str, s
 
 def describe(graph: Snapshot, node: Node, grad: float | None) -> str:
     """A node's full numbers, and its local derivatives as formulas and values: the hover title."""
-    lines = [f"{_cut(node.name, TITLE_LENGTH)}: {node.kind}"]
+    lines = [f"{one_line(node.name, TITLE_LENGTH)}: {node.kind}"]
     if node.formula:
-        lines.append(f"= {_cut(node.formula, TITLE_LENGTH)}")
+        lines.append(f"= {one_line(node.formula, TITLE_LENGTH)}")
     lines += [f"data {node.data!r}", "gradient not computed yet" if grad is None else f"grad {grad!r}"]
     if node.kind == FAILED:
         return "\n".join([*lines[:2], graph.error])
     for operand, (formula, value) in zip(graph.operand_names(node), graph.locals_of(node)):
         number = "" if value is None else f" = {value!r}"
-        lines.append(f"d {_cut(node.name)} / d {_cut(operand)} = {_cut(formula, 200)}{number}")
+        lines.append(f"d {one_line(node.name)} / d {one_line(operand)} = {one_line(formula, 200)}{number}")
     return "\n".join(lines)
 
 
@@ -266,7 +266,7 @@ def _edge_title(graph: Snapshot, folded: Folded, link: Link) -> str:
     for position, (operand, (formula, value)) in enumerate(zip(node.operands, graph.locals_of(node)), start=1):
         if operand == source.members[0]:
             number = "" if value is None else f" = {value!r}"
-            lines.append(f"operand {position}: local derivative {_cut(formula, 200)}{number}")
+            lines.append(f"operand {position}: local derivative {one_line(formula, 200)}{number}")
     return _title("\n".join(lines))
 
 
@@ -280,9 +280,9 @@ def _colour(grad: float | None, strength: float) -> str:
     return "#" + "".join(f"{round(c):02x}" for c in mixed)
 
 
-def _cut(text: str, length: int = LABEL_LENGTH) -> str:
-    """One line of text of at most `length` characters, control characters made visible as spaces."""
-    text = "".join(c if c.isprintable() else " " for c in text)
+def one_line(text: str, length: int = LABEL_LENGTH) -> str:
+    """The text as one line of at most `length` characters, what cannot be printed shown as spaces."""
+    text = "".join(c if c.isprintable() else " " for c in text[: length + 1])
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
@@ -314,7 +314,7 @@ def tree_of(
 
     def walk(node: Node, lead: str, follow: str, levels: int) -> None:
         grad = grads[node.index] if grads is not None else node.grad
-        text = f"{_cut(node.name)} = {_cut(node.formula)}" if node.formula else _cut(node.name)
+        text = f"{one_line(node.name)} = {one_line(node.formula)}" if node.formula else one_line(node.name)
         below = [graph.nodes[i] for i in node.operands if graph.nodes[i].kind != CONSTANT_NUMBER]
         if below and levels == 0:
             text += " …"

@@ -71,13 +71,16 @@ def fold(graph: Snapshot, *, by: str = "auto", only: Iterable[int] | None = None
     nodes = [node for node in graph.nodes if node.index in chosen and node.kind != CONSTANT_NUMBER]
     if by != "auto":
         return _boxes(graph, nodes, _keys(graph, nodes, by), by)
+    has_groups = any(node.group is not None for node in nodes)
     for level in LEVELS:
         if level in ("none", "operation") and len(nodes) > 50 * max_boxes:
             continue  # cannot come out small enough
+        if level in ("neuron", "layer") and not has_groups:
+            continue
         folded = _boxes(graph, nodes, _keys(graph, nodes, level), level)
         if len(folded.boxes) <= max_boxes and len(folded.links) <= MAX_LINKS:
             return folded
-    return _without_the_furthest(folded, max_boxes)
+    return _without_the_furthest(folded, max_boxes // 2)
 
 
 def _keys(graph: Snapshot, nodes: list[Node], level: str) -> dict[int, Hashable]:

@@ -274,15 +274,16 @@ class Why:
                 counts[index] = sum(counts[step.sender] for step in outgoing.get(index, ()))
         self.count = counts[node.index]
         self.paths: list[tuple[list[int], list[float]]] = []
-        stack: list[tuple[list[int], list[float]]] = [([node.index], [])]
+        # A path is a node, the local derivative that led to it, and the path before it: paths share their beginnings.
+        stack: list[tuple[int, float, Any]] = [(node.index, 1.0, None)]
         while stack and len(self.paths) < limit and not self.by_hand:
-            path, locals_ = stack.pop()
-            if path[-1] == root:
-                self.paths.append((path, locals_))
+            path = stack.pop()
+            if path[0] == root:
+                self.paths.append(_unlinked(path))
                 continue
-            for step in reversed(outgoing.get(path[-1], ())):
+            for step in reversed(outgoing.get(path[0], ())):
                 if counts[step.sender]:
-                    stack.append(([*path, step.sender], [*locals_, float(step.local or 0.0)]))
+                    stack.append((step.sender, float(step.local or 0.0), path))
 
     @property
     def complete(self) -> bool:
@@ -322,3 +323,13 @@ class Why:
                 f"  ... and {self.count - len(self.paths):,} more paths, too many to list; all sum to the gradient"
             )
         return "\n".join(lines)
+
+
+def _unlinked(path: Any) -> tuple[list[int], list[float]]:
+    """A linked path as the indices of its nodes, the first one first, and the local derivatives between them."""
+    indices, locals_ = [], []
+    while path is not None:
+        index, local, path = path
+        indices.append(index)
+        locals_.append(local)
+    return indices[::-1], locals_[-2::-1]

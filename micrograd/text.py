@@ -113,6 +113,8 @@ class _TextFunctions(Namespace):
 
     @staticmethod
     def pow(x: Any, y: Any) -> Text:
+        if y in (0, 1):
+            return _text(x if y else 1)
         return Text(f"{_text(x).at(ATOM)}**{_text(y).at(NEGATIVE)}", POWER)
 
 

@@ -50,6 +50,11 @@ def test_a_power_shows_its_exponent():
     assert derivative_formulas(TABLE["power"].bind(exponent=3), ["-2"]) == ("3 * (-2)**2",)
 
 
+def test_a_square_has_the_derivative_of_the_textbook():
+    assert derivative_formulas(TABLE["power"].bind(exponent=2), ["x"]) == ("2 * x",)
+    assert derivative_formulas(TABLE["power"].bind(exponent=1), ["x"]) == ("1 * 1",)
+
+
 def test_a_rule_that_asks_if_is_told_what_to_write():
     @op("f", cases=[(2.0,)])
     def asks(m, x):
