@@ -200,7 +200,8 @@ def test_scrubbing_to_each_end(open_page):
     assert lit() == [["v1 = x + y"], ["x", "y"], 2]
     scrubber.fill("5")
     assert lit() == [["x"], ["v1 = x + y"], 1] and tab.locator("#remark").text_content() == "d v1 / d x = 1"
-    tab.wait_for_function("getComputedStyle(document.querySelector('g.to > ellipse')).strokeWidth === '3px'")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    sync_api.expect(tab.locator("g.to > ellipse")).to_have_css("stroke-width", "3px")  # once its transition is over
 
 
 def test_playing_stops_at_the_end_and_pausing_stops_it_before(open_page):
