@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from micrograd.draw import drawing, svg_text
+from micrograd.draw import drawing, one_line, svg_text, with_suffix
 from micrograd.fold import Folded, fold
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ CAPTION_SIZE = 14
 
 def still(trace: Trace, step: int, *, rankdir: str = "LR", fold_by: str = "auto") -> str:
     """The drawing after the first `step` steps of backward, the last one lit. Raises IndexError past the end."""
-    if not 0 <= step <= len(trace):
-        raise IndexError(f"step {step}: this trace has {len(trace)} steps; 0 is the start of backward")
     folded = fold(trace.graph, by=fold_by)
     opening, content = _parts(_frame(trace, step, folded, rankdir))
     return f"{opening}<style>{_lit(trace[step - 1], folded) if step else ''}</style>{content}</svg>\n"
@@ -38,6 +36,7 @@ def save(
 
     Raises ValueError when there are more than MAX_FRAMES steps, or when `seconds` is not above 0.
     """
+    path = with_suffix(path, ".svg")
     if len(trace) > MAX_FRAMES:
         raise ValueError(
             f"an animation of {len(trace)} steps is too long to watch (at most {MAX_FRAMES}): animate a smaller graph, "
@@ -45,7 +44,7 @@ def save(
         )
     if seconds <= 0:
         raise ValueError(f"seconds is the time of one step, more than 0, not {seconds}")
-    folded, root = fold(trace.graph, by=fold_by), trace.graph.root
+    folded, title = fold(trace.graph, by=fold_by), html.escape(one_line(trace.graph.root.name))
     frames = len(trace) + 1
     rules = [
         f".frame{{visibility:hidden;animation:show {frames * seconds:g}s step-end infinite}}",
@@ -55,7 +54,7 @@ def save(
         f"@media (prefers-reduced-motion:reduce){{.frame{{animation:none}}#f{frames - 1}{{visibility:visible}}}}",
     ]
     drawn = [_frame(trace, step, folded, rankdir) for step in range(frames)]
-    captions = ["backward starts at the result, whose gradient is 1", *map(repr, trace)]
+    captions = ["backward starts at the result, whose gradient is 1", *(one_line(repr(step), 160) for step in trace)]
     sizes = [[float(x) for x in re.findall(r'viewBox="([^"]*)"', text)[0].split()[2:]] for text in drawn]
     width = max(*(w for w, _ in sizes), 8 + 0.62 * CAPTION_SIZE * max(map(len, captions)))
     height = max(h for _, h in sizes)
@@ -69,11 +68,10 @@ def save(
     text = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
         f'width="{width:g}pt" height="{height + 24:g}pt" viewBox="0 0 {width:g} {height + 24:g}">'
-        f"<style>{''.join(rules)}</style><title>backward through {html.escape(root.name[:60])}, step by step</title>"
+        f"<style>{''.join(rules)}</style><title>backward through {title}, step by step</title>"
         f'<rect width="100%" height="100%" fill="white"/>{"".join(body)}</svg>\n'
     )
-    path = Path(path)
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(text.encode())
     return path
 
 

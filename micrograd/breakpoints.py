@@ -13,6 +13,8 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import math
 import re
 from dataclasses import dataclass
@@ -51,7 +53,7 @@ class Breakpoints:
                     self.trace.graph.node(where)
                 except KeyError as error:
                     raise ValueError(error.args[0]) from None
-            check_expression(_quoted(where))
+            self._check(where)
         self._count += 1
         self.items.append(Breakpoint(self._count, where, temporary=temporary))
         return self.items[-1]
@@ -69,7 +71,7 @@ class Breakpoints:
         """Let a breakpoint stop only where the expression holds; with an empty one, always."""
         item = self.get(number)
         if expression:
-            check_expression(_quoted(expression))
+            self._check(expression)
         item.condition = expression
         return item
 
@@ -77,7 +79,7 @@ class Breakpoints:
         """The first breakpoint that the step at a position hits, and what went wrong in its condition, if anything.
 
         A condition may use op, sender, name, data, local, upstream, contribution, grad (the receiver's, after the
-        step) and math. As in pdb, one that fails counts as hit.
+        step), math, and the nodes' names: `x.grad > 1`. As in pdb, one that fails counts as hit.
         """
         step = self.trace[position]
         for item in self.items:
@@ -90,30 +92,83 @@ class Breakpoints:
 
     def _holds(self, item: Breakpoint, step: Step) -> bool:
         nodes = self.trace.graph.nodes
-        sender, receiver = nodes[step.sender], nodes[step.receiver]
-        scope = {
-            "op": sender.op.name,
-            "sender": sender.name,
-            "name": receiver.name,
-            "data": receiver.data,
-            "local": math.nan if step.local is None else step.local,
-            "upstream": step.upstream,
-            "contribution": step.contribution,
-            "grad": step.after,
-            "math": math,
-        }
-        if item.condition and not eval(_quoted(item.condition), {}, scope):
-            return False
-        if item.where == "nan":
-            return not all(map(math.isfinite, (receiver.data, step.upstream, step.contribution, step.after)))
         node = self._node(item.where)
-        return node is receiver if node is not None else bool(eval(_quoted(item.where), {}, scope))
+        if item.where == "nan":
+            numbers = (nodes[step.sender].data, nodes[step.receiver].data, step.upstream, step.contribution, step.after)
+            here = not all(map(math.isfinite, numbers))
+        else:
+            here = node.index == step.receiver if node is not None else self._true(item.where, step)
+        return here and (not item.condition or self._true(item.condition, step))
+
+    def _true(self, expression: str, step: Step) -> bool:
+        quoted = _quoted(expression)
+        return bool(eval(quoted, {name: self._meaning(name, step) for name in _names_in(quoted)}))
+
+    def _meaning(self, name: str, step: Step) -> object:
+        """What a name stands for in a condition: a number of the step, or a node as it is after the step."""
+        nodes = self.trace.graph.nodes
+        sender, receiver = nodes[step.sender], nodes[step.receiver]
+        local = math.nan if step.local is None else step.local
+        numbers = (receiver.data, local, step.upstream, step.contribution, step.after)
+        known = dict(zip(NAMES, (sender.op.name, sender.name, receiver.name, *numbers, math)))
+        if name in known:
+            return known[name]
+        node = self._node(name)
+        if node is None:
+            return getattr(builtins, name, None)  # or a variable of a comprehension, which has its own
+        grad = self.trace.grads(step.number)[node.index]
+        return Seen(node, math.nan if grad is None else grad)  # which is neither more nor less than anything
+
+    def _check(self, expression: str) -> None:
+        """Refuse what could never hold: no expression, a name that nothing has, an operation that is not there."""
+        quoted = _quoted(expression)
+        check_expression(quoted)
+        known = {*NAMES, *vars(builtins), *(node.name for node in self.trace.graph.nodes)}
+        unknown = [name for name in _names_in(quoted) if name not in known]
+        if unknown:
+            raise ValueError(f"nothing is called {unknown[0]!r}: use {', '.join(NAMES)}, or a node such as x.grad")
+        there = {node.op.name for node in self.trace.graph.nodes if node.formula}
+        for name in re.findall(r"\bop[!=]='(\w+)'", quoted):
+            if name not in there:
+                raise ValueError(f"no operation here is called {name!r}; there are {', '.join(sorted(there))}")
 
     def _node(self, name: str) -> Node | None:
         try:
             return self.trace.graph.node(name)
         except KeyError:
             return None
+
+
+class Seen(float):
+    """A node as it is at a position of a trace, what its name stands for in Python there: its number, and more."""
+
+    name: str
+    op: str
+    data: float
+    grad: float | None
+    __slots__ = ("data", "grad", "name", "op")
+
+    def __new__(cls, node: Node, grad: float | None) -> Seen:
+        self = super().__new__(cls, node.data)
+        for key, x in (("name", node.name), ("op", node.op.symbol), ("data", node.data), ("grad", grad)):
+            object.__setattr__(self, key, x)
+        return self
+
+    def __setattr__(self, key: str, x: object) -> None:
+        raise AttributeError(f"{self.name} is part of a record and stays as it was; change your own Value instead")
+
+    def __repr__(self) -> str:
+        return f"{self.name}: data={self.data!r}, grad={'·' if self.grad is None else repr(self.grad)}"
+
+
+NAMES = ("op", "sender", "name", "data", "local", "upstream", "contribution", "grad", "math")
+
+
+def _names_in(expression: str) -> list[str]:
+    """The names an expression takes from outside: not those that a comprehension makes itself."""
+    found = [node for node in ast.walk(ast.parse(expression, mode="eval")) if isinstance(node, ast.Name)]
+    own = {node.id for node in found if isinstance(node.ctx, ast.Store)}
+    return [node.id for node in found if node.id not in own]
 
 
 def check_expression(expression: str) -> None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 import sys
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,10 +39,19 @@ def run(main: Callable[..., Any], argv: Sequence[str] | None = None) -> Any:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    options = _parser().parse_args(argv)
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if len(argv) > 1 and argv[1].startswith("-") and not re.match(r"-(h|o|-[a-z])", argv[1]):
+        argv[1] = f" {argv[1]}"  # an expression such as -x is no option
+    parser = _parser()
+    options, rest = parser.parse_known_args(argv)
+    if any(item.startswith("-") or "=" not in item for item in rest):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.values += rest  # values that stand after an option
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # a console that cannot draw a tree's lines shows them as ?
     try:
         options.do(options)
-    except (ArithmeticError, ValueError, TypeError, LookupError, OSError, RuntimeError) as error:
+    except (ArithmeticError, ValueError, TypeError, LookupError, OSError, RuntimeError, ImportError) as error:
         print(f"micrograd {options.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0
@@ -52,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     draw = _expression_command(commands, "draw", _draw, "draw the graph of an expression, values and gradients on it")
     draw.add_argument("-o", "--output", default="graph.svg", help="file: .svg, .dot, and with Graphviz .png and .pdf")
+    draw.add_argument("--fold", default="auto", help="auto, none, operation, neuron, layer or repeated (default auto)")
     draw.add_argument("--rankdir", default="LR", choices=("LR", "RL", "TB", "BT"), help="where it grows (default LR)")
     _expression_command(commands, "step", _step, "step through forward and backward at a prompt that speaks pdb")
     explain = _expression_command(commands, "explain", _explain, "make one interactive HTML page that needs no network")
@@ -60,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _expression_command(commands: Any, name: str, do: Callable[[Any], None], summary: str) -> argparse.ArgumentParser:
-    example = f'example: micrograd {name} "x / (x + sigmoid(y))" x=2 y=-4'
+    example = f'example: micrograd {name} "x / (x + sigmoid(y))" x=2 y=-4   (put "(-x)" where a minus comes first)'
     parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary, epilog=example)
     parser.add_argument("expression", help="numbers, variables, + - * / ** and functions such as tanh, exp, maximum")
     parser.add_argument("values", nargs="*", metavar="name=number", help="the value of each variable")
@@ -82,8 +94,11 @@ def _value(options: Any) -> Any:
     variables: dict[str, float] = {}
     for item in options.values:
         name, equals, number = item.partition("=")
+        name = unicodedata.normalize("NFKC", name)  # as Python reads names in the expression
         if not equals or not name.isidentifier():
             raise ExpressionError(f"{item!r} is not of the form x=2")
+        if name in variables:
+            raise ExpressionError(f"{name!r} has two values")
         try:
             variables[name] = float(number)
         except ValueError:
@@ -96,7 +111,7 @@ def _draw(options: Any) -> None:
 
     out = _value(options)
     out.backward()
-    path = draw.save(out, options.output, rankdir=options.rankdir)
+    path = draw.save(out, options.output, rankdir=options.rankdir, fold=options.fold)
     print(draw.tree(out, depth=8))
     print(f"saved {path}")
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 import html
 import math
 import os
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ POSITIVE, NEGATIVE, NEUTRAL = (86, 180, 233), (230, 159, 0), (255, 255, 255)  # 
 SHAPES = {LEAF: "ellipse", PARAMETER: "octagon", FAILED: "doubleoctagon"}
 LABEL_LENGTH = 48  # characters of a name that are drawn; the hover title has more
 TITLE_LENGTH = 1000
+MAX_ROWS = 1000  # of a tree
 BACKSLASH = "\ue000"  # a character for private use, which stands for a backslash in hover titles until they are drawn
 
 
@@ -61,12 +63,14 @@ class Drawing(graphviz.Digraph):
         **options: Any,
     ) -> str:
         """Save the DOT source and the picture beside it, named after both; returns the picture's path."""
-        kind = format or self.format
-        picture = self.pipe(kind)
+        kind = format or (Path(outfile).suffix[1:] if outfile is not None else "") or self.format
+        picture = self.pipe(kind, engine=options.get("engine"))
         if outfile is not None and filename is None:
             filename = Path(outfile).with_suffix(".gv")
         source = self.save(filename, directory=directory)
         path = os.fspath(outfile) if outfile is not None else f"{source}.{kind}"
+        if options.get("raise_if_result_exists") and os.path.exists(path):
+            raise graphviz.FileExistsError(f"output file exists: {path!r}")
         Path(path).write_bytes(picture)
         if cleanup:
             os.remove(source)
@@ -86,19 +90,26 @@ def draw_dot(
     hops: int = 2,
     paths_from: Any = None,
     max_boxes: int = MAX_BOXES,
+    derivatives: bool = False,
 ) -> Drawing:
     """The drawing of the graph behind a Value, or behind an error that an operation raised.
 
     `format` is what it renders to ("svg"; "png", "pdf" and others with a `dot` program), `rankdir` the direction in
     which it grows ("LR", "TB"). `names` gives names as in `micrograd.graph.snapshot`, `fold` says how to fold as in
     `micrograd.fold.fold`. `around` (a Value or a name) draws only what is within `hops` edges of it, `paths_from` only
-    what lies on a path from it to the result.
+    what lies on a path from it to the result. `derivatives=True` writes the local derivatives on the edges.
 
     Raises TypeError for another root, ValueError for a fold or rankdir that there is not, KeyError for an unknown name.
     """
     graph = snapshot(root, names=names)
     return drawing(
-        graph, format=format, rankdir=rankdir, by=fold, only=_part(graph, around, hops, paths_from), max_boxes=max_boxes
+        graph,
+        format=format,
+        rankdir=rankdir,
+        by=fold,
+        only=_part(graph, around, hops, paths_from),
+        max_boxes=max_boxes,
+        derivatives=derivatives,
     )
 
 
@@ -112,10 +123,8 @@ def save(root: Any, path: str | os.PathLike[str], **options: Any) -> Path:
 
     Raises LayoutError when the format needs a `dot` program and there is none, ValueError for another suffix.
     """
-    path = Path(path)
+    path = with_suffix(path, ".svg", ".png", ".pdf", ".dot", ".gv")
     suffix = path.suffix.lower()
-    if suffix not in (".svg", ".png", ".pdf", ".dot", ".gv"):
-        raise ValueError(f"{path.name!r}: save a drawing as .svg, .png, .pdf or .dot")
     dot = draw_dot(root, **options)
     if suffix == ".svg":
         path.write_text(svg_text(dot), encoding="utf-8")
@@ -123,6 +132,14 @@ def save(root: Any, path: str | os.PathLike[str], **options: Any) -> Path:
         path.write_text(dot.source, encoding="utf-8")
     else:
         path.write_bytes(dot.pipe(suffix[1:]))
+    return path
+
+
+def with_suffix(path: str | os.PathLike[str], *allowed: str) -> Path:
+    """The path, whose suffix says what will be in the file. Raises ValueError for one that would say something else."""
+    path = Path(path)
+    if path.suffix.lower() not in allowed:
+        raise ValueError(f"{path.name!r}: this is saved as {', '.join(allowed)}")
     return path
 
 
@@ -154,6 +171,7 @@ def drawing(
     grads: list[float | None] | None = None,
     folded: Folded | None = None,
     steady: bool = False,
+    derivatives: bool = False,
 ) -> Drawing:
     """The drawing of a snapshot; `grads` are shown in place of the snapshot's own, as the stepper does.
 
@@ -177,6 +195,8 @@ def drawing(
         dot.node(f"b{box.index}", **attributes, id=f"b{box.index}")
     for link in folded.links:
         label = str(link.count) if link.count > 1 else ""
+        if derivatives:
+            label = _local_numbers(graph, folded, link) or label
         title = _edge_title(graph, folded, link)
         dot.edge(f"b{link.source}", f"b{link.target}", label=label, tooltip=title, id=f"e{link.source}_{link.target}")
     return dot
@@ -191,9 +211,9 @@ def _single(graph: Snapshot, node: Node, grads: list[float | None], largest: flo
     if node.kind != FAILED:
         notes += [f"\N{WARNING SIGN} {x!r}" for x in (node.data, grad) if x is not None and not math.isfinite(x)]
     if node.is_dead_relu and node.kind != FAILED:
-        notes.append("\N{WARNING SIGN} dead ReLU: no gradient passes")
+        notes.append("\N{WARNING SIGN} dead ReLU (for this input)")
     if node.kind == FAILED:
-        notes.append("\N{WARNING SIGN} " + one_line(graph.error, 90))
+        notes += textwrap.wrap("\N{WARNING SIGN} " + one_line(graph.error, 300), 44)
     lines += notes
     strength = abs(grad) / largest if grad and largest and math.isfinite(grad) else 0.0
     return {
@@ -227,8 +247,8 @@ def _folded(graph: Snapshot, box: Box, grads: list[float | None]) -> dict[str, s
     odd = sum(not math.isfinite(x) for x in [*data, *sizes])
     dead = sum(m.is_dead_relu for m in members)
     lines = [one_line(box.title), f"{len(members):,} values folded"]
-    if members[-1] is graph.root:
-        lines.append(f"data {short(graph.root.data)}   grad {short(grads[graph.root.index])}")
+    if box.has_result:
+        lines.append(f"data {short(members[-1].data)}   grad {short(grads[members[-1].index])}")
     lines += [f"\N{WARNING SIGN} {odd:,} nan or inf"] * (odd > 0) + [f"\N{WARNING SIGN} {dead:,} dead ReLUs"] * (
         dead > 0
     )
@@ -255,6 +275,15 @@ def describe(graph: Snapshot, node: Node, grad: float | None) -> str:
         number = "" if value is None else f" = {value!r}"
         lines.append(f"d {one_line(node.name)} / d {one_line(operand)} = {one_line(formula, 200)}{number}")
     return "\n".join(lines)
+
+
+def _local_numbers(graph: Snapshot, folded: Folded, link: Link) -> str:
+    source, target = folded.boxes[link.source], folded.boxes[link.target]
+    if source.folded or target.folded:
+        return ""
+    node = graph.nodes[target.members[0]]
+    found = zip(node.operands, graph.locals_of(node))
+    return ", ".join(short(value) for operand, (_, value) in found if operand == source.members[0])
 
 
 def _edge_title(graph: Snapshot, folded: Folded, link: Link) -> str:
@@ -311,8 +340,9 @@ def tree_of(
 ) -> str:
     """As `tree`, of a snapshot, from a node other than the result, and with gradients other than its own."""
     rows: list[tuple[str, str, str, str]] = []
-
-    def walk(node: Node, lead: str, follow: str, levels: int) -> None:
+    stack = [(top or graph.root, "", "", depth)]  # a node, what leads its line and those below it, levels to go
+    while stack and len(rows) < MAX_ROWS:
+        node, lead, follow, levels = stack.pop()
         grad = grads[node.index] if grads is not None else node.grad
         text = f"{one_line(node.name)} = {one_line(node.formula)}" if node.formula else one_line(node.name)
         below = [graph.nodes[i] for i in node.operands if graph.nodes[i].kind != CONSTANT_NUMBER]
@@ -320,10 +350,12 @@ def tree_of(
             text += " …"
         data = "failed" if node.kind == FAILED else f"data {short(node.data)}"
         rows.append((lead + text, data, f"grad {short(grad)}", f"used {node.uses} times" if node.uses > 1 else ""))
-        for i, operand in enumerate(below if levels else []):
+        for i, operand in reversed(list(enumerate(below if levels else []))):
             last = i == len(below) - 1
-            walk(operand, follow + ("└─ " if last else "├─ "), follow + ("   " if last else "│  "), levels - 1)
-
-    walk(top or graph.root, "", "", depth)
+            stack.append(
+                (operand, follow + ("└─ " if last else "├─ "), follow + ("   " if last else "│  "), levels - 1)
+            )
+    if stack:
+        rows.append((f"… and more, after {MAX_ROWS:,} lines", "", "", ""))
     widths = [max(len(row[i]) for row in rows) + 3 for i in range(3)] + [0]
     return "\n".join("".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows)

@@ -29,13 +29,13 @@ let position = 0, timer = 0, lit = [], chosen = null, refreshDetails = () => {};
 function readNode(entry, index) {
   const [kind, name, data, operands = [], formula = "", numbers, symbol, derivatives, locals = [], changes] = entry;
   return { index, kind: record.kinds[kind], name, data: Number(data), operands, formula, numbers, symbol, derivatives,
-    locals: locals.map(Number), changes, when: 0, head: formula ? `${name} = ${formula}` : name };
+    locals: locals.map((local) => local === null ? null : Number(local)), changes, when: 0, head: formula ? `${name} = ${formula}` : name };
 }
 
 // `node` is the one whose numbers stand in the box: its own, or the result where it is folded with others.
 function readBox(entry, index) {
   const folded = typeof entry[0] === "string", members = (folded ? entry[1] : entry).map((i) => nodes[i]);
-  const node = folded ? members.find((each) => each === root) : members[0], element = byId(`b${index}`);
+  const node = folded ? (entry[2] ? members.at(-1) : undefined) : members[0], element = byId(`b${index}`);
   return { index, folded, members, node, title: folded ? entry[0] : node.name, element,
     line: element.querySelectorAll("text")[folded ? 2 : 1] };
 }
@@ -52,7 +52,7 @@ function replayBackward() {
         after: grads[index], accumulates: reached.has(index) });
       reached.add(index);
     };
-    sender.locals.forEach((local, i) => add(sender.operands[i], i, local));
+    sender.locals.forEach((local, i) => local === null || add(sender.operands[i], i, local));
     sender.changes?.forEach(([index, after]) => add(index, -1, null, Number(after)));
   }
   return found;
@@ -81,10 +81,12 @@ function halfToEven(up, exact, digits) {
   return /^50*(e|$)/.test(exact.slice(digits)) && "02468".includes(kept.at(-1)) ? kept : up;
 }
 
-// As f"{x:.4f}".
+// As decimal() of stepper.py: four decimals, or as many digits where these would show nothing.
 function fixed(x) {
   if (!Number.isFinite(x)) return word(x);
   const size = Math.abs(x);
+  if (x && (size < 5e-4 || size >= 1e6)) return short(x);
+  if (!x) return "0.0000";
   if (size >= 1e21) return `${minus(x)}${BigInt(size)}.0000`;
   const exact = size.toFixed(40);
   return minus(x) + halfToEven(size.toFixed(4), exact, exact.indexOf(".") + 5);
@@ -293,7 +295,8 @@ function openNode(node) {
   if (node.formula) fact("formula", node.formula);
   fact("data", node.kind === FAILED ? record.error : full(node.data));
   facts.append(make("dt", "grad"), grad);
-  const locals = node.changes ? ["written by hand"] : node.locals.map((_, i) => localText(node, i));
+  const locals = node.changes ? ["written by hand"] : 
+    node.locals.flatMap((local, i) => local === null ? [] : [localText(node, i)]);
   const [summary, ways] = why(node);
   openDetails(node.name, box, facts, ...(locals.length ? [make("h3", "Local derivatives"), list(locals)] : []),
     make("h3", "Why"), make("p", summary), list(ways));
@@ -365,7 +368,7 @@ function wayText(end) {
   }
   const cut = (items, joint) => (items.length <= WAY ? items :
     [...items.slice(0, WAY / 2), `(${items.length - WAY} more)`, ...items.slice(-WAY / 2)]).join(joint);
-  return `${cut(names.reverse(), " -> ")}:  ${cut(factors, " x ") || "1"} = ${full(product)}`;
+  return `${cut(names.reverse(), " -> ")}:  ${cut(factors.reverse(), " x ") || "1"} = ${full(product)}`;
 }
 
 // What a focused control does by itself, it goes on doing: arrows move the scrubber, space presses a button.

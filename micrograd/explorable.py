@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from micrograd.draw import drawing, one_line, svg_text
+from micrograd.draw import drawing, one_line, svg_text, with_suffix
 from micrograd.fold import Folded, fold
 from micrograd.graph import CONSTANT_NUMBER, FAILED, LEAF, OPERATION, PARAMETER, Node, short
 
@@ -102,7 +102,7 @@ def explain(root: Any, path: str | os.PathLike[str], *, names: Any = None) -> Pa
 
 def save(trace: Trace, path: str | os.PathLike[str]) -> Path:
     """Save the page of a trace as one file, and give back its path."""
-    path = Path(path)
+    path = with_suffix(path, ".html", ".htm")
     path.write_bytes(page(trace).encode("utf-8"))  # bytes: the hashes must hold on Windows too
     return path
 
@@ -149,7 +149,8 @@ def _record(trace: Trace, folded: Folded) -> dict[str, Any]:
         "kinds": KINDS,
         "nodes": [_node(trace, node, names, sent.get(node.index, [])) for node in trace.graph.nodes],
         "boxes": [
-            [one_line(box.title, NAME_LENGTH), box.members] if box.folded else box.members for box in folded.boxes
+            [one_line(b.title, NAME_LENGTH), b.members, int(b.has_result)] if b.folded else b.members
+            for b in folded.boxes
         ],
         "error": one_line(trace.graph.error, ERROR_LENGTH),
     }
@@ -173,7 +174,8 @@ def _node(trace: Trace, node: Node, names: list[str], steps: list[Step]) -> list
     if steps[0].local is None:  # written by hand: the gradients that it left behind, for there are no derivatives
         return [*entry, [], [], [[step.receiver, _number(step.after)] for step in steps]]
     formulas = [one_line(formula, FORMULA_LENGTH) for formula, _ in graph.locals_of(node)]
-    return [*entry, formulas, [_number(step.local) for step in steps]]
+    sent = {step.position: _number(step.local) for step in steps}  # a constant is sent nothing
+    return [*entry, formulas, [sent.get(position) for position in range(len(node.operands))]]
 
 
 def _number(x: Any) -> float | int | str:
@@ -249,8 +251,8 @@ def _box(group: ElementTree.Element, trace: Trace, folded: Folded) -> str:
             parts.append(f'<{shape} points="{" ".join(points)}"/>')
     texts = [(e, e.text or "") for e in group.iter(f"{SVG}text")]
     node = trace.graph.nodes[box.members[-1]]
-    place = 2 if box.folded else 1  # of the line with the numbers; a folded box has one where it holds the result
-    if node.kind != FAILED and (not box.folded or node is trace.graph.root):
+    place = 2 if box.folded else 1  # of the line with the numbers
+    if node.kind != FAILED and box.has_result:
         texts[place] = (texts[place][0], f"data {short(node.data)} \xa0 grad ·")
     return f'<g id="{name}">{"".join(parts)}{"".join(_text(e, line) for e, line in texts)}</g>'
 

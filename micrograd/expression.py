@@ -49,7 +49,8 @@ def evaluate(text: str, variables: Mapping[str, float]) -> Value:
     try:
         tree = ast.parse(text.strip(), mode="eval")
         values = {name: Value(number, label=name) for name, number in variables.items()}
-        out = _Reader(values).read(tree.body)
+        reader = _Reader(values)
+        out = reader.read(tree.body)
     except SyntaxError as error:
         raise ExpressionError(f"{_shown(text)} is no expression: {error.msg}") from None
     except (RecursionError, MemoryError):
@@ -58,12 +59,16 @@ def evaluate(text: str, variables: Mapping[str, float]) -> Value:
         if "null bytes" in str(error):
             raise ExpressionError(f"{_shown(text)} is no expression: it holds a null byte") from None
         raise
+    unused = [name for name, value in values.items() if value not in reader.used]
+    if unused:
+        raise ExpressionError(f"{unused[0]!r} has a value and is not in the expression")
     return out if isinstance(out, Value) else Value(out)
 
 
 class _Reader:
     def __init__(self, variables: dict[str, Value]):
         self.variables = variables
+        self.used: set[Value] = set()
 
     def read(self, node: ast.AST) -> Any:
         match node:
@@ -71,8 +76,8 @@ class _Reader:
                 return as_float(number, "a number")
             case ast.Name(id=name):
                 return self._variable(name)
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
-                return self._arithmetic(OPERATORS[type(op)], left, right)
+            case ast.BinOp(op=op) if type(op) in OPERATORS:
+                return self._arithmetic(node)
             case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
                 value = self.read(operand)
                 return value if isinstance(op, ast.UAdd) else -value
@@ -80,6 +85,8 @@ class _Reader:
                 return OPERATORS[type(op)](self.read(left), self.read(right))
             case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
                 return self._call(name, args, keywords)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
+            raise ExpressionError("a power is written x**2 here, not x^2")
         raise ExpressionError(
             f"{_shown(ast.unparse(node))} is not allowed: write numbers, variables, + - * / ** and functions"
         )
@@ -88,13 +95,23 @@ class _Reader:
         if name not in self.variables:
             advice = f"{name}(...) is a function" if name in TABLE else f"add {name}=2 after the expression"
             raise ExpressionError(f"{name!r} has no value: {advice}")
+        self.used.add(self.variables[name])
         return self.variables[name]
 
-    def _arithmetic(self, apply: Callable[..., Any], left: ast.AST, right: ast.AST) -> Any:
-        x, y = self.read(left), self.read(right)
-        if not isinstance(x, Value) and not isinstance(y, Value):
-            x = Value(x)  # so that numbers alone get the table's errors too, and 9**9**9 does not run for minutes
-        return apply(x, y)
+    def _arithmetic(self, node: ast.BinOp) -> Any:
+        """A chain such as a + b + c + ... goes down on its left side, as deep as it is long: so in a loop."""
+        pending = []
+        left: ast.expr = node
+        while isinstance(left, ast.BinOp) and type(left.op) in OPERATORS:
+            pending.append((OPERATORS[type(left.op)], left.right))
+            left = left.left
+        x = self.read(left)
+        for apply, right in reversed(pending):
+            y = self.read(right)
+            if not isinstance(x, Value) and not isinstance(y, Value):
+                x = Value(x)  # so that numbers alone get the table's errors too, and 9**9**9 does not run for minutes
+            x = apply(x, y)
+        return x
 
     def _call(self, name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> Any:
         allowed = sorted(set(TABLE) - INFIX)
@@ -114,7 +131,11 @@ class _Reader:
         if (
             entry.prepare and name != "where"
         ):  # take(a, b, c, index) and logsumexp(a, b, c): the sequence is spelled out
-            return entry([*operands[:-1]], int(operands[-1])) if name == "take" else entry(operands)
+            if name == "logsumexp":
+                return entry(operands)
+            if not operands or isinstance(operands[-1], Value) or operands[-1] != int(operands[-1]):
+                raise ExpressionError("take(a, b, c, index) ends in a whole number")
+            return entry(operands[:-1], int(operands[-1]))
         return entry(*operands, **settings)
 
 

@@ -28,8 +28,8 @@ from dataclasses import dataclass
 from micrograd.graph import CONSTANT_NUMBER, OPERATION, Node, Snapshot
 
 LEVELS = ("none", "operation", "neuron", "layer", "repeated")
-MAX_BOXES = 100  # more cannot be taken in at a glance, and layout takes seconds
-MAX_LINKS = 150
+MAX_BOXES = 60  # more cannot be taken in at a glance, and layout takes seconds
+MAX_LINKS = 100
 
 
 @dataclass(eq=False)
@@ -39,6 +39,7 @@ class Box:
     index: int
     title: str
     members: list[int]
+    has_result: bool = True  # whether the last member's numbers stand for the box: it is one value, a sum or a neuron's
 
     @property
     def folded(self) -> bool:
@@ -80,7 +81,7 @@ def fold(graph: Snapshot, *, by: str = "auto", only: Iterable[int] | None = None
         folded = _boxes(graph, nodes, _keys(graph, nodes, level), level)
         if len(folded.boxes) <= max_boxes and len(folded.links) <= MAX_LINKS:
             return folded
-    return _without_the_furthest(folded, max_boxes // 2)
+    return _without_the_furthest(folded, max_boxes)
 
 
 def _keys(graph: Snapshot, nodes: list[Node], level: str) -> dict[int, Hashable]:
@@ -152,8 +153,16 @@ def _boxes(graph: Snapshot, nodes: list[Node], keys: dict[int, Hashable], level:
     for key, members in sorted(groups.items(), key=lambda item: item[1][-1]):  # results last
         title = _title(graph, key, members) if len(members) > 1 else ""
         box_of |= dict.fromkeys(members, len(boxes))
-        boxes.append(Box(len(boxes), title, members))
+        boxes.append(Box(len(boxes), title, members, _has_result(graph, key, level, members)))
     return Folded(boxes, _links(graph, box_of), level)
+
+
+def _has_result(graph: Snapshot, key: Hashable, level: str, members: list[int]) -> bool:
+    last = graph.nodes[members[-1]]
+    if len(members) == 1 or last is graph.root:
+        return True
+    kind = key[0] if isinstance(key, tuple) else ""
+    return last.kind == OPERATION and (kind == "sum" or (kind == "group" and level == "neuron"))
 
 
 def _title(graph: Snapshot, key: Hashable, indices: list[int]) -> str:
@@ -167,8 +176,9 @@ def _title(graph: Snapshot, key: Hashable, indices: list[int]) -> str:
         return name if len(calls) == 1 else f"{name}, {len(calls)} calls"
     last = members[-1]
     if key[0] == "sum":
+        terms = sum(m.op.name == "add" for m in members) + 1
         products = sum(m.op.name == "mul" for m in members)
-        return f"{last.name} = sum of {products} products" if products else f"{last.name} = sum of {len(members) + 1}"
+        return f"{last.name} = sum of {terms} {'products' if products == terms else 'terms'}"
     if last.kind == OPERATION:
         return f"{len(members):,} times {last.op.name}"
     return f"{len(members):,} {last.kind}s"
@@ -198,13 +208,15 @@ def _without_the_furthest(folded: Folded, max_boxes: int) -> Folded:
                 kept[s] = None
                 frontier.append(s)
     rest = [box for box in folded.boxes if box.index not in kept]
+    if not rest:
+        return folded  # few boxes with many links between them
     members = sorted(i for box in rest for i in box.members)
-    boxes = [Box(0, f"{len(members):,} more values", members)]
+    boxes = [Box(0, f"{len(members):,} more values", members, has_result=False)]
     new = {box.index: 0 for box in rest}
     for box in folded.boxes:
         if box.index in kept:
             new[box.index] = len(boxes)
-            boxes.append(Box(len(boxes), box.title, box.members))
+            boxes.append(Box(len(boxes), box.title, box.members, box.has_result))
     counts: dict[tuple[int, int], int] = {}
     for link in folded.links:
         pair = new[link.source], new[link.target]

@@ -15,6 +15,7 @@ All views (drawings, the stepper, the page) read a snapshot; none walks Values i
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -70,6 +71,7 @@ class Edge:
     position: int
 
 
+MANY_OPERANDS = 50
 SHARED = -1  # the call of a parameter that several calls use
 
 
@@ -90,6 +92,7 @@ class Snapshot:
         self.error = error  # why the last operation failed, when it did
         self._by_value = {id(node.value): node for node in nodes}
         self._by_name: dict[str, Node] | None = None
+        self._locals: dict[int, list[tuple[str, float | None]]] = {}
 
     @property
     def root(self) -> Node:
@@ -135,6 +138,8 @@ class Snapshot:
             next_to = [[*self.nodes[i].operands, *(edge.target for edge in consumers[i])] for i in frontier]
             frontier = sorted({j for found in next_to for j in found} - near)
             near.update(frontier)
+            if not frontier:
+                break
         return near
 
     def between(self, which: Value | str | int) -> set[int]:
@@ -147,9 +152,17 @@ class Snapshot:
 
     def locals_of(self, node: Node) -> list[tuple[str, float | None]]:
         """For each operand the formula of the local derivative and its value, None where it cannot be had."""
+        if node.index in self._locals:
+            return self._locals[node.index]
+        self._locals[node.index] = found = self._find_locals(node)
+        return found
+
+    def _find_locals(self, node: Node) -> list[tuple[str, float | None]]:
         values = node.value._local
         formulas: tuple[str, ...] = ("written by hand",) * len(node.operands)
-        if not node.op.by_hand:
+        if len(node.operands) > MANY_OPERANDS:
+            formulas = ("…",) * len(node.operands)  # each formula would name every operand
+        elif not node.op.by_hand:
             formulas = derivative_formulas(node.op, self.operand_names(node), result=node.name)
         if not isinstance(values, tuple) or len(values) != len(node.operands):
             return [(formula, None) for formula in formulas]
@@ -180,20 +193,23 @@ def snapshot_of(order: list[Value], numbers: list[float], *, names: Any = None, 
     taken: set[str] = set()
     nodes: list[Node] = []
     unnamed = 0
+    given_names = {str(value.label) for value in order if value.label} | set(found.values())
     for i, value in enumerate(order):
         operands = tuple([index[p] for p in value._prev])
         kind = OPERATION if operands else CONSTANT_NUMBER if value._operation is CONSTANT else LEAF
         if kind == LEAF and (id(value) in parameters or id(value) in groups.parameter_names):
             kind = PARAMETER
-        given = str(value.label) or found.get(id(value)) or groups.parameter_names.get(id(value), "")
+        given = str(value.label or "") or found.get(id(value)) or groups.parameter_names.get(id(value), "")
         if kind == CONSTANT_NUMBER:
             name = short(numbers[i])
         elif given:
             name = _unique(given, taken)
         else:
             unnamed += 1
+            while f"v{unnamed}" in given_names:
+                unnamed += 1
             name = _unique(f"v{unnamed}", taken)
-        grad = None if value.grad is UNREACHED else float(value.grad)
+        grad = None if value.grad is UNREACHED or value.grad is None else float(value.grad)
         node = Node(i, value, float(numbers[i]), grad, name, kind, operands, group=groups.of[i], named=bool(given))
         if operands:
             node.formula = value._operation.formula([nodes[j].name for j in operands])
@@ -221,6 +237,7 @@ def root_of(root: Any) -> tuple[Value, str]:
 
 
 def _unique(name: str, taken: set[str]) -> str:
+    name = "".join(c if c.isprintable() else " " for c in name)
     candidate, count = name, 1
     while candidate in taken:
         count += 1
@@ -233,17 +250,21 @@ def _found_names(names: Any) -> tuple[dict[int, str], set[int]]:
     """The name for each Value (by identity) that `names` leads to, and which of them are modules' parameters."""
     if names is None:
         return {}, set()
-    if not isinstance(names, Mapping):
+    if isinstance(names, Module):
         names = {"": names}
+    if not isinstance(names, Mapping):
+        raise TypeError(f"names is a module or a mapping such as vars(), not {names!r}")
     found: dict[int, str] = {}
     parameters: set[int] = set()
-    for name, thing in names.items():
-        if str(name).startswith("_"):
-            continue  # vars() of a prompt holds its own history under such names
-        for path, value in named_values(thing, str(name), set()):
+    # vars() of a prompt holds its own history, under such names.
+    things = [
+        (str(name), x) for name, x in names.items() if not str(name).startswith("_") and name not in ("In", "Out")
+    ]
+    for name, x in sorted(things, key=lambda item: not isinstance(item[1], Value)):  # a variable's own name comes first
+        for path, value in named_values(x, name, set()):
             found.setdefault(id(value), path)
-        if isinstance(thing, Module):
-            parameters.update(id(p) for p in thing.parameters())
+        if isinstance(x, Module):
+            parameters.update(id(p) for p in x.parameters())
     return found, parameters
 
 
@@ -283,8 +304,12 @@ class _Groups:
         key = id(call.layer)
         if key not in self._layers:
             first = self._found.get(id(call.neuron.w[0]), "")
-            path = first.rsplit(".", 4)[0] if first.count(".") >= 4 else f"layers.{len(self._layers)}"
-            self._layers[key] = path
+            if first.count(".") >= 4:
+                self._layers[key] = first.rsplit(".", 4)[0]
+            else:
+                free = (f"layers.{n}" for n in itertools.count(len(self._layers)))
+                taken = {path.rsplit(".", 4)[0] for path in self._found.values()} | set(self._layers.values())
+                self._layers[key] = next(name for name in free if name not in taken)
         return self._layers[key]
 
     def _neuron_name(self, neuron: Neuron, layer: str, position: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 TIME_LIMIT = 20.0  # seconds; drawings fold so that a picture takes well under one
 LARGE = 40_000  # characters of DOT from which WebAssembly runs in a process of its own, where it can be stopped
@@ -32,7 +33,7 @@ def render(source: str, *, format: str = "svg", engine: str = "dot", time_limit:
                 "graphviz, or graphviz.org/download); SVG does without it"
             )
         if len(source) > LARGE:
-            return _run([sys.executable, "-m", "micrograd.layout", format, engine], source, time_limit)
+            return _run([sys.executable, str(Path(__file__)), format, engine], source, time_limit)
         return _in_webassembly(source, format, engine)
     except subprocess.TimeoutExpired:
         raise LayoutError(
@@ -43,7 +44,8 @@ def render(source: str, *, format: str = "svg", engine: str = "dot", time_limit:
 def _run(command: list[str], source: str, time_limit: float) -> bytes:
     result = subprocess.run(command, input=source.encode(), capture_output=True, timeout=time_limit)
     if result.returncode:
-        raise LayoutError(f"Graphviz refused the drawing: {result.stderr.decode(errors='replace').strip()}")
+        said = result.stderr.decode(errors="replace").strip()
+        raise LayoutError(f"Graphviz refused the drawing: {said.removeprefix('Graphviz refused the drawing: ')}")
     return result.stdout
 
 
@@ -61,4 +63,7 @@ def _in_webassembly(source: str, format: str, engine: str) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(_in_webassembly(sys.stdin.read(), *sys.argv[1:]))
+    try:
+        sys.stdout.buffer.write(_in_webassembly(sys.stdin.buffer.read().decode(), *sys.argv[1:]))
+    except LayoutError as refusal:
+        sys.exit(str(refusal))

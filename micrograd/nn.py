@@ -46,6 +46,9 @@ def he(rng: Any, fan_in: int, fan_out: int) -> float:
 INITIALISERS: dict[str, Callable[[Any, int, int], float]] = {"uniform": uniform, "xavier": xavier, "he": he}
 
 
+MAX_DEPTH = 50  # of lists in lists
+
+
 class Module:
     """Anything with parameters: subclass it, keep Values and modules as attributes, and they are found by name."""
 
@@ -87,15 +90,19 @@ class Module:
             p.data = numbers[name]
 
 
-def named_values(thing: Any, name: str, seen: set[int]) -> Iterator[tuple[str, Value]]:
-    """The Values in modules, lists, tuples and dicts, each with the path to it; `seen` holds the modules passed."""
+def named_values(thing: Any, name: str, seen: set[int], depth: int = 0) -> Iterator[tuple[str, Value]]:
+    """The Values in modules, lists, tuples, dicts and arrays, each with the path to it.
+
+    `seen` holds what was passed already: a list that holds itself is no endless one. Beyond MAX_DEPTH nothing is named.
+    """
     if isinstance(thing, Value):
         yield name, thing
         return
-    if isinstance(thing, Module):
-        if id(thing) in seen:
-            return
+    if id(thing) in seen or depth > MAX_DEPTH:
+        return
+    if isinstance(thing, (Module, list, tuple, dict)):
         seen.add(id(thing))
+    if isinstance(thing, Module):
         items: Any = vars(thing).items()
     elif isinstance(thing, dict):
         items = thing.items()
@@ -104,7 +111,7 @@ def named_values(thing: Any, name: str, seen: set[int]) -> Iterator[tuple[str, V
     else:
         return
     for key, x in items:
-        yield from named_values(x, f"{name}.{key}" if name else str(key), seen)
+        yield from named_values(x, f"{name}.{key}" if name else str(key), seen, depth + 1)
 
 
 class Call(NamedTuple):
@@ -249,19 +256,19 @@ def _title(activation: Any) -> str:
     return symbol[:1].upper() + symbol[1:]
 
 
-def _row(x: Any) -> Any:
-    """One example as a sequence: a bare number is a row of one, an iterator is read once for all neurons."""
+def _row(x: Any) -> tuple[Any, ...]:
+    """One example as a tuple of its own: a bare number is a row of one, an iterator is read once for all neurons."""
     if isinstance(x, (list, tuple)):
         if x and isinstance(x[0], (list, tuple)):
             raise ValueError(f"a net takes one example at a time: call it on each of these {len(x)} rows")
-        return x
+        return tuple(x)
     if isinstance(x, (Value, numbers.Real)):
-        return [x]
+        return (x,)
     if isinstance(x, (dict, set, str)) or not hasattr(x, "__iter__"):
         raise TypeError(f"a row of inputs is a sequence of numbers in order, not a {type(x).__name__}")
     if getattr(x, "ndim", 1) != 1:
         raise ValueError(f"a net takes one example at a time: call it on each row of this array of shape {x.shape}")
-    return x if hasattr(x, "__len__") else list(x)
+    return tuple(x)
 
 
 def _size(n: Any, what: str) -> int:

@@ -12,7 +12,9 @@ def load_ipython_extension(ipython: Any) -> None:
         """%gradstep EXPRESSION: step through the backward of a Value, with the notebook's variables as names."""
         from micrograd.prompt import debug
 
-        names = {k: v for k, v in ipython.user_ns.items() if not k.startswith("_")}
-        debug(ipython.ev(line), names=names)
+        try:
+            debug(ipython.ev(line or "None"), names=ipython.user_ns)
+        except Exception as error:
+            print(f"%gradstep {line}: {type(error).__name__}: {error}")
 
     ipython.register_magic_function(gradstep, "line", "gradstep")

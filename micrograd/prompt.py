@@ -15,37 +15,24 @@ import pprint
 import re
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
-from micrograd.breakpoints import check_expression
-from micrograd.draw import tree_of
+from micrograd.breakpoints import Seen, check_expression
+from micrograd.draw import tree_of, with_suffix
+from micrograd.engine import Value
 from micrograd.graph import CONSTANT_NUMBER, Node, short
 from micrograd.stepper import Trace
 from micrograd.walk import DONE, Walk
 
-
-@dataclass
-class Seen:
-    """A node as it is at the prompt's position, what its name stands for in Python there."""
-
-    name: str
-    op: str
-    data: float
-    grad: float | None
-
-    def __repr__(self) -> str:
-        return f"{self.name}: data={self.data!r}, grad={'·' if self.grad is None else repr(self.grad)}"
-
-
 # Long names of commands; what each does stands with the short one.
 LONG = {"step": "s", "next": "n", "return": "r", "continue": "c", "cont": "c", "until": "unt", "jump": "j"}
 LONG |= {"break": "b", "clear": "cl", "where": "w", "bt": "w", "up": "u", "down": "d", "list": "l", "print": "p"}
-LONG |= {"quit": "q", "exit": "q", "EOF": "q"}
+LONG |= {"quit": "q", "exit": "q", "EOF": "q", "h": "help", "ll": "l all", "restart": "j 0"}
+
+ALONE = ("n", "c", "rn", "rc", "w", "u", "d", "q")
 
 # `s = 3`, `b.grad` and `d * 2` are Python, though they begin like a command.
-PYTHON_AFTER_NAME = re.compile(r"\s*=(?!=)|[.(\[]|\s+[-+*/%@&|^<>]=?\s")
+PYTHON_AFTER_NAME = re.compile(r"\s*=|[-+*/%@&|^<>.(\[]|\s+[-+*/%@&|^<>]=?\s")
 
 
 class Prompt(Walk):
@@ -61,7 +48,17 @@ class Prompt(Walk):
     ):
         super().__init__(trace, stdin=stdin, stdout=stdout)
         self.displayed: list[str] = []
-        self._scope: dict[str, Any] = dict(names or {})
+        self._given = dict(names or {})
+        self._scope: dict[str, Any] = {**self._given, "node": self._seen_at}
+        commands = {name.removeprefix("do_") for name in self.get_names() if name.startswith("do_")}
+        shadowed = sorted(name for name in self._names() if name in commands)
+        if shadowed:
+            self.intro = (
+                f"{self.intro}; {', '.join(shadowed)} name both a command and a node: p {shadowed[0]} shows the node"
+            )
+
+    def _seen_at(self, index: int) -> Seen:
+        return Seen(self.trace.graph.nodes[index], self.trace.grads(self.position)[index])
 
     def moved(self) -> None:
         for expression in self.displayed:
@@ -137,13 +134,14 @@ class Prompt(Walk):
     def do_d(self, arg: str) -> None:
         """d(own): go one node back along the path that w shows."""
         if self.frame == 0:
-            raise ValueError("this is the current node")
+            raise ValueError("this is the node that sends next; u goes towards the result")
         self.frame -= 1
         self.do_w("")
 
     def do_l(self, arg: str) -> None:
-        """l(ist): the steps around the current one; `l all` lists every step."""
-        first, last = (0, len(self.trace)) if arg == "all" else (self.position - 5, self.position + 6)
+        """l(ist) [N | all]: the steps around the current one, or step N; ll or `l all` lists every step."""
+        middle = int(arg) - 1 if arg.isascii() and arg.isdigit() else self.position
+        first, last = (0, len(self.trace)) if arg == "all" else (middle - 5, middle + 6)
         for i in range(max(0, first), min(len(self.trace), last)):
             self._say(("-> " if i == self.position else "   ") + repr(self.trace[i]))
         if self.step is None:
@@ -190,7 +188,7 @@ class Prompt(Walk):
 
     def do_svg(self, arg: str) -> None:
         """svg [FILE]: save the drawing as it is now, by default to step.svg."""
-        path = Path(arg or "step.svg")
+        path = with_suffix(arg or "step.svg", ".svg")
         path.write_text(self.trace.svg(self.position), encoding="utf-8")
         self._say(f"saved {path}")
 
@@ -206,31 +204,47 @@ class Prompt(Walk):
         here = self._names()
         self._scope.update(here)
         try:
-            try:
-                value = eval(line, self._scope)
-            except SyntaxError:
-                exec(line, self._scope)
-                value = None
-        except Exception as error:
-            self._complain(_one_line(error, line))
-        else:
-            if value is not None:
+            source = self._python(line)
+            is_expression = _is_expression(source)
+            value = eval(compile(source, "<prompt>", "eval" if is_expression else "exec"), self._scope)
+            if is_expression and value is not None:
                 self._say(repr(value))
+        except (Exception, SystemExit) as error:
+            self._complain(_one_line(error, line))
+            return
+        for name, seen in here.items():
+            if self._scope.get(name) is not seen:
+                self._complain(f"{name} is a node of this trace, a record: it stays what it was")
 
     def _show(self, expression: str, *, how: Any = repr, lead: str = "") -> None:
         if not expression:
             self._complain("give an expression, such as p x.grad")
             return
         try:
-            self._say(lead + how(eval(expression, {**self._scope, **self._names()})))
-        except Exception as error:
+            self._say(lead + how(eval(self._python(expression), {**self._scope, **self._names()})))
+        except (Exception, SystemExit) as error:
             self._complain(lead + _one_line(error, expression))
 
     def _names(self) -> dict[str, Any]:
-        """What each node's name stands for at this position."""
-        grads = self.trace.grads(self.position)
-        nodes = [node for node in self.trace.graph.nodes if node.kind != CONSTANT_NUMBER]
-        return {node.name: Seen(node.name, node.op.symbol, node.data, grads[node.index]) for node in nodes}
+        """What names stand for at this position: the nodes' own, and the user's names for Values of this graph."""
+        graph, grads = self.trace.graph, self.trace.grads(self.position)
+        seen = {n.name: Seen(n, grads[n.index]) for n in graph.nodes if n.kind != CONSTANT_NUMBER}
+        by_value = {id(node.value): seen[node.name] for node in graph.nodes if node.kind != CONSTANT_NUMBER}
+
+        def as_seen(thing: Any, depth: int = 0) -> Any:
+            if isinstance(thing, (list, tuple)) and depth < 3 and len(thing) <= 1000:
+                return [as_seen(x, depth + 1) for x in thing]
+            return by_value.get(id(thing), thing)
+
+        aliases = {name: as_seen(x) for name, x in self._given.items() if isinstance(x, (Value, list, tuple))}
+        return {**aliases, **seen}
+
+    def _python(self, source: str) -> str:
+        """Python in which a node such as layers.0.neurons.1.b may be named, though no variable could be."""
+        for node in self.trace.graph.nodes:
+            if "." in node.name and node.name in source:
+                source = re.sub(rf"(?<![\w.]){re.escape(node.name)}(?!\w)", f"node({node.index})", source)
+        return source
 
     # ------------------------------------------------------------ cmd
 
@@ -245,17 +259,33 @@ class Prompt(Walk):
             return line
         name, rest = match[1], line[match.end() :]
         command = LONG.get(name, name)
-        if not hasattr(self, f"do_{command}") or PYTHON_AFTER_NAME.match(rest):
+        if rest.startswith("(") and name in ("p", "pp", "display") and name not in self._names():
+            rest = " " + rest  # p(x.grad), as people write it
+        if not hasattr(self, f"do_{command.split()[0]}") or PYTHON_AFTER_NAME.match(rest):
             return f"!{line.strip()}"
+        if command in ALONE and rest.strip():
+            self._complain(f"{name} takes nothing after it; for Python put ! before the line")
+            return "!None"
         return command + rest
 
     def onecmd(self, line: str) -> bool:
         """Run one command; what is wrong with it is said in a line, and the prompt goes on."""
         try:
             return bool(super().onecmd(line))
-        except (ValueError, OSError, RuntimeError) as error:
-            self._complain(error)
-            return False
+        except KeyboardInterrupt:
+            self._say("--KeyboardInterrupt--")
+        except Exception as error:
+            self._complain(" ".join(str(error).split()))
+        return False
+
+    def cmdloop(self, intro: Any = None) -> None:
+        """Prompt until q or the end of input; Ctrl-C gives a new prompt, as in pdb."""
+        while True:
+            try:
+                return super().cmdloop(intro)
+            except KeyboardInterrupt:
+                self._say("\n--KeyboardInterrupt--")
+                intro = self.intro = ""
 
     def emptyline(self) -> bool:
         """An empty line repeats the last command."""
@@ -280,11 +310,22 @@ class Prompt(Walk):
         return super().completenames(text, *ignored) + self.completedefault(text)
 
     def completedefault(self, text: str, *ignored: Any) -> list[str]:
-        """The nodes' names."""
+        """The nodes' names, and after a dot what is known of a node."""
+        owner, dot, start = text.rpartition(".")
+        if dot and owner in self._names():
+            return [f"{owner}.{key}" for key in ("data", "grad", "name", "op") if key.startswith(start)]
         return sorted(name for name in self._names() if name.startswith(text))
 
 
-def _one_line(error: Exception, source: str) -> str:
+def _is_expression(line: str) -> bool:
+    try:
+        compile(line, "<prompt>", "eval")
+    except SyntaxError:
+        return False
+    return True
+
+
+def _one_line(error: BaseException, source: str) -> str:
     return traceback.format_exception_only(error)[-1].strip() + f"   (in {source!r})"
 
 

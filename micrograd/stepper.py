@@ -40,8 +40,10 @@ from micrograd.engine import (
     topological_order,
 )
 from micrograd.graph import CONSTANT_NUMBER, FAILED, Node, Snapshot, root_of, short, snapshot_of
+from micrograd.table import CONSTANT
 
 MAX_PATHS = 1000
+MAX_LISTED = 200_000  # nodes on all listed paths together
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,18 @@ class Step:
     def __repr__(self) -> str:
         nodes = self.trace.graph.nodes
         sender, receiver = nodes[self.sender], nodes[self.receiver]
-        by = "by hand" if self.local is None else f"local {self.local:.4f} x upstream {self.upstream:.4f}"
+        by = "by hand" if self.local is None else f"local {decimal(self.local)} x upstream {decimal(self.upstream)}"
         merged = "   (accumulates)" if self.accumulates else ""
+        change = f"{decimal(self.before)} -> {decimal(self.after)}"
         return (
             f"[{self.number}/{len(self.trace)}] {sender.op.symbol} {sender.name} -> {receiver.name}:  {by} = "
-            f"{self.contribution:.4f};  {receiver.name}.grad {self.before:.4f} -> {self.after:.4f}{merged}"
+            f"{decimal(self.contribution)};  {receiver.name}.grad {change}{merged}"
         )
+
+
+def decimal(x: float) -> str:
+    """Four decimals, or as many digits where these would show nothing: `0.0013`, `1e-12`, `1.235e+08`."""
+    return f"{x + 0.0:.4f}" if x == 0 or 5e-4 <= abs(x) < 1e6 else f"{x:.4g}"
 
 
 class _Gradient:
@@ -126,7 +134,7 @@ class Trace:
 
     @functools.cached_property
     def graph(self) -> Snapshot:
-        """The snapshot: the nodes' names, formulas and numbers as they were when the trace was taken."""
+        """The snapshot: numbers as they were when the trace was taken, labels as they are when first looked at."""
         return snapshot_of(self._order, self._numbers, names=self._names, error=self._error)
 
     @functools.cached_property
@@ -139,6 +147,8 @@ class Trace:
             operands = [index[p] for p in node._prev]
             for position, receiver in enumerate(operands):
                 local = None if isinstance(derivatives, list) else derivatives[position]
+                if self._order[receiver]._operation is CONSTANT:
+                    continue  # nobody asks for a constant's gradient
                 if local is None and receiver in operands[:position]:
                     continue  # the change by hand is one step, however often the operand is used
                 before = gradients[receiver].grad
@@ -170,6 +180,8 @@ class Trace:
 
     def grads(self, position: int | None = None) -> list[float | None]:
         """Every node's gradient after the first `position` steps, by default after all; None where none has come."""
+        if position is not None and not 0 <= position <= len(self):
+            raise IndexError(f"position {position}: this trace has {len(self)} steps; 0 is the start of backward")
         found: list[float | None] = [None] * len(self.graph.nodes)
         if self.graph.root.kind != FAILED:
             found[self.graph.root.index] = 1.0
@@ -266,7 +278,8 @@ class Why:
         for step in trace:
             outgoing.setdefault(step.receiver, []).append(step)
         root = trace.graph.root.index
-        self.by_hand = any(step.local is None for step in trace)
+        way = trace.graph.between(node.index)
+        self.by_hand = any(s.local is None and s.sender in way and s.receiver in way for s in trace)
         counts = [0] * len(trace.graph.nodes)
         counts[root] = 1
         for index in reversed(range(len(counts))):
@@ -276,10 +289,12 @@ class Why:
         self.paths: list[tuple[list[int], list[float]]] = []
         # A path is a node, the local derivative that led to it, and the path before it: paths share their beginnings.
         stack: list[tuple[int, float, Any]] = [(node.index, 1.0, None)]
-        while stack and len(self.paths) < limit and not self.by_hand:
+        listed = 0
+        while stack and len(self.paths) < limit and listed < MAX_LISTED and not self.by_hand:
             path = stack.pop()
             if path[0] == root:
                 self.paths.append(_unlinked(path))
+                listed += len(self.paths[-1][0])
                 continue
             for step in reversed(outgoing.get(path[0], ())):
                 if counts[step.sender]:
@@ -314,7 +329,7 @@ class Why:
         lines = [f"{name}.grad = {self.gradient!r}, the sum over {self.count:,} path{'s' if self.count > 1 else ''}"]
         for (path, locals_), product in zip(self.paths, self.products):
             way = " -> ".join(nodes[i].name for i in path)
-            factors = " x ".join(f"{x:.4f}" for x in reversed(locals_)) or "1"
+            factors = " x ".join(map(decimal, locals_)) or "1"
             lines.append(f"  {way}:  {factors} = {product:.6g}")
         if self.complete:
             lines.append(f"  sum {self.total!r}")

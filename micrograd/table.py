@@ -153,7 +153,7 @@ def _bind(entry: Op, **static: Any) -> Op:
 
 
 def _in_parentheses(name: str) -> str:
-    return name if name.isidentifier() or re.fullmatch(r"[\w.\[\]]+|\w+\(.*\)", name) else f"({name})"
+    return name if name.isidentifier() or re.fullmatch(r"[\w.\[\]]+|[\d.]+e[+-]\d+|\w+\(.*\)", name) else f"({name})"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -295,10 +295,12 @@ def as_float(x: Any, where: str) -> float:
 def explain(error: Exception, entry: Op, operands: Sequence[Any], *, doing: str = "") -> Exception:
     """The same kind of error, in the user's words: the operation, its operands' labels and values, what it needs.
 
-    Its `failed` holds the operation and the operands, so that the graph up to there can be drawn.
+    Its `failed` holds the operation and the operands, so that the graph up to there can be drawn; where forward went
+    well, and `doing` says what did not, there is no such thing.
     """
     said = _explanation(error, entry, operands, doing)
-    said.failed = (entry, tuple(operands))  # type: ignore[attr-defined]
+    if not doing:
+        said.failed = (entry, tuple(operands))  # type: ignore[attr-defined]
     return said
 
 

@@ -96,12 +96,23 @@ class Walk(cmd.Cmd):
         self._through_back(lambda step: step.sender)
 
     def do_r(self, arg: str) -> None:
-        """r(eturn): finish the current neuron, or the node where it belongs to none."""
-        self._through(self._group)
+        """r(eturn) [layer]: finish the current neuron, or its whole layer; a node that belongs to none on its own."""
+        here = self._group(self._next(), arg)
+        last = max(step.number for step in self.trace if self._group(step, arg) == here)
+        while self.position < last:
+            self._say(repr(self.trace[self.position]))
+            self.position += 1
+        self._move(last, quiet=True)
+        if self.step is None:
+            self._say(DONE)
 
     def do_rr(self, arg: str) -> None:
-        """rr: undo back to before the neuron that sent last."""
-        self._through_back(self._group)
+        """rr [layer]: undo back to before the neuron, or the layer, that sent last."""
+        if self.position:
+            here = self._group(self.trace[self.position - 1], arg)
+            self._back_to(min(step.number for step in self.trace if self._group(step, arg) == here) - 1)
+        else:
+            self._back_to(0)
 
     def do_c(self, arg: str) -> None:
         """c(ontinue): go on to the next breakpoint, or to the end."""
@@ -132,7 +143,9 @@ class Walk(cmd.Cmd):
             self.breakpoints.remove(item)
 
     def do_unt(self, arg: str) -> None:
-        """unt(il) NODE: go on until the gradient of NODE is complete, so that it sends next."""
+        """unt(il) [NODE]: go on until the gradient of NODE is complete, so that it sends next; alone, as n."""
+        if not arg:
+            return self.do_n(arg)
         node = self._node(arg)
         last = max((s.number for s in self.trace if s.receiver == node.index), default=0)
         if last <= self.position:
@@ -150,9 +163,13 @@ class Walk(cmd.Cmd):
             raise ValueError("this is the start of backward")
         self._move(max(0, position))
 
-    def _group(self, step: Step) -> object:
+    def _group(self, step: Step, arg: str) -> object:
+        if arg not in ("", "neuron", "layer"):
+            raise ValueError(f"r finishes a neuron, r layer a layer; {arg!r} is neither")
         group = self.trace.graph.nodes[step.sender].group
-        return group or step.sender
+        if group is None:
+            return step.sender
+        return (group.layer, group.call) if arg == "layer" else group
 
     def _through(self, key: Callable[[Step], object]) -> None:
         here = key(self._next())

@@ -82,10 +82,14 @@ def test_step_opens_the_prompt():
         (["1 < 2 < 3"], "is not allowed"),
         (["(" * 500 + "x" + ")" * 500, "x=1"], "nested"),
         (["x" + " + x" * 3000, "x=1"], "at most 10,000 characters"),
+        (["x^2", "x=1"], "a power is written x**2"),
+        (["x", "x=1", "y=2"], "'y' has a value and is not in the expression"),
+        (["x", "x=1", "x=2"], "'x' has two values"),
+        (["take(x, 0.5)", "x=1"], "ends in a whole number"),
         (["x\0", "x=1"], "null byte"),
         (["take(x, 5)", "x=1"], "out of range"),
     ],
-    ids=range(27),
+    ids=range(31),
 )
 def test_anything_else_is_one_line_and_status_2(arguments, says, capsys, tmp_path):
     path = tmp_path / "f.svg"
@@ -96,7 +100,7 @@ def test_anything_else_is_one_line_and_status_2(arguments, says, capsys, tmp_pat
 
 
 def test_files_that_cannot_be_written(capsys, tmp_path):
-    for path, says in [(tmp_path / "no" / "f.svg", "No such file"), (tmp_path / "f.txt", "save a drawing as")]:
+    for path, says in [(tmp_path / "no" / "f.svg", "No such file"), (tmp_path / "f.txt", "this is saved as")]:
         status, _, err = command("draw", "x", "x=1", "-o", str(path), capsys=capsys)
         assert status == 2 and says in err
 
@@ -146,7 +150,7 @@ def test_the_installed_command_and_python_dash_m():
     ],
 )
 def test_what_expressions_may_hold(text, wanted):
-    out = evaluate(text, {"x": 2.0, "y": -4.0})
+    out = evaluate(text, {name: x for name, x in (("x", 2.0), ("y", -4.0)) if name in text.replace("exp", "")})
     assert isinstance(out, Value) and out.data == pytest.approx(wanted)
 
 
@@ -159,7 +163,7 @@ def test_every_unary_function_of_the_table_may_be_called():
 @given(st.text(max_size=60))
 def test_any_text_gives_a_value_or_a_documented_error(text):
     try:
-        assert isinstance(evaluate(text, {"x": 2.0}), Value)
+        assert isinstance(evaluate(text, {"x": 2.0} if "x" in text else {}), Value)
     except (ExpressionError, ArithmeticError, ValueError, TypeError, IndexError) as error:
         assert "\n" not in str(error)
 
@@ -170,6 +174,23 @@ TOKENS = "x y 1 2.5 0 ( ) + - * / ** , tanh log exp take where < = .".split()
 @given(st.lists(st.sampled_from(TOKENS), max_size=12))
 def test_any_tokens_give_a_value_or_a_documented_error(tokens):
     try:
-        assert isinstance(evaluate(" ".join(tokens), {"x": 2.0, "y": -4.0}), Value)
+        assert isinstance(evaluate(" ".join(tokens), {"x": 2.0, "y": -4.0} if {"x", "y"} <= {*tokens} else {}), Value)
     except (ExpressionError, ArithmeticError, ValueError, TypeError, IndexError) as error:
         assert str(error)
+
+
+def test_values_may_follow_options_and_a_minus_may_come_first(capsys, tmp_path):
+    path = str(tmp_path / "f.svg")
+    for arguments in (
+        ["x/y", "-o", path, "x=2", "y=4"],
+        ["-x * y", "x=2", "y=4", "-o", path],
+        ["-(x<1)", "x=0", "-o", path],
+    ):
+        assert command("draw", *arguments, capsys=capsys)[0] == 0
+    assert command("draw", "\u00b5*2", "\u00b5=3", "-o", path, capsys=capsys)[0] == 0
+    with pytest.raises(SystemExit):
+        cli.main(["draw", "x", "x=1", "--nope"])
+
+
+def test_long_sums_are_no_deep_nesting():
+    assert evaluate(" + ".join(["x"] * 2000), {"x": 1.0}).data == 2000.0

@@ -195,7 +195,7 @@ def test_save_by_suffix(graphviz_kind, tmp_path):
             with pytest.raises(layout.LayoutError, match=f"{suffix[1:].upper()} needs the `dot` program"):
                 save(z, tmp_path / f"g{suffix}")
             assert not (tmp_path / f"g{suffix}").exists()
-    with pytest.raises(ValueError, match=r"as \.svg, \.png, \.pdf or \.dot"):
+    with pytest.raises(ValueError, match=r"saved as \.svg, \.png, \.pdf, \.dot, \.gv"):
         save(z, tmp_path / "g.txt")
 
 
@@ -252,3 +252,50 @@ def test_drawing_twice_gives_the_same_bytes_in_any_process():
     )
     assert b"digraph" in first
     assert first == second
+
+
+def test_rendering_takes_what_graphviz_takes(graphviz_kind, tmp_path):
+    import graphviz
+
+    dot = draw_dot(example()[2])
+    dot.render(outfile=tmp_path / "a.svg", engine="neato")
+    assert (tmp_path / "a.svg").read_text() != dot.pipe(encoding="utf-8")
+    with pytest.raises(graphviz.FileExistsError):
+        dot.render(outfile=tmp_path / "a.svg", raise_if_result_exists=True)
+    if graphviz_kind == "dot":
+        dot.render(outfile=tmp_path / "a.png")
+        assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_large_refused_sources_are_explained_in_a_line(graphviz_kind, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    wide = "digraph{" + ";".join(f'n{i} [label="é⚠{"x" * 400}"]' for i in range(110))
+    assert "é⚠xxx" in layout.render(wide + "}").decode()
+    with pytest.raises(layout.LayoutError, match="Graphviz refused the drawing") as caught:
+        layout.render(wide)
+    assert "Traceback" not in str(caught.value)
+
+
+def test_derivatives_on_the_edges():
+    source = draw_dot(example()[2], derivatives=True).source
+    labels = re.findall(r"label=(-?[\d.]+) id=e", source)
+    assert sorted(labels) == ["-0.5", "-0.5", "1", "1", "2"]
+
+
+def test_a_sum_that_is_folded_shows_its_numbers():
+    terms = [Value(float(i)) * 2.0 for i in range(4)]
+    total = (terms[0] + terms[1] + terms[2] + terms[3]).tanh()
+    total.backward()
+    lines, _ = texts(svg(total, fold="operation"))
+    assert sum("data 12" in line for line in lines) == 1
+
+
+def test_trees_may_be_deep_and_wide():
+    x = Value(1.0, label="x")
+    y = x
+    for _ in range(1500):
+        y = y.tanh()
+    assert len(tree(y, depth=3000).splitlines()) == 1001
+    for _ in range(40):
+        y = y + y
+    assert "and more, after 1,000 lines" in tree(y, depth=50)

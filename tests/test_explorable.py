@@ -16,7 +16,7 @@ from micrograd import Value, exp, log, relu, tanh
 from micrograd.explorable import explain, page, save
 from micrograd.losses import mse
 from micrograd.nn import MLP, Neuron
-from micrograd.stepper import Trace, trace
+from micrograd.stepper import Trace, decimal, trace
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ALONE = ["background-networking", "component-update", "sync"]  # what would ask the network by itself
@@ -171,7 +171,7 @@ def test_numbers_are_written_as_python_writes_them(open_page):
     numbers += [rng.uniform(-1, 1) * 10.0 ** rng.randint(-8, 8) for _ in range(2000)]
     numbers += [rng.randint(-(10**6), 10**6) / 2 ** rng.randint(0, 12) for _ in range(4000)]
     tab = open_page(fraction())
-    assert tab.evaluate("xs => xs.map(fixed)", numbers) == [f"{x:.4f}" for x in numbers]
+    assert tab.evaluate("xs => xs.map(fixed)", numbers) == [decimal(x) for x in numbers]
     assert tab.evaluate("xs => xs.map(short)", numbers) == [f"{x:.4g}" for x in numbers]
     assert [repr(float(x)) for x in tab.evaluate("xs => xs.map(full)", numbers)] == [repr(x) for x in numbers]
 
@@ -263,7 +263,7 @@ def test_the_details_of_a_node_and_why(open_page):
     box(tab, "x").click()
     assert facts.text_content() == "kindinputdata2grad· (not computed yet)"
     assert tab.locator("#details p").text_content() == "x.grad = -1, the sum over 2 paths:"
-    assert items.all_text_contents() == ["x -> z:  -0.5000 = -0.5", "x -> v1 -> z:  -0.5000 x 1.0000 = -0.5"]
+    assert items.all_text_contents() == ["x -> z:  -0.5000 = -0.5", "x -> v1 -> z:  1.0000 x -0.5000 = -0.5"]
     press(tab, "End")
     assert facts.text_content() == "kindinputdata2grad-1"
     box(tab, "z").click()
@@ -279,9 +279,9 @@ def test_the_details_of_a_node_and_why(open_page):
     t = trace(neuron())
     products = [float(way.rpartition(" = ")[2]) for way in why(t, "w1")[1]]
     assert products == t.why("w1").products and math.isclose(sum(products), t.grads()[t.graph.node("w1").index])
-    ways = why(functools.reduce(lambda y, _: y + y, range(70), Value(1.0, label="x")), "x")[1]
-    assert len(ways) == 21 and "(59 more)" in ways[0]
-    assert ways[-1] == f"and {2**70 - 20:,} more paths, too many to list; all of them sum to the gradient"
+    ways = why(functools.reduce(lambda y, _: y + y, range(50), Value(1.0, label="x")), "x")[1]
+    assert len(ways) == 21 and "(39 more)" in ways[0]
+    assert ways[-1] == f"and {2**50 - 20:,} more paths, too many to list; all of them sum to the gradient"
     unused = Value(7.0, (Value(2.0, label="unused"),), "f") * 2
     assert why(unused, "unused")[0].startswith("unused does not reach v2")
     assert "written by hand is on the way" in why(by_hand(), "x")[0]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 
+import numpy
 import pytest
 
-from micrograd import Value, detect_anomaly, relu, where
+from micrograd import Value, detect_anomaly, logsumexp, relu, where
 from micrograd.fold import LEVELS, MAX_BOXES, fold
 from micrograd.graph import Edge, snapshot
 from micrograd.losses import hinge
@@ -170,7 +171,7 @@ def test_titles_say_what_was_folded_and_how_many():
     assert titles["layer"].count("layers.1") == 3
     assert "layers.1, 3 calls" in titles["repeated"]
     assert "3 times relu" in titles["repeated"]
-    assert any(title.endswith("sum of 4 products") for title in titles["operation"])
+    assert any(title.endswith("sum of 5 terms") for title in titles["operation"])
 
 
 def test_auto_is_readable_whatever_the_graph():
@@ -206,3 +207,82 @@ def test_choices_are_drawn_like_other_operations():
     x = Value(2.0, label="x")
     graph = snapshot(where(x > 0, relu(x), 0.0))
     assert graph.root.formula == "where(1, v1, 0)"
+
+
+# ---------------------------------------------------------------- what a review found
+
+
+def test_few_boxes_with_many_links_are_left_as_they_are():
+    values = [Value(0.1)]
+    for _ in range(20):
+        values.append(logsumexp(values))
+    folded = fold(snapshot(values[-1]))
+    assert len(folded.boxes) == 21 and all(box.members for box in folded.boxes)
+
+
+def test_automatic_names_leave_the_users_alone():
+    x, y = Value(1.0, label="x"), Value(2.0, label="y")
+    s = x + y
+    z = s * x
+    z.label = "v1"
+    graph = snapshot(z)
+    assert graph.node("v1") is graph.node(z)
+    assert graph.node(s).name == "v2"
+
+
+def test_a_variables_own_name_comes_before_a_list_s_and_an_interpreters_history_does_not_count():
+    a, b = Value(1.0), Value(2.0)
+    c = a * b
+    names = {"In": ["x"], "Out": {3: a, 4: c}, "_": c, "ps": [a, b], "a": a, "c": c}
+    assert str(snapshot(c, names=names).root) == "c = a * ps.1 = 2"
+    with pytest.raises(TypeError, match=r"a mapping such as vars\(\)"):
+        snapshot(c, names=["a"])
+
+
+def test_names_may_hold_anything():
+    endless: list = []
+    endless.append(endless)
+    deep: list = []
+    for _ in range(3000):
+        deep = [deep]
+    names = {"endless": endless, "deep": deep, "array": numpy.ones((3, 3)), "x": (x := Value(1.0))}
+    names["names"] = names
+    assert snapshot(x, names=names).root.name == "x"
+
+
+def test_a_row_that_is_used_again_and_again_is_three_calls():
+    cell = Neuron(1, rng=random.Random(0))
+    row = [Value(0.5, label="h0")]
+    for _ in range(3):
+        row[0] = cell(row)
+    groups = {node.group for node in snapshot(row[0]).nodes if node.group and node.group.call >= 0}
+    assert len(groups) == 3
+    assert snapshot(row[0]).node("h0").group is None
+
+
+def test_two_nets_of_which_one_is_named_stay_two():
+    first, second = MLP(1, [2], rng=random.Random(0)), MLP(2, [2, 1], rng=random.Random(1))
+    out = second(first([0.5]))
+    graph = snapshot(out, names=second)
+    titles = [box.title for box in fold(graph, by="repeated").boxes if box.folded]
+    assert not any("2 calls" in title for title in titles)
+    assert len({node.group.layer for node in graph.nodes if node.group}) == 3
+
+
+def test_gradients_and_labels_of_none_are_none_yet():
+    x = Value(2.0)
+    x.grad = x.label = None
+    assert snapshot(x * x).nodes[0].grad is None
+    assert snapshot(x * x).nodes[0].name == "v1"
+
+
+def test_around_ends_where_the_graph_does():
+    x = Value(1.0, label="x")
+    assert len(snapshot(x.tanh()).around("x", hops=10**9)) == 2
+
+
+def test_very_many_operands_have_no_formulas():
+    out = logsumexp([Value(0.1 * i) for i in range(300)])
+    graph = snapshot(out)
+    assert graph.locals_of(graph.root)[0][0] == "…"
+    assert len(fold(graph, by="none").boxes) == 301

@@ -134,7 +134,7 @@ def test_a_session_of_forty_commands(tmp_path):
     assert say("why") != "" and say("help nope") == "*** no command is called 'nope'; help lists them"
     assert say("p") == "*** give an expression, such as p x.grad"
     assert say("undisplay z") == "*** 'z' is not displayed; display lists what is"
-    assert say("unt").startswith("*** give a node's name")
+    assert say("tree zz").startswith("*** no node is called 'zz'")
     assert say("svg /no/such/folder/x.svg").startswith("*** ")
     say("j 0")
     assert say("rs") == "*** this is the start of backward"
@@ -161,6 +161,15 @@ def test_completion_offers_commands_and_names(tmp_path):
 
 def test_leaving_by_end_of_file_and_by_interrupt(tmp_path):
     say = Terminal(tmp_path)
+    say.child.send("half a li")
+    say.child.expect_exact("half a li")
+    say.child.sendintr()
+    say.child.expect_exact("--KeyboardInterrupt--\r\n(grad) ")
+    say.child.sendline(r"""exec("print('loop' 'ing', flush=True)\nwhile True: pass")""")
+    say.child.expect_exact("looping")
+    say.child.sendintr()
+    say.child.expect_exact("--KeyboardInterrupt--\r\n(grad) ")
+    assert say("1 + 1") == "2"
     say.child.sendeof()
     say.child.expect(pexpect.EOF)
     assert "x.grad is 0.0" in say.child.before
@@ -173,17 +182,49 @@ def session(root, *lines, names=None):
     return out.getvalue()
 
 
-def test_r_finishes_a_neuron():
+def test_r_finishes_a_neuron_and_a_layer():
     net = MLP(2, [2, 1], rng=random.Random(1))
-    out = net([0.5, -0.25])
-    prompt = Prompt(trace(out), stdin=io.StringIO("q\n"), stdout=io.StringIO())
+    prompt = Prompt(trace(net([0.5, -0.25])), stdin=io.StringIO(), stdout=io.StringIO())
+    nodes = prompt.trace.graph.nodes
+    neuron_of = [nodes[step.sender].group.neuron for step in prompt.trace]
+    assert neuron_of[0] == "layers.1.neurons.0"
     prompt.onecmd("r")
-    sender = prompt.trace.graph.nodes[prompt.step.sender]
-    before = prompt.trace.graph.nodes[prompt.trace[prompt.position - 1].sender]
-    assert before.group.neuron == "layers.1.neurons.0"
-    assert sender.group.neuron.startswith("layers.0")
+    assert "layers.1.neurons.0" not in neuron_of[prompt.position :]
+    assert neuron_of[prompt.position - 1] == "layers.1.neurons.0"
     prompt.onecmd("rr")
     assert prompt.position == 0
+    prompt.onecmd("r layer")
+    assert "layers.1.neurons.0" not in neuron_of[prompt.position :]
+    prompt.onecmd("r layer")
+    assert prompt.position == len(prompt.trace)
+
+
+def test_the_users_own_names_show_the_trace_s_gradients():
+    x, y = Value(2.0, label="inp"), Value(3.0)
+    names = {"x": x, "alias": y, "y": y, "both": [x, y]}
+    out = session(x * y, "c", "p x.grad", "p y.grad", "both[1].grad", "alias.grad", "q", names=names)
+    assert out.count("3.0") >= 1 and out.count("2.0") >= 3 and "0.0\n" not in out.split("(rs goes back")[1]
+    net = MLP(1, [1], rng=random.Random(0))
+    out = session(net([2.0]), "c", "p layers.0.neurons.0.w.0.grad", "layers.0.neurons.0.b.grad + 1", "q")
+    assert "2.0" in out.split("goes back")[1]
+
+
+def test_nothing_typed_leaves_the_prompt():
+    x = Value(2.0, label="x")
+    bad = type("Bad", (), {"__repr__": lambda self: 1 / 0})()
+    lines = ["!exit()", "p exit()", "bad", "b " + "-" * 50_000 + "1", "x.grad = 9", "x = 3", "n junk", "h", "h s", "q"]
+    out = session(x * x, *lines, names={"bad": bad})
+    assert "SystemExit" in out and "ZeroDivisionError" in out
+    assert "x is part of a record" in out and "x is a node of this trace" in out
+    assert "n takes nothing after it" in out
+    assert out.count("(grad) ") == len(lines)
+
+
+def test_nodes_named_like_commands():
+    n, c = Value(2.0, label="n"), Value(3.0, label="c")
+    out = session(n * c, "n+1", "c/2", "p(n.data)", "n * c", "q")
+    assert "c, n name both a command and a node: p c shows the node" in out
+    assert out.split("shows the node")[1].split() == "(grad) 3.0 (grad) 1.5 (grad) 2.0 (grad) 6.0 (grad)".split()
 
 
 def test_nan_breakpoints_stop_where_it_begins():
@@ -206,7 +247,7 @@ def test_every_command_has_help_and_every_long_name_a_command():
     prompt = Prompt(trace(Value(1.0) * 2), stdin=io.StringIO(), stdout=io.StringIO())
     commands = [name for name in prompt.get_names() if name.startswith("do_")]
     assert all(getattr(prompt, name).__doc__ for name in commands)
-    assert all(hasattr(prompt, f"do_{short}") for short in LONG.values())
+    assert all(hasattr(prompt, f"do_{short.split()[0]}") for short in LONG.values())
     required = "s n r c unt rs rn rc j b tbreak cl condition w u d l p pp display undisplay why forward tree svg html q"
     assert {f"do_{name}" for name in required.split()} <= set(commands)
 
@@ -223,6 +264,30 @@ def test_conditions_that_fail_stop_and_say_so():
     stops = Breakpoints(trace((Value(2.0, label="x") * 3.0).tanh()))
     item = stops.add("grad > 1 / 0")
     assert stops.at(0) == (item, "ZeroDivisionError: division by zero")
+
+
+def test_conditions_know_nodes_and_are_checked_when_set():
+    x, y = Value(2.0, label="x"), Value(3.0, label="y")
+    stops = Breakpoints(trace((x * y) + x))
+    item = stops.add("x.grad > 3")
+    assert [bool(stops.at(position)) for position in range(4)] == [False, False, True, True]
+    stops.remove(item)
+    with pytest.raises(ValueError, match=r"nothing is called 'd': use op, .* or a node such as x\.grad"):
+        stops.add("d.grad > 1")
+    with pytest.raises(ValueError, match="no operation here is called 'foo'; there are add, mul"):
+        stops.add("op==foo")
+    stops.add("any(grad > k for k in (1, 2))")
+    assert stops.at(2)
+    item = stops.add("y")
+    stops.set_condition(str(item.number), "math.log(contribution) > -9")  # asked only at y
+    assert stops.at(0) is None
+
+
+def test_nan_stops_where_the_result_itself_is_infinite():
+    x = Value(1e200, label="x")
+    stops = Breakpoints(trace(x * x))
+    stops.add("nan")
+    assert stops.at(0)
 
 
 def test_large_graphs_step_quickly():

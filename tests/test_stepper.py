@@ -191,3 +191,62 @@ def test_the_animation_plays_by_css_and_stands_still_on_request(tmp_path):
         trace(net([1.0, 2.0, 3.0])).animate(tmp_path / "c.svg")
     with pytest.raises(ValueError, match="more than 0"):
         t.animate(tmp_path / "c.svg", seconds=0)
+
+
+def test_constants_are_sent_nothing():
+    x = Value(2.0, label="x")
+    t = trace((1 - x * 3.0) ** 2)
+    assert [t.graph.nodes[step.receiver].kind for step in t] == ["operation", "operation", "input"]
+
+
+def test_numbers_too_small_for_four_decimals_are_shown():
+    z = Value(5.0, label="z")
+    out = z * 1e-6 * 1e-6
+    assert "= 1e-12;  z.grad 0.0000 -> 1e-12" in repr(trace(out)[-1])
+
+
+def test_the_factors_of_a_path_stand_in_the_order_of_its_arrows():
+    x, w = Value(1.0, label="x"), Value(3.0, label="w")
+    z = (x * 2.0) * w
+    assert "x -> v1 -> v2:  2.0000 x 3.0000 = 6" in repr(trace(z).why(x))
+
+
+def test_a_backward_by_hand_hides_only_the_paths_through_it():
+    a, b = Value(1.0, label="a"), Value(2.0, label="b")
+    made = Value(1.0, (a,), "f")
+    made._backward = lambda: None
+    t = trace(made + b * 2.0)
+    assert t.why(b).total == 2.0
+    assert "written by hand" in repr(t.why(a))
+
+
+def test_positions_beyond_the_steps_are_refused():
+    t = trace(Value(1.0) * Value(2.0))
+    for position in (-1, 3):
+        with pytest.raises(IndexError, match="this trace has 2 steps"):
+            t.grads(position)
+
+
+def test_hostile_names_in_an_animation(tmp_path):
+    for label in ("a\x1bb", "a\ud800b", "</text><script>", "long" * 3000):
+        x = Value(2.0, label=label)
+        text = trace(x * x).animate(tmp_path / "a.svg").read_text()
+        ET.fromstring(text)
+        assert "<script" not in text
+        assert float(re.search(r'width="([\d.]+)pt"', text)[1]) < 2500
+    with pytest.raises(ValueError, match=r"saved as \.svg"):
+        trace(x).animate(tmp_path / "a.gif")
+    with pytest.raises(ValueError, match=r"saved as \.html"):
+        trace(x).html(tmp_path / "a.pdf")
+
+
+def test_large_graphs_pass_through_every_view():
+    x = Value(0.5, label="x")
+    y = x
+    for _ in range(50_000):
+        y = y.sin() + 1e-9
+    t = trace(y)
+    assert len(t) == 100_000
+    assert t.why(x).count == 1
+    assert t.grads(3)[-1] == 1.0
+    assert len(t.table().splitlines()) == 100_002
