@@ -245,22 +245,24 @@ def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Valu
     themselves. Depth-first and without recursion: a chain of a million values is fine.
     """
     order: list[Value] = []
+    done = order.append
     seen = {*inputs}
+    see = seen.add
     if root in seen:
         return order
-    seen.add(root)
+    see(root)
     path = [(root, iter(root._prev))]
     while path:
         node, operands = path[-1]
         for operand in operands:
             if operand not in seen:
-                seen.add(operand)
+                see(operand)
                 if operand._prev:
                     path.append((operand, iter(operand._prev)))
                     break
-                order.append(operand)
+                done(operand)
         else:
-            order.append(node)
+            done(node)
             path.pop()
     return order
 
@@ -283,8 +285,12 @@ def sweep(
             node.grad = zero
     one = Value(1.0) if create_graph else 1.0
     root.grad = one if root._prev else root.grad + one
+    plainly = visit is pass_on and not modes.active
     for node in reversed(order):
-        if node._local or (create_graph and node._prev):
+        local = node._local
+        if plainly and local.__class__ is tuple:
+            send_to_operands(node, local)
+        elif local or (create_graph and node._prev):
             visit(node)
 
 

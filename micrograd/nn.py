@@ -21,7 +21,7 @@ import operator
 import random
 import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from micrograd.engine import UNREACHED, Value
 from micrograd.table import CONSTANT, DETACHED, TABLE, as_float, is_array
@@ -114,13 +114,15 @@ def named_values(thing: Any, name: str, seen: set[int], depth: int = 0) -> Itera
         yield from named_values(x, f"{name}.{key}" if name else str(key), seen, depth + 1)
 
 
-class Call(NamedTuple):
-    """Which neuron made a value, from which inputs: what drawings group by."""
+class Call:
+    """Which neuron made a value, from which inputs: what drawings group by. Its layer adds itself."""
 
-    neuron: Neuron
-    inputs: Any
-    layer: Layer | None = None
-    position: int = 0  # of the neuron in the layer
+    __slots__ = ("inputs", "layer", "neuron", "position")
+
+    def __init__(self, neuron: Neuron, inputs: Any):
+        self.neuron, self.inputs = neuron, inputs
+        self.layer: Layer | None = None
+        self.position = 0  # of the neuron in the layer
 
 
 class Neuron(Module):
@@ -186,8 +188,9 @@ class Layer(Module):
         x = _row(x)
         out = [n(x) for n in self.neurons]
         for position, v in enumerate(out):
-            if isinstance(v, Value) and v._prev:
-                v._call = Call(self.neurons[position], x, self, position)
+            call = getattr(v, "_call", None)
+            if call is not None:
+                call.layer, call.position = self, position
         return out[0] if len(out) == 1 else out
 
     def __repr__(self) -> str:
