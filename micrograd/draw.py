@@ -129,7 +129,7 @@ def save(root: Any, path: str | os.PathLike[str], **options: Any) -> Path:
     if suffix == ".svg":
         path.write_text(svg_text(dot), encoding="utf-8")
     elif suffix in (".dot", ".gv"):
-        path.write_text(dot.source, encoding="utf-8")
+        path.write_text(dot.source.replace(BACKSLASH, "\\\\"), encoding="utf-8")
     else:
         path.write_bytes(dot.pipe(suffix[1:]))
     return path

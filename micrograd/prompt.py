@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pprint
 import re
 import traceback
@@ -19,7 +20,6 @@ from typing import IO, Any
 
 from micrograd.breakpoints import Seen, check_expression
 from micrograd.draw import tree_of, with_suffix
-from micrograd.engine import Value
 from micrograd.graph import CONSTANT_NUMBER, Node, short
 from micrograd.stepper import Trace
 from micrograd.walk import DONE, Walk
@@ -72,7 +72,8 @@ class Prompt(Walk):
         b x              a contribution to x
         b op==tanh       a node of this operation sends
         b nan            a nan or an inf appears
-        b abs(grad)>10   any Python on: op, name, sender, data, local, upstream, contribution, grad
+        b abs(grad)>10   any Python on: op, name, sender, data, local, upstream, contribution, grad,
+                         and on nodes as they are after the step: x.grad > 1
         """
         self._set(arg, temporary=False)
 
@@ -213,7 +214,7 @@ class Prompt(Walk):
             self._complain(_one_line(error, line))
             return
         for name, seen in here.items():
-            if self._scope.get(name) is not seen:
+            if isinstance(seen, Seen) and self._scope.get(name) is not seen:
                 self._complain(f"{name} is a node of this trace, a record: it stays what it was")
 
     def _show(self, expression: str, *, how: Any = repr, lead: str = "") -> None:
@@ -231,12 +232,12 @@ class Prompt(Walk):
         seen = {n.name: Seen(n, grads[n.index]) for n in graph.nodes if n.kind != CONSTANT_NUMBER}
         by_value = {id(node.value): seen[node.name] for node in graph.nodes if node.kind != CONSTANT_NUMBER}
 
-        def as_seen(thing: Any, depth: int = 0) -> Any:
-            if isinstance(thing, (list, tuple)) and depth < 3 and len(thing) <= 1000:
-                return [as_seen(x, depth + 1) for x in thing]
-            return by_value.get(id(thing), thing)
-
-        aliases = {name: as_seen(x) for name, x in self._given.items() if isinstance(x, (Value, list, tuple))}
+        aliases: dict[str, Any] = {}
+        for name, thing in self._given.items():
+            if id(thing) in by_value:
+                aliases[name] = by_value[id(thing)]
+            elif isinstance(thing, (list, tuple)) and any(id(x) in by_value for x in thing):
+                aliases[name] = [by_value.get(id(x), x) for x in thing]
         return {**aliases, **seen}
 
     def _python(self, source: str) -> str:
@@ -293,9 +294,8 @@ class Prompt(Walk):
 
     def do_help(self, arg: str) -> None:
         """help [COMMAND]: what a command does, or a line about each."""
-        docs = {
-            name[3:]: (getattr(self, name).__doc__ or "").strip() for name in self.get_names() if name.startswith("do_")
-        }
+        commands = [name for name in self.get_names() if name.startswith("do_")]
+        docs = {name.removeprefix("do_"): inspect.getdoc(getattr(self, name)) or "" for name in commands}
         if not arg:
             for text in docs.values():
                 self._say("  " + text.splitlines()[0])
