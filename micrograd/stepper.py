@@ -22,6 +22,7 @@ Everything is recorded once, by running the engine's own backward, and replayed 
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -318,7 +319,7 @@ class Why:
     @property
     def total(self) -> float:
         """The sum of the listed paths' products."""
-        return sum(self.products)
+        return math.fsum(self.products)
 
     def __repr__(self) -> str:
         name, nodes = self.node.name, self.trace.graph.nodes
