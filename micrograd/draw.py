@@ -278,25 +278,28 @@ def describe(graph: Snapshot, node: Node, grad: float | None) -> str:
 
 
 def _local_numbers(graph: Snapshot, folded: Folded, link: Link) -> str:
-    source, target = folded.boxes[link.source], folded.boxes[link.target]
-    if source.folded or target.folded:
-        return ""
-    node = graph.nodes[target.members[0]]
-    found = zip(node.operands, graph.locals_of(node))
-    return ", ".join(short(value) for operand, (_, value) in found if operand == source.members[0])
+    return ", ".join(short(value) for _, _, value in _along(graph, folded, link))
 
 
 def _edge_title(graph: Snapshot, folded: Folded, link: Link) -> str:
+    edges = _along(graph, folded, link)
+    if not edges:
+        return f"{link.count:,} edge{'s' if link.count > 1 else ''}"
+    lines = []
+    for position, formula, value in edges:
+        number = "" if value is None else f" = {value!r}"
+        lines.append(f"operand {position}: local derivative {one_line(formula, 200)}{number}")
+    return _title("\n".join(lines))
+
+
+def _along(graph: Snapshot, folded: Folded, link: Link) -> list[tuple[int, str, float | None]]:
+    """The edges of a link between single nodes: operand position from 1, formula and value of the local derivative."""
     source, target = folded.boxes[link.source], folded.boxes[link.target]
     if source.folded or target.folded:
-        return f"{link.count:,} edge{'s' if link.count > 1 else ''}"
+        return []
     node = graph.nodes[target.members[0]]
-    lines = []
-    for position, (operand, (formula, value)) in enumerate(zip(node.operands, graph.locals_of(node)), start=1):
-        if operand == source.members[0]:
-            number = "" if value is None else f" = {value!r}"
-            lines.append(f"operand {position}: local derivative {one_line(formula, 200)}{number}")
-    return _title("\n".join(lines))
+    edges = enumerate(zip(node.operands, graph.locals_of(node)), start=1)
+    return [(position, *local) for position, (operand, local) in edges if operand == source.members[0]]
 
 
 def _colour(grad: float | None, strength: float) -> str:

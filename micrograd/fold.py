@@ -127,7 +127,7 @@ def _repetitions(nodes: list[Node], keys: dict[int, Hashable]) -> dict[int, Hash
         if isinstance(key, tuple) and key[0] == "group":
             merged[node.index] = key
             continue
-        operands = tuple(sorted({_class_of(merged, i) for i in node.operands}, key=str))
+        operands = tuple(sorted({merged.get(i, "constant") for i in node.operands}, key=str))
         if isinstance(key, tuple):  # a sum: all of its parts together, told by their operands' classes
             how: Hashable = ("sum", operands)
             shape.setdefault(key, ("repeated", classes.setdefault(how, len(classes))))
@@ -138,10 +138,6 @@ def _repetitions(nodes: list[Node], keys: dict[int, Hashable]) -> dict[int, Hash
         how = (node.op.symbol, node.kind, operands)
         merged[node.index] = ("repeated", classes.setdefault(how, len(classes)))
     return merged
-
-
-def _class_of(merged: dict[int, Hashable], i: int) -> Hashable:
-    return merged.get(i, "constant")
 
 
 def _boxes(graph: Snapshot, nodes: list[Node], keys: dict[int, Hashable], level: str) -> Folded:
@@ -185,12 +181,12 @@ def _title(graph: Snapshot, key: Hashable, indices: list[int]) -> str:
 
 
 def _links(graph: Snapshot, box_of: dict[int, int]) -> list[Link]:
-    found: dict[tuple[int, int], list[int]] = {}
+    counts: dict[tuple[int, int], int] = {}
     for edge in graph.edges:
         source, target = box_of.get(edge.source), box_of.get(edge.target)
         if source is not None and target is not None and source != target:
-            found.setdefault((source, target), []).append(edge.position)
-    return [Link(source, target, len(positions)) for (source, target), positions in found.items()]
+            counts[source, target] = counts.get((source, target), 0) + 1
+    return [Link(source, target, count) for (source, target), count in counts.items()]
 
 
 def _without_the_furthest(folded: Folded, max_boxes: int) -> Folded:

@@ -71,7 +71,7 @@ class Edge:
     position: int
 
 
-MANY_OPERANDS = 50
+MANY_OPERANDS = 50  # from here on no formula is written, for each would name every operand
 SHARED = -1  # the call of a parameter that several calls use
 
 
@@ -109,6 +109,8 @@ class Snapshot:
         if isinstance(which, Node):
             return which
         if isinstance(which, int):
+            if not 0 <= which < len(self.nodes):
+                raise KeyError(f"no node has the index {which}; there are 0 to {len(self.nodes) - 1}")
             return self.nodes[which]
         if isinstance(which, Value):
             if id(which) not in self._by_value:
@@ -161,7 +163,7 @@ class Snapshot:
         values = node.value._local
         formulas: tuple[str, ...] = ("written by hand",) * len(node.operands)
         if len(node.operands) > MANY_OPERANDS:
-            formulas = ("…",) * len(node.operands)  # each formula would name every operand
+            formulas = ("…",) * len(node.operands)
         elif not node.op.by_hand:
             formulas = derivative_formulas(node.op, self.operand_names(node), result=node.name)
         if not isinstance(values, tuple) or len(values) != len(node.operands):
@@ -189,7 +191,7 @@ def snapshot_of(order: list[Value], numbers: list[float], *, names: Any = None, 
     """The snapshot of values already in topological order, with their numbers as they were at some moment."""
     index = {value: i for i, value in enumerate(order)}
     found, parameters = _found_names(names)
-    groups = _Groups(order, index, found, parameters)
+    groups = _Groups(order, index, found)
     taken: set[str] = set()
     nodes: list[Node] = []
     unnamed = 0
@@ -228,8 +230,9 @@ def root_of(root: Any) -> tuple[Value, str]:
     failed = getattr(root, "failed", None)
     if isinstance(root, BaseException) and failed is not None:
         operation, operands = failed
-        node = Value(math.nan, [x if isinstance(x, Value) else Value(x) for x in operands])
-        node._operation = operation
+        node = Value(0.0)  # set by hand: within no_grad() or detect_anomaly() a node cannot be made as this one is
+        node._prev = tuple([x if isinstance(x, Value) else Value(x) for x in operands])
+        node.data, node._operation = math.nan, operation
         return node, str(root)
     if isinstance(root, (list, tuple)):
         raise TypeError(f"a drawing starts from one Value, not from {len(root)}: choose one, or draw their sum")
@@ -271,7 +274,7 @@ def _found_names(names: Any) -> tuple[dict[int, str], set[int]]:
 class _Groups:
     """Which neuron and layer made each node: `of[i]` is the group of node i, or None."""
 
-    def __init__(self, order: list[Value], index: dict[Value, int], found: dict[int, str], parameters: set[int]):
+    def __init__(self, order: list[Value], index: dict[Value, int], found: dict[int, str]):
         self.of: list[Group | None] = [None] * len(order)
         self.parameter_names: dict[int, str] = {}
         self._layers: dict[int, str] = {}

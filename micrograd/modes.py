@@ -77,7 +77,7 @@ class detect_anomaly(_Mode):
 
 @contextlib.contextmanager
 def collector_paused() -> Iterator[None]:
-    """Train faster, often twice, by stopping Python's cyclic garbage collector inside (in all threads).
+    """Train faster by stopping Python's cyclic garbage collector inside (in all threads); large graphs gain most.
 
     Graphs hold no reference cycles, so dropping a loss frees its graph at once without the collector, which would
     only walk every living node again and again. One thing makes cycles: `backward(create_graph=True)` hangs graphs of

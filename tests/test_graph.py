@@ -7,7 +7,7 @@ import random
 import numpy
 import pytest
 
-from micrograd import Value, detect_anomaly, logsumexp, relu, where
+from micrograd import Value, detect_anomaly, logsumexp, no_grad, relu, where
 from micrograd.fold import LEVELS, MAX_BOXES, fold
 from micrograd.graph import Edge, snapshot
 from micrograd.losses import hinge
@@ -286,3 +286,19 @@ def test_very_many_operands_have_no_formulas():
     graph = snapshot(out)
     assert graph.locals_of(graph.root)[0][0] == "…"
     assert len(fold(graph, by="none").boxes) == 301
+
+
+def test_a_failure_is_drawn_in_the_mode_in_which_it_was_caught():
+    x = Value(-1e200, label="x")
+    for mode, attempt in ((detect_anomaly, lambda: x * x), (no_grad, lambda: x.log())):
+        with mode(), pytest.raises((FloatingPointError, ValueError)) as caught:
+            attempt()
+        with mode():
+            graph = snapshot(caught.value)
+        assert graph.root.kind == "failed operation" and graph.node("x").data == -1e200
+
+
+def test_indices_beyond_the_nodes_are_refused():
+    for index in (-1, 1):
+        with pytest.raises(KeyError, match="there are 0 to 0"):
+            snapshot(Value(1.0)).node(index)
