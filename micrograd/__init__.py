@@ -40,6 +40,8 @@ from micrograd.table import op
 from micrograd.transforms import grad, hessian, jacobian, value_and_grad
 
 if TYPE_CHECKING:
+    from micrograd.compiler.jit import jit
+    from micrograd.compiler.training import train_step
     from micrograd.draw import draw_dot, save, svg, tree
     from micrograd.explorable import explain
     from micrograd.notebook import load_ipython_extension
@@ -51,10 +53,12 @@ _LAZY = {
     "debug": "prompt",
     "draw_dot": "draw",
     "explain": "explorable",
+    "jit": "compiler.jit",
     "load_ipython_extension": "notebook",
     "save": "draw",
     "svg": "draw",
     "trace": "stepper",
+    "train_step": "compiler.training",
     "tree": "draw",
 }
 
@@ -95,6 +99,7 @@ __all__ = [
     "grad",
     "hessian",
     "jacobian",
+    "jit",
     "leaky_relu",
     "load_ipython_extension",
     "log",
@@ -118,6 +123,7 @@ __all__ = [
     "tanh",
     "topological_order",
     "trace",
+    "train_step",
     "tree",
     "value_and_grad",
     "where",

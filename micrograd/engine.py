@@ -14,9 +14,7 @@ node. The operations themselves stand in ops.py; this file only records them and
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import micrograd.ops  # noqa: F401  (fills the table)
@@ -64,7 +62,7 @@ class Value:
     _made_at: str  # set by detect_anomaly
 
     def __init__(self, data: Any, _children: Iterable[Value] = (), _op: str = "", label: str = ""):
-        self.data = as_float(data, "Value()")
+        self.data = number_of(data, "Value()")
         self.grad = UNREACHED
         self._prev = tuple(_children)
         self._operation = written_by_hand(_op)
@@ -73,10 +71,13 @@ class Value:
         for child in self._prev:
             if not isinstance(child, Value):
                 raise TypeError(f"Value(): the children are the Values this one was made from, not {child!r}")
-        if modes.active and modes.state.no_grad:
-            self._prev = ()
-        if modes.active and modes.state.anomaly:
-            modes.check_forward(self)
+        if modes.active:
+            if modes.state.trace:
+                modes.state.trace.made(self)
+            if modes.state.no_grad:
+                self._prev = ()
+            if modes.state.anomaly:
+                modes.check_forward(self)
 
     @property
     def _op(self) -> str:
@@ -95,6 +96,8 @@ class Value:
         """
         if self._operation is DETACHED:
             raise RuntimeError("backward(): this value was computed inside no_grad(), so it has no graph to go through")
+        if modes.active and modes.state.trace:
+            raise modes.state.trace.error("backward() inside a jitted function", "use grad(f) there")
         order = topological_order(self)
         before = [(node, node.grad) for node in order if not node._prev]
         try:
@@ -119,20 +122,20 @@ class Value:
         self._local = ByHand(step)
 
     def __lt__(self, other: Any) -> Any:
-        return self.data < _data(other)
+        return _number(self) < _number(other)
 
     def __le__(self, other: Any) -> Any:
-        return self.data <= _data(other)
+        return _number(self) <= _number(other)
 
     def __gt__(self, other: Any) -> Any:
-        return self.data > _data(other)
+        return _number(self) > _number(other)
 
     def __ge__(self, other: Any) -> Any:
-        return self.data >= _data(other)
+        return _number(self) >= _number(other)
 
     def __float__(self) -> float:
         modes.state.floats_taken += 1
-        return float(self.data)
+        return float(_number(self))
 
     def __pos__(self) -> Value:
         return self
@@ -141,7 +144,8 @@ class Value:
         return format(self.data, spec) if spec else repr(self)
 
     def __repr__(self) -> str:
-        return f"Value(data={self.data}, grad={_data(self.grad)})"
+        grad = self.grad
+        return f"Value(data={self.data}, grad={grad.data if isinstance(grad, Value) else grad})"
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         """Arrays hold Values as objects; a float array would silently drop the graph, so it is refused."""
@@ -172,12 +176,14 @@ _new = object.__new__
 
 
 def record(entry: Op, operands: tuple[Value, ...], numbers: tuple[float, ...]) -> Value:
-    """Make the node for one operation. Every operation passes here.
+    """Make the node for one operation. Every operation passes here; in a trace, the compiler makes the node.
 
     The rule's closure is called at once: a kept closure costs four more objects for the collector to visit at
     each node, which more than doubled the time of training. Where there is no derivative, it is kept, so that a value
     can still be had and the error comes from the backward that needs it.
     """
+    if modes.active and modes.state.trace:
+        return modes.state.trace.record(entry, operands)
     try:
         data, derivatives = entry.rule(FLOAT, *numbers)
     except (ArithmeticError, ValueError) as error:
@@ -212,30 +218,21 @@ class Pending:
 
 def constant(x: Any, where: str) -> Value:
     node = _new(Value)
-    node.data = as_float(x, where)
+    node.data = number_of(x, where)
     node.grad, node.label, node._prev, node._operation, node._local = UNREACHED, "", (), CONSTANT, ()
     return node
 
 
-def _data(x: Any) -> Any:
-    return x.data if isinstance(x, Value) else x
+def number_of(x: Any, where: str) -> Any:
+    """The float that x stands for; in a trace, a number of the trace stands for itself."""
+    return x if modes.active and modes.state.trace and modes.state.trace.owns(x) else as_float(x, where)
 
 
-_borrowing = threading.RLock()
-
-
-@contextlib.contextmanager
-def borrowed_gradients(nodes: Iterable[Value]) -> Iterator[None]:
-    """Use the nodes' `grad`, all 0.0 at first, and put every one back as it was; one thread at a time."""
-    with _borrowing:
-        before = [(node, node.grad) for node in nodes]
-        try:
-            for node, _ in before:
-                node.grad = 0.0
-            yield
-        finally:
-            for node, grad in before:
-                node.grad = grad
+def _number(x: Any) -> Any:
+    """What a comparison compares: a Value's data, which a trace knows by a name."""
+    if not isinstance(x, Value):
+        return x
+    return modes.state.trace.number(x) if modes.active and modes.state.trace else x.data
 
 
 def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Value]:
@@ -273,13 +270,15 @@ def sweep(
     *,
     create_graph: bool = False,
     visit: Callable[[Value], None] | None = None,
+    zero: Any = 0.0,
 ) -> None:
     """Set the gradient of every value in `order`, the topological order of `root`, or add to it at the leaves.
 
     `visit` is called on each node that was computed, results first, in place of `pass_on`: how the stepper listens.
+    `zero` is what the sums start from.
     """
     visit = visit or (_pass_on_graphs if create_graph else pass_on)
-    zero = _NOTHING if create_graph else 0.0
+    zero = NOTHING if create_graph else zero
     for node in order:
         if node._prev or not node.grad:
             node.grad = zero
@@ -313,13 +312,13 @@ def send_to_operands(node: Any, derivatives: Any) -> None:
 
 
 class _Nothing:
-    """The gradient that a graph of gradients starts from: a sum that holds no term yet, where 0.0 + would draw one."""
+    """What a graph of gradients, or a tape, starts a sum from: no term yet, where 0.0 + would draw one."""
 
     def __add__(self, other: Any) -> Any:
         return other
 
 
-_NOTHING: Any = _Nothing()
+NOTHING: Any = _Nothing()
 
 
 class ByHand:

@@ -85,8 +85,8 @@ def _cross_entropy_of_row(scores: Sequence[Any], target: Any) -> Any:
         return logsumexp(scores) - take(scores, target)
     if len(target) != len(scores):
         raise ValueError(f"cross_entropy: {len(scores)} scores but {len(target)} probabilities")
-    total = math.fsum(float(p) for p in target)
-    if any(float(p) < 0 for p in target) or abs(total - 1) > 1e-6:
+    numbers = [p for p in target if not isinstance(p, Value)]
+    if len(numbers) == len(target) and (min(numbers) < 0 or abs(math.fsum(numbers) - 1) > 1e-6):
         raise ValueError(f"cross_entropy: the target's probabilities must be at least 0 and sum to 1, not {target!r}")
     return logsumexp(scores) - _sum([p * s for p, s in zip(target, scores)])
 

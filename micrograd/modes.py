@@ -26,6 +26,8 @@ _lock = threading.Lock()
 class _State(threading.local):
     no_grad = 0
     anomaly = 0
+    traces = 0
+    trace: Any = None  # the compiler's, which makes the nodes while it runs a function on symbols
     floats_taken = 0  # how often float(value) let a number out of a graph
 
 
@@ -102,9 +104,22 @@ def recording() -> Iterator[None]:
         state.no_grad = before
 
 
+@contextlib.contextmanager
+def tracing(trace: Any) -> Iterator[None]:
+    """Let `trace` make every node: how the compiler runs a function, or backward, on symbols."""
+    before, state.trace = state.trace, trace
+    _enter("traces", +1)
+    try:
+        with recording():
+            yield
+    finally:
+        _enter("traces", -1)
+        state.trace = before
+
+
 def check_forward(node: Any) -> None:
     """Note the user's line on a new node, and refuse the node when its data is nan or inf."""
-    node._made_at = _line_of_the_user(sys._getframe(1))
+    node._made_at = line_of_the_user(sys._getframe(1))
     if not math.isfinite(node.data):
         error = FloatingPointError(f"{_told(node)} gave {node.data!r}, at {node._made_at}")
         error.failed = (node._operation, node._prev)  # type: ignore[attr-defined]
@@ -151,7 +166,7 @@ def _told(node: Any) -> str:
     return label + node._operation.formula(names) + (f", where {', '.join(dict.fromkeys(values))}," if values else "")
 
 
-def _line_of_the_user(frame: FrameType | None) -> str:
+def line_of_the_user(frame: FrameType | None) -> str:
     """`file.py:12 in loss: y = x / z`, for the innermost frame outside this package."""
     package = os.path.dirname(__file__) + os.sep
     while frame is not None and frame.f_code.co_filename.startswith(package):

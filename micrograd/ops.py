@@ -226,6 +226,8 @@ def where(m, condition, x, y):
 def _take_operands(values: Sequence[Any], index: Any) -> tuple[Any, ...]:
     """`values` is a sequence of n numbers, `index` a whole number from 0 to n - 1."""
     values = tuple(values)
+    if (as_index := getattr(index, "_as_index", None)) is not None:  # of a function that is being compiled
+        return as_index(len(values)), *values
     if is_array(index) and index.ndim == 0:
         index = index.item()
     if isinstance(index, bool) or not hasattr(index, "__index__"):

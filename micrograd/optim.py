@@ -45,7 +45,7 @@ class Optimizer:
                 raise TypeError(f"{type(self).__name__}: a parameter must be a Value that nothing computes, not {p!r}")
         self.lr = lr if callable(lr) else _check("lr", lr, 0, math.inf)
         self.steps = 0
-        self.state = {name: [0.0] * len(self.parameters) for name in self.state_names}
+        self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.state_names}
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0.0."""
@@ -54,7 +54,13 @@ class Optimizer:
 
     def learning_rate(self) -> float:
         """The learning rate of the next step."""
-        return float(self.lr(self.steps) if callable(self.lr) else self.lr)
+        return self.learning_rates(1)[0]
+
+    def learning_rates(self, count: int) -> list[float]:
+        """The learning rates of the next `count` steps."""
+        if not callable(self.lr):
+            return [float(self.lr)] * count
+        return [float(self.lr(t)) for t in range(self.steps, self.steps + count)]
 
     def step(self) -> None:
         """Move every parameter once, by its gradient."""

@@ -33,7 +33,6 @@ from typing import Any
 from micrograd.engine import (
     ByHand,
     Value,
-    borrowed_gradients,
     local_derivatives,
     pass_on,
     send_to_operands,
@@ -42,6 +41,7 @@ from micrograd.engine import (
 )
 from micrograd.graph import CONSTANT_NUMBER, FAILED, Node, Snapshot, root_of, short, snapshot_of
 from micrograd.table import CONSTANT
+from micrograd.transforms import borrowed_gradients
 
 MAX_PATHS = 1000
 MAX_LISTED = 200_000  # nodes on all listed paths together

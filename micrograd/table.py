@@ -141,7 +141,12 @@ class Op:
         return f"{self.name}({', '.join([*names, *(f'{key}={value!r}' for key, value in self.static)])})"
 
     def __reduce__(self) -> Any:
-        return _restore, (self.name, self.symbol, self.static, self.by_hand)
+        row = TABLE.get(self.name)
+        in_table = row is not None and getattr(self.rule, "func", self.rule) is row.rule
+        return _restore, (self.name, self.symbol, self.static, not in_table)
+
+    def __deepcopy__(self, memo: Any) -> Op:
+        return self
 
 
 @functools.lru_cache(maxsize=4096, typed=True)

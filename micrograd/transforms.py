@@ -14,15 +14,16 @@ was a Value or where one transformation runs inside another. No `grad` of the us
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import numbers
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from micrograd import modes
-from micrograd.engine import Value, borrowed_gradients, sweep, topological_order
+from micrograd.engine import NOTHING, UNREACHED, Value, sweep, topological_order
 from micrograd.table import as_float, is_array
 
 _nesting = threading.local()
@@ -122,14 +123,33 @@ class _Run:
         return float(x)
 
 
+_borrowing = threading.RLock()
+
+
+@contextlib.contextmanager
+def borrowed_gradients(nodes: Iterable[Value]) -> Iterator[None]:
+    """Use the nodes' `grad`, all 0.0 at first, and put every one back as it was; one thread at a time."""
+    with _borrowing:
+        before = [(node, node.grad) for node in nodes]
+        try:
+            for node, _ in before:
+                node.grad = UNREACHED
+            yield
+        finally:
+            for node, grad in before:
+                node.grad = grad
+
+
 def gradients(out: Any, inputs: Sequence[Value], *, create_graph: bool = False) -> list[Any]:
     """The derivatives of `out` with respect to each of `inputs`. Every `grad` of the graph is put back as it was."""
     if not isinstance(out, Value):
         return [0.0] * len(inputs)  # a result that is a plain number depends on no input
     order = topological_order(out, inputs=inputs)
     with borrowed_gradients([*order, *inputs]), modes.recording():
+        for x in inputs:
+            x.grad = NOTHING if create_graph else 0.0
         sweep(out, order, create_graph=create_graph)
-        return [x.grad for x in inputs]
+        return [0.0 if x.grad is NOTHING else x.grad for x in inputs]
 
 
 def _checked(out: Any, f: Any, doing: str) -> Any:

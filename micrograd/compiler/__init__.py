@@ -1,0 +1,17 @@
+"""Compile functions of Values, and whole training loops, to native code: `jit(f)` and `train_step(loss, optimizer)`.
+
+Each step is a file of its own, in the order in which a function passes through them:
+
+    arguments, rows     what a call was given: numbers, and the structure that they were in
+    symbols, trace      run the function and backward on symbols, which write down what is done to them
+    tape                what is written: instructions in order, one short line each
+    simplify            fold constants, drop what changes nothing, what repeats and what nobody needs
+    plan                what runs once for a batch, and what for every row
+    emit, lanes, loop   LLVM's instructions for the tape, on lanes of rows, and the loops around them
+    context             what Python and native code know of each other
+    machine, native     what the processor offers; from LLVM's text to functions that Python calls
+    program, batch      all of the above for one structure, and the memory that it works on
+    jit, training       what users call
+
+Needs the extra `jit`: llvmlite and NumPy.
+"""

@@ -1,0 +1,85 @@
+"""What Python and native code know of each other: the context's places, where inputs are, what a module is made from.
+
+>>> from micrograd.compiler.context import Source
+>>> Source("parameters", 3).is_row, Source(array=0, place=1).is_row
+(False, True)
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+
+from micrograd.compiler.machine import Machine
+from micrograd.compiler.plan import Plan
+from micrograd.compiler.tape import Tape
+
+FINISHED, PAUSED, NOT_FINITE = 0, 1, 2  # what `run` returns
+
+# The context: 64-bit numbers and addresses that Python sets and native code reads, by place. The last ones are set anew
+# before each call.
+SLOTS = (
+    *("parameters", "others", "shared", "sums", "tail", "gradients", "order", "shuffle", "rows", "batch", "taken"),
+    *("losses", "rates", "position", "done", "steps", "budget"),
+)
+SLOT = {name: place for place, name in enumerate(SLOTS)}
+
+# How each NumPy type of data is read: LLVM's type, and the conversion to double.
+READ = {
+    "f8": ("double", ""),
+    "f4": ("float", "fpext"),
+    **{f"i{n}": (f"i{8 * n}", "sitofp") for n in (1, 2, 4, 8)},
+    **{f"u{n}": (f"i{8 * n}", "uitofp") for n in (1, 2, 4, 8)},
+    "b1": ("i8", "uitofp"),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an input comes from: `memory[place]` for all rows alike, or element `place` of each row of an array."""
+
+    memory: str = ""
+    place: int = 0
+    array: int = -1
+
+    @property
+    def is_row(self) -> bool:
+        return self.array >= 0
+
+
+@dataclass
+class Batch:
+    """What a module is made from. Outputs of the tape are the gradients in order, then the value.
+
+    `types` are the NumPy types of the arrays of rows, `update` the optimizer's tape, of which the inputs are the
+    parameter, its gradient, its states, the learning rate and the number of the step, and the outputs the new
+    parameter and the new states; `indices` are the inputs that index, each with the count of what it chooses from.
+    """
+
+    tape: Tape
+    sources: list[Source]
+    types: list[str]
+    update: Tape | None = None
+    machine: Machine = field(default_factory=lambda: Machine(""))
+    lanes: int = 1
+    indices: list[tuple[Source, int]] = field(default_factory=list)
+
+    @functools.cached_property
+    def plan(self) -> Plan:
+        return Plan(self.tape, rows={i for i, source in enumerate(self.sources) if source.is_row})
+
+    @property
+    def states(self) -> int:
+        return len(self.update.outputs) - 1 if self.update else 0
+
+    @property
+    def slots(self) -> int:
+        """Places in the context: those with names, the states, and two for each array: its address and its stride."""
+        return len(SLOTS) + self.states + 2 * len(self.types)
+
+    def array_slot(self, number: int) -> int:
+        return len(SLOTS) + self.states + 2 * number
+
+    def padded(self, count: int) -> int:
+        """So many numbers and a few more, to fill the widest vectors."""
+        return -(-count // 8) * 8

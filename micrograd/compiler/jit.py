@@ -1,0 +1,259 @@
+"""Compile a function of Values to native code: `fast = jit(f)`, and use it where `f` was used.
+
+    >>> from micrograd import Value
+    >>> from micrograd.compiler.jit import jit
+    >>> f = jit(lambda x, y: x / (x + y))
+    >>> x, y = Value(2.0), Value(-4.0)
+    >>> z = f(x, y)
+    >>> z.backward()
+    >>> z.data, x.grad, y.grad
+    (-1.0, -1.0, -0.5)
+    >>> f(2.0, -4.0)
+    -1.0
+
+The function is run once, on symbols, for each structure of arguments: so it must not ask `if` of a number (write
+`where`), and what it does besides computing, such as printing, happens once. Values that it uses from outside are read
+afresh at each call; other things from outside are as they were at the first.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import operator
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from micrograd import modes
+from micrograd.compiler.arguments import flatten
+from micrograd.compiler.arguments import static as as_static
+from micrograd.compiler.batch import BatchProgram
+from micrograd.compiler.program import NotFiniteError, Program, node_of
+from micrograd.compiler.rows import as_rows, names_of
+from micrograd.compiler.tape import Tape
+from micrograd.engine import Value
+from micrograd.table import DETACHED, Op
+from micrograd.text import TEXT, Text
+
+KEPT = 64  # structures of arguments that one function is compiled for at a time
+
+
+class Lowered(NamedTuple):
+    """What a function was compiled to, from the tape down to the processor's instructions."""
+
+    tape: Tape
+    llvm_ir: str
+    assembly: str
+
+
+def jit(f: Callable[..., Any], *, batch: bool = False, static: str | Sequence[str] = ()) -> Any:
+    """A function that gives what `f` gives, computed by native code.
+
+    Arguments are numbers, Values, arrays, and lists, tuples and dicts of them. Where a Value is among them, or `f` uses
+    Values from outside, the result is a Value: one node of the graph, with its derivatives. `static` names arguments
+    whose value is part of the code, such as a count of layers; strings, bools and objects are static by themselves.
+
+    With `batch=True`, arguments that are lists or arrays hold rows; `f` is given one of each, and the result is the
+    mean over the rows, one number.
+
+    Where a result or a derivative is nan or inf, `f` itself is run, so that errors are those of `f`; inside
+    `detect_anomaly()` it always is. Raises TypeError when `f` asks for a number while it is recorded.
+
+    Needs the extra `jit`. `f.lower(*args)`, `f.tape`, `f.llvm_ir` and `f.assembly` show what it was compiled to.
+    """
+    names = (static,) if isinstance(static, str) else tuple(static)
+    return (BatchJitted if batch else Jitted)(f, names)
+
+
+class _Jitted:
+    """What both kinds share: names of arguments, the programs that are kept, and looking inside."""
+
+    def __init__(self, f: Callable[..., Any], static: tuple[str, ...]):
+        if not callable(f):
+            raise TypeError(f"jit takes a function, not {f!r}")
+        self.f = f
+        functools.update_wrapper(self, f, updated=())
+        self._name = getattr(f, "__name__", type(f).__name__)
+        try:
+            self._signature = inspect.signature(f)
+        except ValueError:
+            self._signature = inspect.signature(lambda *x: x)
+        unknown = set(static) - set(self._signature.parameters)
+        if unknown:
+            raise ValueError(f"jit: {self._name}{self._signature} has no argument {sorted(unknown)[0]!r} to be static")
+        self._static = frozenset(static)
+        self._positional = names_of(f)
+        self._programs: OrderedDict[Any, Any] = OrderedDict()
+        self._compiling = threading.RLock()
+
+    def _names(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
+        return self._positional[: len(args)] + list(kwargs)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
+
+    def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
+        """The program for a structure; a new one takes the place of the one that was not used for longest."""
+        with self._compiling:
+            program = self._programs.get(key)
+            if program is None:
+                program = self._programs[key] = make()
+                if len(self._programs) > KEPT:
+                    self._programs.popitem(last=False)
+            else:
+                self._programs.move_to_end(key)
+            return program
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """The tape, the LLVM code and the assembly for such arguments; without any, for those of the last call."""
+        if args or kwargs or not self._programs:
+            with modes.recording():
+                self(*args, **kwargs)
+        program = next(reversed(self._programs.values()))
+        return Lowered(program.tape, program.native.llvm_ir, program.native.assembly)
+
+    def _last(self) -> Any:
+        if not self._programs:
+            raise RuntimeError(f"{self._name} has not been compiled yet: call it, or {self._name}.lower(...), first")
+        return next(reversed(self._programs.values()))
+
+    @property
+    def tape(self) -> Tape:
+        """The tape of the last call's structure."""
+        return self._last().tape
+
+    @property
+    def llvm_ir(self) -> str:
+        """The LLVM code of the last call's structure."""
+        return self._last().native.llvm_ir
+
+    @property
+    def assembly(self) -> str:
+        """The processor's instructions for the last call's structure."""
+        return self._last().native.assembly
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method: the instance is the first argument."""
+        return self if instance is None else functools.partial(self, instance)
+
+    def __repr__(self) -> str:
+        return f"jit({self._name})"
+
+
+class Jitted(_Jitted):
+    """A compiled function of numbers."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        connected = True
+        if modes.active:
+            if modes.state.trace or modes.state.anomaly:
+                return self.f(*args, **kwargs)
+            connected = not modes.state.no_grad
+        numbers: list[Any] = []
+        if kwargs or self._static:
+            key: Any = self._structure(args, kwargs, numbers)
+        else:
+            key = tuple([flatten(x, numbers) for x in args])
+        program = self._programs.get(key)
+        if program is None or len(self._programs) == KEPT:
+            program = self._kept(key, lambda: self._compile(args, kwargs, key))
+        try:
+            return program(numbers, connected=connected)
+        except NotFiniteError:
+            return self.f(*args, **kwargs)
+
+    def _structure(self, args: Sequence[Any], kwargs: dict[str, Any], numbers: list[Any]) -> Any:
+        names = self._names(args, kwargs)
+        items = [
+            as_static(x) if name in self._static else flatten(x, numbers)
+            for name, x in zip(names, [*args, *kwargs.values()])
+        ]
+        return (*items, tuple(kwargs)) if kwargs else tuple(items)
+
+    def _compile(self, args: Sequence[Any], kwargs: dict[str, Any], key: Any) -> Program:
+        count = len(args)
+
+        def call(items: list[Any]) -> Any:
+            return self.f(*items[:count], **dict(zip(kwargs, items[count:])))
+
+        return Program(call, self._name, self._names(args, kwargs), key[: count + len(kwargs)])
+
+
+class BatchJitted(_Jitted):
+    """A compiled mean over rows."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        given = [*args, *kwargs.values()]
+        names = self._names(args, kwargs)
+        is_rows = [
+            name not in self._static and (isinstance(x, list) or getattr(x, "ndim", 0) > 0)
+            for name, x in zip(names, given)
+        ]
+        if not any(is_rows):
+            raise TypeError(f"jit({self._name}, batch=True) needs rows: give it a list or an array of examples")
+        chosen = [i for i, yes in enumerate(is_rows) if yes]
+        rows = as_rows([given[i] for i in chosen], [names[i] for i in chosen])
+        numbers: list[Any] = []
+        structures: list[Any] = []
+        described = iter(rows.structures)
+        for name, x, yes in zip(names, given, is_rows):
+            structure = next(described) if yes else as_static(x) if name in self._static else flatten(x, numbers)
+            structures.append((yes, structure))
+        count = len(args)
+
+        def call(items: Sequence[Any]) -> Any:
+            return self.f(*items[:count], **dict(zip(kwargs, items[count:])))
+
+        def eagerly() -> Any:
+            results = []
+            for i in range(rows.count):
+                items = list(given)
+                for place, x in zip(chosen, rows.row(i)):
+                    items[place] = x
+                results.append(call(items))
+            return functools.reduce(operator.add, results) / rows.count
+
+        if modes.active and (modes.state.trace or modes.state.anomaly):
+            return eagerly()
+        key = (tuple(structures), tuple(kwargs))
+        program = self._kept(key, lambda: BatchProgram(call, names, structures))
+        out = self._computed(program, rows, numbers)
+        if out is None:
+            return eagerly()
+        operands = [x for x in numbers if isinstance(x, Value)] + program.leaves
+        if not operands:
+            return out[-1]
+        if modes.active and modes.state.no_grad:
+            return node_of(out[-1], DETACHED, (), ())
+        return node_of(out[-1], self._entry, tuple(operands), tuple(out[:-1]))
+
+    @staticmethod
+    def _computed(program: BatchProgram, rows: Any, numbers: Sequence[Any]) -> list[float] | None:
+        """The derivatives and the mean, or None where one is not finite."""
+        with program.lock:
+            native = program.set_rows(rows, batch_size=rows.count)
+            others = program.others.view
+            for i, x in enumerate([*numbers, *program.leaves]):
+                others[i] = x.data if isinstance(x, Value) else x
+            program.start()
+            program.check(native, rows)
+            program.go(native, 1)
+            out = list(program.gradients.view[: len(program.tape.outputs)])
+        return out if math.isfinite(sum(out)) else None
+
+    @functools.cached_property
+    def _entry(self) -> Op:
+        name = self._name
+
+        def rule(m: Any, *operands: Any) -> Any:
+            if m is TEXT:
+                return Text(name), lambda: tuple(Text("…") for _ in operands)
+            raise TypeError(
+                f"backward(create_graph=True) through jit({name}, batch=True): a batch keeps no graph to differentiate "
+                f"again; use jit({name}) on each row, or {name} itself"
+            )
+
+        return Op(name, name if name.isidentifier() else "jit", rule)

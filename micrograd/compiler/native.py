@@ -1,0 +1,93 @@
+"""Turn the text of an LLVM module into functions that Python can call; the memory that they work on.
+
+A `Native` frees its code when nothing refers to it any more. Calls release the interpreter lock.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import Any, Literal
+
+from micrograd.compiler.emit import Emitter
+from micrograd.compiler.machine import Machine, compiling, llvm
+from micrograd.compiler.tape import Tape
+
+ALIGNMENT = 64  # bytes: the widest vector register
+
+
+class Native:
+    """A compiled module. `llvm_ir` is its text, `assembly` what the processor runs.
+
+    `Native(text, machine, run=RUN)` has the module's function `run` as its attribute, of that ctypes signature.
+    """
+
+    def __init__(self, text: str, machine: Machine, **entries: Any):
+        self.llvm_ir, self.machine = text, machine
+        binding = llvm()
+        with compiling:
+            # A context of its own, so that the names of types and values go with the module.
+            module = binding.parse_assembly(text, binding.create_context())
+            self._engine = binding.create_mcjit_compiler(module, machine.target_machine())
+            self._engine.finalize_object()
+            self._functions = {
+                name: signature(self._engine.get_function_address(name)) for name, signature in entries.items()
+            }
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_functions"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    @functools.cached_property
+    def assembly(self) -> str:
+        return assembly_of(self.llvm_ir, self.machine)
+
+    def __del__(self) -> None:
+        engine = self.__dict__.pop("_engine", None)
+        if engine is not None and compiling is not None:
+            with compiling:
+                engine.close()
+
+
+def assembly_of(text: str, machine: Machine) -> str:
+    """The assembly that a module becomes, on this machine or another."""
+    binding = llvm()
+    with compiling:
+        module = binding.parse_assembly(text, binding.create_context())
+        module.triple = machine.triple
+        return machine.target_machine().emit_assembly(module)
+
+
+CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+RUN = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
+
+
+def call_module(tape: Tape, machine: Machine) -> str:
+    """The text of a module with one function: `call(numbers)` reads the inputs, and writes the outputs after them."""
+    e = Emitter(machine)
+    names: dict[int, str] = {}
+
+    def fetch(position: int) -> str:
+        if position not in names:
+            names[position] = e.load("%numbers", tape.code[position][1])
+        return names[position]
+
+    results = e.code(tape, range(len(tape.code)), fetch, lambda position, name: None)
+    for place, x in enumerate(tape.outputs.values(), start=len(tape.inputs)):
+        result = e.value(x) if isinstance(x, float) else results[x] if x in results else fetch(x)
+        e.do(f"store double {result}, ptr {e.at('%numbers', place)}")
+    head = "define void @call(ptr noalias %numbers) {"
+    return "\n".join([*sorted(e.declared), head, *e.lines, "  ret void", "}", ""])
+
+
+class Memory:
+    """Doubles at a fixed address, aligned for vectors; `view` reads and writes them. Kind "q" is 64-bit integers."""
+
+    def __init__(self, count: int, kind: Literal["d", "q"] = "d"):
+        self._bytes = bytearray(8 * count + ALIGNMENT)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self._bytes))
+        skipped = -start % ALIGNMENT
+        self.address = start + skipped
+        self.view: Any = memoryview(self._bytes)[skipped : skipped + 8 * count].cast(kind)

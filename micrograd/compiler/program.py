@@ -1,0 +1,207 @@
+"""Compile a function for one structure of arguments: the trace, the tape with its gradients, and the native code.
+
+A `Program` is what `jit(f)` keeps for each structure that it has met. Called with the numbers in the arguments it gives
+what `f` gives: numbers, or Values that are each one node of the eager graph. The node's operation is the tape itself:
+read with Values for numbers it gives second derivatives, read with text the formulas that drawings show.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import Any
+
+from micrograd.compiler.arguments import Structure, rebuild
+from micrograd.compiler.machine import this_machine
+from micrograd.compiler.native import CALL, Native, call_module
+from micrograd.compiler.simplify import simplify
+from micrograd.compiler.symbols import operand_of
+from micrograd.compiler.tape import Tape
+from micrograd.compiler.trace import Trace
+from micrograd.engine import UNREACHED, Value, constant
+from micrograd.table import DETACHED, Op
+from micrograd.text import TEXT, Text
+from micrograd.transforms import map_numbers
+
+READABLE = 30  # instructions whose derivatives are still shown as formulas
+
+
+class NotFiniteError(ArithmeticError):
+    """A compiled result or derivative is nan or inf: the function itself, run again, says why."""
+
+
+class Program:
+    """`values` is the tape of the results alone, `tape` the one with their derivatives by every Value."""
+
+    def __init__(self, f: Callable[..., Any], name: str, names: Sequence[str], structures: Sequence[Structure]):
+        self.name = name
+        self._trace = trace = Trace()
+        kinds: list[str] = []
+
+        def argument(name: str, kind: str) -> Any:
+            kinds.append(kind)
+            return trace.argument(name, whole=kind == "whole")
+
+        with trace:
+            args = [rebuild(structure, name, argument) for name, structure in zip(names, structures)]
+            self._given = len(kinds)
+            out = f(args)
+            self._results: list[Any] = []
+            arrangement = map_numbers(self._result, out)
+            self._leaves = list(trace.leaves)
+            self._by = [i for i, kind in enumerate(kinds) if kind == "value"]
+            self._by += range(self._given, self._given + len(self._leaves))
+            self.tape = self._tape(with_derivatives=True)
+            self.values = self._tape(with_derivatives=False)
+        self.indices = trace.indices
+        self._is_single = isinstance(arrangement, _Place)
+        self._arranged = _arranger(arrangement)
+        self._all_values = set(kinds) <= {"value"}
+        self._entries = [
+            Op(name, name if name.isidentifier() else "jit", functools.partial(self._rule, k))
+            for k in range(len(self._results))
+        ]
+
+    def _result(self, x: Any) -> Any:
+        """Note a number that the function returns; a place marks it in the arrangement."""
+        if not isinstance(x, Value):
+            return x
+        self._results.append(self._trace.node(x))
+        return _Place(len(self._results) - 1)
+
+    def _tape(self, *, with_derivatives: bool) -> Tape:
+        tape, several = self._trace.tape, len(self._results) > 1
+        tape.outputs = {f"value[{k}]" if several else "value": operand_of(x.data) for k, x in enumerate(self._results)}
+        if with_derivatives:
+            inputs = [self._trace.inputs[i] for i in self._by]
+            for k, x in enumerate(self._results):
+                for node, i in zip(self._trace.gradients(x, inputs), self._by):
+                    d = f"d[{k}]/d" if several else "d/d"
+                    tape.outputs[d + tape.inputs[i]] = operand_of(node)
+        return simplify(tape)
+
+    @functools.cached_property
+    def _with_derivatives(self) -> _Computer:
+        return _Computer(self.tape)
+
+    @functools.cached_property
+    def _without(self) -> _Computer:
+        return _Computer(self.values)
+
+    @property
+    def native(self) -> Native:
+        """The code with derivatives, if there are any to take."""
+        return (self._with_derivatives if self._by else self._without).native
+
+    def __call__(self, given: list[Any], *, connected: bool) -> Any:
+        """What the function gives for these numbers and Values; `connected` says whether it belongs to a graph."""
+        for i, count, said in self.indices:
+            if not 0 <= given[i] < count:
+                raise IndexError(said.format(given[i]))
+        numbers = [x.data if isinstance(x, Value) else x for x in given] if self._by else given
+        if self._leaves:
+            numbers += [leaf.data for leaf in self._leaves]
+        if not connected or not self._by:
+            out: list[Any] = self._without(numbers)
+            if self._by:
+                out = [node_of(number, DETACHED, (), ()) for number in out]
+            return out[0] if self._is_single else self._arranged(out)
+        values = given if self._all_values else [x if isinstance(x, Value) else constant(x, "jit") for x in given]
+        operands = (*values, *self._leaves)
+        if self._is_single:
+            value, *local = self._with_derivatives(numbers)
+            if len(self._by) < len(operands):
+                return node_of(value, self._entries[0], operands, _spread(local, self._by, len(operands)))
+            return node_of(value, self._entries[0], operands, tuple(local))
+        out = self._without(numbers)
+        rows = _Rows(self, numbers, len(out), len(operands))
+        return self._arranged(
+            [node_of(x, self._entries[k], operands, functools.partial(rows.row, k)) for k, x in enumerate(out)]
+        )
+
+    def _rule(self, k: int, m: Any, *operands: Any) -> tuple[Any, Callable[[], tuple[Any, ...]]]:
+        """The table's reading of the tape: the value, and the local derivatives, on any kind of number."""
+        if m is TEXT and len(self.tape) > READABLE:
+            return Text(self.name), lambda: tuple(Text("…") for _ in operands)
+        value = list(self.values.run(m, operands).values())[k]
+
+        def derivatives() -> tuple[Any, ...]:
+            out = list(self.tape.run(m, operands).values())[len(self._results) :]
+            width = len(self._by)
+            return _spread(out[k * width : (k + 1) * width], self._by, len(operands))
+
+        return value, derivatives
+
+
+class _Computer:
+    """Native code for a tape: from a list of numbers to the list of outputs, or NotFiniteError."""
+
+    def __init__(self, tape: Tape):
+        self.native = Native(call_module(tape, this_machine()), this_machine(), call=CALL)
+        self._call, self._inputs = self.native.call, len(tape.inputs)
+        self._buffer = ctypes.c_double * (len(tape.inputs) + len(tape.outputs))
+
+    def __call__(self, numbers: list[float]) -> list[float]:
+        buffer = self._buffer(*numbers)
+        self._call(buffer)
+        out = buffer[self._inputs :]
+        if not isfinite(sum(out)):
+            raise NotFiniteError
+        return out
+
+
+class _Place:
+    """Where result number k belongs in what the function returns."""
+
+    def __init__(self, k: int):
+        self.k = k
+
+
+def _arranger(arrangement: Any) -> Callable[[Sequence[Any]], Any]:
+    """From a list of results to the arrangement with each in its place."""
+    if isinstance(arrangement, _Place):
+        return operator.itemgetter(arrangement.k)
+    kind = type(arrangement)
+    if kind in (list, tuple):
+        parts = [_arranger(part) for part in arrangement]
+        return lambda out: kind([part(out) for part in parts])
+    return lambda out: map_numbers(lambda x: out[x.k] if isinstance(x, _Place) else x, arrangement)
+
+
+class _Rows:
+    """The derivatives of several results by the same operands, computed when the first of them is asked for."""
+
+    def __init__(self, program: Program, numbers: list[float], results: int, operands: int):
+        self.program, self.numbers, self.results, self.operands = program, numbers, results, operands
+
+    @functools.cached_property
+    def _all(self) -> list[float]:
+        return self.program._with_derivatives(self.numbers)[self.results :]
+
+    def row(self, k: int) -> tuple[float, ...]:
+        by = self.program._by
+        return _spread(self._all[k * len(by) : (k + 1) * len(by)], by, self.operands)
+
+
+def _spread(derivatives: Sequence[Any], places: Sequence[int], count: int) -> tuple[Any, ...]:
+    """One derivative for each operand: 0.0 for the plain numbers, by which nobody asks."""
+    out: list[Any] = [0.0] * count
+    for place, derivative in zip(places, derivatives):
+        out[place] = derivative
+    return tuple(out)
+
+
+def node_of(data: float, entry: Op, operands: tuple[Value, ...], local: Any) -> Value:
+    node = object.__new__(Value)
+    node.data, node.grad, node.label, node._prev, node._operation, node._local = (
+        data,
+        UNREACHED,
+        "",
+        operands,
+        entry,
+        local,
+    )
+    return node

@@ -1,0 +1,126 @@
+"""Take data as native code reads it: arrays of which each row is one example.
+
+    >>> from micrograd.compiler.rows import as_rows
+    >>> data = as_rows([[[0.0, 1.0], [2.0, 3.0]], [1, 0]], ["X", "y"])
+    >>> data.count, data.structures
+    (2, (('list', (2,), 'f8'), ('list', (), 'i8')))
+
+Arrays of NumPy are read where they lie, whatever their type; lists become arrays first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from micrograd.compiler.arguments import array_of
+from micrograd.compiler.context import READ
+from micrograd.engine import Value
+from micrograd.extras import require
+from micrograd.table import is_array
+
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+RowStructure = tuple[str, tuple[int, ...], str]  # how a row is to look, its shape, and the type of its numbers
+
+
+class Rows:
+    """Arrays with as many rows each: `count`. `structures` says for each what one row is."""
+
+    __slots__ = ("arrays", "count", "structures")
+
+    def __init__(self, arrays: list[Any], structures: tuple[RowStructure, ...], count: int):
+        self.arrays, self.structures, self.count = arrays, structures, count
+
+    def row(self, i: int) -> list[Any]:
+        """The arguments that the function would be given for row i, outside compiled code."""
+        out = []
+        for array, (kind, shape, _) in zip(self.arrays, self.structures):
+            out.append(array[i] if kind == "array" and shape else array[i].tolist())
+        return out
+
+
+def as_rows(args: Sequence[Any], names: Sequence[str]) -> Rows:
+    """The arguments as arrays of rows.
+
+    Raises ValueError for ragged, empty or unequal ones, TypeError for what holds no numbers.
+    """
+    arrays, structures, count = [], [], -1
+    types = _types()
+    for x, name in zip(args, names):
+        kind = "array"
+        if not is_array(x):
+            x, kind = _array_of_list(x, name), "list"
+        numbers = types.get(x.dtype)
+        if numbers is None or (x.ndim > 1 and not x.flags.c_contiguous):
+            x = _readable(x, name)
+            numbers = types[x.dtype]
+        shape = x.shape
+        if not shape:
+            raise TypeError(f"{name} must be rows of numbers, not a single number")
+        if shape[0] != count and count >= 0:
+            raise ValueError(f"{names[0]} has {count} rows but {name} has {shape[0]}: there must be as many of each")
+        count = shape[0]
+        arrays.append(x)
+        structures.append((kind, shape[1:], numbers))
+    if not count:
+        raise ValueError(f"{names[0]} has no rows")
+    return Rows(arrays, tuple(structures), count)
+
+
+@functools.cache
+def _types() -> dict[Any, str]:
+    """The types of numbers that native code reads, by NumPy's objects for them."""
+    numpy = require("numpy", extra="jit")
+    return {numpy.dtype(kind): kind for kind in READ}
+
+
+def _array_of_list(x: Any, name: str) -> Any:
+    if not isinstance(x, (list, tuple)):
+        raise TypeError(f"{name} must be rows of numbers, a list or an array, not {type(x).__name__}")
+    if any(isinstance(item, Value) for row in x for item in (row if isinstance(row, (list, tuple)) else [row])):
+        raise TypeError(f"{name}: rows are plain numbers; a Value that all rows share may be used inside the function")
+    try:
+        return require("numpy", extra="jit").array(x)
+    except ValueError:
+        raise ValueError(f"{name}: the rows must all have the same length") from None
+
+
+def _readable(x: Any, name: str) -> Any:
+    """A copy that native code can read: rows in one piece, numbers of a type that it knows."""
+    numpy = require("numpy", extra="jit")
+    if x.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: rows hold real numbers, not {x.dtype}")
+    return numpy.ascontiguousarray(x, dtype=x.dtype if x.dtype in _types() else float)
+
+
+def row_symbols(structure: RowStructure, name: str, leaf: Callable[[str, str], Any]) -> Any:
+    """One row with `leaf(name, kind)` in the place of each number, in the order of memory."""
+    kind, shape, numbers = structure
+    number = "whole" if numbers[0] in "iu" else "number"
+    places = itertools.product(*map(range, shape))
+    items = [leaf(name + "".join(f"[{i}]" for i in place), number) for place in places]
+    if not shape:
+        return items[0]
+    array = array_of(shape, items)
+    return array.tolist() if kind == "list" else array
+
+
+def names_of(f: Callable[..., Any]) -> list[str]:
+    """What the function calls its arguments; as many names as anyone needs."""
+    with contextlib.suppress(TypeError, ValueError):
+        named = [p.name for p in inspect.signature(f).parameters.values() if p.kind in POSITIONAL]
+        return [*named, *(f"x{i}" for i in range(len(named), 20))]
+    return [f"x{i}" for i in range(20)]
+
+
+def address_of(array: Any) -> int:
+    """Where an array's first number is."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (TypeError, ValueError, BufferError):  # read-only, or with gaps between its rows
+        return array.__array_interface__["data"][0]

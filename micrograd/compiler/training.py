@@ -1,0 +1,273 @@
+"""Train natively: `step = train_step(loss, optimizer)`, then `step(X, y)` or `step.run(X, y, epochs=100)`.
+
+    >>> import random
+    >>> from micrograd.compiler.training import train_step
+    >>> from micrograd.losses import mse
+    >>> from micrograd.nn import MLP
+    >>> from micrograd.optim import SGD
+    >>> net = MLP(2, [4, 1], activation="tanh", rng=random.Random(0))
+    >>> step = train_step(lambda x, y: mse(net(x), y), SGD(net.parameters(), lr=0.1))
+    >>> losses = step.run([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0], epochs=500)
+    >>> f"{losses[0]:.2f} {losses[-1]:.4f}"
+    '0.68 0.0000'
+    >>> round(net([1, 0]).data)
+    1
+
+`loss` is a function of one example; a step takes the mean over a batch. The optimizer's rule, its state and the model's
+parameters are those that eager training uses: the two can take turns.
+"""
+
+from __future__ import annotations
+
+import operator
+import threading
+from array import array
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from micrograd import modes
+from micrograd.compiler.batch import BatchProgram
+from micrograd.compiler.context import NOT_FINITE
+from micrograd.compiler.native import Memory, Native
+from micrograd.compiler.rows import Rows, as_rows, names_of
+from micrograd.compiler.shuffle import generator, put_back, words_of
+from micrograd.compiler.simplify import simplify
+from micrograd.compiler.store import store_of
+from micrograd.compiler.symbols import TAPE, Symbol, operand_of
+from micrograd.compiler.tape import Tape
+from micrograd.extras import require
+from micrograd.optim import Optimizer
+from micrograd.transforms import gradients
+
+CHUNK = 4096  # steps between two looks at the learning rate's schedule
+KEPT = 16  # structures of data that one step is compiled for at a time
+
+
+def train_step(loss: Callable[..., Any], optimizer: Optimizer) -> TrainStep:
+    """A compiled training step: forward, backward and the optimizer's update over a batch, in one native call.
+
+    `loss` gives the loss of one example from a row of each array of data; Values that it uses and that are not among
+    the optimizer's parameters are read afresh at each call. The optimizer must not override `Optimizer.step`.
+
+    Needs the extra `jit`. Raises TypeError when `loss` asks for a number while it is recorded: see `jit`.
+    """
+    return TrainStep(loss, optimizer)
+
+
+class TrainStep:
+    """What `train_step` gives. `tape`, `update_tape`, `llvm_ir` and `assembly` show what was compiled last."""
+
+    def __init__(self, loss: Callable[..., Any], optimizer: Optimizer):
+        if not callable(loss) or not isinstance(optimizer, Optimizer):
+            raise TypeError(f"train_step takes a loss function and an optimizer, not {loss!r} and {optimizer!r}")
+        if type(optimizer).step is not Optimizer.step:
+            raise TypeError(
+                f"train_step: {type(optimizer).__name__} has a step() of its own, which native code would pass by; "
+                "write the rule as update(self, m, x, grad, *state, lr, t)"
+            )
+        self.loss, self.optimizer = loss, optimizer
+        self._names = names_of(loss)
+        self._lock = threading.RLock()  # the parameters are for one call at a time
+        self._store = store_of(optimizer.parameters)
+        self._states = [Memory(len(self._store.memory.view)) for _ in optimizer.state]
+        self._views = {n: m.view[: len(optimizer.parameters)] for n, m in zip(optimizer.state, self._states)}
+        self._losses, self._rates = Memory(CHUNK), Memory(CHUNK)
+        self._constant_rate: float | None = None  # the learning rate that all of `rates` holds
+        self._programs: OrderedDict[Any, BatchProgram] = OrderedDict()
+        settings = sorted(set(vars(optimizer)) - {"parameters", "state", "steps", "lr"})
+        self._settings_now = operator.attrgetter(
+            "__class__", "__class__", *settings
+        )  # what the rule reads as constants
+        self._settings: Any = None
+        self._given: tuple[Any, ...] = ()  # the arrays of the last call, and what was made ready for them
+        self._ready: tuple[BatchProgram, Native, Rows] | None = None
+
+    def __call__(self, *data: Any) -> float:
+        """One step on all rows of `data`; gives the mean loss before it.
+
+        Raises FloatingPointError, and changes nothing, when the loss or a gradient is nan or inf.
+        """
+        with self._lock:
+            program, native, rows = self._prepared(data)
+            program.start()
+            self._take(program, native, rows, 1, 0)
+            return self._losses.view[0]
+
+    def run(
+        self,
+        *data: Any,
+        epochs: int | None = None,
+        steps: int | None = None,
+        batch_size: int | None = None,
+        shuffle: Any = None,
+        callback: Callable[[int, float], Any] | None = None,
+        every: int = 1,
+    ) -> Any:
+        """Train for so many epochs, or steps; gives an array with the mean loss of each step, before the step.
+
+        An epoch goes through the rows in batches of `batch_size` (by default all), of which the last may be smaller.
+        `shuffle` is a seed or a `random.Random`: each epoch then has another order, the one that `data.batches` gives.
+        `callback(step, loss)` is called after each `every` steps, counted from 1; if it returns False, training ends.
+
+        Ctrl-C ends training between two steps: the model and the optimizer are as after the last whole one. So does a
+        loss or gradient that is nan or inf: FloatingPointError says where it came from.
+        """
+        for name, x in [("epochs", epochs), ("steps", steps), ("batch_size", batch_size), ("every", every)]:
+            _check_whole(name, x)
+        if epochs is not None and steps is not None:
+            raise ValueError("give epochs or steps, not both")
+        rng = generator(shuffle)
+        with self._lock:
+            program, native, rows = self._prepared(data, batch_size)
+            in_epoch = -(-rows.count // min(batch_size or rows.count, rows.count))
+            total = steps if steps is not None else in_epoch * (1 if epochs is None else epochs)
+            losses = require("numpy", extra="jit").empty(total)
+            program.start()
+            words = words_of(rng) if rng else None
+            if words:
+                program.will_shuffle(words.buffer_info()[0])
+            try:
+                return self._run(program, native, rows, losses, callback, every)
+            finally:
+                program["shuffle"] = 0
+                if rng and words:
+                    put_back(rng, words)
+
+    def _run(self, program: BatchProgram, native: Native, rows: Rows, losses: Any, callback: Any, every: int) -> Any:
+        taken, total = 0, len(losses)
+        while taken < total:
+            count = min(CHUNK, total - taken, every - taken % every if callback else CHUNK)
+            self._take(program, native, rows, count, taken)
+            losses[taken : taken + count] = self._losses.view[:count]
+            taken += count
+            if callback and (taken % every == 0 or taken == total):
+                if callback(taken, float(losses[taken - 1])) is False:
+                    return losses[:taken]
+                self._refresh(program)
+        return losses
+
+    def _take(self, program: BatchProgram, native: Native, rows: Rows, count: int, before: int) -> None:
+        """Take so many steps, at most CHUNK, and leave their losses in memory; `before` is how many came earlier."""
+        optimizer = self.optimizer
+        if callable(optimizer.lr):
+            self._rates.view[:count] = array("d", optimizer.learning_rates(count))
+            self._constant_rate = None
+        elif optimizer.lr != self._constant_rate:
+            self._rates.view[:] = array("d", optimizer.learning_rates(CHUNK))
+            self._constant_rate = optimizer.lr
+        start = program["taken"] = optimizer.steps
+        try:
+            status = program.go(native, count, losses=self._losses.address, rates=self._rates.address)
+        finally:
+            optimizer.steps = program["taken"]
+        if status == NOT_FINITE:
+            raise self._not_finite(program, rows, before + optimizer.steps - start + 1)
+
+    def _prepared(self, data: tuple[Any, ...], batch_size: int | None = None) -> tuple[BatchProgram, Native, Rows]:
+        """The program for this data, pointed at it; parameters and the optimizer's state where it looks for them."""
+        given = (*data, batch_size)
+        ready = self._ready
+        if (
+            ready is None
+            or self._settings_now(self.optimizer) != self._settings
+            or len(given) != len(self._given)
+            or not all(map(operator.is_, given, self._given))
+        ):
+            self._ready = None
+            rows = as_rows(data, self._names) if data else Rows([], (), 1)
+            program = self._program(rows)
+            ready = program, program.set_rows(rows, batch_size=min(batch_size or rows.count, rows.count)), rows
+            if all(kind == "array" for kind, _, _ in rows.structures):  # a list may hold other numbers next time
+                self._given, self._ready = given, ready
+        self._refresh(ready[0])
+        if ready[0].indices:
+            ready[0].check(ready[1], ready[2])
+        return ready
+
+    def _program(self, rows: Rows) -> BatchProgram:
+        settings = self._settings_now(self.optimizer)
+        if settings != self._settings:
+            self._programs.clear()
+            self._settings = settings
+        program = self._programs.get(rows.structures)
+        if program is None:
+            program = self._programs[rows.structures] = BatchProgram(
+                lambda row: self.loss(*row),
+                self._names,
+                [(True, structure) for structure in rows.structures],
+                parameters=self.optimizer.parameters,
+                update=update_tape(self.optimizer),
+            )
+            program["parameters"] = self._store.memory.address
+            program.set_states([memory.address for memory in self._states])
+            if len(self._programs) > KEPT:
+                self._programs.popitem(last=False)
+        self._programs.move_to_end(rows.structures)
+        return program
+
+    def _refresh(self, program: BatchProgram) -> None:
+        """Bring in what changed outside: parameters that another step took over, a state that was loaded, leaves."""
+        if not self._store.is_current:
+            self._store.take()
+        state = self.optimizer.state
+        for name, view in self._views.items():
+            if state[name] is not view:
+                view[:] = array("d", state[name])
+                state[name] = view
+        for i, leaf in enumerate(program.leaves):
+            program.others.view[i] = leaf.data
+
+    def _not_finite(self, program: BatchProgram, rows: Rows, step: int) -> FloatingPointError:
+        """What to say of the step that was not taken: the first operation that went wrong, from running it eagerly."""
+        said = "no single row does that: their sum is too large"
+        for i in program.rows_of_this_step():
+            try:
+                with modes.detect_anomaly():
+                    gradients(self.loss(*rows.row(i)), self.optimizer.parameters)
+            except (ArithmeticError, ValueError) as error:
+                said = f"row {i}: {error}"
+                break
+        return FloatingPointError(
+            f"step {step} was not taken, for its loss or a gradient is nan or inf; {said}. The parameters are as they "
+            "were before it"
+        )
+
+    def _last(self) -> BatchProgram:
+        if not self._programs:
+            raise RuntimeError("nothing has been compiled yet: take a step first")
+        return next(reversed(self._programs.values()))
+
+    @property
+    def tape(self) -> Tape:
+        """The loss of one row and its gradients."""
+        return self._last().tape
+
+    @property
+    def update_tape(self) -> Tape:
+        """The optimizer's rule for one parameter."""
+        return update_tape(self.optimizer)
+
+    @property
+    def llvm_ir(self) -> str:
+        """The LLVM code of the whole training loop."""
+        return self._last().native.llvm_ir
+
+    @property
+    def assembly(self) -> str:
+        """The processor's instructions for the whole training loop."""
+        return self._last().native.assembly
+
+
+def _check_whole(name: str, x: Any) -> None:
+    if x is not None and (isinstance(x, bool) or not hasattr(x, "__index__") or x < 1):
+        raise ValueError(f"{name} must be a whole number of at least 1, not {x!r}")
+
+
+def update_tape(optimizer: Optimizer) -> Tape:
+    """The optimizer's rule for one parameter, from its own `update` on symbols."""
+    tape = Tape(["x", "grad", *optimizer.state_names, "lr", "t"])
+    x, grad, *state, lr, t = [Symbol(tape, i) for i in range(len(tape))]
+    new = optimizer.update(TAPE, x, grad, *state, lr=lr, t=t)
+    tape.outputs = {name: operand_of(value) for name, value in zip(["x", *optimizer.state_names], new)}
+    return simplify(tape)
