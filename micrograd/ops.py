@@ -315,8 +315,8 @@ def silu(m, x):
 
 @op("gelu", cases=[(0.5,), (-4.0,)])
 def gelu(m, x):
-    """x times the normal distribution's probability below x, exact by erf (Hendrycks and Gimpel 2016)."""
-    below = 0.5 * (1.0 + m.erf(x * math.sqrt(0.5)))
+    """x times the normal distribution's probability below x, exact by erfc (Hendrycks and Gimpel 2016)."""
+    below = 0.5 * m.erfc(-x * math.sqrt(0.5))  # 1 + erf(x) would lose its digits for negative x
     return x * below, lambda: (below + x * m.exp(-0.5 * x * x) * math.sqrt(0.5 / math.pi),)
 
 
@@ -324,3 +324,9 @@ def gelu(m, x):
 def erf(m, x):
     """Error function, 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x."""
     return m.erf(x), lambda: (2.0 / math.sqrt(math.pi) * m.exp(-x * x),)
+
+
+@op("erfc", cases=[(0.5,), (-2.0,), (3.0,)], domain=(-4.0, 10.0))
+def erfc(m, x):
+    """Complementary error function, 1 - erf(x), precise where it is near 0."""
+    return m.erfc(x), lambda: (-2.0 / math.sqrt(math.pi) * m.exp(-x * x),)

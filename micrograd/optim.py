@@ -65,7 +65,7 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter once, by its gradient."""
         lr, t = self.learning_rate(), self.steps + 1
-        states = zip(*[self.state[name] for name in self.state_names])
+        states = zip(*[self.state[name] for name in self.state_names]) if self.state else [()] * len(self.parameters)
         moved = [
             self.update(FLOAT, p.data, float(p.grad), *state, lr=lr, t=t) for p, state in zip(self.parameters, states)
         ]

@@ -361,7 +361,8 @@ class Floats(Namespace):
 
     exp, expm1, log, log1p, sqrt = math.exp, math.expm1, math.log, math.log1p, math.sqrt
     sin, cos, tan, asin, acos, atan = math.sin, math.cos, math.tan, math.asin, math.acos, math.atan
-    sinh, cosh, tanh, erf, abs = math.sinh, math.cosh, math.tanh, math.erf, math.fabs
+    sinh, cosh, tanh, abs = math.sinh, math.cosh, math.tanh, math.fabs
+    erf, erfc = math.erf, math.erfc
     pow = staticmethod(_real_pow)
 
     @staticmethod

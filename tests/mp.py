@@ -11,7 +11,7 @@ class HighPrecision(Namespace):
     """Elementary functions of mpmath.mpf."""
 
     def __init__(self):
-        for name in "exp expm1 log log1p sqrt sin cos tan asin acos atan sinh cosh tanh erf".split():
+        for name in "exp expm1 log log1p sqrt sin cos tan asin acos atan sinh cosh tanh erf erfc".split():
             setattr(self, name, getattr(mpmath, name))
         self.abs, self.pow = mpmath.fabs, mpmath.power
 
@@ -56,6 +56,7 @@ REFERENCE = {
     "silu": lambda x: x / (1 + mpmath.exp(-x)),
     "gelu": lambda x: x * mpmath.ncdf(x),
     "erf": mpmath.erf,
+    "erfc": mpmath.erfc,
     "maximum": max,
     "minimum": min,
     "where": lambda c, x, y: x if c else y,

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
+import weakref
+from collections import deque
 from typing import Any, Literal
 
 from micrograd.compiler.emit import Emitter
@@ -26,12 +29,16 @@ class Native:
         self.llvm_ir, self.machine = text, machine
         binding = llvm()
         with compiling:
-            # A context of its own, so that the names of types and values go with the module.
-            module = binding.parse_assembly(text, binding.create_context())
-            self._engine = binding.create_mcjit_compiler(module, machine.target_machine())
-            self._engine.finalize_object()
+            _free_what_is_dead()
+            # A context of its own, so that constants and names go with the module.
+            context = binding.create_context()
+            engine = binding.create_mcjit_compiler(binding.parse_assembly(text, context), machine.target_machine())
+            engine.finalize_object()
+            key = next(_keys)
+            _alive[key] = (engine, context)
+            weakref.finalize(self, _dead.append, key).atexit = False
             self._functions = {
-                name: signature(self._engine.get_function_address(name)) for name, signature in entries.items()
+                name: signature(engine.get_function_address(name)) for name, signature in entries.items()
             }
 
     def __getattr__(self, name: str) -> Any:
@@ -44,20 +51,31 @@ class Native:
     def assembly(self) -> str:
         return assembly_of(self.llvm_ir, self.machine)
 
-    def __del__(self) -> None:
-        engine = self.__dict__.pop("_engine", None)
-        if engine is not None and compiling is not None:
-            with compiling:
-                engine.close()
+
+# Code is freed at the next compilation after its Native has gone: the garbage collector, which may run anywhere, even
+# inside the lock, only notes which. LLVM's objects are kept from it: it would dispose of a context before its module.
+_alive: dict[int, tuple[Any, Any]] = {}
+_dead: deque[int] = deque()
+_keys = itertools.count()
+
+
+def _free_what_is_dead() -> None:
+    while _dead:
+        engine, context = _alive.pop(_dead.popleft())
+        engine.close()
+        context.close()
 
 
 def assembly_of(text: str, machine: Machine) -> str:
     """The assembly that a module becomes, on this machine or another."""
     binding = llvm()
     with compiling:
-        module = binding.parse_assembly(text, binding.create_context())
+        module = binding.parse_assembly(text)
         module.triple = machine.triple
-        return machine.target_machine().emit_assembly(module)
+        try:
+            return machine.target_machine().emit_assembly(module)
+        finally:
+            module.close()
 
 
 CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
