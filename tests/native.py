@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import math
 
@@ -64,8 +65,10 @@ def tape_of(f, count):
 
 def by_ieee(tape, inputs):
     """The outputs by IEEE arithmetic, one instruction after the other."""
+    numpys = copy.copy(tape)  # with constants of NumPy's, which divide by zero
+    numpys.code = [(name, *[np.float64(x) if isinstance(x, float) else x for x in rest]) for name, *rest in tape.code]
     with np.errstate(all="ignore"):
-        return [float(x) for x in tape.run(IEEE, [np.float64(x) for x in inputs]).values()]
+        return [float(x) for x in numpys.run(IEEE, [np.float64(x) for x in inputs]).values()]
 
 
 class Lanes:
