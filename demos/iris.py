@@ -1,7 +1,11 @@
-"""A net of scalars learns to tell three species of iris apart by the sizes of their petals and sepals."""
+"""A net of scalars learns to tell three species of iris apart by the sizes of their petals and sepals.
+
+With --jit the loss of one flower is compiled, and training takes a hundredth of the time.
+"""
 
 import random
 
+from micrograd import train_step
 from micrograd.cli import run
 from micrograd.data import batches, iris, split
 from micrograd.losses import cross_entropy
@@ -10,7 +14,7 @@ from micrograd.nn import MLP
 from micrograd.optim import Adam
 
 
-def main(*, seed=0, steps=1000, batch=8, lr=0.003):
+def main(*, seed=0, steps=1000, batch=8, lr=0.003, jit=False):
     """Train a 4-20-3 net on two thirds of the 150 flowers and print its accuracy on the third it never saw.
 
     ReLU, Xavier initialisation, and the negative log-likelihood of the softmax, in mini-batches, with Adam.
@@ -20,21 +24,25 @@ def main(*, seed=0, steps=1000, batch=8, lr=0.003):
     net = MLP(4, [20, 3], activation="relu", init="xavier", rng=rng)
     optimizer = Adam(net.parameters(), lr=lr)
     print(f"{len(net.parameters())} parameters, {len(X_train)} flowers to learn from, {len(X_test)} held out")
+    every, losses = max(1, steps // 10), []
 
-    step, losses = 0, []
-    while step < steps:
+    def report(step, loss):
+        losses.append(loss)
+        if step % every == 0:
+            mean = sum(losses[-every:]) / every
+            print(f"step {step:5}   loss {mean:.4f}   held-out accuracy {accuracy(net, X_test, y_test):.1%}")
+
+    if jit:
+        train = train_step(lambda row, species: cross_entropy(net(row), species), optimizer)
+        train.run(X_train, y_train, steps=steps, batch_size=batch, shuffle=rng, callback=report)
+    while len(losses) < steps:
         for X, y in batches(X_train, y_train, batch, rng=rng):
             loss = cross_entropy([net(row) for row in X], y)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            losses.append(loss.data)
-            step += 1
-            if step % max(1, steps // 10) == 0:
-                recent = losses[-steps // 10 :]
-                mean = sum(recent) / len(recent)
-                print(f"step {step:5}   loss {mean:.4f}   held-out accuracy {accuracy(net, X_test, y_test):.1%}")
-            if step == steps:
+            report(len(losses) + 1, loss.data)
+            if len(losses) == steps:
                 break
 
     print(f"held-out accuracy: {accuracy(net, X_test, y_test):.1%} of {len(X_test)} flowers")

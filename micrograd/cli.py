@@ -19,17 +19,16 @@ from typing import Any
 
 
 def run(main: Callable[..., Any], argv: Sequence[str] | None = None) -> Any:
-    """Call `main(*, seed=0, steps=1000)` with `--seed` and `--steps` from the shell, each of its default's type."""
+    """Call `main(*, seed=0, jit=False)` with `--seed` and `--jit` from the shell, each of its default's type."""
     parser = argparse.ArgumentParser(
         description=inspect.getdoc(main), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     for name, parameter in inspect.signature(main).parameters.items():
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=type(parameter.default),
-            default=parameter.default,
-            help=f"default {parameter.default}",
-        )
+        flag, default = f"--{name.replace('_', '-')}", parameter.default
+        if default is False:
+            parser.add_argument(flag, action="store_true", help="default off")
+        else:
+            parser.add_argument(flag, type=type(default), default=default, help=f"default {default}")
     options = vars(parser.parse_args(argv))
     try:
         return main(**options)

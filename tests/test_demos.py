@@ -48,11 +48,12 @@ def test_a_demo_runs_as_a_script():
 
 
 def test_flags_come_from_the_signature(capsys):
-    def main(*, seed=0, rate=0.5, out_file="x"):
+    def main(*, seed=0, rate=0.5, out_file="x", jit=False):
         """Help text."""
-        return seed, rate, out_file
+        return seed, rate, out_file, jit
 
-    assert run(main, ["--seed", "3", "--out-file", "y"]) == (3, 0.5, "y")
+    assert run(main, ["--seed", "3", "--out-file", "y"]) == (3, 0.5, "y", False)
+    assert run(main, ["--jit"]) == (0, 0.5, "x", True)
     for argv, said in [(["--help"], "Help text."), (["--seed", "many"], "invalid int value"), (["--nope"], "--nope")]:
         with pytest.raises(SystemExit):
             run(main, argv)
@@ -96,6 +97,35 @@ def test_moons(tmp_path, capsys):
     picture = (tmp_path / "moons.png").read_bytes()
     assert picture.startswith(b"\x89PNG") and len(picture) > 5000
     assert "accuracy 100%" in capsys.readouterr().out
+
+
+def numbers_of(net):
+    return [p.data for p in net.parameters()]
+
+
+def test_xor_compiled_is_the_same(capsys):
+    eager, eager_errors = demo("xor").main(steps=500)
+    net, errors = demo("xor").main(steps=500, jit=True)
+    assert errors == pytest.approx(eager_errors, rel=1e-12)
+    assert numbers_of(net) == pytest.approx(numbers_of(eager), rel=1e-11)
+    net, errors = demo("xor").main(steps=60_000, jit=True)
+    assert errors[-1] < 0.01 and "step  60000   mean error 0.0" in capsys.readouterr().out
+
+
+def test_iris_compiled_is_the_same():
+    eager, eager_losses, _ = demo("iris").main(steps=150)
+    net, losses, _ = demo("iris").main(steps=150, jit=True)
+    assert losses == pytest.approx(eager_losses, rel=1e-12)
+    assert numbers_of(net) == pytest.approx(numbers_of(eager), rel=1e-9)
+    assert demo("iris").main(jit=True)[2] >= 0.93
+
+
+def test_moons_compiled_is_the_same(tmp_path):
+    out = str(tmp_path / "moons.png")
+    eager, _ = demo("moons").main(steps=12, out=out)
+    net, _ = demo("moons").main(steps=12, out=out, jit=True)
+    assert numbers_of(net) == pytest.approx(numbers_of(eager), rel=1e-11)
+    assert demo("moons").main(out=out, jit=True)[1] == 1.0
 
 
 def test_named_entity(capsys):

@@ -59,8 +59,9 @@ class Machine:
     def target_machine(self) -> Any:
         """LLVM's object that generates code for it; an execution engine takes it over, so each needs one of its own."""
         binding = llvm()
+        # At level 1 LLVM takes half the time of level 2, and the code of a tape, which is one long line, is as fast.
         target = binding.Target.from_triple(self.triple)
-        return target.create_target_machine(cpu=self.cpu, features=self.features, opt=2, codemodel="jitdefault")
+        return target.create_target_machine(cpu=self.cpu, features=self.features, opt=1, codemodel="jitdefault")
 
 
 @functools.cache
