@@ -1,1 +1,7 @@
 """Timed comparisons with other engines. Never imported by the package; nothing here is asserted by a test."""
+
+import os
+
+# One thread for everybody, which libraries want to know before they are loaded.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"):
+    os.environ.setdefault(_name, "1")

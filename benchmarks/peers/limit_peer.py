@@ -1,0 +1,109 @@
+"""The yardstick: `benchmarks/limit.c`, compiled here and called through ctypes, many steps in a call."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.workloads import POINT
+
+NAMES = {"loop": "limit.c"}
+LOOPS = {"loop"}
+SLOW = set()
+FLAGS = "-O3 -march=native -ffast-math -shared -fPIC".split()
+NAMES_IN_C = {"xor": "xor_net", "sigmoids": "sigmoids_expression"}  # where C has another use for the name
+
+
+def version():
+    return subprocess.run([_compiler(), "--version"], capture_output=True, text=True).stdout.partition("\n")[0]
+
+
+def _compiler():
+    found = os.environ.get("CC") or shutil.which("cc")
+    if not found:
+        raise RuntimeError("there is no C compiler: install one, or name it in CC")
+    return found
+
+
+def library(name="limit.c", flags=FLAGS):
+    """A file compiled anew, so that each net's time to compile is there to see."""
+    source = Path(__file__).parent.parent / name
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "library.so"
+        command = [_compiler(), *flags, str(source), "-o", str(out), "-lmvec", "-lm"]
+        said = subprocess.run(command, capture_output=True, text=True)
+        if said.returncode:
+            raise RuntimeError(f"{command[0]} could not compile {name}: {said.stderr.strip().rpartition(chr(10))[2]}")
+        return ctypes.CDLL(str(out))
+
+
+def aligned(array):
+    """A copy that starts at a multiple of 64 bytes, as vectors must."""
+    array = np.asarray(array, float)
+    room = np.zeros(array.size + 8)
+    start = -room.ctypes.data // 8 % 8
+    out = room[start : start + array.size].reshape(array.shape)
+    out[...] = array
+    return out
+
+
+def address(array):
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+class Trainer:
+    """Batches unit by unit, rows innermost; parameters in the order of `Net.parameters`."""
+
+    def __init__(self, net):
+        self.net, self.function = net, getattr(library(), NAMES_IN_C.get(net.name, net.name))
+        y = np.eye(3)[net.y] if net.loss == "cross_entropy" else net.y
+        self.X, self.Y = (aligned(_unit_by_unit(array, net.batch)) for array in (net.X, y))
+        self.start()
+
+    def start(self):
+        self.memory = aligned(np.concatenate([array.ravel() for array in self.net.parameters()]))
+        state = [np.zeros(self.memory.size), np.zeros(self.memory.size), np.ones(2)]
+        self.state = [aligned(array) for array in state] if self.net.optimizer == "adam" else []
+
+    def run(self, steps):
+        losses = np.empty(steps)
+        counts = ctypes.c_long(len(self.X)), ctypes.c_long(steps), ctypes.c_double(self.net.lr)
+        self.function(*map(address, (self.memory, self.X, self.Y)), *counts, *map(address, (losses, *self.state)))
+        return losses
+
+    def parameters(self):
+        out, at = [], 0
+        for array in self.net.parameters():
+            out.append(self.memory[at : at + array.size].reshape(array.shape).copy())
+            at += array.size
+        return out
+
+
+def _unit_by_unit(array, rows):
+    return array.reshape(-1, rows, array.shape[1]).transpose(0, 2, 1)
+
+
+class Evaluator:
+    def __init__(self, name, source="limit.c", flags=FLAGS):
+        self.function = getattr(library(source, flags), name)
+        self.point, self.out = np.array(POINT), np.zeros(3)
+
+    def run(self, calls):
+        self.function(address(self.point), address(self.out), ctypes.c_long(calls))
+
+    def result(self):
+        return self.out.tolist()
+
+
+def train(net, variant):
+    return Trainer(net)
+
+
+def evaluate(expression, variant):
+    return Evaluator(NAMES_IN_C.get(expression.name, expression.name))

@@ -1,0 +1,193 @@
+"""Ours: the native loop `step.run`, one native step a call from Python, and micrograd without the compiler."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+import micrograd
+from benchmarks.workloads import POINT
+from micrograd import Value, losses, value_and_grad
+from micrograd.compiler.jit import jit
+from micrograd.compiler.training import train_step
+from micrograd.nn import MLP
+from micrograd.optim import SGD, Adam
+
+NAMES = {
+    "run": "micrograd step.run",
+    "step": "micrograd step(X, y)",
+    "jit": "micrograd jit(f)(x, y)",
+    "grad": "micrograd jit(value_and_grad(f))",
+    "backward": "micrograd jit(f)(x, y).backward()",
+    "eager": "micrograd eager",
+}
+LOOPS = {"run"}
+SLOW = {"eager"}
+
+
+def version():
+    return micrograd.__version__
+
+
+def build(net):
+    """The net with the workload's first parameters."""
+    model = MLP(
+        net.sizes[0],
+        list(net.sizes[1:]),
+        activation=net.hidden,
+        output=net.output,
+        bias=net.layers[0][1] is not None,
+        rng=random.Random(0),
+    )
+    set_parameters(model, net)
+    return model
+
+
+def set_parameters(model, net):
+    for layer, (W, b) in zip(model.layers, net.layers):
+        for i, neuron in enumerate(layer.neurons):
+            for w, x in zip(neuron.w, W[i]):
+                w.data = float(x)
+            if b is not None:
+                neuron.b.data = float(b[i])
+
+
+class Trainer:
+    """What all three share; a loss of one row, and the optimizer."""
+
+    def __init__(self, net):
+        self.net, self.model = net, build(net)
+        parameters = self.model.parameters()
+        self.optimizer = SGD(parameters, lr=net.lr) if net.optimizer == "sgd" else Adam(parameters, lr=net.lr)
+        self.fresh = self.optimizer.state_dict()
+        of_row, model = getattr(losses, net.loss), self.model
+        if net.sizes[-1] == 1:
+            self.loss = lambda x, y: of_row(model(x), y[0])
+        else:
+            self.loss = lambda x, y: of_row(model(x), y)
+
+    def start(self):
+        set_parameters(self.model, self.net)
+        self.optimizer.load_state_dict(self.fresh)
+
+    def parameters(self):
+        out = []
+        for layer in self.model.layers:
+            out.append(np.array([[w.data for w in neuron.w] for neuron in layer.neurons]))
+            if layer.neurons[0].b is not None:
+                out.append(np.array([neuron.b.data for neuron in layer.neurons]))
+        return out
+
+
+class Run(Trainer):
+    def __init__(self, net):
+        super().__init__(net)
+        self.step = train_step(self.loss, self.optimizer)
+
+    def run(self, steps):
+        return self.step.run(self.net.X, self.net.y, steps=steps, batch_size=self.net.batch)
+
+
+class Step(Run):
+    def __init__(self, net):
+        super().__init__(net)
+        self.batches = net.batches()
+
+    def run(self, steps):
+        step, out = self.step, []
+        while len(out) < steps:
+            for X, y in self.batches[: steps - len(out)]:
+                out.append(step(X, y))
+        return out
+
+
+class Eager(Trainer):
+    def __init__(self, net):
+        super().__init__(net)
+        self.batches = [(X.tolist(), y.tolist()) for X, y in net.batches()]
+
+    def run(self, steps):
+        out = []
+        for i in range(steps):
+            rows = [self.loss(x, y) for x, y in zip(*self.batches[i % len(self.batches)])]
+            loss = sum(rows[1:], rows[0]) / len(rows)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            out.append(loss.data)
+        return out
+
+
+def train(net, variant):
+    kinds = {"run": Run, "step": Step, "eager": Eager}
+    return kinds[variant](net) if variant in kinds else None
+
+
+class Evaluator:
+    """`call(x, y)` on two Values, so many times."""
+
+    def __init__(self, expression):
+        self.f = lambda x, y: expression.f(micrograd, x, y)
+        self.x, self.y = map(Value, POINT)
+
+    def result(self):
+        """Value and derivatives, from fresh Values: those that were timed have added up their gradients."""
+        self.x, self.y = map(Value, POINT)
+        self.run(1)
+        return self.out.data, self.x.grad, self.y.grad
+
+
+class Call(Evaluator):
+    """The result is a Value that has both derivatives in it; backward() would only hand them to x and y."""
+
+    def __init__(self, expression):
+        super().__init__(expression)
+        self.f = jit(self.f)
+
+    def run(self, calls):
+        f, x, y = self.f, self.x, self.y
+        for _ in range(calls):
+            self.out = f(x, y)
+
+    def result(self):
+        super().result()
+        self.out.backward()
+        return self.out.data, self.x.grad, self.y.grad
+
+
+class Backward(Evaluator):
+    def __init__(self, expression, compiled):
+        super().__init__(expression)
+        self.f = jit(self.f) if compiled else self.f
+
+    def run(self, calls):
+        f, x, y = self.f, self.x, self.y
+        for _ in range(calls):
+            self.out = f(x, y)
+            self.out.backward()
+
+
+class Grad(Evaluator):
+    def __init__(self, expression):
+        super().__init__(expression)
+        self.f = jit(value_and_grad(self.f, (0, 1)))
+
+    def run(self, calls):
+        f, (x, y) = self.f, POINT
+        for _ in range(calls):
+            self.out = f(x, y)
+
+    def result(self):
+        value, (dx, dy) = self.out
+        return value, dx, dy
+
+
+def evaluate(expression, variant):
+    kinds = {
+        "jit": Call,
+        "grad": Grad,
+        "backward": lambda e: Backward(e, compiled=True),
+        "eager": lambda e: Backward(e, compiled=False),
+    }
+    return kinds[variant](expression) if variant in kinds else None

@@ -1,0 +1,144 @@
+"""PyTorch: eager, with its own optimizers, and torch.compile of one whole step."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+import torch
+from torch.nn import functional
+
+from benchmarks.peers.arrays import batch_loss
+from benchmarks.workloads import POINT
+
+torch.set_num_threads(1)
+CACHE = tempfile.TemporaryDirectory(prefix="inductor-")  # an empty one: each compilation is timed from nothing
+os.environ["TORCHINDUCTOR_CACHE_DIR"] = CACHE.name
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+
+NAMES = {"eager": "PyTorch eager", "compile": "torch.compile"}
+LOOPS = set()
+SLOW = set()
+
+
+def version():
+    return torch.__version__
+
+
+class Functions:
+    linear = staticmethod(functional.linear)
+    sigmoid = staticmethod(torch.sigmoid)
+    relu = staticmethod(torch.relu)
+    cross_entropy = staticmethod(functional.cross_entropy)
+
+
+class Trainer:
+    def __init__(self, net):
+        self.net = net
+        self.batches = [(torch.from_numpy(X), torch.from_numpy(y)) for X, y in net.batches()]
+        self.loss = batch_loss(net, Functions)
+        self.arrays = [torch.from_numpy(array) for array in net.parameters()]
+
+    def parameters(self):
+        return [array.detach().numpy().copy() for array in self.arrays]
+
+    def run(self, steps):
+        out = []
+        while len(out) < steps:
+            for X, y in self.batches[: steps - len(out)]:
+                out.append(self.step(X, y))
+        return out
+
+
+class Eager(Trainer):
+    def start(self):
+        self.arrays = [torch.from_numpy(array).requires_grad_() for array in self.net.parameters()]
+        kind = torch.optim.SGD if self.net.optimizer == "sgd" else torch.optim.Adam
+        self.optimizer = kind(self.arrays, lr=self.net.lr)
+
+    def step(self, X, y):
+        self.optimizer.zero_grad()
+        loss = self.loss(self.arrays, X, y)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+
+class Compiled(Trainer):
+    """The update by hand: torch.compile makes one function of forward, backward and update."""
+
+    def __init__(self, net):
+        super().__init__(net)
+        value_and_gradients = torch.func.grad_and_value(self.loss)
+        lr = net.lr
+        self.state = []
+
+        def sgd(parameters, state, X, y):
+            gradients, loss = value_and_gradients(parameters, X, y)
+            for p, g in zip(parameters, gradients):
+                p.sub_(g, alpha=lr)
+            return loss
+
+        def adam(parameters, state, X, y):
+            gradients, loss = value_and_gradients(parameters, X, y)
+            powers, *moments = state
+            powers.mul_(powers.new_tensor([0.9, 0.999]))
+            for p, g, mean, square in zip(parameters, gradients, moments[::2], moments[1::2]):
+                mean.mul_(0.9).add_(g, alpha=0.1)
+                square.mul_(0.999).add_(g * g, alpha=0.001)
+                p.sub_(lr / (1 - powers[0]) * mean / ((square / (1 - powers[1])).sqrt() + 1e-8))
+            return loss
+
+        self.compiled = torch.compile(sgd if net.optimizer == "sgd" else adam)
+
+    def start(self):
+        for array, first in zip(self.arrays, self.net.parameters()):
+            array.copy_(torch.from_numpy(first))
+        if self.net.optimizer == "adam" and not self.state:
+            moments = [torch.zeros_like(array) for array in self.arrays for _ in range(2)]
+            self.state = [torch.ones(2, dtype=torch.float64), *moments]
+        for i, array in enumerate(self.state):
+            array.fill_(float(i == 0))
+
+    def step(self, X, y):
+        return self.compiled(self.arrays, self.state, X, y)
+
+
+def train(net, variant):
+    return {"eager": Eager, "compile": Compiled}[variant](net)
+
+
+class Evaluator:
+    def __init__(self, expression):
+        self.f = lambda x, y: expression.f(torch, x, y)
+        self.point = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in POINT]
+
+    def run(self, calls):
+        f, (x, y) = self.f, self.point
+        for _ in range(calls):
+            x.grad = y.grad = None
+            self.out = f(x, y)
+            self.out.backward()
+
+    def result(self):
+        return self.out.item(), *(x.grad.item() for x in self.point)
+
+
+class CompiledEvaluator(Evaluator):
+    def __init__(self, expression):
+        super().__init__(expression)
+        self.point = [torch.tensor(x, dtype=torch.float64) for x in POINT]
+        self.f = torch.compile(torch.func.grad_and_value(self.f, (0, 1)))
+
+    def run(self, calls):
+        f, (x, y) = self.f, self.point
+        for _ in range(calls):
+            self.out = f(x, y)
+
+    def result(self):
+        (dx, dy), value = self.out
+        return value.item(), dx.item(), dy.item()
+
+
+def evaluate(expression, variant):
+    return {"eager": Evaluator, "compile": CompiledEvaluator}[variant](expression)
