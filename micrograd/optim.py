@@ -197,9 +197,11 @@ class Adam(Optimizer):
             grad = grad + self.weight_decay * x
         mean = self.betas[0] * mean + (1 - self.betas[0]) * grad
         square = self.betas[1] * square + (1 - self.betas[1]) * grad * grad
-        unbiased_mean = mean / (1 - m.pow(self.betas[0], t))
-        unbiased_square = square / (1 - m.pow(self.betas[1], t))
-        return x - lr * unbiased_mean / (m.sqrt(unbiased_square) + self.eps), mean, square
+        # The paper's last lines in the order that it recommends: the corrections 1 - beta**t are the same for all
+        # parameters, and are computed apart from what differs.
+        root = m.sqrt(1 - m.pow(self.betas[1], t))
+        rate = lr * root / (1 - m.pow(self.betas[0], t))
+        return x - rate * mean / (m.sqrt(square) + self.eps * root), mean, square
 
 
 class AdamW(Adam):

@@ -20,8 +20,8 @@ MODULES = sorted((ROOT / "micrograd").rglob("*.py"))
 HOUSE = """
     table ops modes engine operators text transforms check extras nn losses optim metrics
     compiler compiler.tape compiler.symbols compiler.trace compiler.simplify compiler.arguments compiler.machine
-    compiler.plan compiler.context compiler.emit compiler.lanes compiler.shuffle compiler.loop compiler.native
-    compiler.store compiler.program compiler.rows compiler.batch compiler.jit compiler.training
+    compiler.plan compiler.context compiler.emit compiler.lanes compiler.update compiler.shuffle compiler.loop
+    compiler.native compiler.store compiler.program compiler.rows compiler.batch compiler.jit compiler.training
     graph fold layout draw stepper animate breakpoints walk prompt explorable notebook expression data plots cli
     __main__ __init__
 """.split()

@@ -7,7 +7,8 @@ Each step is a file of its own, in the order in which a function passes through 
     tape                what is written: instructions in order, one short line each
     simplify            fold constants, drop what changes nothing, what repeats and what nobody needs
     plan                what runs once for a batch, and what for every row
-    emit, lanes, loop   LLVM's instructions for the tape, on lanes of rows, and the loops around them
+    emit, lanes         LLVM's instructions for the tape, on lanes of rows
+    update, loop        the optimizer's rule on lanes of parameters, and the loops around all of it
     context             what Python and native code know of each other
     machine, native     what the processor offers; from LLVM's text to functions that Python calls
     program, batch      all of the above for one structure, and the memory that it works on

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd.compiler.arguments import rebuild
-from micrograd.compiler.context import PAUSED, SLOT, SLOTS, Batch, Source
+from micrograd.compiler.context import COLUMNS, PAUSED, SLOT, SLOTS, Batch, Source
 from micrograd.compiler.loop import batch_module
 from micrograd.compiler.machine import this_machine
 from micrograd.compiler.native import RUN, Memory, Native
@@ -21,11 +21,15 @@ from micrograd.compiler.simplify import simplify
 from micrograd.compiler.symbols import operand_of
 from micrograd.compiler.tape import Tape
 from micrograd.compiler.trace import Trace
+from micrograd.compiler.update import schedule_of
 from micrograd.engine import Value
 from micrograd.extras import require
 
 PAUSE = 0.02  # seconds after which native code comes back to Python, so that Ctrl-C is heard
 WIDEST = 8  # lanes, of any machine
+ROWS, UNCHECKED, POSITION, DONE, NUMBER, STEPS, BUDGET = (
+    SLOT[name] for name in ("rows", "unchecked", "position", "done", "number", "steps", "budget")
+)
 
 
 class BatchProgram:
@@ -78,13 +82,13 @@ class BatchProgram:
                 raise TypeError(f"the function must return one number for a row, not {type(out).__name__}: {out!r}")
             result = trace.node(out)
             by += [trace.node(p) for p in (trace.leaves if parameters is None else parameters)]
+            self._first_leaf = sum(source.memory == "others" for source in self._sources)
             place_of = {id(p): i for i, p in enumerate(parameters or ())}
-            others = sum(source.memory == "others" for source in self._sources)
             for leaf in trace.leaves:
                 if id(leaf) in place_of:
                     self._sources.append(Source("parameters", place_of[id(leaf)]))
                 else:
-                    self._sources.append(Source("others", others + len(self.leaves)))
+                    self._sources.append(Source("others", self._first_leaf + len(self.leaves)))
                     self.leaves.append(leaf)
             tape, number = trace.tape, {node: i for i, node in enumerate(trace.inputs)}
             gradients = trace.gradients(result, by)
@@ -92,27 +96,39 @@ class BatchProgram:
             tape.outputs["value"] = operand_of(result.data)
             self.tape = simplify(tape)
         self.indices = trace.indices
-        self._natives: dict[int, Native] = {}
+        self._natives: dict[tuple[int, bool], Native] = {}
+        self._chosen: dict[int, Native] = {}  # by the number of rows in a batch
         self._budget = 64
         self._ordered = 0  # how many rows `order` counts through, 0 after a shuffle
         self._set_up_memory()
 
-    def _batch(self, lanes: int) -> Batch:
+    def _batch(self, lanes: int, *, is_single: bool = False) -> Batch:
         indices = [(self._sources[place], count) for place, count, _ in self.indices]
-        return Batch(self.tape, self._sources, self._types, self._update, this_machine(), lanes, indices)
+        return Batch(
+            self.tape,
+            self._sources,
+            self._types,
+            self._update,
+            this_machine(),
+            lanes,
+            is_single,
+            [(source, count) for source, count in indices if source.is_row],
+        )
 
     def _set_up_memory(self) -> None:
         batch = self._batch(1)
         padded = batch.padded(len(self.tape.outputs))
         self.context = Memory(batch.slots, "q")
-        self._places = self.context.view
+        self.places = self.context.view
         self.gradients, self.others = Memory(padded), Memory(len(self._sources))
+        table = len(schedule_of(self._update).shared) * COLUMNS if self._update else 0
         self._kept = {
             "gradients": self.gradients,
             "others": self.others,
             "shared": Memory(len(batch.plan.shared)),
             "sums": Memory(WIDEST * padded),
             "tail": Memory(WIDEST * padded),
+            "table": Memory(table),
         }
         for name, memory in self._kept.items():
             self[name] = memory.address
@@ -120,30 +136,36 @@ class BatchProgram:
 
     def __setitem__(self, slot: str, x: int) -> None:
         """Set a number or an address in the context."""
-        self._places[SLOT[slot]] = x
+        self.places[SLOT[slot]] = x
 
     def __getitem__(self, slot: str) -> int:
-        return self._places[SLOT[slot]]
+        return self.places[SLOT[slot]]
 
     def set_states(self, addresses: Sequence[int]) -> None:
         """Say where the optimizer's states are."""
         for k, address in enumerate(addresses):
-            self._places[len(SLOTS) + k] = address
+            self.places[len(SLOTS) + k] = address
 
     def set_rows(self, rows: Rows, *, batch_size: int) -> Native:
         """Point at the data, from its first row on; gives the code for batches of that size."""
-        for slot, array in zip(range(self._first_array, len(self._places), 2), rows.arrays):
-            self._places[slot], self._places[slot + 1] = address_of(array), array.strides[0]
+        for slot, array in zip(range(self._first_array, len(self.places), 2), rows.arrays):
+            self.places[slot], self.places[slot + 1] = address_of(array), array.strides[0]
         self["rows"], self["batch"] = rows.count, batch_size
         return self.native_for(min(batch_size, rows.count))
 
     def start(self) -> None:
         """Begin at the first row of the data, in its own order."""
-        self["position"] = self["done"] = 0
-        if self._ordered != self["rows"]:
+        places = self.places
+        places[POSITION], places[UNCHECKED] = 0, 1
+        if self._ordered != places[ROWS]:
             self._order = require("numpy", extra="jit").arange(self["rows"])
             self["order"] = address_of(self._order)
             self._ordered = self["rows"]
+
+    def read_leaves(self) -> None:
+        """Bring in the numbers of Values from outside that are no parameters."""
+        for i, leaf in enumerate(self.leaves):
+            self.others.view[self._first_leaf + i] = leaf.data
 
     def will_shuffle(self, words: int) -> None:
         """Let native code change the order of the rows, by a generator whose state is at an address."""
@@ -156,45 +178,53 @@ class BatchProgram:
         return self._order[first : first + self["batch"]]
 
     def native_for(self, count: int) -> Native:
-        """Code with as many lanes as so many rows fill, or code that is there already and has more."""
-        lanes = min(this_machine().lanes, 1 << (count - 1).bit_length())
-        if lanes not in self._natives:
-            wider = [there for there in self._natives if there > lanes]
-            if wider:
-                return self._natives[min(wider)]
-            entries = {"run": RUN, "check": RUN} if self.indices else {"run": RUN}
-            self._natives[lanes] = Native(batch_module(self._batch(lanes)), this_machine(), **entries)
-        return self._natives[lanes]
+        """Code for batches of so many rows: with as many lanes as they fill, or code for larger ones that is there."""
+        native = self._chosen.get(count)
+        if native is None:
+            lanes = min(this_machine().lanes, 1 << (count - 1).bit_length())
+            native = self._natives.get((lanes, count <= lanes)) or self._natives.get((this_machine().lanes, False))
+            if native is None:
+                text = batch_module(self._batch(lanes, is_single=count <= lanes))
+                native = self._natives[lanes, count <= lanes] = Native(text, this_machine(), run=RUN)
+            self._chosen[count] = native
+        return native
 
     @property
     def native(self) -> Native:
         """The code compiled last."""
         return next(reversed(self._natives.values()))
 
-    def check(self, native: Native, rows: Rows) -> None:
-        """Raise IndexError if a number that indexes is out of range in some row."""
-        if not self.indices:
-            return
-        row = native.check(self.context.address)
-        if row < 0:
-            return
+    def bad_index(self, rows: Rows) -> IndexError:
+        """What to say of the row that native code found an index out of range in."""
+        row = self["position"]
         for place, count, said in self.indices:
             source = self._sources[place]
             found = rows.arrays[source.array][row : row + 1].reshape(-1)[source.place] if source.is_row else 0
             if not 0 <= found < count:
-                raise IndexError(f"row {row}: {said.format(found)}")
+                return IndexError(f"row {row}: {said.format(found)}")
+        raise AssertionError(row)
 
-    def go(self, native: Native, steps: int, *, losses: int = 0, rates: int = 0) -> int:
+    def check_others(self, numbers: Sequence[Any]) -> None:
+        """Raise IndexError if a number that indexes, and is the same for all rows, is out of range."""
+        for place, count, said in self.indices:
+            source = self._sources[place]
+            if not source.is_row and not 0 <= numbers[source.place] < count:
+                raise IndexError(said.format(numbers[source.place]))
+
+    def go(self, native: Native, steps: int) -> int:
         """Take so many steps from where the last call ended; gives what `run` returns.
 
         Comes back to Python every PAUSE seconds, for Ctrl-C to be heard, and goes on.
         """
-        self["losses"], self["rates"], self["steps"], self["budget"] = losses, rates, steps, self._budget
-        while True:
+        places = self.places
+        places[DONE] = places[NUMBER] = 0
+        places[STEPS], places[BUDGET] = steps, self._budget
+        status = native.run(self.context.address)
+        while status == PAUSED:
             began = time.perf_counter()
+            places[BUDGET] = self._budget
             status = native.run(self.context.address)
-            if status != PAUSED:
-                return status
             took = time.perf_counter() - began
-            self._budget = max(1, int(self._budget * min(4.0, PAUSE / max(took, 1e-9))))
-            self["budget"] = self._budget
+            if status == PAUSED:
+                self._budget = max(1, int(self._budget * min(4.0, PAUSE / max(took, 1e-9))))
+        return status

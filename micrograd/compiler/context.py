@@ -14,13 +14,17 @@ from micrograd.compiler.machine import Machine
 from micrograd.compiler.plan import Plan
 from micrograd.compiler.tape import Tape
 
-FINISHED, PAUSED, NOT_FINITE = 0, 1, 2  # what `run` returns
+FINISHED, PAUSED, NOT_FINITE, BAD_INDEX = range(4)  # what `run` returns
 
-# The context: 64-bit numbers and addresses that Python sets and native code reads, by place. The last ones are set anew
-# before each call.
+STEPS_AT_ONCE = 4096  # the most that `run` is asked for in one call
+COLUMNS = STEPS_AT_ONCE + 8  # of tables with one for each step, read in whole vectors
+
+# The context: 64-bit numbers and addresses that Python sets and native code reads, by place. Those of the last line are
+# where `run` is, and it changes them.
 SLOTS = (
-    *("parameters", "others", "shared", "sums", "tail", "gradients", "order", "shuffle", "rows", "batch", "taken"),
-    *("losses", "rates", "position", "done", "steps", "budget"),
+    *("parameters", "others", "shared", "sums", "tail", "gradients", "order", "shuffle", "rows", "batch"),
+    *("table", "losses", "rates"),
+    *("unchecked", "taken", "position", "done", "number", "steps", "budget"),
 )
 SLOT = {name: place for place, name in enumerate(SLOTS)}
 
@@ -53,7 +57,8 @@ class Batch:
 
     `types` are the NumPy types of the arrays of rows, `update` the optimizer's tape, of which the inputs are the
     parameter, its gradient, its states, the learning rate and the number of the step, and the outputs the new
-    parameter and the new states; `indices` are the inputs that index, each with the count of what it chooses from.
+    parameter and the new states. `indices` are the inputs from rows that index, each with the count of what it chooses
+    from. `is_single` says that no batch has more rows than there are lanes.
     """
 
     tape: Tape
@@ -62,6 +67,7 @@ class Batch:
     update: Tape | None = None
     machine: Machine = field(default_factory=lambda: Machine(""))
     lanes: int = 1
+    is_single: bool = False
     indices: list[tuple[Source, int]] = field(default_factory=list)
 
     @functools.cached_property

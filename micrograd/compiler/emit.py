@@ -16,8 +16,10 @@ LLVM Language Reference Manual: fast-math flags, `select`, `fcmp`.
 
 from __future__ import annotations
 
+import contextlib
+import re
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from micrograd.compiler.machine import Machine
 from micrograd.compiler.tape import CONDITIONS, Operand, Tape
@@ -40,7 +42,8 @@ class Emitter:
         self.type = self.of("double")
         self.lines: list[str] = []
         self.declared = set() if declared is None else declared  # the declarations that the module needs
-        self._count = 0
+        self._prefix, self._count = "v", 0
+        self._label = "0"  # of the block that lines are added to: the first one's, in LLVM's numbering
 
     def of(self, element: str) -> str:
         """The type of as many elements as there are lanes."""
@@ -49,8 +52,8 @@ class Emitter:
     def let(self, expression: str) -> str:
         """A new name for an expression."""
         self._count += 1
-        self.lines.append(f"  %v{self._count} = {expression}")
-        return f"%v{self._count}"
+        self.lines.append(f"  %{self._prefix}{self._count} = {expression}")
+        return f"%{self._prefix}{self._count}"
 
     def do(self, statement: str) -> None:
         self.lines.append(f"  {statement}")
@@ -61,6 +64,27 @@ class Emitter:
             return x
         one = f"double {bits(x)}"
         return bits(x) if self.lanes == 1 else f"<{', '.join([one] * self.lanes)}>"
+
+    @contextlib.contextmanager
+    def loop(self, name: str, count: str | int, *, by: int = 1, carry: str = "") -> Iterator[str]:
+        """Lines inside run for `%name` = 0, by, 2 * by, ... below a count, at least once, and hold no labels.
+
+        `carry` is one more value that goes round: "i1 %bad = false" starts as false, and lines inside name %bad.next.
+        """
+        before, inside = self._label, f"{name}.loop"
+        self.lines += [f"  br label %{inside}", f"{inside}:"]
+        self.lines.append(f"  %{name} = phi i64 [0, %{before}], [%{name}.next, %{inside}]")
+        if carry:
+            of, carried, first = re.fullmatch(r"(.*) (%\w+) = (.*)", carry).groups()  # type: ignore[union-attr]
+            self.lines.append(f"  {carried} = phi {of} [{first}, %{before}], [{carried}.next, %{inside}]")
+        yield f"%{name}"
+        self.lines += [
+            f"  %{name}.next = add i64 %{name}, {by}",
+            f"  %{name}.more = icmp ult i64 %{name}.next, {count}",
+            f"  br i1 %{name}.more, label %{inside}, label %{name}.end",
+            f"{name}.end:",
+        ]
+        self._label = f"{name}.end"
 
     def instruction(self, name: str, *operands: str | float, condition_is_number: bool = False) -> str:
         """One instruction of a tape. A `where` whose condition is a number chooses the first where it is not 0."""
@@ -111,6 +135,20 @@ class Emitter:
     def load(self, base: str, index: int, *, of: str = "double") -> str:
         """The number at `base[index]`."""
         return self.let(f"load {of}, ptr {self.at(base, index)}, align 8")
+
+    def load_vector(self, base: str, index: int | str) -> str:
+        """As many numbers as there are lanes, from `base[index]` on."""
+        return self.let(f"load {self.type}, ptr {self.at(base, index)}, align 8")
+
+    def store(self, x: str, base: str, index: int | str, *, of: str = "") -> None:
+        """Put a vector, or a number of the type `of`, at `base[index]`."""
+        self.do(f"store {of or self.type} {x}, ptr {self.at(base, index)}, align 8")
+
+    def scalars(self) -> Emitter:
+        """An emitter of lines on single numbers that go among these, with names apart from theirs."""
+        other = Emitter(self.machine, declared=self.declared)
+        other.lines, other._prefix = self.lines, self._prefix + "s"
+        return other
 
     def at(self, base: str, index: int | str) -> str:
         """The address of `base[index]`, an array of doubles."""

@@ -31,6 +31,7 @@ from micrograd import modes
 from micrograd.compiler.arguments import flatten
 from micrograd.compiler.arguments import static as as_static
 from micrograd.compiler.batch import BatchProgram
+from micrograd.compiler.context import BAD_INDEX
 from micrograd.compiler.program import NotFiniteError, Program, node_of
 from micrograd.compiler.rows import as_rows, names_of
 from micrograd.compiler.tape import Tape
@@ -234,13 +235,14 @@ class BatchJitted(_Jitted):
     def _computed(program: BatchProgram, rows: Any, numbers: Sequence[Any]) -> list[float] | None:
         """The derivatives and the mean, or None where one is not finite."""
         with program.lock:
+            program.check_others(numbers)
             native = program.set_rows(rows, batch_size=rows.count)
-            others = program.others.view
-            for i, x in enumerate([*numbers, *program.leaves]):
-                others[i] = x.data if isinstance(x, Value) else x
+            for i, x in enumerate(numbers):
+                program.others.view[i] = x.data if isinstance(x, Value) else x
+            program.read_leaves()
             program.start()
-            program.check(native, rows)
-            program.go(native, 1)
+            if program.go(native, 1) == BAD_INDEX:
+                raise program.bad_index(rows)
             out = list(program.gradients.view[: len(program.tape.outputs)])
         return out if math.isfinite(sum(out)) else None
 

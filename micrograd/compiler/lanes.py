@@ -1,20 +1,20 @@
-"""Write the native functions that do one thing each to many rows, or many parameters, side by side in vector lanes.
+"""Write the native functions that do one thing each to many rows side by side in vector lanes.
 
     uniform    what is the same for all rows, once a step
     block      the tape, on as many rows as there are lanes; adds to one vector of sums for each output
     check      whether the numbers that index are in range
+    tail       leaves out what the last block computed in lanes without a row
     reduce     each vector of sums to one number, the mean over the rows; and whether all are finite
-    update     the optimizer's rule, on as many parameters as there are lanes
 
 The last rows of a batch may not fill the lanes. The lanes left over compute the last row once more, into sums of
-their own, of which `reduce` counts only the others: so `block` needs no masks.
+their own, of which `tail` counts only the others: so `block` needs no masks. Where a batch is a single block, its
+results are the sums: nothing is cleared before and nothing added up.
 """
 
 from __future__ import annotations
 
 from micrograd.compiler.context import READ, SLOT, Batch, Source
 from micrograd.compiler.emit import Emitter, is_condition
-from micrograd.compiler.plan import Plan
 
 
 class LaneWriter:
@@ -58,7 +58,7 @@ class LaneWriter:
                 e.do(f"store double {name}, ptr {e.at('%shared', self.plan.shared[position])}")
 
         e.code(self.tape, self.plan.once, lambda position: self._fetch_same(e, position), keep)
-        return _function("void @uniform(ptr noalias %parameters, ptr noalias %others, ptr noalias %shared)", e)
+        return function("void @uniform(ptr noalias %parameters, ptr noalias %others, ptr noalias %shared)", e)
 
     def block(self) -> str:
         """The tape on the rows from %first on, as many as there are lanes, but none beyond %last."""
@@ -102,15 +102,15 @@ class LaneWriter:
 
         def add_up(position: int, name: str) -> None:
             for number in wanted.pop(position, ()):
-                address = e.at("%sums", number * lanes)
-                before = e.let(f"load {e.type}, ptr {address}, align 8")
-                total = e.let(f"fadd contract {e.type} {before}, {name}")
-                e.do(f"store {e.type} {total}, ptr {address}, align 8")
+                at, total = number * lanes, name
+                if not self.batch.is_single:
+                    total = e.let(f"fadd contract {e.type} {e.load_vector('%sums', at)}, {name}")
+                e.store(total, "%sums", at)
 
         e.code(self.tape, self.plan.each_row, fetch, add_up)
         for position in list(wanted):  # outputs that are inputs as they are
             add_up(position, fetch(position))
-        return _function(
+        return function(
             "void @block(ptr noalias %context, ptr noalias %parameters, ptr noalias %others, ptr noalias %shared, "
             "ptr noalias %sums, ptr noalias %order, i64 %first, i64 %last)",
             e,
@@ -134,124 +134,63 @@ class LaneWriter:
         """The first row in which a number that indexes is out of range, or -1."""
         e = self.emitter(1)
         arrays = {source.array: self._array(e, source.array) for source, _ in self.batch.indices}
-        count_of_rows = e.load("%context", SLOT["rows"], of="i64")
-        e.do("br label %each")
-        e.lines += ["each:", "  %row = phi i64 [0, %0], [%row.next, %next]"]
-        right = "true"
-        for source, count in self.batch.indices:
-            number = self._element(e, source, _row_start(e, *arrays[source.array], "%row"))
-            for above in (
-                e.let(f"fcmp oge double {number}, {e.value(0.0)}"),
-                e.let(f"fcmp olt double {number}, {e.value(float(count))}"),
-            ):
-                right = e.let(f"and i1 {right}, {above}")
-        e.do(f"br i1 {right}, label %next, label %wrong")
-        e.lines += [
-            "wrong:",
-            "  ret i64 %row",
-            "next:",
-            "  %row.next = add i64 %row, 1",
-            f"  %more = icmp ult i64 %row.next, {count_of_rows}",
-            "  br i1 %more, label %each, label %end",
-            "end:",
-            "  ret i64 -1",
-        ]
-        return _function("i64 @check(ptr noalias %context)", e, returns=False, internal=False)
+        rows = e.load("%context", SLOT["rows"], of="i64")
+        with e.loop("row", rows, carry="i64 %wrong = -1") as row:
+            found = e.let("icmp ne i64 %wrong, -1")
+            inside = "true"
+            for source, count in self.batch.indices:
+                number = self._element(e, source, _row_start(e, *arrays[source.array], row))
+                for holds in (f"oge double {number}, {e.value(0.0)}", f"olt double {number}, {e.value(float(count))}"):
+                    inside = e.let(f"and i1 {inside}, {e.let(f'fcmp {holds}')}")
+            keep = e.let(f"or i1 {found}, {inside}")
+            e.do(f"%wrong.next = select i1 {keep}, i64 %wrong, i64 {row}")
+        e.do("ret i64 %wrong.next")
+        return function("i64 @check(ptr noalias %context)", e, returns=False)
 
-    def reduce(self) -> str:
-        """The mean of each output over the rows, from the sums in the lanes; gives whether all means are finite."""
+    def tail(self) -> str:
+        """Count the last block's lanes that hold rows, and no others."""
         lanes = self.batch.lanes
         e = self.emitter(lanes)
-        same = {n: x for n, x in enumerate(self.outputs) if not self.plan.differs_by_row(x)}
-        e.do("br label %groups")
-        e.lines.append("groups:")
-        e.lines.append("  %g = phi i64 [0, %0], [%g.next, %groups]")
-        e.lines.append(f"  %bad = phi {e.of('i1')} [{_all(lanes, 'false')}, %0], [%bad.next, %groups]")
-        vectors = []
-        for k in range(lanes):
-            n = e.let(f"add i64 %g, {k}")
-            n = e.let(f"mul i64 {n}, {lanes}")
-            whole = e.let(f"load {e.type}, ptr {e.at('%sums', n)}, align 8")
-            if lanes > 1:
-                rest = e.let(f"load {e.type}, ptr {e.at('%tail', n)}, align 8")
-                rest = e.let(f"select {e.of('i1')} %counts, {e.type} {rest}, {e.type} zeroinitializer")
-                whole = e.let(f"fadd {e.type} {whole}, {rest}")
-            vectors.append(whole)
-        total = _transposed_sum(e, vectors)
-        mean = e.let(f"fmul {e.type} {total}, {e.splat('%scale')}")
-        e.do(f"store {e.type} {mean}, ptr {e.at('%gradients', '%g')}, align 8")
-        zero = e.let(f"fsub {e.type} {mean}, {mean}")  # nan for inf and nan, 0 for all others
-        wrong = e.let(f"fcmp uno {e.type} {zero}, {zero}")
-        e.lines.append(f"  %bad.next = or {e.of('i1')} %bad, {wrong}")
-        e.lines.append(f"  %g.next = add i64 %g, {lanes}")
-        e.lines.append(f"  %more = icmp ult i64 %g.next, {self.batch.padded(len(self.outputs))}")
-        e.do("br i1 %more, label %groups, label %end")
-        e.lines.append("end:")
+        with e.loop("at", lanes * self.batch.padded(len(self.outputs)), by=lanes) as at:
+            sums = e.load_vector("%sums" if self.batch.is_single else "%rest", at)
+            sums = e.let(f"select {e.of('i1')} %counts, {e.type} {sums}, {e.type} {e.value(0.0)}")
+            if not self.batch.is_single:
+                sums = e.let(f"fadd {e.type} {e.load_vector('%sums', at)}, {sums}")
+            e.store(sums, "%sums", at)
+        return function(f"void @tail(ptr noalias %sums, ptr noalias %rest, {e.of('i1')} %counts)", e)
+
+    def reduce(self) -> str:
+        """The mean of each output over the rows, from the sums in the lanes; gives whether one is not finite."""
+        lanes = self.batch.lanes
+        e = self.emitter(lanes)
+        truth = e.of("i1")
+        with e.loop("g", self.batch.padded(len(self.outputs)), by=lanes, carry=f"{truth} %bad = zeroinitializer") as g:
+            vectors = []
+            for k in range(lanes):
+                place = e.let(f"mul i64 {e.let(f'add i64 {g}, {k}')}, {lanes}")
+                vectors.append(e.load_vector("%sums", place))
+            mean = e.let(f"fmul {e.type} {_transposed_sum(e, vectors)}, {e.splat('%scale')}")
+            e.store(mean, "%gradients", g)
+            e.do(f"%bad.next = or {truth} %bad, {_not_finite(e, mean)}")
+        one = e.scalars()
+        bad = "%bad.next"
         if lanes > 1:
-            word = e.let(f"bitcast {e.of('i1')} %bad.next to i{lanes}")
-            bad = e.let(f"icmp ne i{lanes} {word}, 0")
-        else:
-            bad = "%bad.next"
-        one = self.emitter(1)
-        one._count = 1_000_000  # names apart from those above
-        for number, x in same.items():
-            mean = one.value(x) if isinstance(x, float) else self._fetch_same(one, x)
-            one.do(f"store double {mean}, ptr {one.at('%gradients', number)}")
-            zero = one.let(f"fsub double {mean}, {mean}")
-            wrong = one.let(f"fcmp uno double {zero}, {zero}")
-            bad = one.let(f"or i1 {bad}, {wrong}")
-        e.lines += one.lines
+            bad = one.let(f"icmp ne i{lanes} {one.let(f'bitcast {truth} %bad.next to i{lanes}')}, 0")
+        for number, x in enumerate(self.outputs):
+            if not self.plan.differs_by_row(x):
+                mean = one.value(x) if isinstance(x, float) else self._fetch_same(one, x)
+                one.store(mean, "%gradients", number)
+                bad = one.let(f"or i1 {bad}, {_not_finite(one, mean)}")
         e.do(f"ret i1 {bad}")
-        head = (
-            "i1 @reduce(ptr noalias %parameters, ptr noalias %others, ptr noalias %shared, ptr noalias %sums, "
-            f"ptr noalias %tail, ptr noalias %gradients, {e.of('i1')} %counts, double %scale)"
-        )
-        return _function(head, e, returns=False)
-
-    def update(self) -> str:
-        """The optimizer's rule on all parameters, as many at a time as the machine has lanes."""
-        tape = self.batch.update
-        assert tape is not None
-        states = self.batch.states
-        plan = Plan(tape, rows=set(range(2 + states)))  # the learning rate and the step's number are the same for all
-        e, once = self.emitter(self.batch.machine.lanes), self.emitter(1)
-        once._count = 1_000_000
-        same = {2 + states: "%rate", 3 + states: "%step"}
-        same.update(once.code(tape, plan.once, lambda position: same[position], lambda position, name: None))
-        arrays = ["%parameters", "%gradients", *(f"%state{k}" for k in range(states))]
-        loaded: dict[int, str] = {}
-
-        def fetch(position: int) -> str:
-            if position not in loaded:
-                if plan.varies[position]:
-                    address = e.at(arrays[tape.code[position][1]], "%i")
-                    loaded[position] = e.let(f"load {e.type}, ptr {address}, align 8")
-                else:
-                    loaded[position] = e.splat(same[position])
-            return loaded[position]
-
-        names = e.code(tape, plan.each_row, fetch, lambda position, name: None)
-        for array, x in zip([arrays[0], *arrays[2:]], tape.outputs.values()):
-            new = e.value(x) if isinstance(x, float) else names[x] if x in names else fetch(x)
-            e.do(f"store {e.type} {new}, ptr {e.at(array, '%i')}, align 8")
-        body = [
-            *once.lines,
-            "  br label %each",
-            "each:",
-            "  %i = phi i64 [0, %0], [%i.next, %each]",
-            *e.lines,
-            f"  %i.next = add i64 %i, {e.lanes}",
-            "  %more = icmp ult i64 %i.next, %count",
-            "  br i1 %more, label %each, label %end",
-            "end:",
-        ]
-        e.lines = body
-        given = ", ".join(f"ptr noalias {array}" for array in arrays)
-        return _function(f"void @update({given}, double %rate, double %step, i64 %count)", e)
+        same = "ptr noalias %parameters, ptr noalias %others, ptr noalias %shared"
+        head = f"i1 @reduce({same}, ptr noalias %sums, ptr noalias %gradients, double %scale)"
+        return function(head, e, returns=False)
 
 
-def _all(lanes: int, word: str) -> str:
-    return word if lanes == 1 else f"<{', '.join([f'i1 {word}'] * lanes)}>"
+def _not_finite(e: Emitter, x: str) -> str:
+    """Whether a number is nan or inf, lane by lane: only then is its difference from itself nan."""
+    zero = e.let(f"fsub {e.type} {x}, {x}")
+    return e.let(f"fcmp uno {e.type} {zero}, {zero}")
 
 
 def _row_start(e: Emitter, base: str, stride: str, row: str) -> str:
@@ -260,9 +199,9 @@ def _row_start(e: Emitter, base: str, stride: str, row: str) -> str:
     return e.let(f"getelementptr i8, ptr {base}, i64 {offset}")
 
 
-def _function(head: str, e: Emitter, *, returns: bool = True, internal: bool = True) -> str:
-    linkage = "internal " if internal else ""
-    return "\n".join([f"define {linkage}{head} {{", *e.lines, *(["  ret void"] if returns else []), "}", ""])
+def function(head: str, e: Emitter, *, returns: bool = True) -> str:
+    """A function of the module's own, from its head and the lines of an emitter."""
+    return "\n".join([f"define internal {head} {{", *e.lines, *(["  ret void"] if returns else []), "}", ""])
 
 
 def _transposed_sum(e: Emitter, vectors: list[str]) -> str:

@@ -9,19 +9,21 @@ All that the loop remembers is in the context.
 
 from __future__ import annotations
 
-from micrograd.compiler.context import FINISHED, NOT_FINITE, PAUSED, SLOT, SLOTS, Batch
+from micrograd.compiler.context import BAD_INDEX, FINISHED, NOT_FINITE, PAUSED, SLOT, SLOTS, Batch
 from micrograd.compiler.lanes import LaneWriter
 from micrograd.compiler.shuffle import IR as SHUFFLE
+from micrograd.compiler.update import UpdateWriter, schedule_of
 
 
 def batch_module(batch: Batch) -> str:
     """The text of the module, for LLVM to compile."""
     writer = LaneWriter(batch)
-    parts = [writer.uniform(), writer.reduce()]
+    parts = [writer.uniform(), writer.tail(), writer.reduce()]
     if writer.has_rows:
         parts.append(writer.block())
     if batch.update:
-        parts += [writer.update(), SHUFFLE]
+        update = UpdateWriter(batch, batch.update, writer.declared)
+        parts += [update.schedule(), update.update(), SHUFFLE]
     if batch.indices:
         parts.append(writer.check())
     parts.append(_Loop(writer).text())
@@ -34,15 +36,15 @@ class _Loop:
     def __init__(self, writer: LaneWriter):
         self.writer, self.batch, self.lanes = writer, writer.batch, writer.batch.lanes
         self.e = writer.emitter(1)
-        self.sizes = f"i64 {8 * self.lanes * self.batch.padded(len(writer.outputs))}"  # bytes of all sums
 
     def text(self) -> str:
         self.e.lines.append("entry:")
-        memories = ("parameters", "others", "shared", "sums", "tail", "gradients", "order", "shuffle")
-        self.memory = {name: self.get(name, of="ptr") for name in memories}
-        self.same = ", ".join(f"ptr {self.memory[name]}" for name in ("parameters", "others", "shared"))
+        names = ("parameters", "others", "shared", "sums", "tail", "gradients", "order", "shuffle", "table", "rates")
+        self.memory = {name: self.get(name, of="ptr") for name in names}
+        self.same = self.pointers("parameters", "others", "shared")
         self.rows, self.size = self.get("rows"), self.get("batch")
-        self.go("step")
+        self.check()
+        self.begin()
         self.step()
         self.new()
         self.blocks()
@@ -56,8 +58,12 @@ class _Loop:
         """A place of the context."""
         return self.e.load("%context", SLOT[name], of=of)
 
-    def put(self, name: str, x: str, *, of: str = "i64") -> None:
-        self.e.do(f"store {of} {x}, ptr {self.e.at('%context', SLOT[name])}")
+    def put(self, name: str, x: str | int) -> None:
+        self.e.store(str(x), "%context", SLOT[name], of="i64")
+
+    def pointers(self, *names: str) -> str:
+        """Arguments for a call."""
+        return ", ".join(f"ptr {self.memory[name]}" for name in names)
 
     def label(self, name: str) -> None:
         self.e.lines.append(f"{name}:")
@@ -72,6 +78,37 @@ class _Loop:
     def give_back(self, status: int) -> None:
         self.e.do(f"ret i64 {status}")
 
+    # -------------------------------------------------------- before a call's steps
+
+    def check(self) -> None:
+        """Of data just set, whether the numbers that index are in range. If not, position is the row."""
+        if not self.batch.indices:
+            self.go("begin.call")
+            return
+        self.go_if(f"eq i64 {self.get('unchecked')}, 0", "begin.call", "check")
+        self.label("check")
+        row = self.e.let("call i64 @check(ptr %context)")
+        self.go_if(f"eq i64 {row}, -1", "checked", "wrong.index")
+        self.label("wrong.index")
+        self.put("position", row)
+        self.give_back(BAD_INDEX)
+        self.label("checked")
+        self.put("unchecked", 0)
+        self.go("begin.call")
+
+    def begin(self) -> None:
+        """At the first of the steps that were asked for: what of the optimizer's rule depends on the steps alone."""
+        self.label("begin.call")
+        if not self.batch.update or not schedule_of(self.batch.update).shared:
+            self.go("step")
+            return
+        fresh = self.e.let(f"or i64 {self.get('number')}, {self.get('done')}")
+        self.go_if(f"eq i64 {fresh}, 0", "schedule", "step")
+        self.label("schedule")
+        taken, steps = self.get("taken"), self.get("steps")
+        self.e.do(f"call void @schedule({self.pointers('table', 'rates')}, i64 {taken}, i64 {steps})")
+        self.go("step")
+
     # ---------------------------------------------------------------- a step
 
     def step(self) -> None:
@@ -81,6 +118,7 @@ class _Loop:
         self.position = self.get("position")
         open_ = let(f"sub i64 {self.rows}, {self.position}")
         self.count = let(f"call i64 @llvm.smin.i64(i64 {open_}, i64 {self.size})")
+        self.rest = let(f"urem i64 {self.count}, {self.lanes}")
         self.end = let(f"add i64 {self.position}, {self.count}")
         self.last = let(f"sub i64 {self.end}, 1")
         self.go_if(f"eq i64 {self.get('budget')}, 0", "pause", "on")
@@ -93,24 +131,27 @@ class _Loop:
         """Shuffle at the start of an epoch; compute what all rows share; sums are 0 again."""
         self.label("new")
         if self.batch.update:
-            self.go_if(f"eq i64 {self.position}, 0", "epoch", "begin")
+            self.go_if(f"eq i64 {self.position}, 0", "epoch", "start")
             self.label("epoch")
-            self.go_if(f"eq ptr {self.memory['shuffle']}, null", "begin", "mix")
+            self.go_if(f"eq ptr {self.memory['shuffle']}, null", "start", "mix")
             self.label("mix")
-            order = f"ptr {self.memory['order']}, i64 {self.rows}"
-            self.e.do(f"call void @shuffle(ptr {self.memory['shuffle']}, {order})")
-            self.go("begin")
-            self.label("begin")
-        self.e.do(f"call void @uniform({self.same})")
+            self.e.do(f"call void @shuffle({self.pointers('shuffle', 'order')}, i64 {self.rows})")
+            self.go("start")
+            self.label("start")
+        if self.batch.plan.once:
+            self.e.do(f"call void @uniform({self.same})")
+        if self.batch.is_single or not self.writer.has_rows:
+            self.go("blocks")
+            return
         self._clear("sums")
-        rest = self.e.let(f"urem i64 {self.count}, {self.lanes}")
-        self.go_if(f"eq i64 {rest}, 0", "blocks", "clear.tail")
+        self.go_if(f"eq i64 {self.rest}, 0", "blocks", "clear.tail")
         self.label("clear.tail")
         self._clear("tail")
         self.go("blocks")
 
     def _clear(self, name: str) -> None:
-        self.e.do(f"call void @llvm.memset.p0.i64(ptr {self.memory[name]}, i8 0, {self.sizes}, i1 false)")
+        size = 8 * self.lanes * self.batch.padded(len(self.writer.outputs))
+        self.e.do(f"call void @llvm.memset.p0.i64({self.pointers(name)}, i8 0, i64 {size}, i1 false)")
 
     def blocks(self) -> None:
         """As many rows as there are lanes at a time, each block from the budget."""
@@ -126,10 +167,12 @@ class _Loop:
         if self.writer.has_rows:
             after = let(f"add i64 {done}, {self.lanes}")
             self.put("done", after)
-            whole = let(f"icmp sle i64 {after}, {self.count}")
-            sums = let(f"select i1 {whole}, ptr {self.memory['sums']}, ptr {self.memory['tail']}")
+            sums = self.memory["sums"]
+            if not self.batch.is_single:
+                whole = let(f"icmp sle i64 {after}, {self.count}")
+                sums = let(f"select i1 {whole}, ptr {sums}, ptr {self.memory['tail']}")
             first = let(f"add i64 {self.position}, {done}")
-            rows = f"ptr {self.memory['order']}, i64 {first}, i64 {self.last}"
+            rows = f"{self.pointers('order')}, i64 {first}, i64 {self.last}"
             self.e.do(f"call void @block(ptr %context, {self.same}, ptr {sums}, {rows})")
         else:
             self.put("done", self.count)  # the result is the same for all rows
@@ -139,20 +182,21 @@ class _Loop:
         """The means; and, if the module trains and all are finite, the loss is noted and the parameters change."""
         let, lanes = self.e.let, self.lanes
         self.label("finish")
-        rest = let(f"urem i64 {self.count}, {lanes}")
-        counts = "false"
-        if lanes > 1:  # which lanes of the last block count
+        if lanes > 1 and self.writer.has_rows:
+            self.go_if(f"eq i64 {self.rest}, 0", "reduce", "leave.out")
+            self.label("leave.out")
             of = f"<{lanes} x i64>"
             numbers = ", ".join(f"i64 {k}" for k in range(lanes))
-            first = let(f"insertelement {of} poison, i64 {rest}, i32 0")
+            first = let(f"insertelement {of} poison, i64 {self.rest}, i32 0")
             each = let(f"shufflevector {of} {first}, {of} poison, <{lanes} x i32> zeroinitializer")
             counts = let(f"icmp ult {of} <{numbers}>, {each}")
+            self.e.do(f"call void @tail({self.pointers('sums', 'tail')}, <{lanes} x i1> {counts})")
+        self.go("reduce")
+        self.label("reduce")
         count = let(f"sitofp i64 {self.count} to double")
         scale = let(f"fdiv double {self.e.value(1.0)}, {count}")
-        given = ", ".join(f"ptr {self.memory[name]}" for name in ("sums", "tail", "gradients"))
-        mask = "i1" if lanes == 1 else f"<{lanes} x i1>"
-        bad = let(f"call i1 @reduce({self.same}, {given}, {mask} {counts}, double {scale})")
-        self.put("done", "0")
+        bad = let(f"call i1 @reduce({self.same}, {self.pointers('sums', 'gradients')}, double {scale})")
+        self.put("done", 0)
         if self.batch.update:
             self.e.do(f"br i1 {bad}, label %not.finite, label %update")
             self.label("not.finite")
@@ -164,19 +208,18 @@ class _Loop:
     def update(self) -> None:
         let = self.e.let
         values = len(self.writer.outputs) - 1
+        number = self.get("number")
         loss = self.e.load(self.memory["gradients"], values)
-        losses, rates = self.get("losses", of="ptr"), self.get("rates", of="ptr")
-        self.e.do(f"store double {loss}, ptr {losses}")
-        self.put("losses", self.e.at(losses, 1), of="ptr")
-        rate = self.e.load(rates, 0)
-        self.put("rates", self.e.at(rates, 1), of="ptr")
+        self.e.store(loss, self.get("losses", of="ptr"), number, of="double")
+        rate = let(f"load double, ptr {self.e.at(self.memory['rates'], number)}")
         taken = let(f"add i64 {self.get('taken')}, 1")
         self.put("taken", taken)
         step = let(f"sitofp i64 {taken} to double")
-        arrays = [self.memory["parameters"], self.memory["gradients"]]
-        arrays += [self.e.load("%context", len(SLOTS) + k, of="ptr") for k in range(self.batch.states)]
-        given = ", ".join(f"ptr {x}" for x in arrays)
-        self.e.do(f"call void @update({given}, double {rate}, double {step}, i64 {self.batch.padded(values)})")
+        states = [self.e.load("%context", len(SLOTS) + k, of="ptr") for k in range(self.batch.states)]
+        given = [self.memory["parameters"], self.memory["gradients"], *states]
+        given.append(self.e.at(self.memory["table"], number))
+        arrays = ", ".join(f"ptr {x}" for x in given)
+        self.e.do(f"call void @update({arrays}, double {rate}, double {step}, i64 {self.batch.padded(values)})")
 
     def next(self) -> None:
         """On to the next batch, which at the end of the rows is the first one again."""
@@ -184,8 +227,8 @@ class _Loop:
         self.label("next")
         at_end = let(f"icmp sge i64 {self.end}, {self.rows}")
         self.put("position", let(f"select i1 {at_end}, i64 0, i64 {self.end}"))
-        left = let(f"sub i64 {self.get('steps')}, 1")
-        self.put("steps", left)
-        self.go_if(f"sle i64 {left}, 0", "finished", "step")
+        number = let(f"add i64 {self.get('number')}, 1")
+        self.put("number", number)
+        self.go_if(f"sge i64 {number}, {self.get('steps')}", "finished", "step")
         self.label("finished")
         self.give_back(FINISHED)

@@ -10,7 +10,7 @@ import functools
 import itertools
 import weakref
 from collections import deque
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from micrograd.compiler.emit import Emitter
 from micrograd.compiler.machine import Machine, compiling, llvm
@@ -37,15 +37,11 @@ class Native:
             key = next(_keys)
             _alive[key] = (engine, context)
             weakref.finalize(self, _dead.append, key).atexit = False
-            self._functions = {
-                name: signature(engine.get_function_address(name)) for name, signature in entries.items()
-            }
+            for name, signature in entries.items():
+                setattr(self, name, signature(engine.get_function_address(name)))
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.__dict__["_functions"][name]
-        except KeyError:
-            raise AttributeError(name) from None
+    if TYPE_CHECKING:
+        call = run = lambda self, address: 0
 
     @functools.cached_property
     def assembly(self) -> str:

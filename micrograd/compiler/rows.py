@@ -31,10 +31,11 @@ RowStructure = tuple[str, tuple[int, ...], str]  # how a row is to look, its sha
 class Rows:
     """Arrays with as many rows each: `count`. `structures` says for each what one row is."""
 
-    __slots__ = ("arrays", "count", "structures")
+    __slots__ = ("are_arrays", "arrays", "count", "structures")
 
     def __init__(self, arrays: list[Any], structures: tuple[RowStructure, ...], count: int):
         self.arrays, self.structures, self.count = arrays, structures, count
+        self.are_arrays = all(kind == "array" for kind, _, _ in structures)  # and not made of lists, for this call
 
     def row(self, i: int) -> list[Any]:
         """The arguments that the function would be given for row i, outside compiled code."""

@@ -28,7 +28,7 @@ from typing import Any
 
 from micrograd import modes
 from micrograd.compiler.batch import BatchProgram
-from micrograd.compiler.context import NOT_FINITE
+from micrograd.compiler.context import BAD_INDEX, COLUMNS, NOT_FINITE, SLOT, STEPS_AT_ONCE
 from micrograd.compiler.native import Memory, Native
 from micrograd.compiler.rows import Rows, as_rows, names_of
 from micrograd.compiler.shuffle import generator, put_back, words_of
@@ -40,7 +40,7 @@ from micrograd.extras import require
 from micrograd.optim import Optimizer
 from micrograd.transforms import gradients
 
-CHUNK = 4096  # steps between two looks at the learning rate's schedule
+TAKEN = SLOT["taken"]
 KEPT = 16  # structures of data that one step is compiled for at a time
 
 
@@ -72,7 +72,7 @@ class TrainStep:
         self._store = store_of(optimizer.parameters)
         self._states = [Memory(len(self._store.memory.view)) for _ in optimizer.state]
         self._views = {n: m.view[: len(optimizer.parameters)] for n, m in zip(optimizer.state, self._states)}
-        self._losses, self._rates = Memory(CHUNK), Memory(CHUNK)
+        self._losses, self._rates = Memory(COLUMNS), Memory(COLUMNS)
         self._constant_rate: float | None = None  # the learning rate that all of `rates` holds
         self._programs: OrderedDict[Any, BatchProgram] = OrderedDict()
         settings = sorted(set(vars(optimizer)) - {"parameters", "state", "steps", "lr"})
@@ -80,6 +80,7 @@ class TrainStep:
             "__class__", "__class__", *settings
         )  # what the rule reads as constants
         self._settings: Any = None
+        self._running = False
         self._given: tuple[Any, ...] = ()  # the arrays of the last call, and what was made ready for them
         self._ready: tuple[BatchProgram, Native, Rows] | None = None
 
@@ -89,7 +90,7 @@ class TrainStep:
         Raises FloatingPointError, and changes nothing, when the loss or a gradient is nan or inf.
         """
         with self._lock:
-            program, native, rows = self._prepared(data)
+            program, native, rows = self._prepared(data, None)
             program.start()
             self._take(program, native, rows, 1, 0)
             return self._losses.view[0]
@@ -128,8 +129,10 @@ class TrainStep:
             if words:
                 program.will_shuffle(words.buffer_info()[0])
             try:
+                self._running = True
                 return self._run(program, native, rows, losses, callback, every)
             finally:
+                self._running = False
                 program["shuffle"] = 0
                 if rng and words:
                     put_back(rng, words)
@@ -137,77 +140,59 @@ class TrainStep:
     def _run(self, program: BatchProgram, native: Native, rows: Rows, losses: Any, callback: Any, every: int) -> Any:
         taken, total = 0, len(losses)
         while taken < total:
-            count = min(CHUNK, total - taken, every - taken % every if callback else CHUNK)
+            count = min(STEPS_AT_ONCE, total - taken, *([every - taken % every] if callback else []))
             self._take(program, native, rows, count, taken)
             losses[taken : taken + count] = self._losses.view[:count]
             taken += count
             if callback and (taken % every == 0 or taken == total):
                 if callback(taken, float(losses[taken - 1])) is False:
                     return losses[:taken]
-                self._refresh(program)
+                if self._settings_now(self.optimizer) != self._settings:
+                    raise RuntimeError(
+                        "a callback may change the optimizer's lr; change its other settings between runs"
+                    )
+                self._read_outside(program)
         return losses
 
     def _take(self, program: BatchProgram, native: Native, rows: Rows, count: int, before: int) -> None:
-        """Take so many steps, at most CHUNK, and leave their losses in memory; `before` is how many came earlier."""
+        """Take so many steps, at most STEPS_AT_ONCE, and leave their losses in memory; `before` counts earlier ones."""
         optimizer = self.optimizer
         if callable(optimizer.lr):
             self._rates.view[:count] = array("d", optimizer.learning_rates(count))
             self._constant_rate = None
         elif optimizer.lr != self._constant_rate:
-            self._rates.view[:] = array("d", optimizer.learning_rates(CHUNK))
+            self._rates.view[:] = array("d", optimizer.learning_rates(COLUMNS))
             self._constant_rate = optimizer.lr
-        start = program["taken"] = optimizer.steps
+        start = program.places[TAKEN] = optimizer.steps
+        status = NOT_FINITE
         try:
-            status = program.go(native, count, losses=self._losses.address, rates=self._rates.address)
+            status = program.go(native, count)
         finally:
-            optimizer.steps = program["taken"]
+            optimizer.steps = program.places[TAKEN]
+        if status == BAD_INDEX:
+            raise program.bad_index(rows)
         if status == NOT_FINITE:
             raise self._not_finite(program, rows, before + optimizer.steps - start + 1)
 
-    def _prepared(self, data: tuple[Any, ...], batch_size: int | None = None) -> tuple[BatchProgram, Native, Rows]:
+    def _prepared(self, data: tuple[Any, ...], batch_size: int | None) -> tuple[BatchProgram, Native, Rows]:
         """The program for this data, pointed at it; parameters and the optimizer's state where it looks for them."""
-        given = (*data, batch_size)
+        if self._running:
+            raise RuntimeError("a callback of run() may not take steps itself: it is called between two of them")
         ready = self._ready
-        if (
-            ready is None
-            or self._settings_now(self.optimizer) != self._settings
-            or len(given) != len(self._given)
-            or not all(map(operator.is_, given, self._given))
-        ):
+        same = ready is not None and (*map(id, data), batch_size) == self._given
+        if not same or self._settings_now(self.optimizer) != self._settings:
             self._ready = None
             rows = as_rows(data, self._names) if data else Rows([], (), 1)
             program = self._program(rows)
             ready = program, program.set_rows(rows, batch_size=min(batch_size or rows.count, rows.count)), rows
-            if all(kind == "array" for kind, _, _ in rows.structures):  # a list may hold other numbers next time
-                self._given, self._ready = given, ready
-        self._refresh(ready[0])
-        if ready[0].indices:
-            ready[0].check(ready[1], ready[2])
+            if rows.are_arrays:  # a list may hold other numbers next time; `ready` keeps the arrays, so an id is theirs
+                self._given, self._ready = (*map(id, data), batch_size), ready
+        assert ready is not None
+        self._read_outside(ready[0])
         return ready
 
-    def _program(self, rows: Rows) -> BatchProgram:
-        settings = self._settings_now(self.optimizer)
-        if settings != self._settings:
-            self._programs.clear()
-            self._settings = settings
-        program = self._programs.get(rows.structures)
-        if program is None:
-            program = self._programs[rows.structures] = BatchProgram(
-                lambda row: self.loss(*row),
-                self._names,
-                [(True, structure) for structure in rows.structures],
-                parameters=self.optimizer.parameters,
-                update=update_tape(self.optimizer),
-            )
-            program["parameters"] = self._store.memory.address
-            program.set_states([memory.address for memory in self._states])
-            if len(self._programs) > KEPT:
-                self._programs.popitem(last=False)
-        self._programs.move_to_end(rows.structures)
-        return program
-
-    def _refresh(self, program: BatchProgram) -> None:
-        """Bring in what changed outside: parameters that another step took over, a state that was loaded, leaves."""
+    def _read_outside(self, program: BatchProgram) -> None:
+        """Bring in what others changed: parameters that another step took over, a state that was loaded, leaves."""
         if not self._store.is_current:
             self._store.take()
         state = self.optimizer.state
@@ -215,8 +200,31 @@ class TrainStep:
             if state[name] is not view:
                 view[:] = array("d", state[name])
                 state[name] = view
-        for i, leaf in enumerate(program.leaves):
-            program.others.view[i] = leaf.data
+        if program.leaves:
+            program.read_leaves()
+
+    def _program(self, rows: Rows) -> BatchProgram:
+        settings = self._settings_now(self.optimizer)
+        if settings != self._settings:
+            self._programs.clear()
+            self._settings = settings
+        program = self._programs.get(rows.structures)
+        if program is not None:
+            self._programs.move_to_end(rows.structures)
+        else:
+            program = self._programs[rows.structures] = BatchProgram(
+                lambda row: self.loss(*row),
+                self._names,
+                [(True, structure) for structure in rows.structures],
+                parameters=self.optimizer.parameters,
+                update=update_tape(self.optimizer),
+            )
+            for slot, memory in (("parameters", self._store.memory), ("losses", self._losses), ("rates", self._rates)):
+                program[slot] = memory.address
+            program.set_states([memory.address for memory in self._states])
+            if len(self._programs) > KEPT:
+                self._programs.popitem(last=False)
+        return program
 
     def _not_finite(self, program: BatchProgram, rows: Rows, step: int) -> FloatingPointError:
         """What to say of the step that was not taken: the first operation that went wrong, from running it eagerly."""
