@@ -28,7 +28,7 @@ def _sigmoid(z):
 
 
 def _relu(z):
-    return np.maximum(z, 0.0, z)
+    return np.maximum(z, 0.0, out=z)
 
 
 FORWARD = {"sigmoid": _sigmoid, "relu": _relu, "linear": lambda z: z}

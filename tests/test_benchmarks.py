@@ -1,0 +1,63 @@
+"""The benchmarks run, and compare losses and parameters with those written by hand before they time anything."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import peers, timing  # noqa: E402
+from benchmarks.workloads import NAMES, NETS, workload  # noqa: E402
+
+NEEDS_C = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
+
+
+def test_the_command_checks_times_and_reports(tmp_path):
+    out = tmp_path / "results.json"
+    chosen = ["--workloads", "quotient,xor", "--peers", "ours,numpy,limit", "--quick", "--rounds", "1", "--json", out]
+    said = subprocess.run([sys.executable, "-m", "benchmarks", *chosen], capture_output=True, text=True, cwd=ROOT)
+    assert said.returncode == 0, said.stderr
+    assert "Checked against NumPy by hand to 1e-09 relative" in said.stdout
+    assert "| micrograd step.run |" in said.stdout and "step.run, fastest peer" in said.stdout
+    kept = json.loads(out.read_text())
+    rows = {row["engine"]: row for row in kept["workloads"][1]["rows"]}
+    assert rows["micrograd step.run"]["checked steps"] == 25
+    assert rows["micrograd step.run"]["seconds"]["minimum"] > 0
+
+
+@pytest.mark.parametrize("peer", ["ours", pytest.param("limit", marks=NEEDS_C)])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "digits"])
+def test_every_way_agrees_with_what_is_written_by_hand(peer, name):
+    work = workload(name)
+    rows = timing.prepare([peer], work)
+    timing.check(rows, work)
+    assert rows and not [row.failed for row in rows if row.failed]
+
+
+def test_a_peer_that_differs_is_a_failure():
+    work = workload("xor")
+    (row,) = timing.prepare(["numpy"], work)
+    exact = row.thing.run
+
+    def nearly(steps):
+        return np.asarray(exact(steps)) * (1 + 1e-6)
+
+    row.thing.run = nearly
+    timing.check([row], work)
+    assert row.differs and "losses differ from those by hand by 1.0e-06" in row.failed
+
+
+def test_every_peer_has_a_file_and_a_requirement():
+    files = {path.stem.removesuffix("_peer") for path in (ROOT / "benchmarks" / "peers").glob("*_peer.py")}
+    assert files == set(peers.NEEDS)
+    required = (ROOT / "benchmarks" / "requirements.txt").read_text()
+    assert all(f"{module}==" in required for module in peers.NEEDS.values() if module)
+    assert set(NETS) < set(NAMES)
