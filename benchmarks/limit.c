@@ -1,7 +1,7 @@
 /* The yardstick: the workloads of workloads.py as one would write them in C, the rows of a batch innermost, for the
    compiler to turn into vectors. Each function takes many steps in one call; all sizes are known to the compiler.
 
-       cc -O3 -march=native -ffast-math -shared -fPIC limit.c -lmvec -lm
+       cc -O3 -march=native -ffast-math -fPIC -c limit.c && cc -shared limit.o -lmvec -lm
 
    A batch is stored unit by unit: `x[unit * rows + row]`. Parameters are layer by layer, weights (one row for each
    unit) and then biases. tuned.c has the same nets written for this machine's registers. */

@@ -5,7 +5,7 @@
    side in them (xor, moons); where it is small and a layer is wide, the layer's units do (iris, digits), so that a
    weight's gradient needs no sum across lanes. peers/tuned_peer.py lays out parameters and data so, and compiles this file:
 
-       cc -O3 -march=native -mprefer-vector-width=512 -ffast-math -fno-associative-math -shared -fPIC tuned.c -lm
+       cc -O3 -march=native -mprefer-vector-width=512 -ffast-math -fno-associative-math -fPIC -c tuned.c && cc -shared tuned.o -lmvec -lm
 
    Associativity stays off for the rounding in vexp; sums are already written in the order in which they are fast. */
 

@@ -42,6 +42,12 @@ def test_every_way_agrees_with_what_is_written_by_hand(peer, name):
     assert rows and not [row.failed for row in rows if row.failed]
 
 
+@NEEDS_C
+def test_code_compiled_for_speed_alone_leaves_this_process_as_it_was():
+    peers.load("limit").library()
+    assert 5e-324 * 1.0 != 0.0 and 2e-308 / 4.0 > 0.0
+
+
 def test_a_peer_that_differs_is_a_failure():
     work = workload("xor")
     (row,) = timing.prepare(["numpy"], work)

@@ -13,7 +13,7 @@ __all__ = ["LOOPS", "NAMES", "SLOW", "evaluate", "train", "version"]
 NAMES = {"loop": "tuned.c"}
 LOOPS = {"loop"}
 SLOW = set()
-FLAGS = "-O3 -march=native -mprefer-vector-width=512 -ffast-math -fno-associative-math -shared -fPIC".split()
+FLAGS = "-O3 -march=native -mprefer-vector-width=512 -ffast-math -fno-associative-math -fPIC".split()
 
 
 class Trainer:
