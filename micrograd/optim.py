@@ -13,7 +13,8 @@
 
 A learning rate is a number, or a schedule: a function from the number of steps already taken to a number. Each
 optimizer is one rule for one parameter, written like the rules of the table: `m` is the namespace of elementary
-functions for whatever kind of number the parameter is.
+functions for whatever kind of number the parameter is. `clip` is the greatest norm that the gradient of all parameters
+together may have: a longer one is shortened to it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Optimizer:
 
     state_names: tuple[str, ...] = ()
 
-    def __init__(self, parameters: Iterable[Value], lr: float | Schedule):
+    def __init__(self, parameters: Iterable[Value], lr: float | Schedule, *, clip: float | None = None):
         if not isinstance(parameters, Iterable):
             raise TypeError(f"{type(self).__name__}: give the list of parameters, net.parameters(), not {parameters!r}")
         self.parameters = list({id(p): p for p in parameters}.values())  # each once, even where it is shared
@@ -44,6 +45,7 @@ class Optimizer:
             if not isinstance(p, Value) or p._prev:
                 raise TypeError(f"{type(self).__name__}: a parameter must be a Value that nothing computes, not {p!r}")
         self.lr = lr if callable(lr) else _check("lr", lr, 0, math.inf)
+        self.clip = None if clip is None else _check("clip", clip, SMALLEST, math.inf)
         self.steps = 0
         self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.state_names}
 
@@ -65,9 +67,14 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter once, by its gradient."""
         lr, t = self.learning_rate(), self.steps + 1
+        gradients = [float(p.grad) for p in self.parameters]
+        if self.clip is not None:
+            scale = self.scale(FLOAT, math.sqrt(sum(g * g for g in gradients)))
+            gradients = [scale * g for g in gradients]
         states = zip(*[self.state[name] for name in self.state_names]) if self.state else [()] * len(self.parameters)
         moved = [
-            self.update(FLOAT, p.data, float(p.grad), *state, lr=lr, t=t) for p, state in zip(self.parameters, states)
+            self.update(FLOAT, p.data, grad, *state, lr=lr, t=t)
+            for p, grad, state in zip(self.parameters, gradients, states)
         ]
         # All updates are there: nothing is changed by half.
         self.steps = t
@@ -75,6 +82,13 @@ class Optimizer:
             p.data = new[0]
         for i, name in enumerate(self.state_names, start=1):
             self.state[name] = [new[i] for new in moved]
+
+    def scale(self, m: Any, norm: Any) -> Any:
+        """The factor on all gradients, from the norm of all together: with `clip`, no longer than that.
+
+        Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks (2013).
+        """
+        return 1.0 if self.clip is None else self.clip / m.maximum(norm, self.clip)
 
     def update(self, m: Any, x: Any, grad: Any, *state: Any, lr: Any, t: Any) -> tuple[Any, ...]:
         """The parameter's new value and its new state, in the order of `state_names`; `t` is 1 at the first step."""
@@ -129,8 +143,9 @@ class SGD(Optimizer):
         momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
+        clip: float | None = None,
     ):
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, clip=clip)
         self.momentum, self.nesterov = _check("momentum", momentum, 0, 1), nesterov
         self.weight_decay = _check("weight_decay", weight_decay, 0, math.inf)
         if nesterov and not momentum:
@@ -152,9 +167,15 @@ class RMSProp(Optimizer):
     state_names = ("square",)
 
     def __init__(
-        self, parameters: Iterable[Value], lr: float | Schedule = 0.01, *, decay: float = 0.99, eps: float = 1e-8
+        self,
+        parameters: Iterable[Value],
+        lr: float | Schedule = 0.01,
+        *,
+        decay: float = 0.99,
+        eps: float = 1e-8,
+        clip: float | None = None,
     ):
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, clip=clip)
         self.decay, self.eps = _check("decay", decay, 0, 1), _check("eps", eps, SMALLEST, math.inf)
 
     def update(self, m: Any, x: Any, grad: Any, *state: Any, lr: Any, t: Any) -> tuple[Any, ...]:
@@ -180,8 +201,9 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        clip: float | None = None,
     ):
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, clip=clip)
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise ValueError(f"betas is a pair such as (0.9, 0.999), not {betas!r}")
         first, second = betas
@@ -217,8 +239,9 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.01,
+        clip: float | None = None,
     ):
-        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay)
+        super().__init__(parameters, lr, betas=betas, eps=eps, weight_decay=weight_decay, clip=clip)
 
 
 # Schedules: `t` is the number of steps already taken.

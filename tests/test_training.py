@@ -78,6 +78,8 @@ OPTIMIZERS = {
     "exponential decay": lambda p: Adam(p, lr=exponential_decay(0.01, factor=0.9)),
     "cosine decay": lambda p: SGD(p, lr=cosine_decay(0.1, steps=10)),
     "linear decay": lambda p: SGD(p, lr=linear_decay(0.1, steps=10)),
+    "clipped": lambda p: SGD(p, lr=0.3, momentum=0.5, clip=0.2),
+    "Adam, clipped": lambda p: Adam(p, lr=0.01, clip=0.1),
     "a schedule of one's own": lambda p: SGD(p, lr=lambda t: 0.1 if t < 5 else 0.01),
 }
 
@@ -91,6 +93,19 @@ def test_every_optimizer_and_schedule_trains_as_it_does_eagerly(name):
     step = train_step(lambda x, y: cross_entropy(compiled[0](x), y), compiled[1])
     losses = step.run(X2, CLASSES, epochs=3, batch_size=7, shuffle=5)
     assert losses.tolist() == pytest.approx(wanted, rel=1e-12)
+    assert_alike(eager, compiled)
+
+
+def test_norms_of_gradients():
+    eager, compiled = pair(lambda r: MLP(2, [5, 1], activation="tanh", rng=r), lambda p: SGD(p, lr=0.1, clip=1e-3))
+    step = train_step(lambda x, y: mse(compiled[0](x), y), compiled[1])
+    step.run(X2, SIGNS, epochs=2, batch_size=9)
+    wanted = []
+    for i in range(6):
+        rows = slice(i % 3 * 9, i % 3 * 9 + 9)
+        eager_training(lambda x, y: mse(eager[0](x), y), eager[1], X2[rows], SIGNS[rows], epochs=1, batch_size=9)
+        wanted.append(math.sqrt(sum(p.grad**2 for p in eager[0].parameters())))
+    assert step.norms.tolist() == pytest.approx(wanted, rel=1e-12)
     assert_alike(eager, compiled)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd.compiler.arguments import rebuild
-from micrograd.compiler.context import COLUMNS, PAUSED, SLOT, SLOTS, Batch, Source
+from micrograd.compiler.context import COLUMNS, PAUSED, SLOT, SLOTS, WIDEST, Batch, Source
 from micrograd.compiler.loop import batch_module
 from micrograd.compiler.machine import this_machine
 from micrograd.compiler.native import RUN, Memory, Native
@@ -26,7 +26,6 @@ from micrograd.engine import Value
 from micrograd.extras import require
 
 PAUSE = 0.02  # seconds after which native code comes back to Python, so that Ctrl-C is heard
-WIDEST = 8  # lanes, of any machine
 ROWS, UNCHECKED, POSITION, DONE, NUMBER, STEPS, BUDGET = (
     SLOT[name] for name in ("rows", "unchecked", "position", "done", "number", "steps", "budget")
 )
@@ -48,9 +47,10 @@ class BatchProgram:
         *,
         parameters: Sequence[Value] | None = None,
         update: Tape | None = None,
+        scale: Tape | None = None,
     ):
         self.lock = threading.Lock()  # the memory is for one call at a time
-        self._update = update
+        self._update, self._scale = update, scale
         self._sources: list[Source] = []
         self._types: list[str] = []
         self.leaves: list[Value] = []  # the Values from outside that are read afresh at each call
@@ -109,6 +109,7 @@ class BatchProgram:
             self._sources,
             self._types,
             self._update,
+            self._scale,
             this_machine(),
             lanes,
             is_single,
@@ -117,22 +118,22 @@ class BatchProgram:
 
     def _set_up_memory(self) -> None:
         batch = self._batch(1)
-        padded = batch.padded(len(self.tape.outputs))
         self.context = Memory(batch.slots, "q")
         self.places = self.context.view
-        self.gradients, self.others = Memory(padded), Memory(len(self._sources))
+        self.gradients, self.others = Memory(batch.sums), Memory(len(self._sources))
         table = len(schedule_of(self._update).shared) * COLUMNS if self._update else 0
         self._kept = {
             "gradients": self.gradients,
             "others": self.others,
             "shared": Memory(len(batch.plan.shared)),
-            "sums": Memory(WIDEST * padded),
-            "tail": Memory(WIDEST * padded),
+            "sums": Memory(WIDEST * batch.sums),
+            "tail": Memory(WIDEST * batch.sums),
             "table": Memory(table),
         }
         for name, memory in self._kept.items():
             self[name] = memory.address
         self._first_array = batch.array_slot(0)
+        self._value = batch.gradients
 
     def __setitem__(self, slot: str, x: int) -> None:
         """Set a number or an address in the context."""
@@ -161,6 +162,10 @@ class BatchProgram:
             self._order = require("numpy", extra="jit").arange(self["rows"])
             self["order"] = address_of(self._order)
             self._ordered = self["rows"]
+
+    def results(self) -> list[float]:
+        """The derivatives, and after them the mean."""
+        return [*self.gradients.view[: len(self.tape.outputs) - 1], self.gradients.view[self._value]]
 
     def read_leaves(self) -> None:
         """Bring in the numbers of Values from outside that are no parameters."""

@@ -17,13 +17,14 @@ from micrograd.compiler.tape import Tape
 FINISHED, PAUSED, NOT_FINITE, BAD_INDEX = range(4)  # what `run` returns
 
 STEPS_AT_ONCE = 4096  # the most that `run` is asked for in one call
-COLUMNS = STEPS_AT_ONCE + 8  # of tables with one for each step, read in whole vectors
+WIDEST = 8  # lanes, of any machine
+COLUMNS = STEPS_AT_ONCE + WIDEST  # of tables with one for each step, read in whole vectors
 
 # The context: 64-bit numbers and addresses that Python sets and native code reads, by place. Those of the last line are
 # where `run` is, and it changes them.
 SLOTS = (
     *("parameters", "others", "shared", "sums", "tail", "gradients", "order", "shuffle", "rows", "batch"),
-    *("table", "losses", "rates"),
+    *("table", "losses", "norms", "rates"),
     *("unchecked", "taken", "position", "done", "number", "steps", "budget"),
 )
 SLOT = {name: place for place, name in enumerate(SLOTS)}
@@ -55,16 +56,17 @@ class Source:
 class Batch:
     """What a module is made from. Outputs of the tape are the gradients in order, then the value.
 
-    `types` are the NumPy types of the arrays of rows, `update` the optimizer's tape, of which the inputs are the
-    parameter, its gradient, its states, the learning rate and the number of the step, and the outputs the new
-    parameter and the new states. `indices` are the inputs from rows that index, each with the count of what it chooses
-    from. `is_single` says that no batch has more rows than there are lanes.
+    `types` are the NumPy types of the arrays of rows. `update` is the optimizer's tape: the inputs are the parameter, its
+    gradient, its states, the learning rate and the number of the step, and the outputs the new parameter and the new
+    states. `scale` gives the factor on all gradients from their norm. `is_single` says that no batch has more rows than
+    there are lanes. `indices` are the inputs from rows that index, each with the count of what it chooses from.
     """
 
     tape: Tape
     sources: list[Source]
     types: list[str]
     update: Tape | None = None
+    scale: Tape | None = None
     machine: Machine = field(default_factory=lambda: Machine(""))
     lanes: int = 1
     is_single: bool = False
@@ -86,6 +88,16 @@ class Batch:
     def array_slot(self, number: int) -> int:
         return len(SLOTS) + self.states + 2 * number
 
-    def padded(self, count: int) -> int:
-        """So many numbers and a few more, to fill the widest vectors."""
-        return -(-count // 8) * 8
+    @property
+    def gradients(self) -> int:
+        """How many gradients there are, with a few more numbers, always 0, to fill the widest vectors."""
+        return -(-(len(self.tape.outputs) - 1) // WIDEST) * WIDEST
+
+    @property
+    def sums(self) -> int:
+        """How many sums over the rows: one for each gradient, and a vector of which the first is for the value."""
+        return self.gradients + WIDEST
+
+    def place(self, output: int) -> int:
+        """Where an output of the tape stands among the sums: gradients first, and the value after their padding."""
+        return output if output < len(self.tape.outputs) - 1 else self.gradients

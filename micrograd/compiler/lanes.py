@@ -102,7 +102,7 @@ class LaneWriter:
 
         def add_up(position: int, name: str) -> None:
             for number in wanted.pop(position, ()):
-                at, total = number * lanes, name
+                at, total = self.batch.place(number) * lanes, name
                 if not self.batch.is_single:
                     total = e.let(f"fadd contract {e.type} {e.load_vector('%sums', at)}, {name}")
                 e.store(total, "%sums", at)
@@ -151,7 +151,7 @@ class LaneWriter:
         """Count the last block's lanes that hold rows, and no others."""
         lanes = self.batch.lanes
         e = self.emitter(lanes)
-        with e.loop("at", lanes * self.batch.padded(len(self.outputs)), by=lanes) as at:
+        with e.loop("at", lanes * self.batch.sums, by=lanes) as at:
             sums = e.load_vector("%sums" if self.batch.is_single else "%rest", at)
             sums = e.let(f"select {e.of('i1')} %counts, {e.type} {sums}, {e.type} {e.value(0.0)}")
             if not self.batch.is_single:
@@ -164,7 +164,7 @@ class LaneWriter:
         lanes = self.batch.lanes
         e = self.emitter(lanes)
         truth = e.of("i1")
-        with e.loop("g", self.batch.padded(len(self.outputs)), by=lanes, carry=f"{truth} %bad = zeroinitializer") as g:
+        with e.loop("g", self.batch.sums, by=lanes, carry=f"{truth} %bad = zeroinitializer") as g:
             vectors = []
             for k in range(lanes):
                 place = e.let(f"mul i64 {e.let(f'add i64 {g}, {k}')}, {lanes}")
@@ -179,7 +179,7 @@ class LaneWriter:
         for number, x in enumerate(self.outputs):
             if not self.plan.differs_by_row(x):
                 mean = one.value(x) if isinstance(x, float) else self._fetch_same(one, x)
-                one.store(mean, "%gradients", number)
+                one.store(mean, "%gradients", self.batch.place(number))
                 bad = one.let(f"or i1 {bad}, {_not_finite(one, mean)}")
         e.do(f"ret i1 {bad}")
         same = "ptr noalias %parameters, ptr noalias %others, ptr noalias %shared"

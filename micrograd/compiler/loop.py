@@ -23,7 +23,7 @@ def batch_module(batch: Batch) -> str:
         parts.append(writer.block())
     if batch.update:
         update = UpdateWriter(batch, batch.update, writer.declared)
-        parts += [update.schedule(), update.update(), SHUFFLE]
+        parts += [update.schedule(), update.norm(), update.update(), SHUFFLE]
     if batch.indices:
         parts.append(writer.check())
     parts.append(_Loop(writer).text())
@@ -150,7 +150,7 @@ class _Loop:
         self.go("blocks")
 
     def _clear(self, name: str) -> None:
-        size = 8 * self.lanes * self.batch.padded(len(self.writer.outputs))
+        size = 8 * self.lanes * self.batch.sums
         self.e.do(f"call void @llvm.memset.p0.i64({self.pointers(name)}, i8 0, i64 {size}, i1 false)")
 
     def blocks(self) -> None:
@@ -207,10 +207,11 @@ class _Loop:
 
     def update(self) -> None:
         let = self.e.let
-        values = len(self.writer.outputs) - 1
         number = self.get("number")
-        loss = self.e.load(self.memory["gradients"], values)
+        loss = self.e.load(self.memory["gradients"], self.batch.gradients)
         self.e.store(loss, self.get("losses", of="ptr"), number, of="double")
+        norm = let(f"call double @norm({self.pointers('gradients')}, i64 {self.batch.gradients})")
+        self.e.store(norm, self.get("norms", of="ptr"), number, of="double")
         rate = let(f"load double, ptr {self.e.at(self.memory['rates'], number)}")
         taken = let(f"add i64 {self.get('taken')}, 1")
         self.put("taken", taken)
@@ -219,7 +220,8 @@ class _Loop:
         given = [self.memory["parameters"], self.memory["gradients"], *states]
         given.append(self.e.at(self.memory["table"], number))
         arrays = ", ".join(f"ptr {x}" for x in given)
-        self.e.do(f"call void @update({arrays}, double {rate}, double {step}, i64 {self.batch.padded(values)})")
+        numbers = f"double {rate}, double {step}, double {norm}, i64 {self.batch.gradients}"
+        self.e.do(f"call void @update({arrays}, {numbers})")
 
     def next(self) -> None:
         """On to the next batch, which at the end of the rows is the first one again."""

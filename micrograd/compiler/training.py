@@ -72,7 +72,8 @@ class TrainStep:
         self._store = store_of(optimizer.parameters)
         self._states = [Memory(len(self._store.memory.view)) for _ in optimizer.state]
         self._views = {n: m.view[: len(optimizer.parameters)] for n, m in zip(optimizer.state, self._states)}
-        self._losses, self._rates = Memory(COLUMNS), Memory(COLUMNS)
+        self._losses, self._norms, self._rates = Memory(COLUMNS), Memory(COLUMNS), Memory(COLUMNS)
+        self.norms: Any = None  # of the gradient of each step of the last run, before any clipping
         self._constant_rate: float | None = None  # the learning rate that all of `rates` holds
         self._programs: OrderedDict[Any, BatchProgram] = OrderedDict()
         settings = sorted(set(vars(optimizer)) - {"parameters", "state", "steps", "lr"})
@@ -123,7 +124,8 @@ class TrainStep:
             program, native, rows = self._prepared(data, batch_size)
             in_epoch = -(-rows.count // min(batch_size or rows.count, rows.count))
             total = steps if steps is not None else in_epoch * (1 if epochs is None else epochs)
-            losses = require("numpy", extra="jit").empty(total)
+            numpy = require("numpy", extra="jit")
+            losses, self.norms = numpy.empty(total), numpy.empty(total)
             program.start()
             words = words_of(rng) if rng else None
             if words:
@@ -143,9 +145,11 @@ class TrainStep:
             count = min(STEPS_AT_ONCE, total - taken, *([every - taken % every] if callback else []))
             self._take(program, native, rows, count, taken)
             losses[taken : taken + count] = self._losses.view[:count]
+            self.norms[taken : taken + count] = self._norms.view[:count]
             taken += count
             if callback and (taken % every == 0 or taken == total):
                 if callback(taken, float(losses[taken - 1])) is False:
+                    self.norms = self.norms[:taken]
                     return losses[:taken]
                 if self._settings_now(self.optimizer) != self._settings:
                     raise RuntimeError(
@@ -218,9 +222,10 @@ class TrainStep:
                 [(True, structure) for structure in rows.structures],
                 parameters=self.optimizer.parameters,
                 update=update_tape(self.optimizer),
+                scale=scale_tape(self.optimizer),
             )
-            for slot, memory in (("parameters", self._store.memory), ("losses", self._losses), ("rates", self._rates)):
-                program[slot] = memory.address
+            program["parameters"], program["rates"] = self._store.memory.address, self._rates.address
+            program["losses"], program["norms"] = self._losses.address, self._norms.address
             program.set_states([memory.address for memory in self._states])
             if len(self._programs) > KEPT:
                 self._programs.popitem(last=False)
@@ -278,4 +283,11 @@ def update_tape(optimizer: Optimizer) -> Tape:
     x, grad, *state, lr, t = [Symbol(tape, i) for i in range(len(tape))]
     new = optimizer.update(TAPE, x, grad, *state, lr=lr, t=t)
     tape.outputs = {name: operand_of(value) for name, value in zip(["x", *optimizer.state_names], new)}
+    return simplify(tape)
+
+
+def scale_tape(optimizer: Optimizer) -> Tape:
+    """The factor on all gradients, from their norm, by the optimizer's own rule."""
+    tape = Tape(["norm"])
+    tape.outputs = {"scale": operand_of(optimizer.scale(TAPE, Symbol(tape, 0)))}
     return simplify(tape)

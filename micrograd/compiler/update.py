@@ -1,6 +1,7 @@
 """Write the native functions of the optimizer: its rule on as many parameters side by side as there are lanes.
 
     schedule   what depends on the learning rate and the step's number alone, for many steps to come at once
+    norm       the gradients' length, by which they may be scaled
     update     the rest of the rule, on all parameters
 
 The rule is the optimizer's own `update`, run on symbols: its tape has the parameter, its gradient, its states, the
@@ -8,6 +9,8 @@ learning rate and the number of the step for inputs, and the new parameter and s
 """
 
 from __future__ import annotations
+
+import functools
 
 from micrograd.compiler.context import COLUMNS, Batch
 from micrograd.compiler.emit import Emitter, bits
@@ -50,9 +53,36 @@ class UpdateWriter:
     def _row(self, position: int) -> int:
         return self.plan.shared[position] * COLUMNS
 
+    def norm(self) -> str:
+        """The square root of the sum of the gradients' squares."""
+        e = self._emitter()
+        with e.loop("i", "%count", by=e.lanes, carry=f"{e.type} %squares = zeroinitializer") as i:
+            gradient = e.load_vector("%gradients", i)
+            square = e.let(f"fmul contract {e.type} {gradient}, {gradient}")
+            e.do(f"%squares.next = fadd contract {e.type} %squares, {square}")
+        one = e.scalars()
+        total = "%squares.next"
+        if e.lanes > 1:
+            numbers = [one.let(f"extractelement {e.type} {total}, i32 {k}") for k in range(e.lanes)]
+            total = functools.reduce(lambda x, y: one.instruction("add", x, y), numbers)
+        e.do(f"ret double {one.instruction('sqrt', total)}")
+        return function("double @norm(ptr noalias %gradients, i64 %count)", e, returns=False)
+
+    def _factor(self, e: Emitter) -> str | None:
+        """What all gradients are multiplied by, in every lane, or None where that is always 1."""
+        scale = self.batch.scale
+        assert scale is not None
+        (x,) = scale.outputs.values()
+        if isinstance(x, float):
+            return None
+        one = e.scalars()
+        names = one.code(scale, range(len(scale)), lambda position: "%norm", lambda position, name: None)
+        return e.splat(names[x])
+
     def update(self) -> str:
         """%table points at the step's column."""
         e = self._emitter()
+        factor = self._factor(e)
         inputs = len(self.arrays)
         same = {inputs: e.splat("%rate"), inputs + 1: e.splat("%step")}
         same |= {position: e.splat(e.load("%table", self._row(position))) for position in self.plan.shared}
@@ -63,7 +93,10 @@ class UpdateWriter:
                 if position in same:
                     return same[position]
                 if position not in loaded:
-                    loaded[position] = e.load_vector(self.arrays[self.tape.code[position][1]], i)
+                    array = self.arrays[self.tape.code[position][1]]
+                    loaded[position] = e.load_vector(array, i)
+                    if array == "%gradients" and factor:
+                        loaded[position] = e.instruction("mul", loaded[position], factor)
                 return loaded[position]
 
             names = e.code(self.tape, self.plan.each_row, fetch, lambda position, name: None)
@@ -74,7 +107,7 @@ class UpdateWriter:
             for array, x in zip([self.arrays[0], *self.arrays[2:]], new):
                 e.store(x, array, i)
         given = ", ".join(f"ptr noalias {array}" for array in (*self.arrays, "%table"))
-        return function(f"void @update({given}, double %rate, double %step, i64 %count)", e)
+        return function(f"void @update({given}, double %rate, double %step, double %norm, i64 %count)", e)
 
 
 def schedule_of(tape: Tape) -> Plan:
