@@ -48,12 +48,14 @@ if TYPE_CHECKING:
     from micrograd.notebook import load_ipython_extension
     from micrograd.prompt import debug
     from micrograd.stepper import trace
+    from micrograd.train import fit
 
 # Loaded when first used, so that importing micrograd stays quick: each name, and the module it is in.
 _LAZY = {
     "debug": "prompt",
     "draw_dot": "draw",
     "explain": "explorable",
+    "fit": "train",
     "jit": "compiler.jit",
     "load_ipython_extension": "notebook",
     "save": "draw",
@@ -97,6 +99,7 @@ __all__ = [
     "exp",
     "explain",
     "expm1",
+    "fit",
     "gelu",
     "grad",
     "hessian",

@@ -58,15 +58,20 @@ def split(X: Sequence[Any], y: Sequence[Any], *, held_out: float, rng: random.Ra
 Batch = tuple[list[Any], list[Any]]
 
 
-def batches(X: Sequence[Any], y: Sequence[Any], size: int, *, rng: random.Random) -> Iterator[Batch]:
-    """Pairs of `size` rows and their targets, once through the data in a shuffled order; the last may be smaller."""
+def batch_indices(count: int, size: int, *, rng: random.Random) -> Iterator[list[int]]:
+    """The numbers of the rows in each batch, once through the data in a shuffled order."""
     if size < 1:
         raise ValueError(f"a batch holds at least 1 row, not {size}")
-    _check_lengths(X, y)
-    order = list(range(len(X)))
+    order = list(range(count))
     rng.shuffle(order)
-    for start in range(0, len(order), size):
-        chosen = order[start : start + size]
+    for start in range(0, count, size):
+        yield order[start : start + size]
+
+
+def batches(X: Sequence[Any], y: Sequence[Any], size: int, *, rng: random.Random) -> Iterator[Batch]:
+    """Pairs of `size` rows and their targets, once through the data in a shuffled order; the last may be smaller."""
+    _check_lengths(X, y)
+    for chosen in batch_indices(len(X), size, rng=rng):
         yield [X[i] for i in chosen], [y[i] for i in chosen]
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import numbers
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd.modes import no_grad
+from micrograd.ops import take, where
 
 
 def predict(net: Callable[[Any], Any], row: Any) -> int:
@@ -19,6 +22,25 @@ def predict(net: Callable[[Any], Any], row: Any) -> int:
 
 def _is_right(predicted: int, label: int, *, sign: bool) -> bool:
     return (predicted > 0) == (label > 0) if sign else predicted == label
+
+
+def is_right(scores: Any, label: Any) -> Any:
+    """1.0 where the scores choose the label, 0.0 elsewhere: the metric of which the mean is the accuracy.
+
+    As `predict` has it: of several scores the first of the greatest counts, of a single one the sign. It can be
+    compiled, and takes Values and numbers.
+    """
+    if not isinstance(scores, (list, tuple)):
+        both = (scores > 0) & (label > 0) | (scores <= 0) & (label <= 0)
+        return where(both, 1.0, 0.0)
+    chosen = []
+    for i, score in enumerate(scores):
+        greatest = functools.reduce(
+            operator.and_,
+            [score > other for other in scores[:i]] + [score >= other for other in scores[i + 1 :]],
+        )
+        chosen.append(where(greatest, 1.0, 0.0))
+    return take(chosen, label)
 
 
 def accuracy(net: Callable[[Any], Any], X: Sequence[Any], y: Sequence[int]) -> float:

@@ -18,12 +18,12 @@ MODULES = sorted((ROOT / "micrograd").rglob("*.py"))
 
 # Imports point from a later entry to an earlier one, never the other way.
 HOUSE = """
-    table ops modes engine operators text transforms check extras nn losses optim metrics
+    table ops modes engine operators text transforms blame check extras nn losses optim metrics
     compiler compiler.tape compiler.symbols compiler.trace compiler.simplify compiler.arguments compiler.machine
     compiler.plan compiler.context compiler.emit compiler.lanes compiler.update compiler.shuffle compiler.loop
     compiler.native compiler.store compiler.program compiler.rows compiler.batch compiler.jit compiler.training
-    graph fold layout draw stepper animate breakpoints walk prompt explorable notebook expression data plots cli
-    __main__ __init__
+    graph fold layout draw stepper animate breakpoints walk prompt explorable notebook expression data plots
+    history progress checkpoints backends train cli __main__ __init__
 """.split()
 
 
@@ -37,8 +37,8 @@ def test_public_names_are_pinned():
     assert sorted(micrograd.__all__) == micrograd.__all__
     assert " ".join(micrograd.__all__) == (
         "Value abs acos asin atan check_grads collector_paused cos cosh debug detect_anomaly draw_dot elu erf erfc exp "
-        "explain expm1 gelu grad hessian jacobian jit leaky_relu load_ipython_extension log log1p logsumexp maximum "
-        "minimum no_grad op relu save sigmoid silu sin sinh softplus sqrt svg take tan tanh topological_order trace "
+        "explain expm1 fit gelu grad hessian jacobian jit leaky_relu load_ipython_extension log log1p logsumexp "
+        "maximum minimum no_grad op relu save sigmoid silu sin sinh softplus sqrt svg take tan tanh topological_order trace "
         "train_step tree value_and_grad where"
     )
     for name in micrograd.__all__:

@@ -60,7 +60,7 @@ class BatchProgram:
         def other(name: str, kind: str) -> Value:
             self._sources.append(Source("others", sum(source.memory == "others" for source in self._sources)))
             node = trace.argument(name, whole=kind == "whole")
-            if kind == "value":
+            if kind == "value" and parameters is None:
                 by.append(node)
             return node
 

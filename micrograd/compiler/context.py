@@ -56,8 +56,8 @@ class Source:
 class Batch:
     """What a module is made from. Outputs of the tape are the gradients in order, then the value.
 
-    `types` are the NumPy types of the arrays of rows. `update` is the optimizer's tape: the inputs are the parameter, its
-    gradient, its states, the learning rate and the number of the step, and the outputs the new parameter and the new
+    `types` are the NumPy types of the arrays of rows. `update` is the optimizer's tape: the inputs are the parameter,
+    its gradient, its states, the learning rate and the number of the step, the outputs the new parameter and the new
     states. `scale` gives the factor on all gradients from their norm. `is_single` says that no batch has more rows than
     there are lanes. `indices` are the inputs from rows that index, each with the count of what it chooses from.
     """

@@ -33,7 +33,7 @@ from micrograd.compiler.arguments import static as as_static
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.context import BAD_INDEX
 from micrograd.compiler.program import NotFiniteError, Program, node_of
-from micrograd.compiler.rows import as_rows, names_of
+from micrograd.compiler.rows import Kept, as_rows, names_of
 from micrograd.compiler.tape import Tape
 from micrograd.engine import Value
 from micrograd.table import DETACHED, Op
@@ -190,7 +190,7 @@ class BatchJitted(_Jitted):
         given = [*args, *kwargs.values()]
         names = self._names(args, kwargs)
         is_rows = [
-            name not in self._static and (isinstance(x, list) or getattr(x, "ndim", 0) > 0)
+            name not in self._static and (isinstance(x, (list, Kept)) or getattr(x, "ndim", 0) > 0)
             for name, x in zip(names, given)
         ]
         if not any(is_rows):
@@ -219,15 +219,16 @@ class BatchJitted(_Jitted):
 
         if modes.active and (modes.state.trace or modes.state.anomaly):
             return eagerly()
-        key = (tuple(structures), tuple(kwargs))
-        program = self._kept(key, lambda: BatchProgram(call, names, structures))
+        connected = not (modes.active and modes.state.no_grad)
+        key = (tuple(structures), tuple(kwargs), connected)
+        program = self._kept(key, lambda: BatchProgram(call, names, structures, parameters=None if connected else []))
         out = self._computed(program, rows, numbers)
         if out is None:
             return eagerly()
         operands = [x for x in numbers if isinstance(x, Value)] + program.leaves
         if not operands:
             return out[-1]
-        if modes.active and modes.state.no_grad:
+        if not connected:
             return node_of(out[-1], DETACHED, (), ())
         return node_of(out[-1], self._entry, tuple(operands), tuple(out[:-1]))
 

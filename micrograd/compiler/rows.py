@@ -28,6 +28,14 @@ POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR
 RowStructure = tuple[str, tuple[int, ...], str]  # how a row is to look, its shape, and the type of its numbers
 
 
+class Kept:
+    """Rows taken in once, for many calls: `Kept(X, "X")` may be given where X was, and is what X was then."""
+
+    def __init__(self, x: Any, name: str):
+        rows = as_rows([x], [name])
+        self.array, self.kind = rows.arrays[0], rows.structures[0][0]
+
+
 class Rows:
     """Arrays with as many rows each: `count`. `structures` says for each what one row is."""
 
@@ -35,7 +43,7 @@ class Rows:
 
     def __init__(self, arrays: list[Any], structures: tuple[RowStructure, ...], count: int):
         self.arrays, self.structures, self.count = arrays, structures, count
-        self.are_arrays = all(kind == "array" for kind, _, _ in structures)  # and not made of lists, for this call
+        self.are_arrays = True  # and none was made of a list, for this call alone
 
     def row(self, i: int) -> list[Any]:
         """The arguments that the function would be given for row i, outside compiled code."""
@@ -51,11 +59,14 @@ def as_rows(args: Sequence[Any], names: Sequence[str]) -> Rows:
     Raises ValueError for ragged, empty or unequal ones, TypeError for what holds no numbers.
     """
     arrays, structures, count = [], [], -1
-    types = _types()
+    types, are_arrays = _types(), True
     for x, name in zip(args, names):
         kind = "array"
-        if not is_array(x):
+        if isinstance(x, Kept):
+            x, kind = x.array, x.kind
+        elif not is_array(x):
             x, kind = _array_of_list(x, name), "list"
+            are_arrays = False
         numbers = types.get(x.dtype)
         if numbers is None or (x.ndim > 1 and not x.flags.c_contiguous):
             x = _readable(x, name)
@@ -70,7 +81,9 @@ def as_rows(args: Sequence[Any], names: Sequence[str]) -> Rows:
         structures.append((kind, shape[1:], numbers))
     if not count:
         raise ValueError(f"{names[0]} has no rows")
-    return Rows(arrays, tuple(structures), count)
+    rows = Rows(arrays, tuple(structures), count)
+    rows.are_arrays = are_arrays
+    return rows
 
 
 @functools.cache

@@ -26,7 +26,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from micrograd import modes
+from micrograd.blame import first_guilty, not_finite
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.context import BAD_INDEX, COLUMNS, NOT_FINITE, SLOT, STEPS_AT_ONCE
 from micrograd.compiler.native import Memory, Native
@@ -38,7 +38,6 @@ from micrograd.compiler.symbols import TAPE, Symbol, operand_of
 from micrograd.compiler.tape import Tape
 from micrograd.extras import require
 from micrograd.optim import Optimizer
-from micrograd.transforms import gradients
 
 TAKEN = SLOT["taken"]
 KEPT = 16  # structures of data that one step is compiled for at a time
@@ -176,7 +175,9 @@ class TrainStep:
         if status == BAD_INDEX:
             raise program.bad_index(rows)
         if status == NOT_FINITE:
-            raise self._not_finite(program, rows, before + optimizer.steps - start + 1)
+            chosen = [(i, rows.row(i)) for i in program.rows_of_this_step()]
+            step = before + optimizer.steps - start + 1
+            raise not_finite(step, first_guilty(self.loss, chosen, optimizer.parameters))
 
     def _prepared(self, data: tuple[Any, ...], batch_size: int | None) -> tuple[BatchProgram, Native, Rows]:
         """The program for this data, pointed at it; parameters and the optimizer's state where it looks for them."""
@@ -189,7 +190,8 @@ class TrainStep:
             rows = as_rows(data, self._names) if data else Rows([], (), 1)
             program = self._program(rows)
             ready = program, program.set_rows(rows, batch_size=min(batch_size or rows.count, rows.count)), rows
-            if rows.are_arrays:  # a list may hold other numbers next time; `ready` keeps the arrays, so an id is theirs
+            if rows.are_arrays:  # a list may hold other numbers next time
+                self._data = data  # kept, so that an id is theirs alone
                 self._given, self._ready = (*map(id, data), batch_size), ready
         assert ready is not None
         self._read_outside(ready[0])
@@ -231,20 +233,10 @@ class TrainStep:
                 self._programs.popitem(last=False)
         return program
 
-    def _not_finite(self, program: BatchProgram, rows: Rows, step: int) -> FloatingPointError:
-        """What to say of the step that was not taken: the first operation that went wrong, from running it eagerly."""
-        said = "no single row does that: their sum is too large"
-        for i in program.rows_of_this_step():
-            try:
-                with modes.detect_anomaly():
-                    gradients(self.loss(*rows.row(i)), self.optimizer.parameters)
-            except (ArithmeticError, ValueError) as error:
-                said = f"row {i}: {error}"
-                break
-        return FloatingPointError(
-            f"step {step} was not taken, for its loss or a gradient is nan or inf; {said}. The parameters are as they "
-            "were before it"
-        )
+    def trace(self, *data: Any) -> Tape:
+        """The tape for such data, without compiling it yet: to see what it is, and how long."""
+        with self._lock:
+            return self._program(as_rows(data, self._names)).tape
 
     def _last(self) -> BatchProgram:
         if not self._programs:

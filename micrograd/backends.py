@@ -1,0 +1,142 @@
+"""The two ways to train: operation by operation on Values, or compiled. `backend_for(...)` chooses.
+
+Both go through the same batches in the same order and have the same methods, so that `train.fit` need not know which it
+has.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from micrograd.blame import first_guilty, not_finite
+from micrograd.data import batch_indices
+from micrograd.modes import no_grad
+from micrograd.optim import Optimizer
+
+LONGEST = 20_000  # instructions of one row that are compiled unasked: a few seconds' work
+Function = Callable[[Any, Any], Any]
+
+
+class Backend:
+    """What both have. `functions` are of (row, target), by name: the loss, and metrics."""
+
+    name = ""
+
+    def __init__(self, model: Any, loss: Function, optimizer: Optimizer, metrics: dict[str, Function]):
+        self.optimizer = optimizer
+        self.functions = {name: _of_row(model, f) for name, f in {"loss": loss, **metrics}.items()}
+
+    def epoch(
+        self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random
+    ) -> tuple[list[float], list[float]]:
+        """Train once through the rows, in an order that `rng` chooses; gives each step's loss and gradient norm."""
+        raise NotImplementedError
+
+    def mean(self, name: str, X: Sequence[Any], y: Sequence[Any]) -> float:
+        """The mean of a function over the rows, without training."""
+        raise NotImplementedError
+
+
+def _of_row(model: Any, f: Function) -> Function:
+    return lambda row, target: f(model(row), target)
+
+
+class Eager(Backend):
+    """Operation by operation: slow, and there is nothing it cannot run."""
+
+    name = "eager"
+
+    def epoch(
+        self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random
+    ) -> tuple[list[float], list[float]]:
+        losses: list[float] = []
+        norms: list[float] = []
+        loss = self.functions["loss"]
+        for chosen in batch_indices(len(X), batch_size, rng=rng):
+            try:
+                total = _sum(loss(X[i], y[i]) for i in chosen) / len(chosen)
+                self.optimizer.zero_grad()
+                total.backward()
+                norm = math.sqrt(sum(float(p.grad) ** 2 for p in self.optimizer.parameters))
+                is_finite = math.isfinite(total.data) and math.isfinite(norm)
+            except (ArithmeticError, ValueError):
+                is_finite = False
+            if not is_finite:
+                rows = [(i, (X[i], y[i])) for i in chosen]
+                said = first_guilty(loss, rows, self.optimizer.parameters)
+                raise not_finite(len(losses) + 1, said)
+            self.optimizer.step()
+            losses.append(total.data)
+            norms.append(norm)
+        return losses, norms
+
+    def mean(self, name: str, X: Sequence[Any], y: Sequence[Any]) -> float:
+        f = self.functions[name]
+        with no_grad():
+            return math.fsum(float(f(row, target)) for row, target in zip(X, y)) / len(X)
+
+
+def _sum(terms: Any) -> Any:
+    total = next(terms)
+    for term in terms:
+        total = total + term
+    return total
+
+
+class Compiled(Backend):
+    """By native code, from the same functions."""
+
+    name = "jit"
+
+    def __init__(self, model: Any, loss: Function, optimizer: Optimizer, metrics: dict[str, Function]):
+        super().__init__(model, loss, optimizer, metrics)
+        from micrograd.compiler.jit import jit
+        from micrograd.compiler.training import train_step
+
+        self.step = train_step(self.functions["loss"], optimizer)
+        self._means = {name: jit(f, batch=True) for name, f in self.functions.items()}
+        self._kept: dict[int, tuple[Any, Any]] = {}
+
+    def _taken_in(self, x: Any, name: str) -> Any:
+        """The data as native code reads it, taken in once for all epochs."""
+        from micrograd.compiler.rows import Kept
+
+        if id(x) not in self._kept:
+            self._kept[id(x)] = x, Kept(x, name)
+        return self._kept[id(x)][1]
+
+    def epoch(
+        self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random
+    ) -> tuple[list[float], list[float]]:
+        losses = self.step.run(self._taken_in(X, "X"), self._taken_in(y, "y"), batch_size=batch_size, shuffle=rng)
+        return losses.tolist(), self.step.norms.tolist()
+
+    def mean(self, name: str, X: Sequence[Any], y: Sequence[Any]) -> float:
+        with no_grad():
+            return float(self._means[name](self._taken_in(X, "X"), self._taken_in(y, "y")))
+
+
+def backend_for(
+    name: str, model: Any, loss: Function, optimizer: Optimizer, metrics: dict[str, Function], X: Any, y: Any
+) -> Backend:
+    """The backend of that name. "auto" is the compiled one where it is installed, and can record the loss in short."""
+    if name == "eager":
+        return Eager(model, loss, optimizer, metrics)
+    if name not in ("auto", "jit"):
+        raise ValueError(f"backend is 'auto', 'eager' or 'jit', not {name!r}")
+    if name == "auto" and not all(importlib.util.find_spec(module) for module in ("llvmlite", "numpy")):
+        return Eager(model, loss, optimizer, metrics)
+    from micrograd.compiler.symbols import TraceError
+
+    try:
+        compiled = Compiled(model, loss, optimizer, metrics)
+        length = len(compiled.step.trace(X[:1], y[:1]))
+    except TraceError:
+        if name == "jit":
+            raise
+        return Eager(model, loss, optimizer, metrics)
+    return Eager(model, loss, optimizer, metrics) if name == "auto" and length > LONGEST else compiled

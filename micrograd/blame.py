@@ -1,0 +1,35 @@
+"""Say which operation made a loss, or a gradient, nan or inf: `first_guilty(loss, rows, parameters)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from micrograd.engine import Value
+from micrograd.modes import detect_anomaly
+from micrograd.transforms import gradients
+
+
+def first_guilty(
+    loss: Callable[..., Any], rows: Iterable[tuple[int, Sequence[Any]]], parameters: Sequence[Value]
+) -> str:
+    """The first of the numbered rows whose loss or gradients go wrong, and the operation where they do.
+
+    Each row is what `loss` is called with; it is run again, forward and backward, inside `detect_anomaly`. No `grad` is
+    changed.
+    """
+    for number, row in rows:
+        try:
+            with detect_anomaly():
+                gradients(loss(*row), parameters)
+        except (ArithmeticError, ValueError) as error:
+            return f"row {number}: {error}"
+    return "no single row does that: their sum is too large"
+
+
+def not_finite(step: int, said: str) -> FloatingPointError:
+    """The error for a training step that was left undone."""
+    return FloatingPointError(
+        f"step {step} was not taken, for its loss or a gradient is nan or inf; {said}. The parameters are as they were "
+        "before it"
+    )

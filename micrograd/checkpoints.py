@@ -1,0 +1,89 @@
+"""Keep a model, and a training run, in one file: numbers as safetensors, all else as JSON in its header. No pickle.
+
+    >>> import tempfile, pathlib
+    >>> from micrograd.checkpoints import read, write
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "run.safetensors"
+    >>> write(path, {"w": [1.0, 2.0]}, {"epoch": 3})
+    >>> read(path)
+    ({'w': [1.0, 2.0]}, {'epoch': 3})
+
+A file is written beside its place, synced to the disk and renamed: whatever happens, the one there is whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from micrograd.extras import require
+
+FORMAT = "micrograd 1"
+
+
+class CheckpointError(ValueError):
+    """A file that is no checkpoint of micrograd's, or not one of this run."""
+
+
+def write(path: str | Path, numbers: Mapping[str, Sequence[float]], about: Mapping[str, Any]) -> None:
+    """Put lists of floats and JSON-able facts into a file, whole or not at all."""
+    numpy, save = require("numpy", extra="train"), require("safetensors.numpy", extra="train").save
+    metadata = {"format": FORMAT, "about": json.dumps(about, allow_nan=True)}
+    put(path, save({name: numpy.array(x, dtype=float) for name, x in numbers.items()}, metadata=metadata))
+
+
+def put(path: str | Path, data: bytes) -> None:
+    """Replace a file by one with this content, in one step."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+    if hasattr(os, "O_DIRECTORY"):  # so that the new name, too, is on the disk
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def read(path: str | Path) -> tuple[dict[str, list[float]], dict[str, Any]]:
+    """The numbers and the facts in a file. Raises CheckpointError for any other, FileNotFoundError for none."""
+    data = Path(path).read_bytes()
+    try:
+        metadata = _metadata(data)
+        arrays = require("safetensors.numpy", extra="train").load(data)
+        about = json.loads(metadata["about"])
+        numbers = {name: array.tolist() for name, array in arrays.items() if array.dtype == float and array.ndim == 1}
+        if metadata["format"] != FORMAT or not isinstance(about, dict) or len(numbers) != len(arrays):
+            raise ValueError("it is another program's")
+    except ImportError:
+        raise
+    except Exception as error:  # whatever a damaged file makes the reader say
+        said = " ".join(str(error).split())[:100] or type(error).__name__
+        raise CheckpointError(f"{path} is no checkpoint of micrograd's, or is damaged ({said})") from None
+    return numbers, about
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """The header's own part: 8 bytes with its length, then JSON."""
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > len(data) - 8:
+        raise ValueError("it ends too early")
+    header = json.loads(data[8 : 8 + length])
+    metadata = header["__metadata__"]
+    if not all(isinstance(metadata[key], str) for key in ("format", "about")):
+        raise ValueError("it has no facts")
+    return metadata

@@ -1,0 +1,104 @@
+"""What a training run measured, epoch by epoch: print it, take a column, plot it, save it.
+
+>>> from micrograd.history import History
+>>> history = History([{"epoch": 1, "loss": 0.75}, {"epoch": 2, "loss": 0.5}])
+>>> history["loss"], history[-1]
+([0.75, 0.5], {'epoch': 2, 'loss': 0.5})
+>>> print(history)
+epoch    loss
+    1  0.7500
+    2  0.5000
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from micrograd.extras import require
+
+Record = dict[str, float]
+
+
+class History:
+    """A list of one record for each epoch.
+
+    `history["loss"]` is a column and `history[-1]` a record. `backend` says what computed it, and `stopped` why it
+    ended before the last epoch, if it did.
+    """
+
+    def __init__(self, records: list[Record] | None = None, *, backend: str = "", stopped: str = ""):
+        self.records: list[Record] = list(records or [])
+        self.backend, self.stopped = backend, stopped
+
+    def __getitem__(self, key: str | int) -> Any:
+        if isinstance(key, int):
+            return self.records[key]
+        if key not in self.columns:
+            raise KeyError(f"there is no column {key!r}: there are {', '.join(self.columns)}")
+        return [record.get(key, math.nan) for record in self.records]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of what was measured."""
+        return list(dict.fromkeys(name for record in self.records for name in record))
+
+    def __str__(self) -> str:
+        if not self.records:
+            return "no epochs yet"
+        rows = [self.columns, *([shown(record.get(name)) for name in self.columns] for record in self.records)]
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows)
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name} {shown(x)}" for name, x in self.records[-1].items()) if self.records else "no epochs"
+        return f"History({last})"
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a file with a header and a line for each epoch; every number reads back as it was."""
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self.columns)
+            writer.writeheader()
+            writer.writerows(self.records)
+
+    def plot(self, path: str | Path) -> None:
+        """Draw every column over the epochs, those of one kind on one plot, and save the picture."""
+        if not self.records:
+            raise ValueError("plot: there are no epochs to draw yet")
+        matplotlib = require("matplotlib", extra="train")
+        matplotlib.use("Agg")
+        pyplot = require("matplotlib.pyplot", extra="train")
+        kinds: dict[str, list[str]] = {}
+        for name in self.columns:
+            if name not in ("epoch", "seconds"):
+                kinds.setdefault(name.removeprefix("validation "), []).append(name)
+        figure, axes = pyplot.subplots(len(kinds), figsize=(6, 2.2 * len(kinds)), sharex=True, squeeze=False)
+        for axis, (kind, names) in zip(axes[:, 0], kinds.items()):
+            for name in names:
+                axis.plot(self["epoch"], self[name], label=name, marker="." if len(self) < 30 else None)
+            axis.set_ylabel(kind)
+            axis.grid(alpha=0.3)
+            if len(names) > 1:
+                axis.legend()
+        axes[-1, 0].set_xlabel("epoch")
+        figure.tight_layout()
+        figure.savefig(path)
+        pyplot.close(figure)
+
+
+def shown(x: float | None) -> str:
+    """A number for a table: whole ones as they are, others with four decimals or in powers of ten."""
+    if x is None:
+        return ""
+    if isinstance(x, int) or not math.isfinite(x):
+        return str(x)
+    return f"{x:.4f}" if x == 0 or 1e-3 <= abs(x) < 1e6 else f"{x:.2e}"

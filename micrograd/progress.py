@@ -1,0 +1,60 @@
+"""Show how training goes: a bar in a terminal, plain lines elsewhere, nothing when asked.
+
+`progress(epochs, show)` gives a function to call with each epoch's record, inside a `with` block.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from micrograd.history import Record, shown
+
+LINES = 20  # of plain text, at most, for a whole run
+
+
+@contextlib.contextmanager
+def progress(epochs: int, show: bool | None, *, done: int = 0) -> Iterator[Callable[[Record], None]]:
+    """`show` is True, False, or None for a bar in a terminal and lines where the output goes to a file."""
+    if show is False:
+        yield lambda record: None
+    elif sys.stderr.isatty() and importlib.util.find_spec("rich"):
+        with _bar(epochs, done) as update:
+            yield update
+    else:
+        yield _lines(epochs)
+
+
+def said(record: Record) -> str:
+    """A record in one line, without its number and its time."""
+    return "  ".join(f"{name} {shown(x)}" for name, x in record.items() if name not in ("epoch", "seconds"))
+
+
+def _lines(epochs: int) -> Callable[[Record], None]:
+    every = max(1, -(-epochs // LINES))
+
+    def update(record: Record) -> None:
+        if record["epoch"] % every == 0 or record["epoch"] == epochs:
+            print(f"epoch {record['epoch']:{len(str(epochs))}}/{epochs}  {said(record)}", file=sys.stderr, flush=True)
+
+    return update
+
+
+@contextlib.contextmanager
+def _bar(epochs: int, done: int) -> Iterator[Callable[[Record], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns: list[Any] = [
+        "epoch",
+        MofNCompleteColumn(),
+        BarColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[said]}"),
+    ]
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("training", total=epochs, completed=done, said="")
+        yield lambda record: bar.update(task, completed=int(record["epoch"]), said=said(record))
