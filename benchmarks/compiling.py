@@ -16,6 +16,7 @@ import statistics
 import time
 
 from micrograd import exp, jit, train_step
+from micrograd.compiler.native import native_of
 from micrograd.losses import half_squared_sum, hinge
 from micrograd.nn import MLP
 from micrograd.optim import SGD
@@ -31,6 +32,7 @@ def compile_step(name):
     sizes, options, loss, rows = NETS[name]
     net = MLP(*sizes, rng=random.Random(0), **options)
     X, y = [[0.5] * sizes[0]] * rows, [1] * rows
+    native_of.cache_clear()
     step = train_step(lambda row, target: loss(net(row), target), SGD(net.parameters(), lr=1e-3))
     began = time.perf_counter()
     step(X, y)

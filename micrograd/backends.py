@@ -128,7 +128,7 @@ def backend_for(
         return Eager(model, loss, optimizer, metrics)
     if name not in ("auto", "jit"):
         raise ValueError(f"backend is 'auto', 'eager' or 'jit', not {name!r}")
-    if name == "auto" and not all(importlib.util.find_spec(module) for module in ("llvmlite", "numpy")):
+    if name == "auto" and not has_compiler():
         return Eager(model, loss, optimizer, metrics)
     from micrograd.compiler.symbols import TraceError
 
@@ -140,3 +140,8 @@ def backend_for(
             raise
         return Eager(model, loss, optimizer, metrics)
     return Eager(model, loss, optimizer, metrics) if name == "auto" and length > LONGEST else compiled
+
+
+def has_compiler() -> bool:
+    """Whether the extra `jit` is installed."""
+    return all(importlib.util.find_spec(module) for module in ("llvmlite", "numpy"))

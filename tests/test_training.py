@@ -109,6 +109,17 @@ def test_norms_of_gradients():
     assert_alike(eager, compiled)
 
 
+def test_a_second_net_of_the_same_sizes_shares_the_code_and_nothing_else():
+    from micrograd.compiler.native import native_of
+
+    nets = [MLP(2, [7, 1], activation="tanh", rng=random.Random(i)) for i in range(3)]
+    steps = [train_step(lambda x, y, net=net: mse(net(x), y), SGD(net.parameters(), lr=0.1)) for net in nets]
+    wanted = [mse([net(row) for row in X2], SIGNS.tolist()).data for net in nets]
+    before = native_of.cache_info().misses
+    assert [step(X2, SIGNS) for step in steps] == pytest.approx(wanted, rel=1e-12)
+    assert native_of.cache_info().misses == before + 1
+
+
 class Words(Module):
     """The net of demos/named_entity.py, in small."""
 

@@ -10,6 +10,7 @@ import micrograd
 from benchmarks.workloads import POINT
 from micrograd import Value, losses, value_and_grad
 from micrograd.compiler.jit import jit
+from micrograd.compiler.native import native_of
 from micrograd.compiler.training import train_step
 from micrograd.nn import MLP
 from micrograd.optim import SGD, Adam
@@ -120,6 +121,7 @@ class Eager(Trainer):
 
 
 def train(net, variant):
+    native_of.cache_clear()  # each row is compiled anew, to see how long that takes
     kinds = {"run": Run, "step": Step, "eager": Eager}
     return kinds[variant](net) if variant in kinds else None
 
@@ -184,6 +186,7 @@ class Grad(Evaluator):
 
 
 def evaluate(expression, variant):
+    native_of.cache_clear()
     kinds = {
         "jit": Call,
         "grad": Grad,

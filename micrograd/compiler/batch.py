@@ -15,7 +15,7 @@ from micrograd.compiler.arguments import rebuild
 from micrograd.compiler.context import COLUMNS, PAUSED, SLOT, SLOTS, WIDEST, Batch, Source
 from micrograd.compiler.loop import batch_module
 from micrograd.compiler.machine import this_machine
-from micrograd.compiler.native import RUN, Memory, Native
+from micrograd.compiler.native import RUN, Memory, Native, native_of
 from micrograd.compiler.rows import Rows, address_of, row_symbols
 from micrograd.compiler.simplify import simplify
 from micrograd.compiler.symbols import operand_of
@@ -190,7 +190,7 @@ class BatchProgram:
             native = self._natives.get((lanes, count <= lanes)) or self._natives.get((this_machine().lanes, False))
             if native is None:
                 text = batch_module(self._batch(lanes, is_single=count <= lanes))
-                native = self._natives[lanes, count <= lanes] = Native(text, this_machine(), run=RUN)
+                native = self._natives[lanes, count <= lanes] = native_of(text, this_machine(), run=RUN)
             self._chosen[count] = native
         return native
 

@@ -48,6 +48,12 @@ class Native:
         return assembly_of(self.llvm_ir, self.machine)
 
 
+@functools.lru_cache(maxsize=64)
+def native_of(text: str, machine: Machine, **entries: Any) -> Native:
+    """The compiled module, the same for the same text: a second net of the same sizes is compiled already."""
+    return Native(text, machine, **entries)
+
+
 # Code is freed at the next compilation after its Native has gone: the garbage collector, which may run anywhere, even
 # inside the lock, only notes which. LLVM's objects are kept from it: it would dispose of a context before its module.
 _alive: dict[int, tuple[Any, Any]] = {}

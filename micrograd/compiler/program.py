@@ -16,7 +16,7 @@ from typing import Any
 
 from micrograd.compiler.arguments import Structure, rebuild
 from micrograd.compiler.machine import this_machine
-from micrograd.compiler.native import CALL, Native, call_module
+from micrograd.compiler.native import CALL, Native, call_module, native_of
 from micrograd.compiler.simplify import simplify
 from micrograd.compiler.symbols import operand_of
 from micrograd.compiler.tape import Tape
@@ -140,7 +140,7 @@ class _Computer:
     """Native code for a tape: from a list of numbers to the list of outputs, or NotFiniteError."""
 
     def __init__(self, tape: Tape):
-        self.native = Native(call_module(tape, this_machine()), this_machine(), call=CALL)
+        self.native = native_of(call_module(tape, this_machine()), this_machine(), call=CALL)
         self._call, self._inputs = self.native.call, len(tape.inputs)
         self._buffer = ctypes.c_double * (len(tape.inputs) + len(tape.outputs))
 

@@ -1,0 +1,176 @@
+"""Train nets by scikit-learn's manners: `MLPClassifier().fit(X, y)`, in pipelines, cross-validation and grid searches.
+
+    >>> from micrograd.estimators import MLPClassifier
+    >>> X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], ["no", "yes", "yes", "no"]
+    >>> model = MLPClassifier((8,), activation="tanh", epochs=300, learning_rate=0.05, random_state=0).fit(X, y)
+    >>> [str(label) for label in model.predict(X)]
+    ['no', 'yes', 'yes', 'no']
+
+The nets are micrograd's, trained by `train.fit`; rows are arrays, classes may be anything that NumPy can sort.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from micrograd.extras import require
+from micrograd.losses import binary_cross_entropy, cross_entropy, mse, softmax
+from micrograd.nn import MLP
+from micrograd.ops import sigmoid
+from micrograd.optim import Adam
+from micrograd.train import fit
+
+try:
+    import numpy
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError:
+    require("sklearn", extra="train")  # says how to install it
+    raise
+
+
+class _Net(BaseEstimator):
+    """What both estimators share: the options, and training on standardised rows."""
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] = (16,),
+        *,
+        activation: str = "relu",
+        learning_rate: float = 0.01,
+        weight_decay: float = 1e-4,
+        epochs: int = 100,
+        batch_size: int | None = 32,
+        patience: int | None = 20,
+        standardize: bool = True,
+        backend: str = "auto",
+        random_state: Any = None,
+    ):
+        self.hidden_layer_sizes, self.activation = hidden_layer_sizes, activation
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.epochs, self.batch_size, self.patience = epochs, batch_size, patience
+        self.standardize, self.backend, self.random_state = standardize, backend, random_state
+
+    def _train(self, X: Any, targets: Any, outputs: int, loss: Any) -> None:
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        count: int = X.shape[1]
+        self.mean_: Any
+        self.scale_: Any
+        self.mean_, self.scale_ = _standard(X) if self.standardize else (numpy.zeros(count), numpy.ones(count))
+        hidden = [int(n) for n in numpy.atleast_1d(self.hidden_layer_sizes)]
+        init = "he" if self.activation in ("relu", "leaky_relu", "elu") else "xavier"
+        net = MLP(count, [*hidden, outputs], activation=self.activation, init=init, rng=random.Random(seed))
+        optimizer = Adam(net.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+        self.history_ = fit(
+            net,
+            loss,
+            (X - self.mean_) / self.scale_,
+            targets,
+            optimizer=optimizer,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            patience=self.patience,
+            keep_best=True,
+            seed=seed,
+            backend=self.backend,
+            progress=False,
+        )
+        self.n_iter_ = len(self.history_)
+        # A net of plain Values: what training made of them does not travel to other processes.
+        self.net_ = MLP(count, [*hidden, outputs], activation=self.activation)
+        self.net_.load_state_dict(net.state_dict())
+
+    def _outputs(self, X: Any) -> list[Any]:
+        """The net's outputs for each row, as floats."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=float)
+        return forward(self.net_, ((X - self.mean_) / self.scale_).tolist(), backend=self.backend)
+
+
+def forward(net: Any, rows: Sequence[Sequence[float]], *, backend: str = "auto") -> list[Any]:
+    """A net's outputs for many rows, without graphs: a list of floats, or of lists of them."""
+    from micrograd.backends import has_compiler
+    from micrograd.modes import no_grad
+    from micrograd.transforms import map_numbers
+
+    if backend != "eager" and len(rows) > 1 and has_compiler():
+        from micrograd.compiler.jit import jit
+
+        net = jit(net)
+    with no_grad():
+        return [map_numbers(float, net(row)) for row in rows]
+
+
+def _standard(X: Any) -> tuple[Any, Any]:
+    """The mean and the standard deviation of each column; a column that never varies keeps its scale."""
+    scale = X.std(axis=0)
+    return X.mean(axis=0), numpy.where(scale > 0, scale, 1.0)
+
+
+class MLPClassifier(ClassifierMixin, _Net):
+    """A multi-layer perceptron for classes: softmax cross-entropy, or a sigmoid where there are two.
+
+    After `fit`: `classes_`, `net_` (a `micrograd.nn.MLP` on standardised rows), `history_`, `mean_`, `scale_` and
+    `n_iter_`.
+    """
+
+    def fit(self, X: Any, y: Any) -> MLPClassifier:
+        """Train on rows X of shape (n, inputs) and n labels. Raises ValueError for data that is none."""
+        X, y = validate_data(self, X, y, dtype=float)
+        check_classification_targets(y)
+        self.classes_, targets = numpy.unique(y, return_inverse=True)
+        count = len(self.classes_)
+        if count < 2:
+            raise ValueError(f"MLPClassifier needs at least two classes; all {len(y)} labels are of one class")
+        if count == 2:
+            self._train(X, targets.astype(float), 1, binary_cross_entropy)
+        else:
+            self._train(X, targets, count, cross_entropy)
+        return self
+
+    def predict_proba(self, X: Any) -> Any:
+        """The probability of each class, in the order of `classes_`: shape (n, classes)."""
+        outputs = self._outputs(X)
+        if len(self.classes_) == 2:
+            ones = [sigmoid(score) for score in outputs]
+            return numpy.array([[1.0 - p, p] for p in ones])
+        return numpy.array([softmax(scores) for scores in outputs])
+
+    def predict(self, X: Any) -> Any:
+        """The most probable class of each row."""
+        chosen = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[chosen]
+
+
+class MLPRegressor(RegressorMixin, _Net):
+    """A multi-layer perceptron for numbers: mean squared error, on standardised targets.
+
+    After `fit`: `net_`, `history_`, `mean_` and `scale_` of the inputs, `target_mean_` and `target_scale_`, `n_iter_`.
+    """
+
+    def fit(self, X: Any, y: Any) -> MLPRegressor:
+        """Train on rows X of shape (n, inputs) and n numbers, or n rows of numbers."""
+        X, y = validate_data(self, X, y, dtype=float, multi_output=True, y_numeric=True)
+        y = numpy.asarray(y, float)
+        self.target_mean_, self.target_scale_ = _standard(y)
+        targets = (y - self.target_mean_) / self.target_scale_
+        self._is_single = y.ndim == 1 or y.shape[1] == 1
+        self._shape = y.shape[1:]
+        self._train(
+            X, targets.reshape(len(y)) if self._is_single else targets, 1 if self._is_single else y.shape[1], mse
+        )
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """A number, or a row of numbers, for each row."""
+        outputs = numpy.array(self._outputs(X), float).reshape(-1, *self._shape)
+        return outputs * self.target_scale_ + self.target_mean_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

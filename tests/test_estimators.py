@@ -1,0 +1,75 @@
+"""The estimators by scikit-learn's own checks, and in its pipelines and searches."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+from micrograd.estimators import MLPClassifier, MLPRegressor
+from micrograd.nn import MLP
+
+
+@pytest.mark.parametrize("make", [MLPClassifier, MLPRegressor])
+def test_all_of_scikit_learns_checks_pass(make):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # scikit-learn warns of checks that it skips, for want of other libraries
+        results = check_estimator(make(epochs=60), on_fail=None)
+    failed = {r["check_name"]: r["exception"] for r in results if r["status"] not in ("passed", "skipped")}
+    assert not failed
+    assert sum(r["status"] == "passed" for r in results) > 40
+
+
+def test_iris_in_a_pipeline_and_by_cross_validation():
+    X, y = load_iris(return_X_y=True)
+    names = np.array(["setosa", "versicolor", "virginica"])[y]
+    model = make_pipeline(StandardScaler(), MLPClassifier((10,), epochs=40, random_state=0))
+    assert cross_val_score(model, X, names, cv=5).mean() > 0.93
+    model.fit(X, names)
+    probabilities = model.predict_proba(X[:5])
+    assert probabilities.shape == (5, 3) and probabilities.sum(axis=1) == pytest.approx(np.ones(5))
+    assert list(model.predict(X[:2])) == ["setosa", "setosa"]
+
+
+def test_a_grid_search_in_other_processes():
+    X, y = load_iris(return_X_y=True)
+    grid = {"hidden_layer_sizes": [(4,), (12,)], "learning_rate": [0.003, 0.03]}
+    search = GridSearchCV(MLPClassifier(epochs=15, random_state=0), grid, cv=3, n_jobs=2).fit(X, y)
+    assert search.best_score_ > 0.9 and isinstance(search.best_estimator_.net_, MLP)
+
+
+def test_regression_of_one_number_and_of_several():
+    X, y = load_diabetes(return_X_y=True)
+    model = MLPRegressor(random_state=0).fit(X, y)
+    assert model.score(X, y) > 0.4 and model.predict(X[:3]).shape == (3,)
+    both = MLPRegressor((8,), epochs=30, random_state=0).fit(X, np.column_stack([y, -y]))
+    out = both.predict(X[:3])
+    assert out.shape == (3, 2) and np.abs(out[:, 0] + out[:, 1]).max() < np.abs(out).max()
+
+
+@pytest.mark.parametrize("backend", ["eager", "jit"])
+def test_one_seed_is_one_result_however_it_is_computed(backend):
+    X, y = load_iris(return_X_y=True)
+    options = {"hidden_layer_sizes": (4,), "epochs": 3, "random_state": 5}
+    wanted = MLPClassifier(**options, backend="jit").fit(X[::3], y[::3])
+    model = MLPClassifier(**options, backend=backend).fit(X[::3], y[::3])
+    assert model.predict_proba(X) == pytest.approx(wanted.predict_proba(X), rel=1e-7)
+    for other in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert (other.predict_proba(X) == model.predict_proba(X)).all()
+    assert clone(model).get_params() == model.get_params()
+
+
+def test_errors_say_what_is_wanted():
+    with pytest.raises(ValueError, match="needs at least two classes; all 3 labels are of one class"):
+        MLPClassifier().fit([[1.0], [2.0], [3.0]], [1, 1, 1])
+    with pytest.raises(ValueError, match="did you mean 'relu'"):
+        MLPClassifier(activation="rely").fit([[1.0], [2.0]], [0, 1])
