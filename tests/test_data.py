@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import random
+import socket
 import sys
+import types
 
 import numpy
 import pytest
 
 from micrograd import Value, data, metrics, modes, plots
+from micrograd.cells import DataError
 from micrograd.extras import require
 
 
@@ -88,3 +92,82 @@ def test_decision_regions_say_what_they_draw(tmp_path):
         plots.decision_regions(lambda row: row[0], [[0.0, 1.0], [1.0, 0.0]], y, tmp_path / "p.png", points=5)
     with pytest.raises(ValueError, match="rows of 2 inputs"):
         plots.decision_regions(lambda row: row[0], [[0.0, 1.0, 2.0]], [1], tmp_path / "p.png")
+
+
+@pytest.mark.parametrize(
+    "make, labels",
+    [(data.circles, [-1, 1]), (data.spirals, [0, 1]), (lambda n, **o: data.spirals(n, classes=3, **o), [0, 1, 2])],
+)
+def test_sets_made_by_chance(make, labels):
+    X, y = make(61, noise=0.02, seed=3)
+    assert len(X) == len(y) == 61 and sorted(set(y)) == labels
+    assert max(y.count(c) for c in labels) - min(y.count(c) for c in labels) <= 1
+    assert {len(row) for row in X} == {2} and type(X[0][0]) is float and type(y[0]) is int
+    assert make(61, noise=0.02, seed=3) == (X, y) != make(61, noise=0.02, seed=4)
+    assert len({tuple(row) for row in make(60, noise=0.0, seed=0)[0]}) == 60
+
+
+def test_the_circle_within_and_the_spirals_of_no_noise():
+    for row, label in zip(*data.circles(40, noise=0.0)):
+        assert math.hypot(*row) == pytest.approx(0.5 if label == 1 else 1.0)
+    X, y = data.spirals(30, classes=3, noise=0.0)
+    for (a, b), label in zip(X, y):
+        turn = math.atan2(b, a) / (2 * math.pi) - math.hypot(a, b) - label / 3
+        assert turn == pytest.approx(round(turn), abs=1e-9)
+    for classes, n in [(1, 10), (3, 2)]:
+        with pytest.raises(ValueError, match="at least 2 classes"):
+            data.spirals(n, classes=classes)
+
+
+def test_xor_digits_and_diabetes():
+    X, y = data.xor()
+    assert [int(a) ^ int(b) for a, b in X] == y and len({tuple(row) for row in X}) == 4
+    assert all(type(x) is float for row in X for x in row)
+    X, y = data.digits()
+    assert len(X) == len(y) == 1797 and {len(row) for row in X} == {64} and sorted(set(y)) == list(range(10))
+    assert min(map(min, X)) == 0.0 and max(map(max, X)) == 1.0
+    X, y = data.diabetes()
+    assert len(X) == len(y) == 442 and {len(row) for row in X} == {10} and min(y) == 25.0
+
+
+@pytest.mark.parametrize("name", sorted(set(data.SETS) - {"mnist"}))
+def test_every_named_set_is_a_table(name):
+    kind = data.SETS[name]
+    table = data.named(name, seed=1)
+    assert (table.name, table.task, bool(table.classes)) == (name, kind.task, kind.task == "classes")
+    X, y = kind.load(seed=1) if kind.seeded else kind.load()
+    assert table.rows == X and len(table.targets) == len(y)
+    assert "\n" not in kind.about and (data.named(name, seed=2).rows != X) is kind.seeded
+    if not kind.classes and table.classes:
+        assert [table.classes[t] for t in table.targets] == [str(label) for label in y]
+
+
+def test_a_name_that_is_no_set():
+    with pytest.raises(DataError, match=r"no data set is called 'mons': did you mean 'moons'\?"):
+        data.named("mons")
+
+
+def test_mnist_without_a_network_is_one_line(monkeypatch, tmp_path):
+    with socket.socket() as free:  # a port that nothing listens on, once closed
+        free.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{free.getsockname()[1]}"
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, closed)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(
+        ConnectionError, match=r"MNIST comes from openml\.org by the network, which failed \(.+\)"
+    ) as raised:
+        data.mnist(folder=str(tmp_path))
+    assert str(raised.value).isprintable() and "take digits()" in str(raised.value)
+
+
+def test_mnist_as_it_arrives(monkeypatch):
+    pixels = numpy.arange(3 * 784).reshape(3, 784) % 256
+    found = types.SimpleNamespace(data=pixels.astype(float), target=numpy.array(["5", "0", "4"], dtype=object))
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", lambda name, **options: found)
+    X, y = data.mnist(2)
+    assert y == [5, 0] and X == [[p / 255 for p in row] for row in pixels[:2].tolist()]
+    for n in (0, 70_001):
+        with pytest.raises(ValueError, match="n is from 1 to that"):
+            data.mnist(n)

@@ -25,7 +25,8 @@ def demo(name):
 
 
 def test_each_demo_has_a_test_here():
-    assert {f"test_{name}" for name in NAMES} <= set(globals())
+    elsewhere = {"sweep"}  # with its cluster, in test_sweep.py
+    assert {f"test_{name}" for name in set(NAMES) - elsewhere} <= set(globals())
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -22,8 +22,8 @@ HOUSE = """
     compiler compiler.tape compiler.symbols compiler.trace compiler.simplify compiler.arguments compiler.machine
     compiler.plan compiler.context compiler.emit compiler.lanes compiler.update compiler.shuffle compiler.loop
     compiler.native compiler.store compiler.program compiler.rows compiler.batch compiler.jit compiler.training
-    graph fold layout draw stepper animate breakpoints walk prompt explorable notebook expression data plots
-    history progress checkpoints backends train estimators cli __main__ __init__
+    graph fold layout draw stepper animate breakpoints walk prompt explorable notebook expression cells tables
+    preparation data plots history progress checkpoints backends train estimators cli __main__ __init__
 """.split()
 
 
