@@ -23,8 +23,8 @@ def first_guilty(
             with detect_anomaly():
                 gradients(loss(*row), parameters)
         except (ArithmeticError, ValueError) as error:
-            return f"row {number}: {error}"
-    return "no single row does that: their sum is too large"
+            return f"the row at index {number}: {error}"
+    return "no single row does that when run eagerly: their sum is too large, or it is rounding"
 
 
 def not_finite(step: int, said: str) -> FloatingPointError:

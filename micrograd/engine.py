@@ -97,7 +97,7 @@ class Value:
         if self._operation is DETACHED:
             raise RuntimeError("backward(): this value was computed inside no_grad(), so it has no graph to go through")
         if modes.active and modes.state.trace:
-            raise modes.state.trace.error("backward() inside a jitted function", "use grad(f) there")
+            raise modes.state.trace.error("backward() in a jitted function", "call it on the result, or use train_step")
         order = topological_order(self)
         before = [(node, node.grad) for node in order if not node._prev]
         try:

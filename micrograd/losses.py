@@ -39,7 +39,7 @@ def hinge(scores: Any, labels: Any) -> Any:
     """Mean of max(0, 1 - label * score), the support vector machine's loss; labels are -1 and 1."""
 
     def one(score: Any, label: Any) -> Any:
-        _check_number(label, lambda y: y in (-1, 1), "hinge: a label must be -1 or 1")
+        _check_number(label, lambda y: (y == 1) | (y == -1), "hinge: a label must be -1 or 1")
         return relu(1.0 - label * score)
 
     return _mean(_pairwise("hinge", one, scores, labels))
@@ -57,7 +57,7 @@ def binary_cross_entropy(scores: Any, targets: Any) -> Any:
     """Mean of -log of the probability, sigmoid(score), given to the target: 0 or 1, or a probability between."""
 
     def one(score: Any, target: Any) -> Any:
-        _check_number(target, lambda t: 0 <= t <= 1, "binary_cross_entropy: a target must be from 0 to 1")
+        _check_number(target, lambda t: (t >= 0) & (t <= 1), "binary_cross_entropy: a target must be from 0 to 1")
         return softplus(score) - target * score
 
     return _mean(_pairwise("binary_cross_entropy", one, scores, targets))
@@ -114,7 +114,10 @@ def _is_sequence(x: Any) -> bool:
 
 
 def _check_number(x: Any, allowed: Callable[[Any], bool], message: str) -> None:
-    if not isinstance(x, Value) and not allowed(x):
+    """`allowed` works on arrays too: in a function that is being compiled, all rows are checked when it is called."""
+    if (require := getattr(x, "_require", None)) is not None:
+        require(allowed, message)
+    elif not isinstance(x, Value) and not allowed(x):
         raise ValueError(f"{message}, not {x!r}")
 
 

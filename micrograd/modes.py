@@ -105,16 +105,28 @@ def recording() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def plainly() -> Iterator[None]:
+    """Neither `no_grad()` nor `detect_anomaly()` inside."""
+    before = state.no_grad, state.anomaly
+    state.no_grad = state.anomaly = 0
+    try:
+        yield
+    finally:
+        state.no_grad, state.anomaly = before
+
+
+@contextlib.contextmanager
 def tracing(trace: Any) -> Iterator[None]:
     """Let `trace` make every node: how the compiler runs a function, or backward, on symbols."""
-    before, state.trace = state.trace, trace
+    before, state.trace = (state.trace, state.anomaly), trace
+    state.anomaly = 0  # symbols are neither nan nor inf
     _enter("traces", +1)
     try:
         with recording():
             yield
     finally:
         _enter("traces", -1)
-        state.trace = before
+        state.trace, state.anomaly = before
 
 
 def check_forward(node: Any) -> None:

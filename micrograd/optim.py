@@ -94,6 +94,10 @@ class Optimizer:
         """The parameter's new value and its new state, in the order of `state_names`; `t` is 1 at the first step."""
         raise NotImplementedError
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles hold: the numbers of the state, wherever they are kept."""
+        return {**vars(self), "state": {name: list(numbers) for name, numbers in self.state.items()}}
+
     def state_dict(self) -> dict[str, Any]:
         """The steps taken and the state of each parameter, as plain numbers, lists and strings."""
         state = {name: list(numbers) for name, numbers in self.state.items()}

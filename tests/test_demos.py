@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import math
 import os
 import subprocess
 import sys
@@ -34,7 +35,8 @@ def test_demos_read_like_a_lesson(name):
     module = demo(name)
     assert module.__doc__ and module.main.__doc__
     assert "seed" in inspect.signature(module.main).parameters
-    assert len((DEMOS / f"{name}.py").read_text().splitlines()) <= 84  # about 80
+    longest = {"microgpt": 150}.get(name, 84)  # about 80
+    assert len((DEMOS / f"{name}.py").read_text().splitlines()) <= longest
 
 
 def test_a_demo_runs_as_a_script():
@@ -127,6 +129,62 @@ def test_moons_compiled_is_the_same(tmp_path):
     net, _ = demo("moons").main(steps=12, out=out, jit=True)
     assert numbers_of(net) == pytest.approx(numbers_of(eager), rel=1e-11)
     assert demo("moons").main(out=out, jit=True)[1] == 1.0
+
+
+def test_digits(capsys):
+    _, right = demo("digits").main(epochs=8)
+    assert len(right) == 8 and max(right) >= 0.95 * 360
+    assert f"Epoch 7: {right[7]} / 360\n" in capsys.readouterr().out
+
+
+def test_digits_eager_is_the_same():
+    eager, eager_right = demo("digits").main(epochs=1, hidden=1, batch=100, eager=True)
+    net, right = demo("digits").main(epochs=1, hidden=1, batch=100)
+    assert right == eager_right
+    assert numbers_of(net) == pytest.approx(numbers_of(eager), rel=1e-9)
+
+
+def test_digits_without_a_network(monkeypatch, capsys):
+    def refused(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", refused)
+    with pytest.raises(SystemExit) as caught:
+        run(demo("digits").main, ["--mnist"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.endswith("no network\n")
+
+
+def test_microgpt(tmp_path, capsys):
+    _, losses, words = demo("microgpt").main(steps=30, size=8, heads=2, block=8)
+    assert len(losses) == 30 and losses[0] == pytest.approx(math.log(26), rel=1e-12)
+    assert sum(losses[-10:]) / 10 < 3.0
+    assert len(words) == 20 and all(len(word) <= 8 for word in words)
+    assert "196 words of 25 letters" in capsys.readouterr().out
+    (tmp_path / "names.txt").write_text("\n\n")
+    with pytest.raises(SystemExit):
+        run(demo("microgpt").main, ["--names", str(tmp_path / "names.txt")])
+    assert capsys.readouterr().err.endswith("holds no words\n")
+
+
+def test_microgpt_attends_to_what_came_before(tmp_path):
+    """No bigram can learn these words: what follows b depends on the letter before it."""
+    path = tmp_path / "words.txt"
+    path.write_text("abc\ndbe\n")
+    _, losses, words = demo("microgpt").main(names=path, steps=300, lr=0.03, size=8, heads=2, block=4, jit=True)
+    assert sum(losses[-20:]) / 20 < 0.25  # log(2) / 4 = 0.17 is for the first letter; a bigram's least is twice that
+    assert {"abc", "dbe"} <= set(words)
+
+
+def test_microgpt_compiled_is_the_same(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("abba\nab\nba\nbabab\n")
+    small = {"names": path, "steps": 6, "size": 4, "heads": 2, "block": 3}
+    eager, eager_losses, eager_words = demo("microgpt").main(**small)
+    gpt, losses, words = demo("microgpt").main(**small, jit=True)
+    assert losses == pytest.approx(eager_losses, rel=1e-12)
+    assert numbers_of(gpt) == pytest.approx(numbers_of(eager), rel=1e-9, abs=1e-12)
+    assert words == eager_words
 
 
 def test_named_entity(capsys):

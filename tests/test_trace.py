@@ -44,7 +44,7 @@ def counts(x, n):
         (lambda x, y: x if y % 2 else -x, (2.0, 1), r"//, % and divmod\(\)"),
         (lambda x, table: table[x], (1, [1.0, 2.0]), r"cannot count or index.*take\(values, index\)"),
         (lambda x: Value(2.0, (x,), "f"), (2.0,), r"has children but no rule.*@micrograd.op"),
-        (lambda x: (x * x).backward(), (2.0,), r"backward\(\) inside a jitted function.*use grad\(f\) there"),
+        (lambda x: (x * x).backward(), (2.0,), r"backward\(\) in a jitted function.*call it on the result, or"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_recorded_says_what_to_write_instead(f, args, said):
@@ -55,7 +55,9 @@ def test_what_cannot_be_recorded_says_what_to_write_instead(f, args, said):
 def test_errors_of_operations_name_the_operation():
     with pytest.raises(ZeroDivisionError, match="left / right"):
         jit(lambda x: x * (Value(1.0) / Value(0.0)))(Value(2.0))
-    with pytest.raises(TypeError, match=r"take: in a function that jit records the index must be an integer argument"):
+    with pytest.raises(
+        TypeError, match=r"i \+ 1 chooses one of 2 values.*must be an integer, as it was given: y.astype\(int\)"
+    ):
         jit(lambda x, i: take([x, x], i + 1))(2.0, 0)
     with pytest.raises(TypeError, match=r"neither numbers nor something that can be told from others"):
         jit(lambda x, s: x)(2.0, {1, 2})

@@ -150,11 +150,11 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_operation(backend
         rows[5][0] = math.nan if record["epoch"] == 2 else rows[5][0]
 
     if backend == "eager":  # compiled training took the rows in before
-        with pytest.raises(FloatingPointError, match=r"step \d+ was not taken.*row 5: .*nan"):
+        with pytest.raises(FloatingPointError, match=r"step \d+ was not taken.*index 5: .*nan"):
             run(model, X=rows, backend=backend, batch_size=None, callbacks=[note], epochs=5)
         assert numbers_of(model) == before
     model = net_of()
-    with pytest.raises(FloatingPointError, match=r"row \d+: log\(.*needs"):
+    with pytest.raises(FloatingPointError, match=r"index \d+: log\(.*needs"):
         run(model, loss=lambda out, target: log(out), backend=backend, batch_size=None)
     assert numbers_of(model) == numbers_of(net_of())
 

@@ -69,7 +69,14 @@ def static(x: Any) -> Structure:
             f"jit: {x!r} is a {type(x).__name__}, neither numbers nor something that can be told from others by its "
             "hash; give lists, tuples, dicts, arrays of numbers, or hashable objects"
         ) from None
-    return ("static", type(x), x)
+    return ("static", _exactly(x), x)
+
+
+def _exactly(x: Any) -> Any:
+    """What tells values apart that are equal and yet not the same: 1 and True, 0.0 and -0.0."""
+    if isinstance(x, float):
+        return x.hex()
+    return tuple(map(_exactly, x)) if type(x) is tuple else type(x)
 
 
 def rebuild(structure: Structure, name: str, leaf: Leaf) -> Any:

@@ -6,9 +6,11 @@ once for each width of vectors that the sizes of its batches call for.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from micrograd.compiler.arguments import rebuild
@@ -20,9 +22,9 @@ from micrograd.compiler.rows import Rows, address_of, row_symbols
 from micrograd.compiler.simplify import simplify
 from micrograd.compiler.symbols import operand_of
 from micrograd.compiler.tape import Tape
-from micrograd.compiler.trace import Trace
+from micrograd.compiler.trace import Trace, drawing_nothing
 from micrograd.compiler.update import schedule_of
-from micrograd.engine import Value
+from micrograd.engine import Value, topological_order
 from micrograd.extras import require
 
 PAUSE = 0.02  # seconds after which native code comes back to Python, so that Ctrl-C is heard
@@ -49,7 +51,7 @@ class BatchProgram:
         update: Tape | None = None,
         scale: Tape | None = None,
     ):
-        self.lock = threading.Lock()  # the memory is for one call at a time
+        self._lock, self._in_use = threading.RLock(), False
         self._update, self._scale = update, scale
         self._sources: list[Source] = []
         self._types: list[str] = []
@@ -69,9 +71,9 @@ class BatchProgram:
             self._sources.append(Source(array=len(self._types) - 1, place=place))
             return trace.argument(name, whole=kind == "whole")
 
-        with trace:
+        with trace, drawing_nothing():
             args = []
-            for name, (is_rows, structure) in zip(names, structures):
+            for name, (is_rows, structure) in zip(names, structures, strict=True):
                 if is_rows:
                     self._types.append(structure[2])
                     args.append(row_symbols(structure, name, number_of_row))
@@ -81,6 +83,12 @@ class BatchProgram:
             if not isinstance(out, Value):
                 raise TypeError(f"the function must return one number for a row, not {type(out).__name__}: {out!r}")
             result = trace.node(out)
+            if parameters and not any(p is leaf for p in parameters for leaf in trace.leaves):
+                raise ValueError(
+                    f"the loss uses none of the optimizer's {len(parameters)} parameters: was the model made anew "
+                    "after the optimizer?"
+                )
+            _check_no_shortcut(trace.leaves, parameters or [])
             by += [trace.node(p) for p in (trace.leaves if parameters is None else parameters)]
             self._first_leaf = sum(source.memory == "others" for source in self._sources)
             place_of = {id(p): i for i, p in enumerate(parameters or ())}
@@ -95,9 +103,9 @@ class BatchProgram:
             tape.outputs = {f"d/d{tape.inputs[number[x]]}": operand_of(d) for x, d in zip(by, gradients)}
             tape.outputs["value"] = operand_of(result.data)
             self.tape = simplify(tape)
-        self.indices = trace.indices
+        self.indices, self._required = trace.indices, trace.required
         self._natives: dict[tuple[int, bool], Native] = {}
-        self._chosen: dict[int, Native] = {}  # by the number of rows in a batch
+        self._last: Native | None = None
         self._budget = 64
         self._ordered = 0  # how many rows `order` counts through, 0 after a shuffle
         self._set_up_memory()
@@ -159,7 +167,8 @@ class BatchProgram:
         places = self.places
         places[POSITION], places[UNCHECKED] = 0, 1
         if self._ordered != places[ROWS]:
-            self._order = require("numpy", extra="jit").arange(self["rows"])
+            numpy = require("numpy", extra="jit")
+            self._order = numpy.arange(self["rows"], dtype=numpy.int64)
             self["order"] = address_of(self._order)
             self._ordered = self["rows"]
 
@@ -184,15 +193,39 @@ class BatchProgram:
 
     def native_for(self, count: int) -> Native:
         """Code for batches of so many rows: with as many lanes as they fill, or code for larger ones that is there."""
-        native = self._chosen.get(count)
+        lanes = min(this_machine().lanes, 1 << (count - 1).bit_length())
+        native = self._natives.get((lanes, count <= lanes)) or self._natives.get((this_machine().lanes, False))
         if native is None:
-            lanes = min(this_machine().lanes, 1 << (count - 1).bit_length())
-            native = self._natives.get((lanes, count <= lanes)) or self._natives.get((this_machine().lanes, False))
-            if native is None:
-                text = batch_module(self._batch(lanes, is_single=count <= lanes))
-                native = self._natives[lanes, count <= lanes] = native_of(text, this_machine(), run=RUN)
-            self._chosen[count] = native
+            text = batch_module(self._batch(lanes, is_single=count <= lanes))
+            native = self._natives[lanes, count <= lanes] = native_of(text, this_machine(), run=RUN)
+        if native is not self._last:  # what one with other lanes left between the sums would be taken for numbers
+            for name in ("sums", "tail"):
+                ctypes.memset(self._kept[name].address, 0, self._kept[name].view.nbytes)
+            self._last = native
         return native
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """One call at a time: other threads wait; a call in the midst of one, as by a signal handler, is refused."""
+        with self._lock:
+            if self._in_use:
+                raise RuntimeError("this compiled function is in the midst of a call already")
+            self._in_use = True
+            try:
+                yield
+            finally:
+                self._in_use = False
+
+    def check_rows(self, rows: Rows) -> None:
+        """Raise ValueError where data are not what a loss asks of them, such as labels that are -1 or 1."""
+        for place, allowed, message in self._required:
+            source = self._sources[place]
+            if source.is_row:
+                column = rows.arrays[source.array].reshape(rows.count, -1)[:, source.place]
+                right = allowed(column)
+                if not right.all():
+                    row = int((~right).argmax())
+                    raise ValueError(f"row {row}: {message}, not {column[row].item()!r}")
 
     @property
     def native(self) -> Native:
@@ -233,3 +266,14 @@ class BatchProgram:
             if status == PAUSED:
                 self._budget = max(1, int(self._budget * min(4.0, PAUSE / max(took, 1e-9))))
         return status
+
+
+def _check_no_shortcut(leaves: Sequence[Value], parameters: Sequence[Value]) -> None:
+    """Refuse a value that was computed outside from parameters: their gradient through it would be lost."""
+    own = {*parameters}
+    for leaf in leaves:
+        if leaf._prev and not own.isdisjoint(topological_order(leaf)):
+            raise TypeError(
+                f"the loss uses {leaf!r}, which was computed from the optimizer's parameters outside; compute it "
+                "inside the loss, so that it is computed anew at each step and gradients go through it"
+            )

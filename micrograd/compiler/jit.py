@@ -50,7 +50,7 @@ class Lowered(NamedTuple):
     assembly: str
 
 
-def jit(f: Callable[..., Any], *, batch: bool = False, static: str | Sequence[str] = ()) -> Any:
+def jit(f: Callable[..., Any] | None = None, *, batch: bool = False, static: str | Sequence[str] = ()) -> Any:
     """A function that gives what `f` gives, computed by native code.
 
     Arguments are numbers, Values, arrays, and lists, tuples and dicts of them. Where a Value is among them, or `f` uses
@@ -60,11 +60,19 @@ def jit(f: Callable[..., Any], *, batch: bool = False, static: str | Sequence[st
     With `batch=True`, arguments that are lists or arrays hold rows; `f` is given one of each, and the result is the
     mean over the rows, one number.
 
+    The code has an instruction for every operation that `f` does, loops included, and compiling takes about 80
+    microseconds for each: give rows with `batch=True`, or to `train_step`, rather than in one long list. Random numbers
+    that `f` draws would be the same at each call, and are refused.
+
     Where a result or a derivative is nan or inf, `f` itself is run, so that errors are those of `f`; inside
     `detect_anomaly()` it always is. Raises TypeError when `f` asks for a number while it is recorded.
 
     Needs the extra `jit`. `f.lower(*args)`, `f.tape`, `f.llvm_ir` and `f.assembly` show what it was compiled to.
     """
+    if f is None:  # @jit(batch=True)
+        return functools.partial(jit, batch=batch, static=static)
+    if not isinstance(static, (str, list, tuple, set)):
+        raise TypeError(f"jit: static names arguments, such as static='n', not {static!r}")
     names = (static,) if isinstance(static, str) else tuple(static)
     return (BatchJitted if batch else Jitted)(f, names)
 
@@ -86,12 +94,13 @@ class _Jitted:
         if unknown:
             raise ValueError(f"jit: {self._name}{self._signature} has no argument {sorted(unknown)[0]!r} to be static")
         self._static = frozenset(static)
-        self._positional = names_of(f)
         self._programs: OrderedDict[Any, Any] = OrderedDict()
+        self._positional = functools.cache(lambda count: names_of(f, count))
+        self._latest: Any = None  # the program of the last call
         self._compiling = threading.RLock()
 
     def _names(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
-        return self._positional[: len(args)] + list(kwargs)
+        return self._positional(len(args)) + list(kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError
@@ -110,16 +119,16 @@ class _Jitted:
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The tape, the LLVM code and the assembly for such arguments; without any, for those of the last call."""
-        if args or kwargs or not self._programs:
-            with modes.recording():
+        if args or kwargs or self._latest is None:
+            with modes.plainly():
                 self(*args, **kwargs)
-        program = next(reversed(self._programs.values()))
+        program = self._last()
         return Lowered(program.tape, program.native.llvm_ir, program.native.assembly)
 
     def _last(self) -> Any:
-        if not self._programs:
+        if self._latest is None:
             raise RuntimeError(f"{self._name} has not been compiled yet: call it, or {self._name}.lower(...), first")
-        return next(reversed(self._programs.values()))
+        return self._latest
 
     @property
     def tape(self) -> Tape:
@@ -143,6 +152,17 @@ class _Jitted:
     def __repr__(self) -> str:
         return f"jit({self._name})"
 
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.f, tuple(self._static))
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("parameters", "named_parameters", "zero_grad", "state_dict", "load_state_dict"):
+            return getattr(self.__dict__["f"], name)  # of a model: a jitted one has them too
+        raise AttributeError(f"{self!r} has no attribute {name!r}; the function itself is its f")
+
 
 class Jitted(_Jitted):
     """A compiled function of numbers."""
@@ -161,6 +181,7 @@ class Jitted(_Jitted):
         program = self._programs.get(key)
         if program is None or len(self._programs) == KEPT:
             program = self._kept(key, lambda: self._compile(args, kwargs, key))
+        self._latest = program
         try:
             return program(numbers, connected=connected)
         except NotFiniteError:
@@ -172,7 +193,7 @@ class Jitted(_Jitted):
             as_static(x) if name in self._static else flatten(x, numbers)
             for name, x in zip(names, [*args, *kwargs.values()])
         ]
-        return (*items, tuple(kwargs)) if kwargs else tuple(items)
+        return ("call", tuple(items), tuple(kwargs))
 
     def _compile(self, args: Sequence[Any], kwargs: dict[str, Any], key: Any) -> Program:
         count = len(args)
@@ -180,7 +201,8 @@ class Jitted(_Jitted):
         def call(items: list[Any]) -> Any:
             return self.f(*items[:count], **dict(zip(kwargs, items[count:])))
 
-        return Program(call, self._name, self._names(args, kwargs), key[: count + len(kwargs)])
+        structures = key[1] if key[:1] == ("call",) else key
+        return Program(call, self._name, self._names(args, kwargs), structures)
 
 
 class BatchJitted(_Jitted):
@@ -222,6 +244,7 @@ class BatchJitted(_Jitted):
         connected = not (modes.active and modes.state.no_grad)
         key = (tuple(structures), tuple(kwargs), connected)
         program = self._kept(key, lambda: BatchProgram(call, names, structures, parameters=None if connected else []))
+        self._latest = program
         out = self._computed(program, rows, numbers)
         if out is None:
             return eagerly()
@@ -235,7 +258,8 @@ class BatchJitted(_Jitted):
     @staticmethod
     def _computed(program: BatchProgram, rows: Any, numbers: Sequence[Any]) -> list[float] | None:
         """The derivatives and the mean, or None where one is not finite."""
-        with program.lock:
+        with program.in_use():
+            program.check_rows(rows)
             program.check_others(numbers)
             native = program.set_rows(rows, batch_size=rows.count)
             for i, x in enumerate(numbers):

@@ -20,7 +20,7 @@ from micrograd.extras import require
 
 # glibc's vector functions by lanes, as the x86-64 vector ABI names them; they are within 4 units in the last place.
 LIBMVEC = {2: "_ZGVbN2", 4: "_ZGVdN4", 8: "_ZGVeN8"}
-compiling = threading.Lock()  # LLVM's global context is for one thread at a time
+compiling = threading.RLock()  # LLVM's global context is for one thread at a time
 
 
 @functools.cache

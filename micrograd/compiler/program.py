@@ -18,13 +18,13 @@ from micrograd.compiler.arguments import Structure, rebuild
 from micrograd.compiler.machine import this_machine
 from micrograd.compiler.native import CALL, Native, call_module, native_of
 from micrograd.compiler.simplify import simplify
-from micrograd.compiler.symbols import operand_of
+from micrograd.compiler.symbols import TAPE, Symbol, operand_of
 from micrograd.compiler.tape import Tape
-from micrograd.compiler.trace import Trace
+from micrograd.compiler.trace import Trace, drawing_nothing
 from micrograd.engine import UNREACHED, Value, constant
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, Text
-from micrograd.transforms import map_numbers
+from micrograd.transforms import gradients, map_numbers
 
 READABLE = 30  # instructions whose derivatives are still shown as formulas
 
@@ -38,50 +38,69 @@ class Program:
 
     def __init__(self, f: Callable[..., Any], name: str, names: Sequence[str], structures: Sequence[Structure]):
         self.name = name
-        self._trace = trace = Trace()
+        trace = Trace()
+        self._call = f
+        self._named, self._structures = list(names), list(structures)
         kinds: list[str] = []
 
         def argument(name: str, kind: str) -> Any:
             kinds.append(kind)
             return trace.argument(name, whole=kind == "whole")
 
-        with trace:
-            args = [rebuild(structure, name, argument) for name, structure in zip(names, structures)]
+        with trace, drawing_nothing():
+            args = [rebuild(structure, name, argument) for name, structure in zip(names, structures, strict=True)]
             self._given = len(kinds)
             out = f(args)
             self._results: list[Any] = []
-            arrangement = map_numbers(self._result, out)
+            self._plain: list[Any] = []  # float or bool for results that are no Values, and None for others
+            arrangement = map_numbers(lambda x: self._result(x, trace), out)
             self._leaves = list(trace.leaves)
             self._by = [i for i, kind in enumerate(kinds) if kind == "value"]
             self._by += range(self._given, self._given + len(self._leaves))
-            self.tape = self._tape(with_derivatives=True)
-            self.values = self._tape(with_derivatives=False)
+            self.values = self._tape(trace, with_derivatives=False)
+        self._trace: Trace | None = trace
         self.indices = trace.indices
-        self._is_single = isinstance(arrangement, _Place)
+        self._is_single = isinstance(arrangement, _Place) and self._plain[0] is None
         self._arranged = _arranger(arrangement)
         self._all_values = set(kinds) <= {"value"}
         self._entries = [
             Op(name, name if name.isidentifier() else "jit", functools.partial(self._rule, k))
-            for k in range(len(self._results))
+            for k in range(len(self._plain))
         ]
 
-    def _result(self, x: Any) -> Any:
+    def _result(self, x: Any, trace: Trace) -> Any:
         """Note a number that the function returns; a place marks it in the arrangement."""
+        plain = None
+        if isinstance(x, Symbol):  # x > 0, or x.data
+            plain = bool if x.is_condition else float
+            x = TAPE.where(x, 1.0, 0.0) if x.is_condition else x
+            x = constant(x, "jit")
         if not isinstance(x, Value):
             return x
-        self._results.append(self._trace.node(x))
+        self._results.append(trace.node(x))
+        self._plain.append(plain)
         return _Place(len(self._results) - 1)
 
-    def _tape(self, *, with_derivatives: bool) -> Tape:
-        tape, several = self._trace.tape, len(self._results) > 1
+    def _tape(self, trace: Trace, *, with_derivatives: bool) -> Tape:
+        tape, several = trace.tape, len(self._results) > 1
         tape.outputs = {f"value[{k}]" if several else "value": operand_of(x.data) for k, x in enumerate(self._results)}
         if with_derivatives:
-            inputs = [self._trace.inputs[i] for i in self._by]
+            inputs = [trace.inputs[i] for i in self._by]
             for k, x in enumerate(self._results):
-                for node, i in zip(self._trace.gradients(x, inputs), self._by):
+                for node, i in zip(trace.gradients(x, inputs), self._by):
                     d = f"d[{k}]/d" if several else "d/d"
                     tape.outputs[d + tape.inputs[i]] = operand_of(node)
         return simplify(tape)
+
+    @functools.cached_property
+    def tape(self) -> Tape:
+        """The results and their derivatives. Taken when first asked for: predicting needs none."""
+        trace, self._trace = self._trace, None
+        assert trace is not None
+        with trace:
+            tape = self._tape(trace, with_derivatives=True)
+        del self._results  # and with them all of the trace's nodes
+        return tape
 
     @functools.cached_property
     def _with_derivatives(self) -> _Computer:
@@ -108,7 +127,7 @@ class Program:
             out: list[Any] = self._without(numbers)
             if self._by:
                 out = [node_of(number, DETACHED, (), ()) for number in out]
-            return out[0] if self._is_single else self._arranged(out)
+            return out[0] if self._is_single else self._arranged(self._as_plain(out))
         values = given if self._all_values else [x if isinstance(x, Value) else constant(x, "jit") for x in given]
         operands = (*values, *self._leaves)
         if self._is_single:
@@ -117,10 +136,22 @@ class Program:
                 return node_of(value, self._entries[0], operands, _spread(local, self._by, len(operands)))
             return node_of(value, self._entries[0], operands, tuple(local))
         out = self._without(numbers)
-        rows = _Rows(self, numbers, len(out), len(operands))
-        return self._arranged(
-            [node_of(x, self._entries[k], operands, functools.partial(rows.row, k)) for k, x in enumerate(out)]
-        )
+        rows = _Rows(self, given, numbers, operands)
+        nodes = [node_of(x, self._entries[k], operands, functools.partial(rows.row, k)) for k, x in enumerate(out)]
+        return self._arranged(self._as_plain(nodes))
+
+    def _as_plain(self, out: list[Any]) -> list[Any]:
+        """Floats and bools where the function gave these rather than Values."""
+        return [x if kind is None else kind(x.data if isinstance(x, Value) else x) for x, kind in zip(out, self._plain)]
+
+    def eager_row(self, k: int, given: Sequence[Any], operands: Sequence[Value]) -> tuple[float, ...]:
+        """The derivatives of result k, from the function itself: where there is one that does not exist, its error."""
+        numbers = iter(given)
+        args = [rebuild(s, name, lambda *_: next(numbers)) for name, s in zip(self._named, self._structures)]
+        found: list[Any] = []
+        map_numbers(lambda x: (found.append(x), x)[1], self._call(args))  # type: ignore[func-returns-value]
+        results = [x for x in found if isinstance(x, Value)]
+        return tuple(gradients(results[k], operands))
 
     def _rule(self, k: int, m: Any, *operands: Any) -> tuple[Any, Callable[[], tuple[Any, ...]]]:
         """The table's reading of the tape: the value, and the local derivatives, on any kind of number."""
@@ -129,7 +160,7 @@ class Program:
         value = list(self.values.run(m, operands).values())[k]
 
         def derivatives() -> tuple[Any, ...]:
-            out = list(self.tape.run(m, operands).values())[len(self._results) :]
+            out = list(self.tape.run(m, operands).values())[len(self._plain) :]
             width = len(self._by)
             return _spread(out[k * width : (k + 1) * width], self._by, len(operands))
 
@@ -151,6 +182,12 @@ class _Computer:
         if not isfinite(sum(out)):
             raise NotFiniteError
         return out
+
+    def outputs(self, numbers: list[float]) -> list[float]:
+        """All outputs, nan and inf among them."""
+        buffer = self._buffer(*numbers)
+        self._call(buffer)
+        return buffer[self._inputs :]
 
 
 class _Place:
@@ -174,16 +211,35 @@ def _arranger(arrangement: Any) -> Callable[[Sequence[Any]], Any]:
 class _Rows:
     """The derivatives of several results by the same operands, computed when the first of them is asked for."""
 
-    def __init__(self, program: Program, numbers: list[float], results: int, operands: int):
-        self.program, self.numbers, self.results, self.operands = program, numbers, results, operands
+    def __init__(self, program: Program, given: Sequence[Any], numbers: list[float], operands: tuple[Value, ...]):
+        self.program, self.given, self.numbers, self.operands = program, given, numbers, operands
 
     @functools.cached_property
     def _all(self) -> list[float]:
-        return self.program._with_derivatives(self.numbers)[self.results :]
+        return self.program._with_derivatives.outputs(self.numbers)[len(self.program._plain) :]
 
     def row(self, k: int) -> tuple[float, ...]:
         by = self.program._by
-        return _spread(self._all[k * len(by) : (k + 1) * len(by)], by, self.operands)
+        derivatives = self._all[k * len(by) : (k + 1) * len(by)]
+        if not all(map(isfinite, derivatives)):
+            return self.program.eager_row(k, self.given, self.operands)
+        return _spread(derivatives, by, len(self.operands))
+
+    def __deepcopy__(self, memo: Any) -> _Rows:
+        return self
+
+    def __reduce__(self) -> Any:
+        return _KeptRows, ([self.row(k) for k in range(len(self.program._plain))],)
+
+
+class _KeptRows:
+    """What a pickle has in place of `_Rows`."""
+
+    def __init__(self, rows: list[tuple[float, ...]]):
+        self.rows = rows
+
+    def row(self, k: int) -> tuple[float, ...]:
+        return self.rows[k]
 
 
 def _spread(derivatives: Sequence[Any], places: Sequence[int], count: int) -> tuple[Any, ...]:

@@ -15,6 +15,7 @@ import ctypes
 import functools
 import inspect
 import itertools
+from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -48,8 +49,9 @@ class Rows:
     def row(self, i: int) -> list[Any]:
         """The arguments that the function would be given for row i, outside compiled code."""
         out = []
-        for array, (kind, shape, _) in zip(self.arrays, self.structures):
-            out.append(array[i] if kind == "array" and shape else array[i].tolist())
+        for rows, (kind, shape, _) in zip(self.arrays, self.structures):
+            row = rows[i].astype(int if rows.dtype.kind in "iu" else float)  # as wide as compiled code computes
+            out.append(row if kind == "array" and shape else row.tolist())
         return out
 
 
@@ -65,12 +67,12 @@ def as_rows(args: Sequence[Any], names: Sequence[str]) -> Rows:
         if isinstance(x, Kept):
             x, kind = x.array, x.kind
         elif not is_array(x):
-            x, kind = _array_of_list(x, name), "list"
+            x, kind = _array_of_list(x, name)
             are_arrays = False
         numbers = types.get(x.dtype)
         if numbers is None or (x.ndim > 1 and not x.flags.c_contiguous):
             x = _readable(x, name)
-            numbers = types[x.dtype]
+            numbers, are_arrays = types[x.dtype], False
         shape = x.shape
         if not shape:
             raise TypeError(f"{name} must be rows of numbers, not a single number")
@@ -93,15 +95,22 @@ def _types() -> dict[Any, str]:
     return {numpy.dtype(kind): kind for kind in READ}
 
 
-def _array_of_list(x: Any, name: str) -> Any:
+def _array_of_list(x: Any, name: str) -> tuple[Any, str]:
+    """An array, and whether its rows are to look like lists or like arrays."""
+    numpy = require("numpy", extra="jit")
     if not isinstance(x, (list, tuple)):
-        raise TypeError(f"{name} must be rows of numbers, a list or an array, not {type(x).__name__}")
+        if hasattr(x, "__array__") or isinstance(x, (range, array, memoryview)):  # of pandas, PyTorch and others
+            return numpy.asarray(x), "array"
+        hint = "; options such as epochs are given by name" if isinstance(x, int) else ""
+        raise TypeError(f"{name} must be rows of numbers, a list or an array, not {type(x).__name__}{hint}")
     if any(isinstance(item, Value) for row in x for item in (row if isinstance(row, (list, tuple)) else [row])):
         raise TypeError(f"{name}: rows are plain numbers; a Value that all rows share may be used inside the function")
     try:
-        return require("numpy", extra="jit").array(x)
+        return numpy.array(x), "array" if len(x) and is_array(x[0]) else "list"
     except ValueError:
-        raise ValueError(f"{name}: the rows must all have the same length") from None
+        raise ValueError(
+            f"{name}: the rows must all have the same length and hold numbers; inputs and targets are two arguments"
+        ) from None
 
 
 def _readable(x: Any, name: str) -> Any:
@@ -124,12 +133,12 @@ def row_symbols(structure: RowStructure, name: str, leaf: Callable[[str, str], A
     return array.tolist() if kind == "list" else array
 
 
-def names_of(f: Callable[..., Any]) -> list[str]:
-    """What the function calls its arguments; as many names as anyone needs."""
+def names_of(f: Callable[..., Any], count: int) -> list[str]:
+    """What the function calls its first arguments, so many."""
+    named: list[str] = []
     with contextlib.suppress(TypeError, ValueError):
         named = [p.name for p in inspect.signature(f).parameters.values() if p.kind in POSITIONAL]
-        return [*named, *(f"x{i}" for i in range(len(named), 20))]
-    return [f"x{i}" for i in range(20)]
+    return [*named, *(f"x{i}" for i in range(len(named), count))][:count]
 
 
 def address_of(array: Any) -> int:

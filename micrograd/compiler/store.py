@@ -25,7 +25,7 @@ from typing import Any
 from micrograd.compiler.native import Memory
 from micrograd.engine import Value
 
-_moving = threading.Lock()
+_moving = threading.RLock()
 
 
 class Stored(Value):
@@ -60,17 +60,22 @@ def _stored_class(plain: Any) -> Any:
 
 
 class Store:
-    """The numbers of some Values in one array. `is_current` until another store takes one of them over."""
+    """The numbers of some Values in one array. `is_current` until another store takes one of them over.
+
+    None can while it `is_in_use`.
+    """
 
     def __init__(self, values: Sequence[Value]):
         self.values: list[Any] = list(values)
         self.memory = Memory(-(-(len(self.values) + 1) // 8) * 8)  # whole vectors, with room for one number more
-        self.is_current = False
+        self.is_current = self.is_in_use = False
         self.take()
 
     def take(self) -> None:
         """Make this the home of its Values' numbers, wherever they are now."""
         with _moving:
+            if any(isinstance(value, Stored) and value._store.is_in_use for value in self.values):
+                raise RuntimeError("another train_step is training some of these parameters at this moment")
             for place, value in enumerate(self.values):
                 self.memory.view[place] = value.data
                 if isinstance(value, Stored):

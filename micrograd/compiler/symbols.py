@@ -47,6 +47,7 @@ class Symbol:
 
     __slots__ = ("operand", "tape")
     __array_priority__ = Value.__array_priority__
+    __hash__ = object.__hash__
 
     def __init__(self, tape: Tape, operand: int):
         self.tape, self.operand = tape, operand
@@ -79,6 +80,23 @@ class Symbol:
         )
 
     __int__ = __index__
+
+    def __eq__(self, other: Any) -> Any:
+        raise trace_error(
+            f"== and != of {self.described()} have no value while jit runs your function once to record it",
+            "write where((x > 1.5) & (x < 2.5), a, b) for numbers, (a & b) for comparisons, or name the argument in "
+            "jit(f, static=...)",
+        )
+
+    __ne__ = __eq__
+
+    def __and__(self, other: Any) -> Any:
+        return _both("and", self, other, neutral=True)
+
+    def __or__(self, other: Any) -> Any:
+        return _both("or", self, other, neutral=False)
+
+    __rand__, __ror__ = __and__, __or__
 
     def __pow__(self, other: Any) -> Any:
         return TAPE.pow(self, other)
@@ -147,7 +165,16 @@ def _infix(name: str, *, reflected: bool = False) -> Callable[..., Any]:
     return method
 
 
-for _method, _name in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "and": "and", "or": "or"}.items():
+def _both(name: str, x: Symbol, y: Any, *, neutral: bool) -> Any:
+    """`x & y` and `x | y` of two comparisons, or of one and a bool."""
+    if type(y).__name__ in ("bool", "bool_"):
+        return x if bool(y) is neutral else not neutral
+    if not x.is_condition or not isinstance(y, Symbol) or not y.is_condition:
+        raise trace_error("& and | combine comparisons, such as (x > 0) & (y > 0)", "put each in parentheses")
+    return write(name, x, y)
+
+
+for _method, _name in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div"}.items():
     setattr(Symbol, f"__{_method}__", _infix(_name))
     setattr(Symbol, f"__r{_method}__", _infix(_name, reflected=True))
 for _method in ("neg", "lt", "le", "gt", "ge"):  # Python reflects < as > by itself

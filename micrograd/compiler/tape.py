@@ -79,6 +79,8 @@ class Tape:
         ]
         return "\n".join([*lines, *(f"{name} {shown(x)}" for name, x in self.outputs.items())])
 
+    __repr__ = __str__
+
     def run(self, m: Any, inputs: Sequence[Any]) -> dict[str, Any]:
         """The outputs, computed one instruction after the other on whatever kind of number `m` is for."""
         results: list[Any] = []

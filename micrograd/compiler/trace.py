@@ -30,9 +30,12 @@ touched themselves: stand-ins take their place in the trace's graph.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import numbers
-from collections.abc import Iterable, Sequence
+import random
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -55,12 +58,12 @@ class Traced(Value):
     __hash__ = Value.__hash__
 
     def __eq__(self, other: Any) -> Any:
-        if self is other or not isinstance(other, numbers.Real):
+        if self is other or not isinstance(other, (numbers.Real, Traced)):
             return self is other
         raise trace_error(
-            f"== and != compare {_described(self.data)} with a number, and it has no value while jit runs your "
-            "function once to record it",
-            "write where(x > 0.5, a, b), take(values, index), or name the argument in jit(f, static=...)",
+            f"== and != compare {_described(self.data)}, which has no value while jit runs your function once to "
+            "record it",
+            "write where((x > 1.5) & (x < 2.5), a, b), take(values, index), or name the argument in jit(f, static=...)",
         )
 
     def __ne__(self, other: Any) -> Any:
@@ -78,10 +81,31 @@ class Traced(Value):
     def _as_index(self, count: int) -> Value:
         return modes.state.trace.index(self, count)
 
+    def _require(self, allowed: Any, message: str) -> None:
+        modes.state.trace.require(self, allowed, message)
+
     def _whole(self, *_: Any) -> Any:
         raise trace_error("//, % and divmod() of a number that jit records have no derivative", "compute it outside")
 
     __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __divmod__ = __rdivmod__ = _whole
+
+
+@contextlib.contextmanager
+def drawing_nothing() -> Iterator[None]:
+    """Refuse random numbers drawn inside: compiled code would have the same ones at each call."""
+    numpy = sys.modules.get("numpy")
+
+    def state() -> Any:
+        drawn = numpy.random.get_state()[1:3] if numpy else ((), 0)
+        return random.getstate(), tuple(drawn[0][:3]), drawn[1]
+
+    before = state()
+    yield
+    if state() != before:
+        raise TraceError(
+            "the function drew random numbers while jit recorded it, and they would be the same at each call; draw "
+            "them outside, and give them as arguments"
+        )
 
 
 class Trace:
@@ -97,12 +121,15 @@ class Trace:
         self.inputs: list[Value] = []
         self.leaves: list[Value] = []
         self.indices: list[tuple[int, int, str]] = []
+        self.required: list[tuple[int, Any, str]] = []  # inputs, what they must be, and what to say if they are not
         self._whole: dict[Value, int] = {}
+        self._arguments: dict[Value, int] = {}
         self._stand_ins: dict[int, Value] = {}  # by the id of a Value from outside, which `leaves` keeps alive
         self._created: dict[Value, int] = {}  # this trace's own, in order of creation
         self._entered: list[Any] = []
 
     def __enter__(self) -> Trace:
+        self.tape.closed = False
         self._entered.append(modes.tracing(self))
         self._entered[-1].__enter__()
         return self
@@ -121,6 +148,7 @@ class Trace:
             name = next(other for n in itertools.count(2) if (other := f"{name}#{n}") not in taken)
         node = self._new(Symbol(self.tape, self.tape.add_input(name)), LEAF)
         self.inputs.append(node)
+        self._arguments[node] = len(self.inputs) - 1
         if whole:
             self._whole[node] = len(self.inputs) - 1
         return node
@@ -129,8 +157,8 @@ class Trace:
         """Note that a number chooses one of `count` values: those who call the compiled code check it."""
         if node not in self._whole:
             raise TypeError(
-                "take: in a function that jit records the index must be an integer argument as it was given, such as a "
-                "class; give integers, and compute with them before the call"
+                f"{_described(node.data)} chooses one of {count} values, such as the score of a class, so it must be "
+                "an integer, as it was given: y.astype(int) for an array, [int(label) for label in y] for a list"
             )
         place = self._whole[node]
         said = f"take: index {{}} ({self.tape.inputs[place]}) is out of range for {count} values: use 0 to {count - 1}"
@@ -160,6 +188,11 @@ class Trace:
             self.leaves.append(value)
         return stand_in
 
+    def require(self, node: Value, allowed: Any, message: str) -> None:
+        """Note what an argument must be, for those who call the compiled code to check."""
+        if node in self._arguments:
+            self.required.append((self._arguments[node], allowed, message))
+
     def made(self, value: Value) -> None:
         """Take in a Value that the function made by hand: `Value(2.0)` is a constant of the tape."""
         if value._prev:
@@ -176,6 +209,8 @@ class Trace:
             data, derivatives = entry.rule(TAPE, *[x.data for x in nodes])
         except (ArithmeticError, ValueError) as error:
             raise explain(error, entry, nodes) from None
+        if isinstance(data, Symbol) and data.is_condition:
+            data = TAPE.where(data, 1.0, 0.0)  # an operation of one's own may give a comparison
         node = self._new(data, entry)
         if modes.state.no_grad:
             node._operation = DETACHED
@@ -195,6 +230,13 @@ class Trace:
         It goes in the reverse order of creation, so that its code is as regular as that of forward.
         """
         order = sorted(topological_order(out), key=lambda node: self._created.get(node, -1))
+        reached = {*inputs}  # what does not depend on them may have no derivative, and need not
+        for node in order:
+            if any(x in reached for x in node._prev):
+                reached.add(node)
+        if out not in reached:
+            return [0.0] * len(inputs)
+        order = [node for node in order if node in reached]
         with self, borrowed_gradients([*order, *inputs]):
             sweep(out, order, zero=NOTHING)
             return [x.grad for x in inputs]

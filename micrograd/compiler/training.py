@@ -19,6 +19,7 @@ parameters are those that eager training uses: the two can take turns.
 
 from __future__ import annotations
 
+import functools
 import operator
 import threading
 from array import array
@@ -30,11 +31,11 @@ from micrograd.blame import first_guilty, not_finite
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.context import BAD_INDEX, COLUMNS, NOT_FINITE, SLOT, STEPS_AT_ONCE
 from micrograd.compiler.native import Memory, Native
-from micrograd.compiler.rows import Rows, as_rows, names_of
+from micrograd.compiler.rows import Kept, Rows, as_rows, names_of
 from micrograd.compiler.shuffle import generator, put_back, words_of
 from micrograd.compiler.simplify import simplify
 from micrograd.compiler.store import store_of
-from micrograd.compiler.symbols import TAPE, Symbol, operand_of
+from micrograd.compiler.symbols import TAPE, Symbol, TraceError, operand_of
 from micrograd.compiler.tape import Tape
 from micrograd.extras import require
 from micrograd.optim import Optimizer
@@ -66,23 +67,33 @@ class TrainStep:
                 "write the rule as update(self, m, x, grad, *state, lr, t)"
             )
         self.loss, self.optimizer = loss, optimizer
-        self._names = names_of(loss)
+        self._names = functools.cache(lambda count: names_of(loss, count))
         self._lock = threading.RLock()  # the parameters are for one call at a time
-        self._store = store_of(optimizer.parameters)
-        self._states = [Memory(len(self._store.memory.view)) for _ in optimizer.state]
-        self._views = {n: m.view[: len(optimizer.parameters)] for n, m in zip(optimizer.state, self._states)}
+        self._running = False
         self._losses, self._norms, self._rates = Memory(COLUMNS), Memory(COLUMNS), Memory(COLUMNS)
         self.norms: Any = None  # of the gradient of each step of the last run, before any clipping
         self._constant_rate: float | None = None  # the learning rate that all of `rates` holds
         self._programs: OrderedDict[Any, BatchProgram] = OrderedDict()
+        self._adopt()
+
+    def _adopt(self) -> None:
+        """Take in the optimizer's parameters and states as they are now."""
+        optimizer = self.optimizer
+        self._parameters, self._listed = tuple(optimizer.parameters), optimizer.parameters
+        self._store = store_of(optimizer.parameters)
+        self._states = [Memory(len(self._store.memory.view)) for _ in optimizer.state]
+        self._views = {n: m.view[: len(optimizer.parameters)] for n, m in zip(optimizer.state, self._states)}
         settings = sorted(set(vars(optimizer)) - {"parameters", "state", "steps", "lr"})
+        self._known = len(vars(optimizer))
         self._settings_now = operator.attrgetter(
             "__class__", "__class__", *settings
         )  # what the rule reads as constants
         self._settings: Any = None
-        self._running = False
+        self._programs.clear()
         self._given: tuple[Any, ...] = ()  # the arrays of the last call, and what was made ready for them
         self._ready: tuple[BatchProgram, Native, Rows] | None = None
+        self._live: list[Any] = []  # the arrays among them, and their shapes
+        self._shapes: list[tuple[int, ...]] = []
 
     def __call__(self, *data: Any) -> float:
         """One step on all rows of `data`; gives the mean loss before it.
@@ -91,9 +102,13 @@ class TrainStep:
         """
         with self._lock:
             program, native, rows = self._prepared(data, None)
-            program.start()
-            self._take(program, native, rows, 1, 0)
-            return self._losses.view[0]
+            self._running = self._store.is_in_use = True
+            try:
+                program.start()
+                self._take(program, native, rows, 1, 0)
+                return self._losses.view[0]
+            finally:
+                self._running = self._store.is_in_use = False
 
     def run(
         self,
@@ -114,8 +129,8 @@ class TrainStep:
         Ctrl-C ends training between two steps: the model and the optimizer are as after the last whole one. So does a
         loss or gradient that is nan or inf: FloatingPointError says where it came from.
         """
-        for name, x in [("epochs", epochs), ("steps", steps), ("batch_size", batch_size), ("every", every)]:
-            _check_whole(name, x)
+        epochs, steps = _whole("epochs", epochs), _whole("steps", steps)
+        batch_size, every = _whole("batch_size", batch_size), _whole("every", every) or 1
         if epochs is not None and steps is not None:
             raise ValueError("give epochs or steps, not both")
         rng = generator(shuffle)
@@ -127,13 +142,13 @@ class TrainStep:
             losses, self.norms = numpy.empty(total), numpy.empty(total)
             program.start()
             words = words_of(rng) if rng else None
-            if words:
-                program.will_shuffle(words.buffer_info()[0])
             try:
-                self._running = True
+                self._running = self._store.is_in_use = True
+                if words:
+                    program.will_shuffle(words.buffer_info()[0])
                 return self._run(program, native, rows, losses, callback, every)
             finally:
-                self._running = False
+                self._running = self._store.is_in_use = False
                 program["shuffle"] = 0
                 if rng and words:
                     put_back(rng, words)
@@ -147,7 +162,8 @@ class TrainStep:
             self.norms[taken : taken + count] = self._norms.view[:count]
             taken += count
             if callback and (taken % every == 0 or taken == total):
-                if callback(taken, float(losses[taken - 1])) is False:
+                answer = callback(taken, float(losses[taken - 1]))
+                if type(answer).__name__ in ("bool", "bool_") and not answer:  # NumPy's False as well
                     self.norms = self.norms[:taken]
                     return losses[:taken]
                 if self._settings_now(self.optimizer) != self._settings:
@@ -182,16 +198,29 @@ class TrainStep:
     def _prepared(self, data: tuple[Any, ...], batch_size: int | None) -> tuple[BatchProgram, Native, Rows]:
         """The program for this data, pointed at it; parameters and the optimizer's state where it looks for them."""
         if self._running:
-            raise RuntimeError("a callback of run() may not take steps itself: it is called between two of them")
+            raise RuntimeError("a step is under way: neither a callback of run() nor a signal handler may take another")
+        optimizer = self.optimizer
+        if optimizer.parameters is not self._listed or len(self._listed) != len(self._parameters):
+            self._adopt()
         ready = self._ready
-        same = ready is not None and (*map(id, data), batch_size) == self._given
-        if not same or self._settings_now(self.optimizer) != self._settings:
+        if (
+            ready is None
+            or (*map(id, data), batch_size) != self._given
+            or [x.shape for x in self._live] != self._shapes  # changed in place, as by resize()
+            or len(vars(optimizer)) != self._known
+            or self._settings_now(optimizer) != self._settings
+        ):
             self._ready = None
-            rows = as_rows(data, self._names) if data else Rows([], (), 1)
+            if len(vars(optimizer)) != self._known:
+                self._adopt()
+            rows = as_rows(data, self._names(len(data))) if data else Rows([], (), 1)
             program = self._program(rows)
+            program.check_rows(rows)
             ready = program, program.set_rows(rows, batch_size=min(batch_size or rows.count, rows.count)), rows
             if rows.are_arrays:  # a list may hold other numbers next time
                 self._data = data  # kept, so that an id is theirs alone
+                self._live = [x for x in data if not isinstance(x, Kept)]
+                self._shapes = [x.shape for x in self._live]
                 self._given, self._ready = (*map(id, data), batch_size), ready
         assert ready is not None
         self._read_outside(ready[0])
@@ -220,9 +249,9 @@ class TrainStep:
         else:
             program = self._programs[rows.structures] = BatchProgram(
                 lambda row: self.loss(*row),
-                self._names,
+                self._names(len(rows.structures)),
                 [(True, structure) for structure in rows.structures],
-                parameters=self.optimizer.parameters,
+                parameters=self._parameters,
                 update=update_tape(self.optimizer),
                 scale=scale_tape(self.optimizer),
             )
@@ -236,7 +265,11 @@ class TrainStep:
     def trace(self, *data: Any) -> Tape:
         """The tape for such data, without compiling it yet: to see what it is, and how long."""
         with self._lock:
-            return self._program(as_rows(data, self._names)).tape
+            return self._program(as_rows(data, self._names(len(data)))).tape
+
+    def __repr__(self) -> str:
+        name = getattr(self.loss, "__name__", type(self.loss).__name__)
+        return f"train_step({name}, {type(self.optimizer).__name__}; {self.optimizer.steps} steps taken)"
 
     def _last(self) -> BatchProgram:
         if not self._programs:
@@ -264,18 +297,43 @@ class TrainStep:
         return self._last().native.assembly
 
 
-def _check_whole(name: str, x: Any) -> None:
-    if x is not None and (isinstance(x, bool) or not hasattr(x, "__index__") or x < 1):
+def _whole(name: str, x: Any) -> int | None:
+    if x is None:
+        return None
+    if isinstance(x, bool) or not hasattr(x, "__index__") or operator.index(x) < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, not {x!r}")
+    return operator.index(x)
 
 
 def update_tape(optimizer: Optimizer) -> Tape:
     """The optimizer's rule for one parameter, from its own `update` on symbols."""
-    tape = Tape(["x", "grad", *optimizer.state_names, "lr", "t"])
+    names = [name if name not in ("x", "grad", "lr", "t") else f"{name}'" for name in optimizer.state_names]
+    tape = Tape(["x", "grad", *names, "lr", "t"])
     x, grad, *state, lr, t = [Symbol(tape, i) for i in range(len(tape))]
-    new = optimizer.update(TAPE, x, grad, *state, lr=lr, t=t)
-    tape.outputs = {name: operand_of(value) for name, value in zip(["x", *optimizer.state_names], new)}
+    new = _without_steps(optimizer).update(TAPE, x, grad, *state, lr=lr, t=t)
+    if not isinstance(new, tuple) or len(new) != 1 + len(names):
+        raise TypeError(
+            f"{type(optimizer).__name__}.update must return a tuple: the new parameter and its {len(names)} new states"
+        )
+    tape.outputs = {name: operand_of(value) for name, value in zip(["x", *names], new)}
     return simplify(tape)
+
+
+def _without_steps(optimizer: Optimizer) -> Any:
+    """The optimizer with its settings, but without `lr` and `steps`, which differ from step to step."""
+
+    class Recorded(type(optimizer)):  # type: ignore[misc]
+        @property
+        def lr(self) -> Any:
+            raise TraceError("update(self, m, x, grad, *state, lr, t) reads self.lr: compiled, it must use lr")
+
+        @property
+        def steps(self) -> Any:
+            raise TraceError("update(self, m, x, grad, *state, lr, t) reads self.steps: compiled, it must use t")
+
+    out = object.__new__(Recorded)
+    out.__dict__.update({name: x for name, x in vars(optimizer).items() if name not in ("lr", "steps")})
+    return out
 
 
 def scale_tape(optimizer: Optimizer) -> Tape:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 
 from micrograd.compiler.context import COLUMNS, Batch
-from micrograd.compiler.emit import Emitter, bits
+from micrograd.compiler.emit import Emitter, bits, is_condition
 from micrograd.compiler.lanes import function
 from micrograd.compiler.plan import Plan
 from micrograd.compiler.tape import Tape
@@ -45,6 +45,8 @@ class UpdateWriter:
 
             def keep(position: int, name: str) -> None:
                 if position in self.plan.shared:
+                    if is_condition(self.tape, position):
+                        name = e.let(f"uitofp {e.of('i1')} {name} to {e.type}")
                     e.store(name, "%table", e.let(f"add i64 {s}, {self._row(position)}"))
 
             e.code(self.tape, self.plan.once, lambda position: given[position], keep)
@@ -85,7 +87,10 @@ class UpdateWriter:
         factor = self._factor(e)
         inputs = len(self.arrays)
         same = {inputs: e.splat("%rate"), inputs + 1: e.splat("%step")}
-        same |= {position: e.splat(e.load("%table", self._row(position))) for position in self.plan.shared}
+        for position in self.plan.shared:
+            same[position] = e.splat(e.load("%table", self._row(position)))
+            if is_condition(self.tape, position):
+                same[position] = e.let(f"fcmp une {e.type} {same[position]}, {e.value(0.0)}")
         loaded: dict[int, str] = {}
         with e.loop("i", "%count", by=e.lanes) as i:
 
