@@ -247,14 +247,21 @@ class TrainStep:
         if program is not None:
             self._programs.move_to_end(rows.structures)
         else:
-            program = self._programs[rows.structures] = BatchProgram(
-                lambda row: self.loss(*row),
-                self._names(len(rows.structures)),
-                [(True, structure) for structure in rows.structures],
-                parameters=self._parameters,
-                update=update_tape(self.optimizer),
-                scale=scale_tape(self.optimizer),
-            )
+            names = self._names(len(rows.structures))
+            try:
+                program = BatchProgram(
+                    lambda row: self.loss(*row),
+                    names,
+                    [(True, structure) for structure in rows.structures],
+                    parameters=self._parameters,
+                    update=update_tape(self.optimizer),
+                    scale=scale_tape(self.optimizer),
+                )
+            except (TypeError, ValueError) as error:
+                rows_are = ", ".join(_said(name, shape) for name, (_, shape, _) in zip(names, rows.structures))
+                error.add_note(f"train_step calls the loss with one row at a time: {rows_are}")
+                raise
+            self._programs[rows.structures] = program
             program["parameters"], program["rates"] = self._store.memory.address, self._rates.address
             program["losses"], program["norms"] = self._losses.address, self._norms.address
             program.set_states([memory.address for memory in self._states])
@@ -303,6 +310,10 @@ def _whole(name: str, x: Any) -> int | None:
     if isinstance(x, bool) or not hasattr(x, "__index__") or operator.index(x) < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, not {x!r}")
     return operator.index(x)
+
+
+def _said(name: str, shape: tuple[int, ...]) -> str:
+    return f"{name} is one number" if not shape else f"{name} holds {' x '.join(map(str, shape))} numbers"
 
 
 def update_tape(optimizer: Optimizer) -> Tape:
