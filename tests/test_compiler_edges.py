@@ -51,7 +51,7 @@ def test_arrays_that_change_their_shape_between_steps():
     b = np.arange(12.0)
     w, step = weight_step(lambda x: w * (x if not hasattr(x, "sum") else x.sum()))
     first = step(b)
-    b.shape = (6, 2)
+    b.resize((6, 2), refcheck=False)
     assert (first, step(b)) == (5.5, 11.0)
 
 
