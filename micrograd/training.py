@@ -1,0 +1,243 @@
+"""One run of `micrograd train`: from the options of the command to the files of its folder."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from micrograd.backends import has_compiler
+from micrograd.cells import DataError, count
+from micrograd.checkpoints import CheckpointError
+from micrograd.data import SETS, named, split, split_table
+from micrograd.extras import require
+from micrograd.history import History
+from micrograd.metrics import is_right
+from micrograd.nn import MLP
+from micrograd.optim import SGD, Adam, AdamW, Optimizer, RMSProp
+from micrograd.plots import decision_regions
+from micrograd.preparation import Preparation
+from micrograd.recipes import count_of, net_of, recipe
+from micrograd.reports import draw_model, labels_for, loss_of, measured, net_line
+from micrograd.runs import Model, claim, start
+from micrograd.tables import Table, nearest, read_csv
+from micrograd.train import CHECKPOINT, fit
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD, "rmsprop": RMSProp, "adamw": AdamW}
+KEPT = "data target task categorical hidden activation loss optimizer lr weight_decay epochs batch seed held_out"
+FEW_ROWS = 10  # of fewer, none are held out unless asked
+WEIGHT_DECAY = 0.003  # of 0, 0.001, 0.003, 0.005 and 0.01 the one that does well on all the small sets
+ROUNDED = ("relu", "leaky_relu", "elu", "gelu", "silu")  # whose weights begin as He has it
+
+
+class Training:
+    """All that the options ask for, checked; nothing is written before `run`."""
+
+    def __init__(self, options: Any):
+        _need(options.backend)
+        self.options = options
+        self.table = _table(options)
+        name = self.table.name if options.data in SETS else Path(options.data).stem
+        self.folder = options.out or Path(f"run-{name}")
+        kept = {key: getattr(options, key) for key in [*KEPT.split(), "patience", "backend"]}
+        self.kept = {**kept, "data": options.data if options.data in SETS else Path(options.data).name}
+        self.goes_on = claim(self.folder, self.kept, resume=options.resume)
+        self.loss = _loss(options.loss, self.table)
+        self.train, self.test = self._split()
+        self.preparation = Preparation.fit(self.train)
+        self.net = self._net()
+        self.optimizer = self._optimizer()
+        self.history = History()
+        self.seconds = 0.0
+
+    def _split(self) -> tuple[Table, Table | None]:
+        part = self.options.held_out
+        if part is None:
+            part = 0.2 if len(self.table) >= FEW_ROWS else 0.0
+        return split_table(self.table, held_out=part, rng=self._rng()) if part else (self.table, None)
+
+    def _net(self) -> MLP:
+        outputs = 1 if self.loss != "cross_entropy" else self.preparation.outputs
+        inputs, layers = len(self.preparation.inputs), [*self.options.hidden, outputs]
+        activation = self.options.activation
+        count_of({**recipe(MLP(1, [1])), "inputs": inputs, "layers": layers})  # before so many Values are made
+        init = "he" if activation in ROUNDED else "xavier"
+        return MLP(inputs, layers, activation=activation, init=init, rng=self._rng())
+
+    def _optimizer(self) -> Optimizer:
+        name, decay = self.options.optimizer, self.options.weight_decay
+        if name == "rmsprop":
+            if decay:
+                raise ValueError("--weight-decay is for adam, adamw and sgd; rmsprop has none")
+            return RMSProp(self.net.parameters(), lr=self.options.lr)
+        kind: Any = OPTIMIZERS[name]
+        decay = WEIGHT_DECAY if decay is None else decay
+        return kind(self.net.parameters(), lr=self.options.lr, weight_decay=decay)
+
+    def _rng(self) -> random.Random:
+        return random.Random(self.options.seed)
+
+    def about(self) -> str:
+        """What is to be done: data, net and training, in three lines."""
+        o = self.options
+        batches = f"batches of {min(o.batch, len(self.train)):,}"
+        held = f"{count(len(self.test), 'row')} held out" if self.test else "none held out"
+        plain = Model(self.net, self.preparation, {})
+        return (
+            f"{self.table}\n{net_line(plain)}; trains on {count(len(self.train), 'row')}, {held}\n"
+            f"{self.loss}, {o.optimizer} at {o.lr:g}, {count(o.epochs, 'epoch')} of {batches}, seed {o.seed}, "
+            f"into {self.folder}{os.sep}" + (", from its checkpoint" if self.goes_on else "")
+        )
+
+    def run(self) -> None:
+        """Train; the folder keeps a checkpoint of each epoch."""
+        o = self.options
+        X, y = self.preparation.rows(self.train), self._targets(self.train)
+        validation: Any = None
+        if o.patience:  # the held-out rows choose nothing: they are for the end
+            X, y, *others = split(X, y, held_out=0.2, rng=self._rng())
+            if not others[0]:
+                raise DataError(f"{self.table.name} has too few rows to keep some for --patience")
+            validation = tuple(others)
+        elif self.test:
+            validation = self.preparation.rows(self.test), self._targets(self.test)
+        start(self.folder, self.kept, resumed=self.goes_on)
+        began = time.perf_counter()
+        try:
+            self.history = fit(
+                self.net,
+                loss_of(self.loss),
+                X,
+                y,
+                optimizer=self.optimizer,
+                epochs=o.epochs,
+                batch_size=o.batch,
+                validation=validation,
+                metrics={"accuracy": is_right} if self.table.task == "classes" else None,
+                patience=o.patience,
+                keep_best=bool(o.patience),
+                seed=o.seed,
+                backend=o.backend,
+                checkpoint=self.folder,
+                resume=self.goes_on,
+            )
+        except CheckpointError:
+            raise
+        except (ArithmeticError, ValueError) as error:  # it would end so again: there is nothing to go on with
+            (self.folder / CHECKPOINT).unlink(missing_ok=True)
+            raise FloatingPointError(f"{error}; try a smaller --lr, or another --activation") from None
+        self.seconds = time.perf_counter() - began
+
+    def _targets(self, table: Table) -> list[Any]:
+        return labels_for(self.loss, self.preparation.targets(table))
+
+    def results(self) -> Iterator[str]:
+        """Measure the net and write the files of its folder; gives the lines that say so."""
+        model = self._model()
+        stopped = f" ({self.history.stopped})" if self.history.stopped else ""
+        how = "compiled" if self.history.backend == "jit" else "eager"
+        yield f"{count(len(self.history), 'epoch')}{stopped} in {self.seconds:.1f} s, {how}"
+        table = self.test or self.train
+        where = "held out" if self.test else "on the rows that it learned from"
+        model.facts["metrics"], lines = measured(model, table)
+        model.facts["measured"] = where
+        yield f"{where}: {lines[0]}"
+        yield from lines[1:]
+        written = {"history.csv": "what was measured after each epoch", "loss.png": "the same, drawn"}
+        self.history.to_csv(self.folder / "history.csv")
+        self.history.plot(self.folder / "loss.png")
+        if self._has_regions():
+            self._regions(model)
+            written["regions.png"] = "the class chosen at each point of the plane"
+        draw_model(model, self.folder / "net.svg")
+        written["net.svg"] = "the net and its gradients for one row"
+        model.save(self.folder)
+        written = {"model.safetensors": f"the net: micrograd predict {self.folder} FILE.csv", **written}
+        for name, what in written.items():
+            yield f"{self.folder / name}  {what}"
+
+    def _model(self) -> Model:
+        # A net of plain Values: the compiled run keeps its numbers elsewhere.
+        net = net_of(recipe(self.net), [p.data for p in self.net.parameters()])
+        table = self.test or self.train
+        example = {"inputs": self.preparation.rows(table.take([0]))[0], "target": self._targets(table.take([0]))[0]}
+        last = self.history[-1]
+        facts = {
+            "data": {"name": self.kept["data"], "rows": len(self.table), "trained on": len(self.train)},
+            "loss": self.loss,
+            "backend": self.history.backend,
+            "metrics": {},
+            "version": _version(),
+            "epochs": len(self.history),
+            "last": last,
+            "example": example,
+        }
+        return Model(net, self.preparation, facts)
+
+    def _has_regions(self) -> bool:
+        columns = self.table.columns
+        if self.table.task != "classes" or len(columns) != 2 or any(column.categories for column in columns):
+            return False
+        return all(min(column) < max(column) for column in zip(*self.table.rows))
+
+    def _regions(self, model: Model) -> None:
+        from micrograd.modes import no_grad
+
+        net: Any = model.net
+        points = 60 if len(net.parameters()) < 2_000 else 25  # operation by operation these are many
+        if model.backend == "auto" and has_compiler():
+            from micrograd.compiler.jit import jit
+
+            net, points = jit(net), 60
+        with no_grad():
+            decision_regions(
+                lambda row: net(self.preparation.row(row)),
+                [[float(x) for x in row] for row in self.table.rows],
+                self.table.targets,
+                str(self.folder / "regions.png"),
+                points=points,
+                classes=self.table.classes,
+                inputs=[column.name for column in self.table.columns],
+            )
+
+
+def _need(backend: str) -> None:
+    """All packages that the end of a run needs, before its start. Raises ImportError with what to install."""
+    for module in ("numpy", "safetensors", "matplotlib", "sklearn"):
+        require(module, extra="train")
+    if backend == "jit":
+        require("llvmlite", extra="jit")
+
+
+def _table(options: Any) -> Table:
+    data = options.data
+    if data in SETS:
+        for flag in ("target", "task", "categorical"):
+            if getattr(options, flag):
+                raise ValueError(f"--{flag} is for CSV files, and {data} is a named data set")
+        return named(data, seed=options.seed)
+    if not os.path.exists(data) and os.sep not in data and not Path(data).suffix:
+        raise DataError(f"there is no file {data!r}, and no data set of that name{nearest(data, list(SETS))}")
+    return read_csv(data, target=options.target, task=options.task, categorical=options.categorical)
+
+
+def _loss(name: str, table: Table) -> str:
+    """The loss that was asked for, or the task's own. Raises ValueError for one of another task."""
+    is_two = len(table.classes) == 2
+    if table.task == "numbers":
+        fitting = ["mse"]
+    else:
+        fitting = ["binary_cross_entropy", "cross_entropy", "hinge"] if is_two else ["cross_entropy"]
+    if name not in ("auto", *fitting):
+        what = f"{len(table.classes)} classes" if table.classes else "numbers"
+        raise ValueError(f"--loss {name} is not for {what}: choose from {', '.join(fitting)}")
+    return fitting[0] if name == "auto" else name
+
+
+def _version() -> str:
+    import micrograd
+
+    return micrograd.__version__
