@@ -103,9 +103,10 @@ class BatchProgram:
             tape.outputs = {f"d/d{tape.inputs[number[x]]}": operand_of(d) for x, d in zip(by, gradients)}
             tape.outputs["value"] = operand_of(result.data)
             self.tape = simplify(tape)
-        self.indices, self._required = trace.indices, trace.required
+        self.indices, self.required = trace.indices, trace.required
         self._natives: dict[tuple[int, bool], Native] = {}
-        self._last: Native | None = None
+        self._last: Native | None = None  # the code used last, and for how many rows
+        self._last_count = 0
         self._budget = 64
         self._ordered = 0  # how many rows `order` counts through, 0 after a shuffle
         self._set_up_memory()
@@ -193,6 +194,8 @@ class BatchProgram:
 
     def native_for(self, count: int) -> Native:
         """Code for batches of so many rows: with as many lanes as they fill, or code for larger ones that is there."""
+        if count == self._last_count and self._last is not None:
+            return self._last
         lanes = min(this_machine().lanes, 1 << (count - 1).bit_length())
         native = self._natives.get((lanes, count <= lanes)) or self._natives.get((this_machine().lanes, False))
         if native is None:
@@ -202,6 +205,7 @@ class BatchProgram:
             for name in ("sums", "tail"):
                 ctypes.memset(self._kept[name].address, 0, self._kept[name].view.nbytes)
             self._last = native
+        self._last_count = count
         return native
 
     @contextlib.contextmanager
@@ -218,7 +222,7 @@ class BatchProgram:
 
     def check_rows(self, rows: Rows) -> None:
         """Raise ValueError where data are not what a loss asks of them, such as labels that are -1 or 1."""
-        for place, allowed, message in self._required:
+        for place, allowed, message in self.required:
             source = self._sources[place]
             if source.is_row:
                 column = rows.arrays[source.array].reshape(rows.count, -1)[:, source.place]

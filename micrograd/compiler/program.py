@@ -120,7 +120,10 @@ class Program:
         for i, count, said in self.indices:
             if not 0 <= given[i] < count:
                 raise IndexError(said.format(given[i]))
-        numbers = [x.data if isinstance(x, Value) else x for x in given] if self._by else given
+        if self._all_values:
+            numbers = [x.data for x in given]
+        else:
+            numbers = [x.data if isinstance(x, Value) else x for x in given] if self._by else given
         if self._leaves:
             numbers += [leaf.data for leaf in self._leaves]
         if not connected or not self._by:
@@ -131,10 +134,11 @@ class Program:
         values = given if self._all_values else [x if isinstance(x, Value) else constant(x, "jit") for x in given]
         operands = (*values, *self._leaves)
         if self._is_single:
-            value, *local = self._with_derivatives(numbers)
+            out = self._with_derivatives(numbers)
+            local = out[1:]
             if len(self._by) < len(operands):
-                return node_of(value, self._entries[0], operands, _spread(local, self._by, len(operands)))
-            return node_of(value, self._entries[0], operands, tuple(local))
+                return node_of(out[0], self._entries[0], operands, _spread(local, self._by, len(operands)))
+            return node_of(out[0], self._entries[0], operands, tuple(local))
         out = self._without(numbers)
         rows = _Rows(self, given, numbers, operands)
         nodes = [node_of(x, self._entries[k], operands, functools.partial(rows.row, k)) for k, x in enumerate(out)]

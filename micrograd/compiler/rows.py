@@ -61,10 +61,12 @@ def as_rows(args: Sequence[Any], names: Sequence[str]) -> Rows:
     Raises ValueError for ragged, empty or unequal ones, TypeError for what holds no numbers.
     """
     arrays, structures, count = [], [], -1
-    types, are_arrays = _types(), True
+    (types, ndarray), are_arrays = _types(), True
     for x, name in zip(args, names):
         kind = "array"
-        if isinstance(x, Kept):
+        if x.__class__ is ndarray:
+            pass
+        elif isinstance(x, Kept):
             x, kind = x.array, x.kind
         elif not is_array(x):
             x, kind = _array_of_list(x, name)
@@ -89,10 +91,10 @@ def as_rows(args: Sequence[Any], names: Sequence[str]) -> Rows:
 
 
 @functools.cache
-def _types() -> dict[Any, str]:
-    """The types of numbers that native code reads, by NumPy's objects for them."""
+def _types() -> tuple[dict[Any, str], type]:
+    """The types of numbers that native code reads, by NumPy's objects for them, and NumPy's arrays themselves."""
     numpy = require("numpy", extra="jit")
-    return {numpy.dtype(kind): kind for kind in READ}
+    return {numpy.dtype(kind): kind for kind in READ}, numpy.ndarray
 
 
 def _array_of_list(x: Any, name: str) -> tuple[Any, str]:
@@ -118,7 +120,7 @@ def _readable(x: Any, name: str) -> Any:
     numpy = require("numpy", extra="jit")
     if x.dtype.kind not in "fiub":
         raise TypeError(f"{name}: rows hold real numbers, not {x.dtype}")
-    return numpy.ascontiguousarray(x, dtype=x.dtype if x.dtype in _types() else float)
+    return numpy.ascontiguousarray(x, dtype=x.dtype if x.dtype in _types()[0] else float)
 
 
 def row_symbols(structure: RowStructure, name: str, leaf: Callable[[str, str], Any]) -> Any:
@@ -141,9 +143,12 @@ def names_of(f: Callable[..., Any], count: int) -> list[str]:
     return [*named, *(f"x{i}" for i in range(len(named), count))][:count]
 
 
+_addressof, _first_byte = ctypes.addressof, ctypes.c_char.from_buffer
+
+
 def address_of(array: Any) -> int:
     """Where an array's first number is."""
     try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+        return _addressof(_first_byte(array))
     except (TypeError, ValueError, BufferError):  # read-only, or with gaps between its rows
         return array.__array_interface__["data"][0]

@@ -31,7 +31,7 @@ from micrograd.blame import first_guilty, not_finite
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.context import BAD_INDEX, COLUMNS, NOT_FINITE, SLOT, STEPS_AT_ONCE
 from micrograd.compiler.native import Memory, Native
-from micrograd.compiler.rows import Kept, Rows, as_rows, names_of
+from micrograd.compiler.rows import Rows, as_rows, names_of
 from micrograd.compiler.shuffle import generator, put_back, words_of
 from micrograd.compiler.simplify import simplify
 from micrograd.compiler.store import store_of
@@ -72,7 +72,7 @@ class TrainStep:
         self._running = False
         self._losses, self._norms, self._rates = Memory(COLUMNS), Memory(COLUMNS), Memory(COLUMNS)
         self.norms: Any = None  # of the gradient of each step of the last run, before any clipping
-        self._constant_rate: float | None = None  # the learning rate that all of `rates` holds
+        self._constant_rate: Any = None  # the learning rate that all of `rates` holds
         self._programs: OrderedDict[Any, BatchProgram] = OrderedDict()
         self._adopt()
 
@@ -102,13 +102,13 @@ class TrainStep:
         """
         with self._lock:
             program, native, rows = self._prepared(data, None)
-            self._running = self._store.is_in_use = True
+            self._running = True
             try:
                 program.start()
                 self._take(program, native, rows, 1, 0)
                 return self._losses.view[0]
             finally:
-                self._running = self._store.is_in_use = False
+                self._running = False
 
     def run(
         self,
@@ -176,12 +176,11 @@ class TrainStep:
     def _take(self, program: BatchProgram, native: Native, rows: Rows, count: int, before: int) -> None:
         """Take so many steps, at most STEPS_AT_ONCE, and leave their losses in memory; `before` counts earlier ones."""
         optimizer = self.optimizer
-        if callable(optimizer.lr):
-            self._rates.view[:count] = array("d", optimizer.learning_rates(count))
-            self._constant_rate = None
-        elif optimizer.lr != self._constant_rate:
-            self._rates.view[:] = array("d", optimizer.learning_rates(COLUMNS))
-            self._constant_rate = optimizer.lr
+        if optimizer.lr != self._constant_rate:  # which a schedule never is
+            is_schedule = callable(optimizer.lr)
+            rates = optimizer.learning_rates(count if is_schedule else COLUMNS)
+            self._rates.view[: len(rates)] = array("d", rates)
+            self._constant_rate = None if is_schedule else optimizer.lr
         start = program.places[TAKEN] = optimizer.steps
         status = NOT_FINITE
         try:
@@ -207,7 +206,7 @@ class TrainStep:
             ready is None
             or (*map(id, data), batch_size) != self._given
             or [x.shape for x in self._live] != self._shapes  # changed in place, as by resize()
-            or len(vars(optimizer)) != self._known
+            or len(optimizer.__dict__) != self._known
             or self._settings_now(optimizer) != self._settings
         ):
             self._ready = None
@@ -215,12 +214,12 @@ class TrainStep:
                 self._adopt()
             rows = as_rows(data, self._names(len(data))) if data else Rows([], (), 1)
             program = self._program(rows)
-            program.check_rows(rows)
+            if program.required:
+                program.check_rows(rows)
             ready = program, program.set_rows(rows, batch_size=min(batch_size or rows.count, rows.count)), rows
             if rows.are_arrays:  # a list may hold other numbers next time
                 self._data = data  # kept, so that an id is theirs alone
-                self._live = [x for x in data if not isinstance(x, Kept)]
-                self._shapes = [x.shape for x in self._live]
+                self._live, self._shapes = rows.arrays, [x.shape for x in rows.arrays]
                 self._given, self._ready = (*map(id, data), batch_size), ready
         assert ready is not None
         self._read_outside(ready[0])
