@@ -74,7 +74,8 @@ class Store:
     def take(self) -> None:
         """Make this the home of its Values' numbers, wherever they are now."""
         with _moving:
-            if any(isinstance(value, Stored) and value._store.is_in_use for value in self.values):
+            owners = {value._store for value in self.values if isinstance(value, Stored)} - {self}
+            if any(owner.is_in_use for owner in owners):
                 raise RuntimeError("another train_step is training some of these parameters at this moment")
             for place, value in enumerate(self.values):
                 self.memory.view[place] = value.data

@@ -144,6 +144,7 @@ class TrainStep:
             words = words_of(rng) if rng else None
             try:
                 self._running = self._store.is_in_use = True
+                self._read_outside(program)  # again: from now on, nobody else can take the parameters over
                 if words:
                     program.will_shuffle(words.buffer_info()[0])
                 return self._run(program, native, rows, losses, callback, every)
