@@ -35,6 +35,7 @@ import itertools
 import numbers
 import random
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
@@ -92,16 +93,20 @@ class Traced(Value):
 
 @contextlib.contextmanager
 def drawing_nothing() -> Iterator[None]:
-    """Refuse random numbers drawn inside: compiled code would have the same ones at each call."""
+    """Refuse random numbers drawn inside: compiled code would have the same ones at each call.
+
+    In the main thread only: in a program of several threads, it is more likely that another one drew them meanwhile.
+    """
     numpy = sys.modules.get("numpy")
 
     def state() -> Any:
         drawn = numpy.random.get_state()[1:3] if numpy else ((), 0)
         return random.getstate(), tuple(drawn[0][:3]), drawn[1]
 
+    watches = threading.current_thread() is threading.main_thread()
     before = state()
     yield
-    if state() != before:
+    if watches and state() != before:
         raise TraceError(
             "the function drew random numbers while jit recorded it, and they would be the same at each call; draw "
             "them outside, and give them as arguments"
