@@ -83,6 +83,12 @@ class Net:
         """Fresh copies of the first parameters: weights and biases, layer after layer."""
         return [array.copy() for layer in self.layers for array in layer if array is not None]
 
+    def in_shape(self, numbers: np.ndarray) -> list[np.ndarray]:
+        """Parameters that lie one after the other, as copies in the shapes of `parameters()`."""
+        shapes = [array.shape for array in self.parameters()]
+        ends = np.cumsum([math.prod(shape) for shape in shapes])
+        return [part.reshape(shape).copy() for part, shape in zip(np.split(numbers[: ends[-1]], ends), shapes)]
+
 
 def _layers(sizes, rng, bias=True):
     """Weights uniform in +-sqrt(6 / (inputs + outputs)), as nn.xavier draws them; biases of zero."""

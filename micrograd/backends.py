@@ -1,13 +1,15 @@
 """The two ways to train: operation by operation on Values, or compiled. `backend_for(...)` chooses.
 
 Both go through the same batches in the same order and have the same methods, so that `train.fit` need not know which it
-has.
+has. `outputs_of(net, rows)` is for trained nets.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import math
+import operator
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +18,7 @@ from micrograd.blame import first_guilty, not_finite
 from micrograd.data import batch_indices
 from micrograd.modes import no_grad
 from micrograd.optim import Optimizer
+from micrograd.transforms import map_numbers
 
 LONGEST = 20_000  # instructions of one row that are compiled unasked: a few seconds' work
 Function = Callable[[Any, Any], Any]
@@ -58,7 +61,7 @@ class Eager(Backend):
         loss = self.functions["loss"]
         for chosen in batch_indices(len(X), batch_size, rng=rng):
             try:
-                total = _sum(loss(X[i], y[i]) for i in chosen) / len(chosen)
+                total = functools.reduce(operator.add, [loss(X[i], y[i]) for i in chosen]) / len(chosen)
                 self.optimizer.zero_grad()
                 total.backward()
                 norm = math.sqrt(sum(float(p.grad) ** 2 for p in self.optimizer.parameters))
@@ -78,13 +81,6 @@ class Eager(Backend):
         f = self.functions[name]
         with no_grad():
             return math.fsum(float(f(row, target)) for row, target in zip(X, y)) / len(X)
-
-
-def _sum(terms: Any) -> Any:
-    total = next(terms)
-    for term in terms:
-        total = total + term
-    return total
 
 
 class Compiled(Backend):
@@ -142,6 +138,21 @@ def backend_for(
     return Eager(model, loss, optimizer, metrics) if name == "auto" and length > LONGEST else compiled
 
 
+def missing_package() -> str | None:
+    """The first package of the extra `jit` that is not installed, or None where the compiler can be used."""
+    return next((module for module in ("llvmlite", "numpy") if not importlib.util.find_spec(module)), None)
+
+
 def has_compiler() -> bool:
     """Whether the extra `jit` is installed."""
-    return all(importlib.util.find_spec(module) for module in ("llvmlite", "numpy"))
+    return missing_package() is None
+
+
+def outputs_of(net: Callable[[Any], Any], rows: Sequence[Any], *, backend: str = "auto") -> list[Any]:
+    """A net's outputs for many rows, without graphs: a list of floats, or of lists of them."""
+    if backend != "eager" and len(rows) > 1 and has_compiler():
+        from micrograd.compiler.jit import jit
+
+        net = jit(net)
+    with no_grad():
+        return [map_numbers(float, net(row)) for row in rows]

@@ -37,11 +37,12 @@ from typing import Any
 from micrograd.c_statements import RESERVED, Statements, comment, inputs_used, is_free_name, is_input, literal, plain
 from micrograd.compiler.arguments import flatten, rebuild
 from micrograd.compiler.rows import names_of
+from micrograd.compiler.rule import check_rule, scale_tape, update_tape
 from micrograd.compiler.simplify import simplify, without_dead_code
 from micrograd.compiler.symbols import operand_of
 from micrograd.compiler.tape import Operand, Tape
 from micrograd.compiler.trace import Trace
-from micrograd.compiler.training import TrainStep, update_tape
+from micrograd.compiler.training import TrainStep
 from micrograd.compiler.update import schedule_of
 from micrograd.engine import Value, topological_order
 from micrograd.files import write_whole
@@ -104,13 +105,7 @@ def _training(train: Any) -> tuple[Callable[..., Any] | None, Optimizer | None]:
     if not isinstance(train, tuple) or len(train) != 2 or not callable(train[0]) or not isinstance(train[1], Optimizer):
         raise TypeError(f"to_c: train is a pair, (loss, optimizer), or a train_step, not {train!r}")
     loss, optimizer = train
-    if type(optimizer).step is not Optimizer.step:
-        raise TypeError(
-            f"to_c: {type(optimizer).__name__} has a step() of its own, which C would pass by; write the rule as "
-            "update(self, m, x, grad, *state, lr, t)"
-        )
-    if optimizer.clip is not None:
-        raise ValueError("to_c: the C code clips no gradients; give an optimizer without clip=")
+    check_rule(optimizer, "to_c")
     return loss, optimizer
 
 
@@ -298,10 +293,27 @@ class _File:
             "        return loss;",
             "    }",
             "}",
+            *self._clipping(count),
             f"{name}_update(rate);",
             "return loss;",
         ]
         return _block(self.training, lines)
+
+    def _clipping(self, count: int) -> list[str]:
+        """Shorten the gradient, where the optimizer does."""
+        assert self.optimizer is not None
+        tape = scale_tape(self.optimizer)
+        (scale,) = tape.outputs.values()
+        if isinstance(scale, float):  # 1, whatever the norm
+            return []
+        gradient, statements = f"{self.name}_gradient[i]", Statements(tape, ["norm"], prefix="s")
+        lines = statements.lines(range(len(tape)))
+        each = f"for (int i = 0; i < {count}; i++) {{"
+        return [
+            *("double squares = 0.0;", each, f"    squares += {gradient} * {gradient};", "}"),
+            *("const double norm = sqrt(squares);", "if (!isfinite(norm)) {", "    return loss;", "}"),
+            *(*lines, each, f"    {gradient} *= {statements.of(scale)};", "}"),
+        ]
 
     def _update(self, optimizer: Optimizer) -> list[str]:
         """The optimizer's state, and its rule in a loop over the parameters."""

@@ -100,11 +100,11 @@ def is_input(tape: Tape, x: Operand, name: str) -> bool:
 class Statements:
     """The statements for a tape whose inputs are found under the given names.
 
-    `named` are results to be pointed out, by position: a neuron's name, say.
+    `named` are results to be pointed out, by position: a neuron's name, say. Variables are `prefix` and a number.
     """
 
-    def __init__(self, tape: Tape, inputs: Sequence[str], *, named: Mapping[int, str] | None = None):
-        self.tape, self.named = tape, named or {}
+    def __init__(self, tape: Tape, inputs: Sequence[str], *, named: Mapping[int, str] | None = None, prefix: str = "v"):
+        self.tape, self.named, self.prefix = tape, named or {}, prefix
         self._names = {i: inputs[rest[0]] for i, (name, *rest) in enumerate(tape.code) if name == "input"}
         self._count = 0
 
@@ -121,10 +121,10 @@ class Statements:
                 continue
             expression = self._expression(name, operands)
             self._count += 1
-            self._names[position] = f"v{self._count}"
+            self._names[position] = f"{self.prefix}{self._count}"
             kind = "int" if name in CONDITIONS else "double"
             noted = comment(decimals(operands), self.named.get(position, ""))
-            out.append(f"const {kind} v{self._count} = {expression};{noted}")
+            out.append(f"const {kind} {self._names[position]} = {expression};{noted}")
         return out
 
     def _expression(self, name: str, operands: Sequence[Operand]) -> str:

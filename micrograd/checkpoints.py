@@ -4,14 +4,18 @@
     >>> from micrograd.checkpoints import read, write
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "run.safetensors"
     >>> write(path, {"w": [1.0, 2.0]}, {"epoch": 3})
-    >>> read(path)
-    ({'w': [1.0, 2.0]}, {'epoch': 3})
+    >>> numbers, facts = read(path)
+    >>> numbers, facts["epoch"]
+    ({'w': [1.0, 2.0]}, 3)
 
-A file is written beside its place, synced to the disk and renamed: whatever happens, the one there is whole.
+
+A file is written beside its place, synced to the disk and renamed: whatever happens, the one there is whole. It holds a
+checksum (SHA-256), so that a single bit that a disk or a copy changed is found before anything is loaded.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,11 +32,23 @@ class CheckpointError(ValueError):
 
 
 def write(path: str | Path, numbers: Mapping[str, Sequence[float]], about: Mapping[str, Any]) -> None:
-    """Put lists of floats and JSON-able facts into a file, whole or not at all."""
+    """Put lists of floats and JSON-able facts into a file, whole or not at all; micrograd's version is one of them."""
+    from micrograd import __version__
+
     numpy, save = require("numpy", extra="train"), require("safetensors.numpy", extra="train").save
-    metadata = {"format": FORMAT, "about": json.dumps(about, allow_nan=True)}
+    arrays = {name: numpy.array(x, dtype=float) for name, x in numbers.items()}
+    said = json.dumps({**about, "version": __version__}, allow_nan=True)
+    metadata = {"format": FORMAT, "about": said, "checksum": _checksum(arrays, said)}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, save({name: numpy.array(x, dtype=float) for name, x in numbers.items()}, metadata=metadata))
+    write_whole(path, save(arrays, metadata=metadata))
+
+
+def _checksum(arrays: Mapping[str, Any], about: str) -> str:
+    found = hashlib.sha256(about.encode())
+    for name, array in sorted(arrays.items()):
+        found.update(f"{name} {array.shape} {array.dtype}".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
 
 
 def read(path: str | Path) -> tuple[dict[str, list[float]], dict[str, Any]]:
@@ -41,6 +57,8 @@ def read(path: str | Path) -> tuple[dict[str, list[float]], dict[str, Any]]:
     try:
         metadata = _metadata(data)
         arrays = require("safetensors.numpy", extra="train").load(data)
+        if metadata["checksum"] != _checksum(arrays, metadata["about"]):
+            raise ValueError("its checksum is wrong")
         about = json.loads(metadata["about"])
         numbers = {name: array.tolist() for name, array in arrays.items() if array.dtype == float and array.ndim == 1}
         if metadata["format"] != FORMAT or not isinstance(about, dict) or len(numbers) != len(arrays):
@@ -60,6 +78,6 @@ def _metadata(data: bytes) -> dict[str, str]:
         raise ValueError("it ends too early")
     header = json.loads(data[8 : 8 + length])
     metadata = header["__metadata__"]
-    if not all(isinstance(metadata[key], str) for key in ("format", "about")):
+    if not all(isinstance(metadata[key], str) for key in ("format", "about", "checksum")):
         raise ValueError("it has no facts")
     return metadata

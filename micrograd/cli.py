@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from micrograd.train_cli import add_commands
+from micrograd.commands import add_commands
 
 
 def run(main: Callable[..., Any], argv: Sequence[str] | None = None) -> Any:

@@ -15,11 +15,12 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from micrograd.backends import outputs_of
 from micrograd.extras import require
 from micrograd.losses import binary_cross_entropy, cross_entropy, mse, softmax
-from micrograd.nn import MLP
+from micrograd.nn import MLP, init_for
 from micrograd.ops import sigmoid
-from micrograd.optim import Adam
+from micrograd.optim import WEIGHT_DECAY, Adam
 from micrograd.train import fit
 
 try:
@@ -42,7 +43,7 @@ class _Net(BaseEstimator):
         *,
         activation: str = "relu",
         learning_rate: float = 0.01,
-        weight_decay: float = 1e-4,
+        weight_decay: float = WEIGHT_DECAY,
         epochs: int = 100,
         batch_size: int | None = 32,
         patience: int | None = 20,
@@ -62,8 +63,8 @@ class _Net(BaseEstimator):
         self.scale_: Any
         self.mean_, self.scale_ = _standard(X) if self.standardize else (numpy.zeros(count), numpy.ones(count))
         hidden = [int(n) for n in numpy.atleast_1d(self.hidden_layer_sizes)]
-        init = "he" if self.activation in ("relu", "leaky_relu", "elu") else "xavier"
-        net = MLP(count, [*hidden, outputs], activation=self.activation, init=init, rng=random.Random(seed))
+        init, rng = init_for(self.activation), random.Random(seed)
+        net = MLP(count, [*hidden, outputs], activation=self.activation, init=init, rng=rng)
         optimizer = Adam(net.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
         self.history_ = fit(
             net,
@@ -88,21 +89,7 @@ class _Net(BaseEstimator):
         """The net's outputs for each row, as floats."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=float)
-        return forward(self.net_, ((X - self.mean_) / self.scale_).tolist(), backend=self.backend)
-
-
-def forward(net: Any, rows: Sequence[Sequence[float]], *, backend: str = "auto") -> list[Any]:
-    """A net's outputs for many rows, without graphs: a list of floats, or of lists of them."""
-    from micrograd.backends import has_compiler
-    from micrograd.modes import no_grad
-    from micrograd.transforms import map_numbers
-
-    if backend != "eager" and len(rows) > 1 and has_compiler():
-        from micrograd.compiler.jit import jit
-
-        net = jit(net)
-    with no_grad():
-        return [map_numbers(float, net(row)) for row in rows]
+        return outputs_of(self.net_, ((X - self.mean_) / self.scale_).tolist(), backend=self.backend)
 
 
 def _standard(X: Any) -> tuple[Any, Any]:

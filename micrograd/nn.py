@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from micrograd.engine import UNREACHED, Value
-from micrograd.table import CONSTANT, DETACHED, TABLE, as_float, is_array
+from micrograd.table import CONSTANT, DETACHED, TABLE, as_count, as_float, is_array
 
 
 def uniform(rng: Any, fan_in: int, fan_out: int) -> float:
@@ -44,6 +44,12 @@ def he(rng: Any, fan_in: int, fan_out: int) -> float:
 
 
 INITIALISERS: dict[str, Callable[[Any, int, int], float]] = {"uniform": uniform, "xavier": xavier, "he": he}
+RECTIFIERS = ("relu", "leaky_relu", "elu", "gelu", "silu")  # near 0 on one side
+
+
+def init_for(activation: str | Callable[[Any], Any]) -> str:
+    """The initialisation that suits an activation function: "he" for ReLU and its like, "xavier" for others."""
+    return "he" if activation in RECTIFIERS else "xavier"
 
 
 MAX_DEPTH = 50  # of lists in lists
@@ -145,7 +151,7 @@ class Neuron(Module):
         bias: bool = True,
         rng: Any = random,
     ):
-        nin = _size(nin, "inputs")
+        nin = as_count(nin, "the number of inputs")
         if not hasattr(rng, "uniform"):
             raise TypeError(f"rng must be a random.Random, such as random.Random({rng!r}), not {rng!r}")
         if isinstance(nonlin, str):
@@ -181,7 +187,7 @@ class Layer(Module):
     """
 
     def __init__(self, nin: int, nout: int, **options: Any):
-        nout = _size(nout, "neurons")
+        nout = as_count(nout, "the number of neurons")
         self.neurons = [Neuron(nin, **{"fan_out": nout, **options}) for _ in range(nout)]
 
     def __call__(self, x: Any) -> Any:
@@ -272,9 +278,3 @@ def _row(x: Any) -> tuple[Any, ...]:
     if getattr(x, "ndim", 1) != 1:
         raise ValueError(f"a net takes one example at a time: call it on each row of this array of shape {x.shape}")
     return tuple(x)
-
-
-def _size(n: Any, what: str) -> int:
-    if isinstance(n, bool) or not hasattr(n, "__index__") or n < 1:
-        raise ValueError(f"the number of {what} must be a whole number of at least 1, not {n!r}")
-    return operator.index(n)

@@ -9,7 +9,7 @@ import numbers
 from typing import Any
 
 from micrograd.engine import Value, constant, record
-from micrograd.table import TABLE, Op, as_float, is_array, on_new_op
+from micrograd.table import TABLE, Op, as_float, is_array, is_bool, on_new_op
 
 
 def infix(entry: Op, left: Any, right: Any, foreign: Any) -> Any:
@@ -20,7 +20,7 @@ def infix(entry: Op, left: Any, right: Any, foreign: Any) -> Any:
     if not isinstance(foreign, Value):
         if is_array(foreign):
             return entry(left, right)
-        own = type(foreign).__module__ == "builtins" or type(foreign).__name__ in ("bool", "bool_")
+        own = type(foreign).__module__ == "builtins" or is_bool(foreign)
         if not own and not isinstance(foreign, numbers.Real):
             return NotImplemented
         where = f"Value {entry.symbol} {type(foreign).__name__}"

@@ -21,7 +21,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from micrograd.table import is_array, op
+from micrograd.table import is_array, is_bool, op
 
 # ------------------------------------------------------------------ arithmetic
 
@@ -205,7 +205,7 @@ def minimum(m, x, y):
 
 def _where_operands(condition: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """`condition` is a comparison such as `x > 0`, or a number that counts as true when it is not 0."""
-    if isinstance(condition, bool) or type(condition).__name__ in ("bool_", "bool"):
+    if is_bool(condition):
         condition = 1.0 if condition else 0.0
     elif str(getattr(condition, "dtype", "")) == "bool":
         condition = condition.astype(float)

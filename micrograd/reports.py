@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import random
 import time
@@ -124,7 +123,7 @@ def draw_model(model: Model, path: Path) -> None:
 
 def timing(rows: int = 32) -> Iterator[str]:
     """Time a step of training a net of 2-16-16-1 on this machine, eager and compiled: a few lines."""
-    from micrograd.backends import has_compiler
+    from micrograd.backends import missing_package
     from micrograd.data import spirals
     from micrograd.nn import MLP
 
@@ -148,8 +147,7 @@ def timing(rows: int = 32) -> Iterator[str]:
     )
     eager = _best(step, repeats=5)
     yield f"eager     {eager * 1e3:10.3f} ms a step"
-    if not has_compiler():
-        missing = next(name for name in ("llvmlite", "numpy") if not importlib.util.find_spec(name))
+    if missing := missing_package():
         yield f"compiled  needs {missing}: python -m pip install '.[jit]' in micrograd's checkout"
         return
     from micrograd.compiler.training import train_step

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from micrograd.backends import outputs_of
 from micrograd.checkpoints import CheckpointError, read, write
 from micrograd.files import write_whole
 from micrograd.nn import MLP
@@ -40,9 +41,7 @@ class Model:
 
     def outputs(self, rows: Sequence[Sequence[float]]) -> list[Any]:
         """The net's outputs for rows as the preparation makes them: floats, or lists of them."""
-        from micrograd.estimators import forward
-
-        return forward(self.net, rows, backend=self.backend)
+        return outputs_of(self.net, rows, backend=self.backend)
 
     def answers(self, rows: Sequence[Sequence[float]]) -> list[tuple[str | float, float | None]]:
         """A class or a number for each row, and the probability of the class, if the loss was one that gives it."""

@@ -15,6 +15,7 @@ import functools
 import inspect
 import math
 import numbers
+import operator
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -271,6 +272,18 @@ def elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
     return out.astype(float)
 
 
+def is_bool(x: Any) -> bool:
+    """Whether x is True or False, Python's or NumPy's."""
+    return isinstance(x, bool) or type(x).__name__ in ("bool", "bool_")
+
+
+def as_count(n: Any, what: str) -> int:
+    """The whole number of at least 1 that a user gave for `what`; anything else is a ValueError."""
+    if is_bool(n) or not hasattr(n, "__index__") or n < 1:
+        raise ValueError(f"{what} must be a whole number of at least 1, not {n!r}")
+    return operator.index(n)
+
+
 def as_float(x: Any, where: str) -> float:
     """The float that a user's number stands for; anything else is a TypeError that says what to write."""
     if isinstance(x, float):
@@ -285,7 +298,7 @@ def as_float(x: Any, where: str) -> float:
         advice = "convert text with float(...) first"
     elif x is None:
         advice = "give a number (does the function that made it lack a return?)"
-    elif isinstance(x, bool) or type(x).__name__ in ("bool_", "bool"):
+    elif is_bool(x):
         advice = "write int(...) to count it as 0 or 1, or where(condition, x, y) to choose"
     elif isinstance(x, numbers.Complex):
         advice = "micrograd works on real numbers only"

@@ -31,8 +31,10 @@ from micrograd.checkpoints import CheckpointError, read, write
 from micrograd.data import split
 from micrograd.engine import Value
 from micrograd.history import History, Record
+from micrograd.nn import MLP, Layer, Neuron
 from micrograd.optim import Adam, Optimizer
 from micrograd.progress import progress as progress_of
+from micrograd.table import as_count, is_bool
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -76,7 +78,8 @@ def fit(
     only `epochs` may be more. Ctrl-C leaves the last checkpoint, and the parameters of the last whole step.
 
     Raises FloatingPointError when a loss or a gradient becomes nan or inf: the message names the operation, the step is
-    not taken, and parameters are as after the last one. ValueError for data or options that cannot be.
+    not taken, and parameters are as after the last one. So it does where a metric has no result after an epoch.
+    ValueError for data or options that cannot be.
     """
     parameters = model.parameters()
     optimizer = optimizer or Adam(parameters, lr=0.01)
@@ -93,14 +96,14 @@ def fit(
     chosen = backend_for(backend, model, loss, optimizer, metrics or {}, X, y)
     run.history.backend = chosen.name
     path = Path(checkpoint) / CHECKPOINT if checkpoint is not None else None
-    about = {"batch_size": batch_size, "seed": seed, "data": _fingerprint(X, y), "names": _names(model)}
+    about = {"batch_size": batch_size, "seed": seed, "data": _fingerprint(X, y), **_identity(model, loss)}
     if path and resume and path.exists():
         run.load(path, about)
     with progress_of(epochs, progress, done=len(run.history)) as update:
         while len(run.history) < epochs and not run.history.stopped:
             record = _epoch(chosen, run, X, y, batch_size or len(X), held_out)
-            asked = [callback(record) for callback in callbacks]
-            if False in [answer for answer in asked if isinstance(answer, bool)]:
+            answers = [callback(record) for callback in callbacks]
+            if any(is_bool(answer) and not answer for answer in answers):
                 run.history.stopped = "a callback said so"
             if path:
                 run.save(path, about)
@@ -123,10 +126,16 @@ def _epoch(backend: Backend, run: _Run, X: Any, y: Any, batch_size: int, held_ou
         "gradient norm": math.fsum(norms) / len(norms),
         "learning rate": rate,
     }
-    metrics = [name for name in backend.functions if name != "loss"]
-    record.update({name: backend.mean(name, X, y) for name in metrics})
+    metrics = [(name, name, X, y) for name in backend.functions if name != "loss"]
     if held_out:
-        record.update({f"validation {name}": backend.mean(name, *held_out) for name in ("loss", *metrics)})
+        metrics += [(f"validation {name}", name, *held_out) for name in ("loss", *(name for name, *_ in metrics))]
+    for shown, name, rows, targets in metrics:
+        try:
+            record[shown] = backend.mean(name, rows, targets)
+        except (ArithmeticError, ValueError) as error:
+            if not hasattr(error, "failed"):  # a wrong label, say, and no operation that has no result
+                raise
+            raise FloatingPointError(f"{shown} after epoch {record['epoch']}: {error}") from None
     record["seconds"] = time.perf_counter() - began
     run.add(record)
     return record
@@ -165,7 +174,6 @@ class _Run:
             numbers["best"] = self.best
         facts = {
             **about,
-            "version": _version(),
             "settings": _settings(self.optimizer),
             "optimizer": state,
             "rng": self.rng.getstate(),
@@ -211,14 +219,10 @@ _SAID = {
     "seed": "seed is another",
     "data": "data are others",
     "names": "parameters have other names",
+    "model": "model is another, of other neurons",
+    "loss": "loss is another function",
     "settings": "optimizer has other settings",
 }
-
-
-def _version() -> str:
-    import micrograd
-
-    return micrograd.__version__
 
 
 def _settings(optimizer: Optimizer) -> dict[str, Any]:
@@ -227,8 +231,14 @@ def _settings(optimizer: Optimizer) -> dict[str, Any]:
     return {k: x for k, x in plain.items() if k not in ("parameters", "state", "steps") and not callable(x)}
 
 
-def _names(model: Any) -> list[str]:
-    return [name for name, _ in model.named_parameters()] if hasattr(model, "named_parameters") else []
+def _identity(model: Any, loss: Any) -> dict[str, Any]:
+    """What tells a model and a loss from others, as far as it has a name: a net's own form, else its class."""
+    names = [name for name, _ in model.named_parameters()] if hasattr(model, "named_parameters") else []
+    return {
+        "names": names,
+        "model": repr(model) if type(model) in (MLP, Layer, Neuron) else type(model).__name__,
+        "loss": getattr(loss, "__name__", type(loss).__name__),
+    }
 
 
 def _fingerprint(X: Sequence[Any], y: Sequence[Any]) -> int:
@@ -243,8 +253,8 @@ def _fingerprint(X: Sequence[Any], y: Sequence[Any]) -> int:
 
 def _check(epochs: int, batch_size: int | None, patience: int | None, rows: int, targets: int) -> None:
     for name, x in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
-        if x is not None and (isinstance(x, bool) or not hasattr(x, "__index__") or x < 1):
-            raise ValueError(f"fit: {name} must be a whole number of at least 1, not {x!r}")
+        if x is not None:
+            as_count(x, f"fit: {name}")
     if not rows or rows != targets:
         raise ValueError(f"fit: as many rows as targets are needed, and at least one, not {rows} and {targets}")
 

@@ -32,3 +32,22 @@ def apply(entry, operands, static):
     if entry.name == "logsumexp":
         return ops.logsumexp(operands)
     return entry(*operands, **static)
+
+
+def names_of(entry, operands):
+    """What the rule calls each operand, `*` for those of a starred one."""
+    names = [name for name in entry.operands if not name.startswith("*")]
+    return names + ["*"] * (len(operands) - len(names))
+
+
+def of_numbers(entry, operands, static):
+    """An operation as a function of its operands that are differentiated, and these: those that choose stay."""
+    free = [i for i, name in enumerate(names_of(entry, operands)) if name not in CHOOSERS]
+
+    def f(*xs):
+        given = list(operands)
+        for i, x in zip(free, xs, strict=True):
+            given[i] = x
+        return apply(entry, given, static)
+
+    return f, [float(operands[i]) for i in free]

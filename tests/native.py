@@ -63,6 +63,20 @@ def tape_of(f, count):
     return tape
 
 
+PAIRS = ("pow", "add", "sub", "mul", "div", "lt", "le", "gt", "ge", "and", "or")
+
+
+def operand_count(name):
+    """How many operands an instruction has."""
+    return {"where": 3}.get(name, 2 if name in PAIRS else 1)
+
+
+def append(tape, name, operands):
+    """One instruction on a tape, and what gives its result as a number."""
+    result = tape.append(name, *operands)
+    return tape.append("where", result, 1.0, 0.0) if name in ("lt", "le", "gt", "ge", "and", "or") else result
+
+
 def by_ieee(tape, inputs):
     """The outputs by IEEE arithmetic, one instruction after the other."""
     numpys = copy.copy(tape)  # with constants of NumPy's, which divide by zero

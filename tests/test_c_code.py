@@ -11,8 +11,8 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import BUILT_IN, CASES, CHOOSERS, apply
-from native import SPECIAL, assert_same, by_ieee
+from conftest import BUILT_IN, CASES, of_numbers
+from native import SPECIAL, append, assert_same, by_ieee, operand_count
 from test_training import OPTIMIZERS
 
 import micrograd
@@ -123,7 +123,7 @@ def test_a_net_of_every_activation_infers_and_trains_as_in_python(name, compiled
 
 
 @needs_c
-@pytest.mark.parametrize("name", [name for name in OPTIMIZERS if "clipped" not in name])
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_and_its_state_go_on_from_where_python_is(name, compiled):
     net = MLP(2, [5, 3], activation="tanh", rng=random.Random(1))
     optimizer = OPTIMIZERS[name](net.parameters())
@@ -173,21 +173,11 @@ def test_every_row_of_the_table_and_its_derivatives(compiled):
     """In one file: each case at its own numbers, against Python."""
     parts, given, wanted = [], [], []
     for param in CASES:
-        entry, operands, static = param.values
-        names = [name for name in entry.operands if not name.startswith("*")]
-        names += ["*"] * (len(operands) - len(names))
-        free = [i for i, name in enumerate(names) if name not in CHOOSERS]
-
-        def f(xs, entry=entry, operands=operands, static=static, free=free):
-            full = list(operands)
-            for i, x in zip(free, xs):
-                full[i] = x
-            return apply(entry, full, static)
-
-        parts.append((len(given), len(free), value_and_grad(f)))
-        numbers = [float(operands[i]) for i in free]
+        f, numbers = of_numbers(*param.values)
+        compute = value_and_grad(lambda xs, f=f: f(*xs))
+        parts.append((len(given), len(numbers), compute))
         given += numbers
-        value, derivatives = value_and_grad(f)(numbers)
+        value, derivatives = compute(numbers)
         wanted += [value, *derivatives]
 
     def everything(xs):
@@ -203,15 +193,10 @@ def test_every_row_of_the_table_and_its_derivatives(compiled):
 def test_every_instruction_on_nan_inf_zeros_and_denormals(tmp_path):
     names = [*ELEMENTARY, "add", "sub", "mul", "div", "neg", "lt", "le", "gt", "ge", "and", "or"]
     tape = Tape(["x0", "x1"])
-    for name in names:
-        if name in ("and", "or"):
-            result = tape.append(name, tape.append("lt", 0, 1.0), tape.append("le", 1, 0))
-        elif name == "where":
-            result = tape.append("where", tape.append("gt", 0, 0.5), 1, -0.0)
-        else:
-            result = tape.append(name, *range(2 if name in ("pow", *"add sub mul div lt le gt ge".split()) else 1))
-        is_condition = name in ("lt", "le", "gt", "ge", "and", "or")
-        tape.outputs[f"y[{names.index(name)}]"] = tape.append("where", result, 1.0, 0.0) if is_condition else result
+    given = {"and": [tape.append("lt", 0, 1.0), tape.append("le", 1, 0)], "where": [tape.append("gt", 0, 0.5), 1, -0.0]}
+    given["or"] = given["and"]
+    for k, name in enumerate(names):
+        tape.outputs[f"y[{k}]"] = append(tape, name, given.get(name, range(operand_count(name))))
     tape.outputs[f"y[{len(names)}]"] = tape.append("where", 0, 1.0, 2.0)  # a number that chooses
     for k, x in enumerate([math.nan, math.inf, -math.inf, -0.0, 5e-324, -1e300, 0.1]):
         tape.outputs[f"y[{len(names) + 1 + k}]"] = tape.append("add", x, -0.0)
@@ -397,9 +382,3 @@ def test_the_path_is_given_back_and_an_old_file_is_replaced(tmp_path):
     assert path.read_text().startswith("/* net.c: Neuron of 2 parameters")
     with pytest.raises(ValueError, match=r"must end in \.c"):
         to_c(Neuron(1), tmp_path / "net.txt")
-
-
-def test_clipped_gradients_are_refused(tmp_path):
-    net = MLP(2, [1], rng=random.Random(0))
-    with pytest.raises(ValueError, match="the C code clips no gradients"):
-        to_c(net, tmp_path / "net.c", train=(lambda x, y: mse(net(x), y), SGD(net.parameters(), clip=1.0)))

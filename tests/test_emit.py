@@ -8,8 +8,8 @@ import random
 import struct
 
 import pytest
-from conftest import BUILT_IN, CASES, CHOOSERS, apply
-from native import LANES, SPECIAL, Lanes, assert_same, by_ieee, tape_of
+from conftest import BUILT_IN, CASES, of_numbers
+from native import LANES, SPECIAL, Lanes, append, assert_same, by_ieee, operand_count, tape_of
 
 from micrograd import Value, train_step
 from micrograd.compiler.emit import bits
@@ -34,18 +34,9 @@ OTHERS = {
 
 
 def operation_tape(entry, operands, static):
-    """An operation of the table with its derivatives; operands that choose stay as they are."""
-    names = [name for name in entry.operands if not name.startswith("*")]
-    names += ["*"] * (len(operands) - len(names))
-    free = [i for i, name in enumerate(names) if name not in CHOOSERS]
-
-    def f(*xs):
-        given = list(operands)
-        for i, x in zip(free, xs):
-            given[i] = x
-        return apply(entry, given, static)
-
-    return tape_of(f, len(free)), [operands[i] for i in free]
+    """An operation of the table with its derivatives, and the numbers of its case."""
+    f, at = of_numbers(entry, operands, static)
+    return tape_of(f, len(at)), at
 
 
 @pytest.mark.parametrize("lanes", LANES)
@@ -65,10 +56,9 @@ def test_every_row_of_the_table(entry, operands, static, lanes):
 @pytest.mark.parametrize("name", [*ELEMENTARY, "add", "sub", "mul", "div", "neg", "lt", "le"])
 def test_nan_inf_zeros_and_denormals_in_every_instruction(name, lanes):
     """Alone, and beside ordinary lanes: a vector function may take another path for the whole vector."""
-    count = {"where": 3, "pow": 2}.get(name, 2 if name in ("add", "sub", "mul", "div", "lt", "le") else 1)
+    count = operand_count(name)
     tape = Tape([f"x{i}" for i in range(count)])
-    result = tape.append(name, *range(count))
-    tape.outputs["value"] = tape.append("where", result, 1.0, 0.0) if name in ("lt", "le") else result
+    tape.outputs["value"] = append(tape, name, range(count))
     rng = random.Random(0)
     rows = [[x] for x in SPECIAL]
     if count > 1:

@@ -6,7 +6,7 @@ import math
 
 import mpmath
 import pytest
-from conftest import BUILT_IN, CASES, CHOOSERS, ROWS, apply
+from conftest import BUILT_IN, CASES, CHOOSERS, ROWS, apply, names_of
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from mp import MP, REFERENCE
@@ -81,11 +81,6 @@ def check_derivatives(entry, operands, static):
                 assert min(left, right) - 1e-15 <= derivative <= max(left, right) + 1e-15
             else:
                 close(derivative, (left + right) / 2)
-
-
-def names_of(entry, operands):
-    names = [name for name in entry.operands if not name.startswith("*")]
-    return names + ["*"] * (len(operands) - len(names))
 
 
 @pytest.mark.parametrize("entry, operands, static", CASES)

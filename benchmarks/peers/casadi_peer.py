@@ -91,11 +91,7 @@ class Trainer:
             self.before[-2:] = 1.0
 
     def parameters(self):
-        out, place = [], 0
-        for p in self.net.parameters():
-            out.append(self.before[place : place + p.size].reshape(p.shape).copy())
-            place += p.size
-        return out
+        return self.net.in_shape(self.before)
 
     def run(self, steps):
         out, before, after, loss = [], self.before, self.after, self.loss

@@ -84,11 +84,7 @@ class Trainer:
         return losses
 
     def parameters(self):
-        out, at = [], 0
-        for array in self.net.parameters():
-            out.append(self.memory[at : at + array.size].reshape(array.shape).copy())
-            at += array.size
-        return out
+        return self.net.in_shape(self.memory)
 
 
 def _unit_by_unit(array, rows):

@@ -90,11 +90,7 @@ class Moons(Trainer):
         return np.pad(np.concatenate([array.ravel() for array in arrays]), (0, 7))
 
     def parameters(self):
-        out, at = [], 0
-        for array in self.net.parameters():
-            out.append(self.memory[at : at + array.size].reshape(array.shape).copy())
-            at += array.size
-        return out
+        return self.net.in_shape(self.memory)
 
     def arguments(self, steps):
         return *map(address, self.columns), steps

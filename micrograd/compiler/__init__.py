@@ -8,11 +8,12 @@ Each step is a file of its own, in the order in which a function passes through 
     simplify            fold constants, drop what changes nothing, what repeats and what nobody needs
     plan                what runs once for a batch, and what for every row
     emit, lanes         LLVM's instructions for the tape, on lanes of rows
-    update, loop        the optimizer's rule on lanes of parameters, and the loops around all of it
+    rule                the optimizer's rule as a tape of its own
+    update, loop        that rule on lanes of parameters, and the loops around all of it
     context             what Python and native code know of each other
     machine, native     what the processor offers; from LLVM's text to functions that Python calls
     program, batch      all of the above for one structure, and the memory that it works on
-    jit, training       what users call
+    jit, training       what users call; `inside` is how both show what they compiled
 
 Needs the extra `jit`: llvmlite and NumPy.
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,7 @@ from micrograd.compiler.rows import Rows, address_of, row_symbols
 from micrograd.compiler.simplify import simplify
 from micrograd.compiler.symbols import operand_of
 from micrograd.compiler.tape import Tape
-from micrograd.compiler.trace import Trace, drawing_nothing
+from micrograd.compiler.trace import Trace, without_random_numbers
 from micrograd.compiler.update import schedule_of
 from micrograd.engine import Value, topological_order
 from micrograd.extras import require
@@ -37,8 +38,9 @@ class BatchProgram:
     """The tape of one row, its result and derivatives, and native code for whole batches.
 
     `f` is called with one argument for each structure: `(True, rows)` stands for rows of data, `(False, structure)` for
-    what is the same for all rows. Derivatives are taken by `parameters`, or if None by every Value that is met;
-    `operands` are those Values that are met inside `f`, after those among the arguments.
+    what is the same for all rows. Derivatives are taken by `parameters`, or if None by every Value that is met, first
+    those among the arguments. `leaves` are the Values met inside `f` that are no parameters: they are read afresh at
+    each call.
     """
 
     def __init__(
@@ -59,23 +61,25 @@ class BatchProgram:
         trace = Trace()
         by: list[Value] = []  # the trace's nodes that derivatives are taken by
 
+        others, in_row = itertools.count(), itertools.count()
+
         def other(name: str, kind: str) -> Value:
-            self._sources.append(Source("others", sum(source.memory == "others" for source in self._sources)))
+            self._sources.append(Source("others", next(others)))
             node = trace.argument(name, whole=kind == "whole")
             if kind == "value" and parameters is None:
                 by.append(node)
             return node
 
         def number_of_row(name: str, kind: str) -> Value:
-            place = sum(source.array == len(self._types) - 1 for source in self._sources)
-            self._sources.append(Source(array=len(self._types) - 1, place=place))
+            self._sources.append(Source(array=len(self._types) - 1, place=next(in_row)))
             return trace.argument(name, whole=kind == "whole")
 
-        with trace, drawing_nothing():
+        with trace, without_random_numbers():
             args = []
             for name, (is_rows, structure) in zip(names, structures, strict=True):
                 if is_rows:
                     self._types.append(structure[2])
+                    in_row = itertools.count()
                     args.append(row_symbols(structure, name, number_of_row))
                 else:
                     args.append(rebuild(structure, name, other))
@@ -83,15 +87,15 @@ class BatchProgram:
             if not isinstance(out, Value):
                 raise TypeError(f"the function must return one number for a row, not {type(out).__name__}: {out!r}")
             result = trace.node(out)
-            if parameters and not any(p is leaf for p in parameters for leaf in trace.leaves):
+            place_of = {id(p): i for i, p in enumerate(parameters or ())}
+            if parameters and not any(id(leaf) in place_of for leaf in trace.leaves):
                 raise ValueError(
                     f"the loss uses none of the optimizer's {len(parameters)} parameters: was the model made anew "
                     "after the optimizer?"
                 )
             _check_no_shortcut(trace.leaves, parameters or [])
             by += [trace.node(p) for p in (trace.leaves if parameters is None else parameters)]
-            self._first_leaf = sum(source.memory == "others" for source in self._sources)
-            place_of = {id(p): i for i, p in enumerate(parameters or ())}
+            self._first_leaf = next(others)
             for leaf in trace.leaves:
                 if id(leaf) in place_of:
                     self._sources.append(Source("parameters", place_of[id(leaf)]))

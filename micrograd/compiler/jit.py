@@ -32,6 +32,7 @@ from micrograd.compiler.arguments import flatten
 from micrograd.compiler.arguments import static as as_static
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.context import BAD_INDEX
+from micrograd.compiler.inside import Inside
 from micrograd.compiler.program import NotFiniteError, Program, node_of
 from micrograd.compiler.rows import Kept, as_rows, names_of
 from micrograd.compiler.tape import Tape
@@ -77,7 +78,7 @@ def jit(f: Callable[..., Any] | None = None, *, batch: bool = False, static: str
     return (BatchJitted if batch else Jitted)(f, names)
 
 
-class _Jitted:
+class _Jitted(Inside):
     """What both kinds share: names of arguments, the programs that are kept, and looking inside."""
 
     def __init__(self, f: Callable[..., Any], static: tuple[str, ...]):
@@ -129,21 +130,6 @@ class _Jitted:
         if self._latest is None:
             raise RuntimeError(f"{self._name} has not been compiled yet: call it, or {self._name}.lower(...), first")
         return self._latest
-
-    @property
-    def tape(self) -> Tape:
-        """The tape of the last call's structure."""
-        return self._last().tape
-
-    @property
-    def llvm_ir(self) -> str:
-        """The LLVM code of the last call's structure."""
-        return self._last().native.llvm_ir
-
-    @property
-    def assembly(self) -> str:
-        """The processor's instructions for the last call's structure."""
-        return self._last().native.assembly
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: the instance is the first argument."""

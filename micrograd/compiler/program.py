@@ -20,7 +20,7 @@ from micrograd.compiler.native import CALL, Native, call_module, native_of
 from micrograd.compiler.simplify import simplify
 from micrograd.compiler.symbols import TAPE, Symbol, operand_of
 from micrograd.compiler.tape import Tape
-from micrograd.compiler.trace import Trace, drawing_nothing
+from micrograd.compiler.trace import Trace, without_random_numbers
 from micrograd.engine import UNREACHED, Value, constant
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, Text
@@ -47,16 +47,16 @@ class Program:
             kinds.append(kind)
             return trace.argument(name, whole=kind == "whole")
 
-        with trace, drawing_nothing():
+        with trace, without_random_numbers():
             args = [rebuild(structure, name, argument) for name, structure in zip(names, structures, strict=True)]
-            self._given = len(kinds)
+            given = len(kinds)
             out = f(args)
             self._results: list[Any] = []
             self._plain: list[Any] = []  # float or bool for results that are no Values, and None for others
             arrangement = map_numbers(lambda x: self._result(x, trace), out)
             self._leaves = list(trace.leaves)
             self._by = [i for i, kind in enumerate(kinds) if kind == "value"]
-            self._by += range(self._given, self._given + len(self._leaves))
+            self._by += range(given, given + len(self._leaves))
             self.values = self._tape(trace, with_derivatives=False)
         self._trace: Trace | None = trace
         self.indices = trace.indices

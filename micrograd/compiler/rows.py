@@ -42,9 +42,9 @@ class Rows:
 
     __slots__ = ("are_arrays", "arrays", "count", "structures")
 
-    def __init__(self, arrays: list[Any], structures: tuple[RowStructure, ...], count: int):
+    def __init__(self, arrays: list[Any], structures: tuple[RowStructure, ...], count: int, *, are_arrays: bool = True):
         self.arrays, self.structures, self.count = arrays, structures, count
-        self.are_arrays = True  # and none was made of a list, for this call alone
+        self.are_arrays = are_arrays  # and none was made of a list, for this call alone
 
     def row(self, i: int) -> list[Any]:
         """The arguments that the function would be given for row i, outside compiled code."""
@@ -85,9 +85,7 @@ def as_rows(args: Sequence[Any], names: Sequence[str]) -> Rows:
         structures.append((kind, shape[1:], numbers))
     if not count:
         raise ValueError(f"{names[0]} has no rows")
-    rows = Rows(arrays, tuple(structures), count)
-    rows.are_arrays = are_arrays
-    return rows
+    return Rows(arrays, tuple(structures), count, are_arrays=are_arrays)
 
 
 @functools.cache

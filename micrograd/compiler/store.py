@@ -67,7 +67,7 @@ class Store:
 
     def __init__(self, values: Sequence[Value]):
         self.values: list[Any] = list(values)
-        self.memory = Memory(-(-(len(self.values) + 1) // 8) * 8)  # whole vectors, with room for one number more
+        self.memory = Memory(-(-len(self.values) // 8) * 8)  # whole vectors
         self.is_current = self.is_in_use = False
         self.take()
 

@@ -30,7 +30,7 @@ from typing import Any
 from micrograd.compiler.tape import CONDITIONS, ELEMENTARY, Operand, Tape
 from micrograd.engine import Value
 from micrograd.modes import line_of_the_user
-from micrograd.table import FLOAT, Namespace, Op
+from micrograd.table import FLOAT, Namespace, Op, is_bool
 
 
 class TraceError(TypeError):
@@ -167,7 +167,7 @@ def _infix(name: str, *, reflected: bool = False) -> Callable[..., Any]:
 
 def _both(name: str, x: Symbol, y: Any, *, neutral: bool) -> Any:
     """`x & y` and `x | y` of two comparisons, or of one and a bool."""
-    if type(y).__name__ in ("bool", "bool_"):
+    if is_bool(y):
         return x if bool(y) is neutral else not neutral
     if not x.is_condition or not isinstance(y, Symbol) or not y.is_condition:
         raise trace_error("& and | combine comparisons, such as (x > 0) & (y > 0)", "put each in parentheses")

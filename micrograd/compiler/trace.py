@@ -92,7 +92,7 @@ class Traced(Value):
 
 
 @contextlib.contextmanager
-def drawing_nothing() -> Iterator[None]:
+def without_random_numbers() -> Iterator[None]:
     """Refuse random numbers drawn inside: compiled code would have the same ones at each call.
 
     In the main thread only: in a program of several threads, it is more likely that another one drew them meanwhile.

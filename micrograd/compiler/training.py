@@ -30,15 +30,16 @@ from typing import Any
 from micrograd.blame import first_guilty, not_finite
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.context import BAD_INDEX, COLUMNS, NOT_FINITE, SLOT, STEPS_AT_ONCE
+from micrograd.compiler.inside import Inside
 from micrograd.compiler.native import Memory, Native
 from micrograd.compiler.rows import Rows, as_rows, names_of
+from micrograd.compiler.rule import check_rule, scale_tape, update_tape
 from micrograd.compiler.shuffle import generator, put_back, words_of
-from micrograd.compiler.simplify import simplify
 from micrograd.compiler.store import store_of
-from micrograd.compiler.symbols import TAPE, Symbol, TraceError, operand_of
 from micrograd.compiler.tape import Tape
 from micrograd.extras import require
 from micrograd.optim import Optimizer
+from micrograd.table import as_count, is_bool
 
 TAKEN = SLOT["taken"]
 KEPT = 16  # structures of data that one step is compiled for at a time
@@ -55,17 +56,13 @@ def train_step(loss: Callable[..., Any], optimizer: Optimizer) -> TrainStep:
     return TrainStep(loss, optimizer)
 
 
-class TrainStep:
+class TrainStep(Inside):
     """What `train_step` gives. `tape`, `update_tape`, `llvm_ir` and `assembly` show what was compiled last."""
 
     def __init__(self, loss: Callable[..., Any], optimizer: Optimizer):
         if not callable(loss) or not isinstance(optimizer, Optimizer):
             raise TypeError(f"train_step takes a loss function and an optimizer, not {loss!r} and {optimizer!r}")
-        if type(optimizer).step is not Optimizer.step:
-            raise TypeError(
-                f"train_step: {type(optimizer).__name__} has a step() of its own, which native code would pass by; "
-                "write the rule as update(self, m, x, grad, *state, lr, t)"
-            )
+        check_rule(optimizer, "train_step")
         self.loss, self.optimizer = loss, optimizer
         self._names = functools.cache(lambda count: names_of(loss, count))
         self._lock = threading.RLock()  # the parameters are for one call at a time
@@ -85,9 +82,7 @@ class TrainStep:
         self._views = {n: m.view[: len(optimizer.parameters)] for n, m in zip(optimizer.state, self._states)}
         settings = sorted(set(vars(optimizer)) - {"parameters", "state", "steps", "lr"})
         self._known = len(vars(optimizer))
-        self._settings_now = operator.attrgetter(
-            "__class__", "__class__", *settings
-        )  # what the rule reads as constants
+        self._settings_now = operator.attrgetter("__class__", *settings)  # what the rule reads as constants
         self._settings: Any = None
         self._programs.clear()
         self._given: tuple[Any, ...] = ()  # the arrays of the last call, and what was made ready for them
@@ -129,8 +124,8 @@ class TrainStep:
         Ctrl-C ends training between two steps: the model and the optimizer are as after the last whole one. So does a
         loss or gradient that is nan or inf: FloatingPointError says where it came from.
         """
-        epochs, steps = _whole("epochs", epochs), _whole("steps", steps)
-        batch_size, every = _whole("batch_size", batch_size), _whole("every", every) or 1
+        epochs, steps = _count("epochs", epochs), _count("steps", steps)
+        batch_size, every = _count("batch_size", batch_size), _count("every", every) or 1
         if epochs is not None and steps is not None:
             raise ValueError("give epochs or steps, not both")
         rng = generator(shuffle)
@@ -164,7 +159,7 @@ class TrainStep:
             taken += count
             if callback and (taken % every == 0 or taken == total):
                 answer = callback(taken, float(losses[taken - 1]))
-                if type(answer).__name__ in ("bool", "bool_") and not answer:  # NumPy's False as well
+                if is_bool(answer) and not answer:
                     self.norms = self.norms[:taken]
                     return losses[:taken]
                 if self._settings_now(self.optimizer) != self._settings:
@@ -183,7 +178,6 @@ class TrainStep:
             self._rates.view[: len(rates)] = array("d", rates)
             self._constant_rate = None if is_schedule else optimizer.lr
         start = program.places[TAKEN] = optimizer.steps
-        status = NOT_FINITE
         try:
             status = program.go(native, count)
         finally:
@@ -284,71 +278,14 @@ class TrainStep:
         return next(reversed(self._programs.values()))
 
     @property
-    def tape(self) -> Tape:
-        """The loss of one row and its gradients."""
-        return self._last().tape
-
-    @property
     def update_tape(self) -> Tape:
         """The optimizer's rule for one parameter."""
         return update_tape(self.optimizer)
 
-    @property
-    def llvm_ir(self) -> str:
-        """The LLVM code of the whole training loop."""
-        return self._last().native.llvm_ir
 
-    @property
-    def assembly(self) -> str:
-        """The processor's instructions for the whole training loop."""
-        return self._last().native.assembly
-
-
-def _whole(name: str, x: Any) -> int | None:
-    if x is None:
-        return None
-    if isinstance(x, bool) or not hasattr(x, "__index__") or operator.index(x) < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, not {x!r}")
-    return operator.index(x)
+def _count(what: str, n: Any) -> int | None:
+    return None if n is None else as_count(n, what)
 
 
 def _said(name: str, shape: tuple[int, ...]) -> str:
     return f"{name} is one number" if not shape else f"{name} holds {' x '.join(map(str, shape))} numbers"
-
-
-def update_tape(optimizer: Optimizer) -> Tape:
-    """The optimizer's rule for one parameter, from its own `update` on symbols."""
-    names = [name if name not in ("x", "grad", "lr", "t") else f"{name}'" for name in optimizer.state_names]
-    tape = Tape(["x", "grad", *names, "lr", "t"])
-    x, grad, *state, lr, t = [Symbol(tape, i) for i in range(len(tape))]
-    new = _without_steps(optimizer).update(TAPE, x, grad, *state, lr=lr, t=t)
-    if not isinstance(new, tuple) or len(new) != 1 + len(names):
-        raise TypeError(
-            f"{type(optimizer).__name__}.update must return a tuple: the new parameter and its {len(names)} new states"
-        )
-    tape.outputs = {name: operand_of(value) for name, value in zip(["x", *names], new)}
-    return simplify(tape)
-
-
-def _without_steps(optimizer: Optimizer) -> Any:
-    """The optimizer with its settings, but without `lr` and `steps`, which differ from step to step."""
-
-    class Recorded(type(optimizer)):  # type: ignore[misc]
-        @property
-        def lr(self) -> Any:
-            raise TraceError("update(self, m, x, grad, *state, lr, t) reads self.lr: compiled, it must use lr")
-
-        @property
-        def steps(self) -> Any:
-            raise TraceError("update(self, m, x, grad, *state, lr, t) reads self.steps: compiled, it must use t")
-
-    out = object.__new__(Recorded)
-    out.__dict__.update({name: x for name, x in vars(optimizer).items() if name not in ("lr", "steps")})
-    return out
-
-
-def scale_tape(optimizer: Optimizer) -> Tape:
-    """The factor on all gradients, from their norm, by the optimizer's own rule."""
-    tape = Tape(["norm"])
-    tape.outputs = {"scale": operand_of(optimizer.scale(TAPE, Symbol(tape, 0)))}
-    return simplify(tape)

@@ -20,7 +20,7 @@ from micrograd.compiler.tape import Tape
 
 
 class UpdateWriter:
-    """Writes both functions. `plan.shared` are the results that `schedule` keeps in a table, a row for each."""
+    """Writes the three functions. `plan.shared` are the results that `schedule` keeps in a table, a row for each."""
 
     def __init__(self, batch: Batch, tape: Tape, declared: set[str]):
         self.batch, self.tape, self.declared = batch, tape, declared

@@ -183,7 +183,7 @@ def _activation(text: str) -> str:
 
 def _train(options: Any) -> int:
     from micrograd.train import CHECKPOINT
-    from micrograd.training import Training
+    from micrograd.train_command import Training
 
     training = Training(options)
     print(training.about(), flush=True)

@@ -16,8 +16,8 @@ from micrograd.data import SETS, named, split, split_table
 from micrograd.extras import require
 from micrograd.history import History
 from micrograd.metrics import is_right
-from micrograd.nn import MLP
-from micrograd.optim import SGD, Adam, AdamW, Optimizer, RMSProp
+from micrograd.nn import MLP, init_for
+from micrograd.optim import SGD, WEIGHT_DECAY, Adam, AdamW, Optimizer, RMSProp
 from micrograd.plots import decision_regions
 from micrograd.preparation import Preparation
 from micrograd.recipes import count_of, net_of, recipe
@@ -29,8 +29,6 @@ from micrograd.train import CHECKPOINT, fit
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD, "rmsprop": RMSProp, "adamw": AdamW}
 KEPT = "data target task categorical hidden activation loss optimizer lr weight_decay epochs batch seed held_out"
 FEW_ROWS = 10  # of fewer, none are held out unless asked
-WEIGHT_DECAY = 0.003  # of 0, 0.001, 0.003, 0.005 and 0.01 the one that does well on all the small sets
-ROUNDED = ("relu", "leaky_relu", "elu", "gelu", "silu")  # whose weights begin as He has it
 
 
 class Training:
@@ -64,8 +62,7 @@ class Training:
         inputs, layers = len(self.preparation.inputs), [*self.options.hidden, outputs]
         activation = self.options.activation
         count_of({**recipe(MLP(1, [1])), "inputs": inputs, "layers": layers})  # before so many Values are made
-        init = "he" if activation in ROUNDED else "xavier"
-        return MLP(inputs, layers, activation=activation, init=init, rng=self._rng())
+        return MLP(inputs, layers, activation=activation, init=init_for(activation), rng=self._rng())
 
     def _optimizer(self) -> Optimizer:
         name, decay = self.options.optimizer, self.options.weight_decay
@@ -170,7 +167,6 @@ class Training:
             "loss": self.loss,
             "backend": self.history.backend,
             "metrics": {},
-            "version": _version(),
             "epochs": len(self.history),
             "last": last,
             "example": example,
@@ -235,9 +231,3 @@ def _loss(name: str, table: Table) -> str:
         what = f"{len(table.classes)} classes" if table.classes else "numbers"
         raise ValueError(f"--loss {name} is not for {what}: choose from {', '.join(fitting)}")
     return fitting[0] if name == "auto" else name
-
-
-def _version() -> str:
-    import micrograd
-
-    return micrograd.__version__
