@@ -35,12 +35,17 @@ def measure(model, X, y, folds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="fits of each, of which the mean is shown (default 3)")
+    parser.add_argument("--sets", default=",".join(SETS), help=f"some of {','.join(SETS)} (default all)")
     options = parser.parse_args()
+    chosen = [name.strip() for name in options.sets.split(",")]
+    if unknown := sorted(set(chosen) - set(SETS)):
+        parser.error(f"no data set is called {unknown[0]!r}: there are {', '.join(SETS)}")
     warnings.filterwarnings("ignore")  # scikit-learn's nets say that they have not converged
     print("| data | layers | engine | score | fit and score of a fold, s |")
     print("|---|---|---|--:|--:|")
-    for name, (load, hidden) in SETS.items():
+    for name in chosen:
+        load, hidden = SETS[name]
         X, y = load(return_X_y=True)
         numbers = name == "diabetes"
         theirs = neural_network.MLPRegressor if numbers else neural_network.MLPClassifier

@@ -10,27 +10,22 @@ After Nielsen, Neural Networks and Deep Learning, chapter 1.
 import functools
 import random
 
-from micrograd import collector_paused, jit, maximum, no_grad, take, train_step, where
+from micrograd import collector_paused, data, fit, maximum, where
 from micrograd.cli import run
-from micrograd.data import batches, split
-from micrograd.extras import require
 from micrograd.losses import half_squared_sum
-from micrograd.metrics import accuracy
 from micrograd.nn import MLP
 from micrograd.optim import SGD
 
 
-def small_digits(rng):
-    """1437 digits to learn from and 360 held out: the ink in each of 64 pixels, from 0 to 1, and which digit it is."""
-    found = require("sklearn.datasets", extra="train").load_digits()
-    return split((found.data / 16).tolist(), found.target.tolist(), held_out=360 / len(found.data), rng=rng)
+def one_of_ten(labels):
+    """A target for each of the net's ten outputs: 1 for the digit that it is, 0 for the others."""
+    return [[float(digit == label) for digit in range(10)] for label in labels]
 
 
-def large_digits():
-    """The textbook's parts of MNIST: 50,000 digits to learn from and 10,000 held out, of 784 pixels each."""
-    found = require("sklearn.datasets", extra="train").fetch_openml("mnist_784", version=1, as_frame=False)
-    X, y = found.data / 255, [int(label) for label in found.target]
-    return X[:50_000], y[:50_000], X[60_000:], y[60_000:]
+def is_right(outputs, targets):
+    """1 where the output of the right digit is the greatest, else 0."""
+    right = sum(out * target for out, target in zip(outputs, targets))
+    return where(right >= functools.reduce(maximum, outputs), 1.0, 0.0)
 
 
 def spread(rng, fan_in, fan_out):
@@ -42,32 +37,34 @@ def spread(rng, fan_in, fan_out):
 def main(*, seed=0, epochs=30, hidden=30, eta=3.0, batch=10, mnist=False, eager=False):
     """Train by stochastic gradient descent, and print after each epoch how many held-out digits the net gets right."""
     rng = random.Random(seed)
-    X_train, y_train, X_test, y_test = large_digits() if mnist else small_digits(rng)
-    targets = [[float(digit == label) for digit in range(10)] for label in y_train]  # one output for each digit
-    net = MLP(len(X_train[0]), [hidden, 10], activation="sigmoid", output="sigmoid", init=spread, rng=rng)
-    optimizer = SGD(net.parameters(), lr=eta)
-
-    def is_right(pixels, digit):
-        """1 where the output of the right digit is the greatest, else 0."""
-        outputs = net(pixels)
-        return where(take(outputs, digit) >= functools.reduce(maximum, outputs), 1.0, 0.0)
-
-    train = train_step(lambda pixels, target: half_squared_sum(net(pixels), target), optimizer)
-    share_right = functools.partial(accuracy, net) if eager else jit(is_right, batch=True)
-    if mnist:
+    if mnist:  # the textbook's own parts
+        X, y = data.mnist()
+        X, y, X_test, y_test = X[:50_000], y[:50_000], X[60_000:], y[60_000:]
         print("an epoch takes two or three hours" if eager else "compiling takes about half a minute", flush=True)
+    else:
+        X, y, X_test, y_test = data.split(*data.digits(), held_out=360 / 1797, rng=rng)
+    net = MLP(len(X[0]), [hidden, 10], activation="sigmoid", output="sigmoid", init=spread, rng=rng)
     right = []
-    for epoch in range(epochs):
-        if eager:
-            for X, Y in batches(X_train, targets, batch, rng=rng):
-                optimizer.zero_grad()
-                (half_squared_sum([net(pixels) for pixels in X], Y) / len(X)).backward()
-                optimizer.step()
-        else:
-            train.run(X_train, targets, epochs=1, batch_size=batch, shuffle=rng)
-        with no_grad():
-            right.append(round(float(share_right(X_test, y_test)) * len(y_test)))
-        print(f"Epoch {epoch}: {right[-1]} / {len(y_test)}", flush=True)
+
+    def report(record):
+        right.append(round(record["validation accuracy"] * len(y_test)))
+        print(f"Epoch {len(right) - 1}: {right[-1]} / {len(y_test)}", flush=True)
+
+    fit(
+        net,
+        half_squared_sum,
+        X,
+        one_of_ten(y),
+        optimizer=SGD(net.parameters(), lr=eta),
+        epochs=epochs,
+        batch_size=batch,
+        validation=(X_test, one_of_ten(y_test)),
+        metrics={"accuracy": is_right},
+        callbacks=[report],
+        seed=seed,
+        backend="eager" if eager else "jit",
+        progress=False,
+    )
     return net, right
 
 

@@ -25,13 +25,18 @@ Function = Callable[[Any, Any], Any]
 
 
 class Backend:
-    """What both have. `functions` are of (row, target), by name: the loss, and metrics."""
+    """What both have: the loss and the metrics by name, as functions of (output, target) in `of_output`."""
 
     name = ""
 
     def __init__(self, model: Any, loss: Function, optimizer: Optimizer, metrics: dict[str, Function]):
-        self.optimizer = optimizer
-        self.functions = {name: _of_row(model, f) for name, f in {"loss": loss, **metrics}.items()}
+        self.model, self.optimizer = model, optimizer
+        self.metrics, self.of_output = list(metrics), {"loss": loss, **metrics}
+
+    def of_row(self, name: str) -> Function:
+        """One of them as a function of (row, target)."""
+        f = self.of_output[name]
+        return lambda row, target: f(self.model(row), target)
 
     def epoch(
         self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random
@@ -39,13 +44,9 @@ class Backend:
         """Train once through the rows, in an order that `rng` chooses; gives each step's loss and gradient norm."""
         raise NotImplementedError
 
-    def mean(self, name: str, X: Sequence[Any], y: Sequence[Any]) -> float:
-        """The mean of a function over the rows, without training."""
+    def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
+        """The mean of each of these over the rows, without training."""
         raise NotImplementedError
-
-
-def _of_row(model: Any, f: Function) -> Function:
-    return lambda row, target: f(model(row), target)
 
 
 class Eager(Backend):
@@ -58,7 +59,7 @@ class Eager(Backend):
     ) -> tuple[list[float], list[float]]:
         losses: list[float] = []
         norms: list[float] = []
-        loss = self.functions["loss"]
+        loss = self.of_row("loss")
         for chosen in batch_indices(len(X), batch_size, rng=rng):
             try:
                 total = functools.reduce(operator.add, [loss(X[i], y[i]) for i in chosen]) / len(chosen)
@@ -77,10 +78,16 @@ class Eager(Backend):
             norms.append(norm)
         return losses, norms
 
-    def mean(self, name: str, X: Sequence[Any], y: Sequence[Any]) -> float:
-        f = self.functions[name]
+    def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
+        if not names:
+            return []
+        found: list[list[float]] = [[] for _ in names]
         with no_grad():
-            return math.fsum(float(f(row, target)) for row, target in zip(X, y)) / len(X)
+            for row, target in zip(X, y):
+                output = self.model(row)
+                for name, numbers in zip(names, found):
+                    numbers.append(float(self.of_output[name](output, target)))
+        return [math.fsum(numbers) / len(X) for numbers in found]
 
 
 class Compiled(Backend):
@@ -93,8 +100,8 @@ class Compiled(Backend):
         from micrograd.compiler.jit import jit
         from micrograd.compiler.training import train_step
 
-        self.step = train_step(self.functions["loss"], optimizer)
-        self._means = {name: jit(f, batch=True) for name, f in self.functions.items()}
+        self.step = train_step(self.of_row("loss"), optimizer)
+        self._means = {name: jit(self.of_row(name), batch=True) for name in self.of_output}
         self._kept: dict[int, tuple[Any, Any]] = {}
 
     def _taken_in(self, x: Any, name: str) -> Any:
@@ -111,9 +118,9 @@ class Compiled(Backend):
         losses = self.step.run(self._taken_in(X, "X"), self._taken_in(y, "y"), batch_size=batch_size, shuffle=rng)
         return losses.tolist(), self.step.norms.tolist()
 
-    def mean(self, name: str, X: Sequence[Any], y: Sequence[Any]) -> float:
+    def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
         with no_grad():
-            return float(self._means[name](self._taken_in(X, "X"), self._taken_in(y, "y")))
+            return [float(self._means[name](self._taken_in(X, "X"), self._taken_in(y, "y"))) for name in names]
 
 
 def backend_for(

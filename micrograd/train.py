@@ -96,7 +96,9 @@ def fit(
     chosen = backend_for(backend, model, loss, optimizer, metrics or {}, X, y)
     run.history.backend = chosen.name
     path = Path(checkpoint) / CHECKPOINT if checkpoint is not None else None
-    about = {"batch_size": batch_size, "seed": seed, "data": _fingerprint(X, y), **_identity(model, loss)}
+    about: dict[str, Any] = {}  # what a run to go on with must have in common with this one
+    if path:
+        about = {"batch_size": batch_size, "seed": seed, "data": _fingerprint(X, y), **_identity(model, loss)}
     if path and resume and path.exists():
         run.load(path, about)
     with progress_of(epochs, progress, done=len(run.history)) as update:
@@ -126,19 +128,23 @@ def _epoch(backend: Backend, run: _Run, X: Any, y: Any, batch_size: int, held_ou
         "gradient norm": math.fsum(norms) / len(norms),
         "learning rate": rate,
     }
-    metrics = [(name, name, X, y) for name in backend.functions if name != "loss"]
+    record.update(_measured(backend, backend.metrics, X, y, "", record["epoch"]))
     if held_out:
-        metrics += [(f"validation {name}", name, *held_out) for name in ("loss", *(name for name, *_ in metrics))]
-    for shown, name, rows, targets in metrics:
-        try:
-            record[shown] = backend.mean(name, rows, targets)
-        except (ArithmeticError, ValueError) as error:
-            if not hasattr(error, "failed"):  # a wrong label, say, and no operation that has no result
-                raise
-            raise FloatingPointError(f"{shown} after epoch {record['epoch']}: {error}") from None
+        names, (rows, targets) = ["loss", *backend.metrics], held_out
+        record.update(_measured(backend, names, rows, targets, "validation ", record["epoch"]))
     record["seconds"] = time.perf_counter() - began
     run.add(record)
     return record
+
+
+def _measured(backend: Backend, names: list[str], X: Any, y: Any, prefix: str, epoch: float) -> Record:
+    try:
+        return {prefix + name: x for name, x in zip(names, backend.means(names, X, y))}
+    except (ArithmeticError, ValueError) as error:
+        if not hasattr(error, "failed"):  # a wrong label, say, and no operation that has no result
+            raise
+        what = " and ".join(prefix + name for name in names)
+        raise FloatingPointError(f"{what} after epoch {epoch}: {error}") from None
 
 
 class _Run:

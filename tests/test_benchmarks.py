@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,26 @@ def test_the_command_checks_times_and_reports(tmp_path):
     rows = {row["engine"]: row for row in kept["workloads"][1]["rows"]}
     assert rows["micrograd step.run"]["checked steps"] == 25
     assert rows["micrograd step.run"]["seconds"]["minimum"] > 0
+
+
+@pytest.mark.parametrize(
+    "command, wanted",
+    [
+        ("estimators --seeds 1 --sets iris", r"\| iris \| 20 \| micrograd \| 0\.9\d+ \|"),
+        ("compiling --rounds 1", r"\| ReLU 2-23-23-1 \| 30\d\d \|"),
+        ("compiling --many 10", r"10 compilations"),
+        ("stopping --times 1", r"\| one batch of 3,000,000 rows \| 1 times \|"),
+    ],
+)
+def test_the_other_benchmarks_run(command, wanted):
+    said = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{command.split()[0]}", *command.split()[1:]],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert said.returncode == 0, said.stderr
+    assert re.search(wanted, said.stdout), said.stdout
 
 
 @pytest.mark.parametrize("peer", ["ours", pytest.param("limit", marks=NEEDS_C)])

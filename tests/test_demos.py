@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from micrograd.cli import run
@@ -88,10 +89,11 @@ def test_xor(capsys):
 
 
 def test_iris(capsys):
-    _, losses, accuracy = demo("iris").main(seed=0)
-    assert len(losses) == 1000
-    assert accuracy >= 0.93
-    assert f"held-out accuracy: {accuracy:.1%} of 50 flowers" in capsys.readouterr().out
+    history = demo("iris").main(seed=0)[1]
+    said = capsys.readouterr()
+    assert history["validation accuracy"][-1] >= 0.93
+    assert f"held-out accuracy: {history['validation accuracy'][-1]:.1%} of 50 flowers" in said.out
+    assert "epoch 80/80  loss 0." in said.err
 
 
 def test_moons(tmp_path, capsys):
@@ -116,11 +118,11 @@ def test_xor_compiled_is_the_same(capsys):
 
 
 def test_iris_compiled_is_the_same():
-    eager, eager_losses, _ = demo("iris").main(steps=150)
-    net, losses, _ = demo("iris").main(steps=150, jit=True)
-    assert losses == pytest.approx(eager_losses, rel=1e-12)
+    eager, eager_history = demo("iris").main(epochs=12)
+    net, history = demo("iris").main(epochs=12, jit=True)
+    assert history["loss"] == pytest.approx(eager_history["loss"], rel=1e-12)
     assert numbers_of(net) == pytest.approx(numbers_of(eager), rel=1e-9)
-    assert demo("iris").main(jit=True)[2] >= 0.93
+    assert demo("iris").main(jit=True)[1]["validation accuracy"][-1] >= 0.93
 
 
 def test_moons_compiled_is_the_same(tmp_path):
@@ -146,13 +148,26 @@ def test_digits_eager_is_the_same():
 
 def test_digits_without_a_network(monkeypatch, capsys):
     def refused(*_, **__):
-        raise OSError("no network")
+        raise ConnectionRefusedError("no network")
 
     monkeypatch.setattr("sklearn.datasets.fetch_openml", refused)
     with pytest.raises(SystemExit) as caught:
         run(demo("digits").main, ["--mnist"])
-    assert caught.value.code == 2
-    assert capsys.readouterr().err.endswith("no network\n")
+    said = capsys.readouterr().err
+    assert caught.value.code == 2 and said.count("\n") == 1
+    assert "MNIST comes from openml.org by the network, which failed (no network)" in said
+
+
+def test_digits_of_the_size_of_mnist(monkeypatch, capsys):
+    """A thousandth of it, drawn at random: 784 inputs, the textbook's parts, and the very same lines."""
+    rng = np.random.default_rng(0)
+    X, y = rng.random((70, 784)), rng.integers(0, 10, 70).tolist()
+    spread_out = [k for k in range(70) for _ in range(1000)]
+    monkeypatch.setattr("micrograd.data.mnist", lambda: (X[spread_out], [y[k] for k in spread_out]))
+    net, right = demo("digits").main(mnist=True, epochs=1, hidden=1, batch=1000)
+    assert len(net.parameters()) == 785 + 20 and 0 <= right[0] <= 10_000
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["compiling takes about half a minute", f"Epoch 0: {right[0]} / 10000"]
 
 
 def test_microgpt(tmp_path, capsys):
