@@ -5,6 +5,7 @@ workers of a Dask scheduler, which must have micrograd installed; what a worker 
 one does.
 """
 
+import contextlib
 import time
 
 import joblib
@@ -24,29 +25,29 @@ CHOICES = {
 }
 
 
-def score(options, X, y, epochs):
+def score(options, epochs):
     """The accuracy of one net, by 3-fold cross-validation."""
-    return cross_val_score(MLPClassifier(**options, epochs=epochs), X, y, cv=3).mean()
+    # Loaded here: Dask keeps arrays that are sent along on one worker each, and when that one dies they are gone.
+    X, y = load_wine(return_X_y=True)
+    return cross_val_score(MLPClassifier(**options, epochs=epochs), X, y, cv=3, n_jobs=1).mean()
 
 
-def scores_of(drawn, X, y, epochs, *, jobs, dask):
-    """The scores of all nets, on processes of this machine or on the workers of a Dask cluster."""
-    if not dask:
-        return joblib.Parallel(jobs)(joblib.delayed(score)(options, X, y, epochs) for options in drawn)
-    from dask.distributed import Client
+def scores_of(drawn, epochs, *, jobs, dask):
+    """The scores of all nets, by joblib: on processes of this machine, or on the workers of a Dask cluster."""
+    with contextlib.ExitStack() as stack:
+        if dask:
+            from dask.distributed import Client
 
-    with Client(
-        dask
-    ) as client:  # what a dead worker had in hand goes to another; joblib's own way of using Dask gives up
-        return client.gather(client.map(score, drawn, X=X, y=y, epochs=epochs, pure=False, retries=3))
+            stack.enter_context(Client(dask))
+            stack.enter_context(joblib.parallel_config("dask"))
+        return joblib.Parallel(jobs)(joblib.delayed(score)(options, epochs) for options in drawn)
 
 
 def main(*, seed=0, nets=200, epochs=15, jobs=-1, dask=""):
     """Score nets drawn at random, and print the best five and what they have in common."""
-    X, y = load_wine(return_X_y=True)
     drawn = [{**options, "random_state": seed} for options in ParameterSampler(CHOICES, nets, random_state=seed)]
     began = time.perf_counter()
-    scores = scores_of(drawn, X, y, epochs, jobs=jobs, dask=dask)
+    scores = scores_of(drawn, epochs, jobs=jobs, dask=dask)
     took = time.perf_counter() - began
     order = sorted(range(nets), key=lambda i: -scores[i])
     for i in order[:5]:

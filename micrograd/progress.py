@@ -43,18 +43,37 @@ def _lines(epochs: int) -> Callable[[Record], None]:
     return update
 
 
+def in_width(record: Record, width: int) -> str:
+    """What matters most of a record, in at most so many characters: loss, a metric, the learning rate, then others."""
+    names = [name for name in record if name not in ("epoch", "seconds")]
+    metrics = [name for name in names if name not in ("loss", "gradient norm", "learning rate", "validation loss")]
+    main = next((name for name in metrics if name.startswith("validation ")), (*metrics, "validation loss")[0])
+    first = [name for name in ("loss", main, "learning rate") if name in record]
+    out = ""
+    for name in [*first, *(name for name in names if name not in first)]:
+        short = name.replace("validation ", "val. ").replace("learning rate", "rate")
+        longer = f"{out} {short} {shown(record[name])}".lstrip()
+        if len(longer) > width:
+            break
+        out = longer
+    return out
+
+
 @contextlib.contextmanager
 def _bar(epochs: int, done: int) -> Iterator[Callable[[Record], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    console = Console(stderr=True)
+    wide = 20 if console.width >= 110 else 10
     columns: list[Any] = [
         "epoch",
         MofNCompleteColumn(),
-        BarColumn(),
+        BarColumn(wide),
         TimeRemainingColumn(),
         TextColumn("{task.fields[said]}"),
     ]
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    left = console.width - len(f"epoch {epochs}/{epochs}  0:00:00 ") - wide
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task("training", total=epochs, completed=done, said="")
-        yield lambda record: bar.update(task, completed=int(record["epoch"]), said=said(record))
+        yield lambda record: bar.update(task, completed=int(record["epoch"]), said=in_width(record, left))

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from micrograd.losses import cross_entropy, hinge, mse
 from micrograd.metrics import accuracy, is_right, predict
 from micrograd.nn import MLP
 from micrograd.optim import SGD, Adam, linear_decay
+from micrograd.progress import in_width
 from micrograd.train import CHECKPOINT
 
 X, Y = moons(60, seed=0)
@@ -202,9 +204,28 @@ def test_progress_in_lines_in_a_bar_and_not_at_all(capfd):
         "import random; from micrograd import fit; from micrograd.losses import mse; from micrograd.nn import MLP;"
         "fit(MLP(1, [2, 1], rng=random.Random(0)), mse, [[0.0], [1.0]], [0.0, 1.0], epochs=5)"
     )
-    terminal = pexpect.spawn(sys.executable, ["-c", program], encoding="utf-8", dimensions=(30, 120), timeout=60)
-    shown = terminal.read()
-    assert "5/5" in shown and "loss" in shown and "━" in shown
+    environment = {**os.environ, "TERM": "xterm"}
+    environment.pop("COLUMNS", None)
+    for width, wanted in [(120, "loss .* rate .* gradient norm "), (60, "loss .* rate ")]:
+        terminal = pexpect.spawn(
+            sys.executable, ["-c", program], encoding="utf-8", dimensions=(30, width), timeout=60, env=environment
+        )
+        plain = re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", terminal.read())  # without colours and moves of the cursor
+        last = plain.replace("\r", "\n").strip().splitlines()[-1]
+        assert re.search(f"5/5 ━+ 0:00:0. {wanted}", last) and len(last) <= width and "…" not in last
+
+
+def test_a_bar_says_what_matters_most_in_the_room_that_there_is():
+    record = {
+        "epoch": 3, "loss": 0.25, "gradient norm": 1.5, "learning rate": 0.01, "accuracy": 0.5, "validation loss": 2.0,
+        "validation accuracy": 0.75, "seconds": 0.1,
+    }  # fmt: skip
+    assert in_width(record, 45) == "loss 0.2500 val. accuracy 0.7500 rate 0.0100"
+    assert in_width(record, 40) == "loss 0.2500 val. accuracy 0.7500"
+    assert in_width(record, 5) == ""
+    everything = in_width(record, 200)
+    assert everything.endswith("rate 0.0100 gradient norm 1.5000 accuracy 0.5000 val. loss 2.0000")
+    assert in_width({"epoch": 1, "loss": 1.0, "learning rate": 0.5}, 80) == "loss 1.0000 rate 0.5000"
 
 
 def test_a_history_prints_plots_and_is_saved(tmp_path):
