@@ -105,6 +105,9 @@ def test_a_whole_training_loop_for_other_machines(name):
 def test_machines_differ_in_lanes_and_vector_functions():
     lanes = [machine.lanes for machine in OTHERS.values()]
     assert lanes == [4, 2, 8, 2, 2]
+    wide = OTHERS["x86-64 with AVX-512"]
+    assert [machine.lanes_in_loops for machine in OTHERS.values()] == lanes
+    assert Machine(wide.triple, cpu="znver4", features=wide.features).lanes_in_loops == 4  # it computes 8 in two halves
     has_all = Machine("x86_64-unknown-linux-gnu", vector_functions=lambda name: True)
     assert has_all.vector_function("exp", 4) == "_ZGVdN4v_exp"
     assert has_all.vector_function("pow", 8) == "_ZGVeN8vv_pow"

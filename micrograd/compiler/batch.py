@@ -200,11 +200,13 @@ class BatchProgram:
         """Code for batches of so many rows: with as many lanes as they fill, or code for larger ones that is there."""
         if count == self._last_count and self._last is not None:
             return self._last
-        lanes = min(this_machine().lanes, 1 << (count - 1).bit_length())
-        native = self._natives.get((lanes, count <= lanes)) or self._natives.get((this_machine().lanes, False))
+        machine = this_machine()
+        is_single = count <= machine.lanes
+        lanes = 1 << (count - 1).bit_length() if is_single else machine.lanes_in_loops
+        native = self._natives.get((lanes, is_single)) or self._natives.get((machine.lanes_in_loops, False))
         if native is None:
-            text = batch_module(self._batch(lanes, is_single=count <= lanes))
-            native = self._natives[lanes, count <= lanes] = native_of(text, this_machine(), run=RUN)
+            text = batch_module(self._batch(lanes, is_single=is_single))
+            native = self._natives[lanes, is_single] = native_of(text, machine, run=RUN)
         if native is not self._last:  # what one with other lanes left between the sums would be taken for numbers
             for name in ("sums", "tail"):
                 ctypes.memset(self._kept[name].address, 0, self._kept[name].view.nbytes)
