@@ -231,8 +231,11 @@ def _show(options: Any) -> None:
     if options.draw:
         draw_model(model, options.draw)
     print(f"{options.run}: {summary(model)}")
+    drawn = Path(options.run) / "net.svg"
     if options.draw:
         print(f"saved {options.draw}")
+    elif drawn.exists():
+        print(f"  drawn in {drawn}")
 
 
 def _bench(options: Any) -> None:

@@ -87,6 +87,7 @@ def test_each_named_set_from_start_to_end(name, least, options, capsys, tmp_path
     with open(folder / "history.csv", newline="", encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == runs.load(folder).facts["epochs"]
 
+    assert command("show", folder, capsys=capsys)[1].endswith(f"  drawn in {folder / 'net.svg'}\n")
     status, out, _ = command("show", folder, "--draw", tmp_path / "again.svg", capsys=capsys)
     assert status == 0 and f"learned from {name}" in out and "last epoch: loss" in out
     assert (tmp_path / "again.svg").read_text() == (folder / "net.svg").read_text()
