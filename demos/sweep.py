@@ -45,6 +45,8 @@ def scores_of(drawn, epochs, *, jobs, dask):
 
 def main(*, seed=0, nets=200, epochs=15, jobs=-1, dask=""):
     """Score nets drawn at random, and print the best five and what they have in common."""
+    if nets < 1:
+        raise ValueError("there is at least 1 net to score")
     drawn = [{**options, "random_state": seed} for options in ParameterSampler(CHOICES, nets, random_state=seed)]
     began = time.perf_counter()
     scores = scores_of(drawn, epochs, jobs=jobs, dask=dask)

@@ -16,12 +16,41 @@ from typing import Any
 
 from micrograd.blame import first_guilty, not_finite
 from micrograd.data import batch_indices
+from micrograd.engine import Value
 from micrograd.modes import no_grad
 from micrograd.optim import Optimizer
+from micrograd.table import is_array, is_bool
 from micrograd.transforms import map_numbers
 
 LONGEST = 20_000  # instructions of one row that are compiled unasked: a few seconds' work
 Function = Callable[[Any, Any], Any]
+
+
+def plain(x: Any) -> Any:
+    """Rows as both ways read them: arrays of 64 bits, labels of True and False as 1 and 0."""
+    if is_array(x) and x.dtype.kind in "fiub":
+        x = x.astype(float if x.dtype.kind == "f" else int)
+        return x if x.ndim > 1 else x.tolist()
+    if isinstance(x, (list, tuple)) and any(map(is_bool, x)):
+        return [int(item) if is_bool(item) else item for item in x]
+    return x
+
+
+class Kept:
+    """The numbers of an optimizer and its parameters, to put back. `now` gives those of the parameters."""
+
+    def __init__(self, optimizer: Optimizer, now: Callable[[], list[float]]):
+        self.optimizer, self.now, self.numbers, self.steps = optimizer, now, now(), optimizer.steps
+        self.state = {name: list(numbers) for name, numbers in optimizer.state.items()}
+
+    def is_finite(self) -> bool:
+        """Whether the parameters are finite as they are now."""
+        return all(map(math.isfinite, self.now()))
+
+    def put_back(self) -> None:
+        self.optimizer.steps, self.optimizer.state = self.steps, self.state
+        for p, x in zip(self.optimizer.parameters, self.numbers):
+            p.data = x
 
 
 class Backend:
@@ -59,24 +88,43 @@ class Eager(Backend):
     ) -> tuple[list[float], list[float]]:
         losses: list[float] = []
         norms: list[float] = []
-        loss = self.of_row("loss")
+        loss, optimizer = self.of_row("loss"), self.optimizer
         for chosen in batch_indices(len(X), batch_size, rng=rng):
+            step, total = len(losses) + 1, None
             try:
                 total = functools.reduce(operator.add, [loss(X[i], y[i]) for i in chosen]) / len(chosen)
-                self.optimizer.zero_grad()
-                total.backward()
-                norm = math.sqrt(sum(float(p.grad) ** 2 for p in self.optimizer.parameters))
-                is_finite = math.isfinite(total.data) and math.isfinite(norm)
-            except (ArithmeticError, ValueError):
-                is_finite = False
-            if not is_finite:
+            except (ArithmeticError, ValueError) as error:
+                if not hasattr(error, "failed"):  # data that cannot be, and no operation without a result
+                    raise
+            if total is not None and not isinstance(total, Value):
+                raise TypeError(
+                    f"the loss gave {total!r}, which no gradient goes through: it must compute with the model's output "
+                    "as it is, by micrograd.exp(x) rather than math.exp(x), and without float(x)"
+                )
+            norm = math.nan if total is None else self._backward(total)
+            if total is None or not math.isfinite(total.data) or not math.isfinite(norm):
                 rows = [(i, (X[i], y[i])) for i in chosen]
-                said = first_guilty(loss, rows, self.optimizer.parameters)
-                raise not_finite(len(losses) + 1, said)
-            self.optimizer.step()
+                raise not_finite(step, first_guilty(loss, rows, optimizer.parameters))
+            before = Kept(optimizer, lambda: [p.data for p in optimizer.parameters])
+            optimizer.step()
+            if not before.is_finite():
+                before.put_back()
+                raise FloatingPointError(
+                    f"step {step} was not taken, for it would make a parameter inf or nan: the learning rate is "
+                    f"{optimizer.learning_rate():g}, and the norm of the gradient {norm:g}"
+                )
             losses.append(total.data)
             norms.append(norm)
         return losses, norms
+
+    def _backward(self, total: Any) -> float:
+        """Take the gradients; gives their norm, nan where one does not exist."""
+        self.optimizer.zero_grad()
+        try:
+            total.backward()
+            return math.sqrt(sum(float(p.grad) ** 2 for p in self.optimizer.parameters))
+        except (ArithmeticError, ValueError):
+            return math.nan
 
     def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
         if not names:
@@ -104,18 +152,35 @@ class Compiled(Backend):
         self._means = {name: jit(self.of_row(name), batch=True) for name in self.of_output}
         self._kept: dict[int, tuple[Any, Any]] = {}
 
+    def trace(self, X: Sequence[Any], y: Sequence[Any]) -> int:
+        """Record everything without compiling it yet; gives the number of the loss's instructions."""
+        for name in self.metrics:
+            self._means[name].trace(X, y)
+        return len(self.step.trace(X, y))
+
     def _taken_in(self, x: Any, name: str) -> Any:
         """The data as native code reads it, taken in once for all epochs."""
-        from micrograd.compiler.rows import Kept
+        from micrograd.compiler.rows import KeptRows
 
         if id(x) not in self._kept:
-            self._kept[id(x)] = x, Kept(x, name)
+            self._kept[id(x)] = x, KeptRows(x, name)
         return self._kept[id(x)][1]
 
     def epoch(
         self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random
     ) -> tuple[list[float], list[float]]:
-        losses = self.step.run(self._taken_in(X, "X"), self._taken_in(y, "y"), batch_size=batch_size, shuffle=rng)
+        before, order = Kept(self.optimizer, self.step.numbers), rng.getstate()
+        try:
+            losses = self.step.run(self._taken_in(X, "X"), self._taken_in(y, "y"), batch_size=batch_size, shuffle=rng)
+            is_finite = before.is_finite()
+        except FloatingPointError:
+            if before.is_finite():
+                raise
+            is_finite = False
+        if not is_finite:  # some step made a parameter inf or nan; eagerly we see which, and stop before it
+            before.put_back()
+            rng.setstate(order)
+            return Eager(self.model, self.of_output["loss"], self.optimizer, {}).epoch(X, y, batch_size, rng)
         return losses.tolist(), self.step.norms.tolist()
 
     def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
@@ -127,22 +192,19 @@ def backend_for(
     name: str, model: Any, loss: Function, optimizer: Optimizer, metrics: dict[str, Function], X: Any, y: Any
 ) -> Backend:
     """The backend of that name. "auto" is the compiled one where it is installed, and can record the loss in short."""
-    if name == "eager":
-        return Eager(model, loss, optimizer, metrics)
-    if name not in ("auto", "jit"):
+    if name not in ("eager", "auto", "jit"):
         raise ValueError(f"backend is 'auto', 'eager' or 'jit', not {name!r}")
-    if name == "auto" and not has_compiler():
-        return Eager(model, loss, optimizer, metrics)
-    from micrograd.compiler.symbols import TraceError
-
+    eager = Eager(model, loss, optimizer, metrics)
+    if name == "eager" or (name == "auto" and not has_compiler()):
+        return eager
     try:
         compiled = Compiled(model, loss, optimizer, metrics)
-        length = len(compiled.step.trace(X[:1], y[:1]))
-    except TraceError:
+        length = compiled.trace(X[:1], y[:1])
+    except TypeError:  # of a TraceError; or else eagerly it is raised again
         if name == "jit":
             raise
-        return Eager(model, loss, optimizer, metrics)
-    return Eager(model, loss, optimizer, metrics) if name == "auto" and length > LONGEST else compiled
+        return eager
+    return eager if name == "auto" and length > LONGEST else compiled
 
 
 def missing_package() -> str | None:

@@ -93,7 +93,15 @@ def c_text(f: Callable[..., Any], name: str, *, example: Any = None, train: Any 
         of_target = target[1] if target else given.arrangement
         structures = [*(structure for _, structure in arguments), of_target]
         *named, last = zip(names_of(loss, len(structures)), structures, strict=True)
-        step = Recording({"x": named, "y": [last]}, loss, names, by=optimizer.parameters)
+        try:
+            step = Recording({"x": named, "y": [last]}, loss, names, by=optimizer.parameters)
+        except (TypeError, ValueError, IndexError) as error:
+            said = ", ".join(item for item, _ in [*named, last])
+            error.add_note(
+                f"to_c calls the loss with what the net takes, and then the target: loss({said}), such as "
+                "lambda x, y: cross_entropy(net(x), y)"
+            )
+            raise
     return _File(f, name, names, given, step, optimizer).text()
 
 
@@ -304,7 +312,7 @@ class _File:
         assert self.optimizer is not None
         tape = scale_tape(self.optimizer)
         (scale,) = tape.outputs.values()
-        if isinstance(scale, float):  # 1, whatever the norm
+        if scale == 1.0:  # whatever the norm
             return []
         gradient, statements = f"{self.name}_gradient[i]", Statements(tape, ["norm"], prefix="s")
         lines = statements.lines(range(len(tape)))
@@ -320,14 +328,14 @@ class _File:
         name, count = self.name, len(optimizer.parameters)
         tape = update_tape(optimizer)
         used = inputs_used(tape)
-        states = dict(zip(optimizer.state_names, _state_names(optimizer.state_names)))
+        states = dict(zip(tape.inputs[2:-2], _state_names(optimizer.state_names)))
         arrays = {"x": "parameters", "grad": "gradient", **states}
         local = {"x": "parameter", "grad": "gradient", **states, "lr": "rate", "t": f"{name}_steps"}
         places = [local[given] for given in tape.inputs]
         parts = [f"static double {name}_gradient[{count}];"]
-        for i, state in enumerate(states, start=2):
+        for i, (given, called) in enumerate(zip(optimizer.state_names, states.values()), start=2):
             if i in used:
-                parts.append(_array(f"static double {name}_{states[state]}", list(optimizer.state[state])))
+                parts.append(_array(f"static double {name}_{called}", list(optimizer.state[given])))
         lines, plan, statements = [], schedule_of(tape), Statements(tape, places)
         if len(tape.inputs) - 1 in used:
             parts.append(f"static double {name}_steps = {literal(float(optimizer.steps))};")

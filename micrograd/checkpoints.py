@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from micrograd.extras import require
 from micrograd.files import write_whole
 
 FORMAT = "micrograd 1"
+CHECKPOINT = "checkpoint.safetensors"  # in the folder of a run
+EVERY, TIMES = 1.0, 10  # seconds between two files at least, or so many times as long as writing one takes
 
 
 class CheckpointError(ValueError):
@@ -37,7 +40,7 @@ def write(path: str | Path, numbers: Mapping[str, Sequence[float]], about: Mappi
 
     numpy, save = require("numpy", extra="train"), require("safetensors.numpy", extra="train").save
     arrays = {name: numpy.array(x, dtype=float) for name, x in numbers.items()}
-    said = json.dumps({**about, "version": __version__}, allow_nan=True)
+    said = json.dumps({**about, "version": __version__})
     metadata = {"format": FORMAT, "about": said, "checksum": _checksum(arrays, said)}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, save(arrays, metadata=metadata))
@@ -81,3 +84,27 @@ def _metadata(data: bytes) -> dict[str, str]:
     if not all(isinstance(metadata[key], str) for key in ("format", "about", "checksum")):
         raise ValueError("it has no facts")
     return metadata
+
+
+class Keeper:
+    """Writes what it is given to keep, but not each time where these are many a second: then `write` does the last.
+
+    Where there is no path, nothing is written.
+    """
+
+    def __init__(self, path: Path | None):
+        self.path, self._next = path, 0.0
+        self._pending: tuple[Mapping[str, Sequence[float]], Mapping[str, Any]] | None = None
+
+    def keep(self, numbers: Mapping[str, Sequence[float]], about: Mapping[str, Any]) -> None:
+        self._pending = numbers, about
+        if time.monotonic() >= self._next:
+            self.write()
+
+    def write(self) -> None:
+        """Write what was kept last, if it is not written yet."""
+        if self.path is not None and self._pending is not None:
+            began = time.monotonic()
+            write(self.path, *self._pending)
+            self._pending, now = None, time.monotonic()
+            self._next = now + max(EVERY, TIMES * (now - began))

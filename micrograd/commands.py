@@ -69,6 +69,14 @@ def add_commands(commands: Any) -> None:
         default=[],
         help="columns to read as categories, whatever their cells are; stands after DATA",
     )
+    table.add_argument(
+        "--ignore",
+        metavar="COLUMN",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="columns to leave out, such as names and numbers of the rows; stands after DATA",
+    )
     net = train.add_argument_group("the net")
     net.add_argument("--hidden", type=_sizes, default=[16, 16], metavar="N,N", help="hidden layers (default 16,16)")
     net.add_argument("--activation", type=_activation, default="tanh", metavar="NAME", help="default tanh")
@@ -182,7 +190,7 @@ def _activation(text: str) -> str:
 
 
 def _train(options: Any) -> int:
-    from micrograd.train import CHECKPOINT
+    from micrograd.checkpoints import CHECKPOINT
     from micrograd.train_command import Training
 
     training = Training(options)
@@ -194,7 +202,10 @@ def _train(options: Any) -> int:
     except KeyboardInterrupt:
         kept = (training.folder / CHECKPOINT).exists()
         again = shlex.join(["micrograd", *options.argv] + ["--resume"] * (not options.resume))
-        said = f"{training.folder} keeps the last checkpoint; to go on: {again}" if kept else "no epoch had ended"
+        said = "no epoch had ended"
+        if kept:
+            said = f"{training.folder} keeps the last checkpoint; to go on: {again}"
+            said += f"\nto use the net as it is, end it there: {again} --epochs 1"
         print(f"\nmicrograd train: stopped: {said}", file=sys.stderr)
         return 130
     return 0

@@ -11,6 +11,7 @@ The nets are micrograd's, trained by `train.fit`; rows are arrays, classes may b
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +22,8 @@ from micrograd.losses import binary_cross_entropy, cross_entropy, mse, softmax
 from micrograd.nn import MLP, init_for
 from micrograd.ops import sigmoid
 from micrograd.optim import WEIGHT_DECAY, Adam
+from micrograd.preparation import scale_of
+from micrograd.table import as_count
 from micrograd.train import fit
 
 try:
@@ -62,7 +65,7 @@ class _Net(BaseEstimator):
         self.mean_: Any
         self.scale_: Any
         self.mean_, self.scale_ = _standard(X) if self.standardize else (numpy.zeros(count), numpy.ones(count))
-        hidden = [int(n) for n in numpy.atleast_1d(self.hidden_layer_sizes)]
+        hidden = [as_count(n, "a size in hidden_layer_sizes") for n in numpy.atleast_1d(self.hidden_layer_sizes)]
         init, rng = init_for(self.activation), random.Random(seed)
         net = MLP(count, [*hidden, outputs], activation=self.activation, init=init, rng=rng)
         optimizer = Adam(net.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
@@ -93,9 +96,10 @@ class _Net(BaseEstimator):
 
 
 def _standard(X: Any) -> tuple[Any, Any]:
-    """The mean and the standard deviation of each column; a column that never varies keeps its scale."""
-    scale = X.std(axis=0)
-    return X.mean(axis=0), numpy.where(scale > 0, scale, 1.0)
+    """The mean and the standard deviation of each column, or of a single one."""
+    scales = [scale_of(column) for column in X.reshape(len(X), -1).T.tolist()]
+    mean, scale = ([getattr(s, name) for s in scales] for name in ("mean", "scale"))
+    return numpy.array(mean).reshape(X.shape[1:]), numpy.array(scale).reshape(X.shape[1:])
 
 
 class MLPClassifier(ClassifierMixin, _Net):
@@ -145,11 +149,9 @@ class MLPRegressor(RegressorMixin, _Net):
         y = numpy.asarray(y, float)
         self.target_mean_, self.target_scale_ = _standard(y)
         targets = (y - self.target_mean_) / self.target_scale_
-        self._is_single = y.ndim == 1 or y.shape[1] == 1
         self._shape = y.shape[1:]
-        self._train(
-            X, targets.reshape(len(y)) if self._is_single else targets, 1 if self._is_single else y.shape[1], mse
-        )
+        outputs = math.prod(self._shape)
+        self._train(X, targets.reshape(len(y)) if outputs == 1 else targets, outputs, mse)
         return self
 
     def predict(self, X: Any) -> Any:

@@ -12,24 +12,54 @@ A program that is killed in the midst of it, or a disk that is full, leaves the 
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
+import shutil
 from pathlib import Path
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> Path:
-    """Put `data` in a temporary file beside `path`, wait until it is on the disk, and rename it. Gives the path."""
+    """Put `data` in a temporary file beside `path`, wait until it is on the disk, and rename it. Gives the path.
+
+    The file keeps the permissions of the one that it replaces. What is no file, such as /dev/stdout or a pipe, is
+    written to. Raises OSError, which names the path.
+    """
     path = Path(path)
-    target = path.resolve()  # what a link points at is replaced, and not the link
-    beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(beside, "xb") as file:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            _replace(path.resolve(), data)  # what a link points at is replaced, and not the link
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from None
+    return path
+
+
+def beside(target: Path, middle: str) -> str:
+    """The name of a temporary file for this one: short enough where its own is long."""
+    short = target.name.encode()[:100].decode(errors="ignore")
+    return f".{short}.{middle}.tmp"
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files of writers that were killed. Nobody else may be writing this file now."""
+    for leftover in path.parent.glob(glob.escape(beside(path, "?")).replace("[?]", "*")):
+        leftover.unlink(missing_ok=True)
+
+
+def _replace(target: Path, data: bytes) -> None:
+    temporary = target.with_name(beside(target, secrets.token_hex(4)))
+    try:
+        with open(temporary, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(beside, target)
+        if target.exists():
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     if hasattr(os, "O_DIRECTORY"):  # where a folder can be opened, so that the new name is on the disk too
         folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -37,4 +67,3 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> Path:
             os.fsync(folder)
         finally:
             os.close(folder)
-    return path

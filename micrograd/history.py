@@ -27,12 +27,12 @@ class History:
     """A list of one record for each epoch.
 
     `history["loss"]` is a column and `history[-1]` a record. `backend` says what computed it, and `stopped` why it
-    ended before the last epoch, if it did.
+    ended before the last epoch, if it did; `best` is the epoch of the lowest loss, of the validation rows if any.
     """
 
     def __init__(self, records: list[Record] | None = None, *, backend: str = "", stopped: str = ""):
         self.records: list[Record] = list(records or [])
-        self.backend, self.stopped = backend, stopped
+        self.backend, self.stopped, self.best = backend, stopped, 0
 
     def __getitem__(self, key: str | int) -> Any:
         if isinstance(key, int):
@@ -74,14 +74,12 @@ class History:
         """Draw every column over the epochs, those of one kind on one plot, and save the picture."""
         if not self.records:
             raise ValueError("plot: there are no epochs to draw yet")
-        matplotlib = require("matplotlib", extra="train")
-        matplotlib.use("Agg")
-        pyplot = require("matplotlib.pyplot", extra="train")
         kinds: dict[str, list[str]] = {}
         for name in self.columns:
-            if name not in ("epoch", "seconds"):
+            if name not in ("epoch", "seconds") and not (name == "learning rate" and len(set(self[name])) == 1):
                 kinds.setdefault(name.removeprefix("validation "), []).append(name)
-        figure, axes = pyplot.subplots(len(kinds), figsize=(6, 2.2 * len(kinds)), sharex=True, squeeze=False)
+        figure = require("matplotlib.figure", extra="train").Figure(figsize=(6, 2.2 * len(kinds)), layout="constrained")
+        axes = figure.subplots(len(kinds), sharex=True, squeeze=False)
         for axis, (kind, names) in zip(axes[:, 0], kinds.items()):
             for name in names:
                 axis.plot(self["epoch"], self[name], label=name, marker="." if len(self) < 30 else None)
@@ -90,9 +88,7 @@ class History:
             if len(names) > 1:
                 axis.legend()
         axes[-1, 0].set_xlabel("epoch")
-        figure.tight_layout()
         figure.savefig(path)
-        pyplot.close(figure)
 
 
 def shown(x: float | None) -> str:

@@ -63,14 +63,21 @@ class Optimizer:
         """The learning rates of the next `count` steps."""
         if not callable(self.lr):
             return [float(self.lr)] * count
-        return [float(self.lr(t)) for t in range(self.steps, self.steps + count)]
+        rates = [float(self.lr(t)) for t in range(self.steps, self.steps + count)]
+        for t, rate in enumerate(rates, start=self.steps):
+            if not math.isfinite(rate):
+                raise ValueError(f"the schedule gives a learning rate of {rate} after {t} steps: it must be finite")
+        return rates
 
     def step(self) -> None:
         """Move every parameter once, by its gradient."""
         lr, t = self.learning_rate(), self.steps + 1
         gradients = [float(p.grad) for p in self.parameters]
-        if self.clip is not None:
-            scale = self.scale(FLOAT, math.sqrt(sum(g * g for g in gradients)))
+        if self.clip is not None or type(self).scale is not Optimizer.scale:
+            norm = math.sqrt(sum(g * g for g in gradients))
+            if math.isinf(norm):  # the rule would scale by 0 and the step would be none
+                raise OverflowError("the norm of the gradient is too large for a float, so that it cannot be clipped")
+            scale = self.scale(FLOAT, norm)
             gradients = [scale * g for g in gradients]
         states = zip(*[self.state[name] for name in self.state_names]) if self.state else [()] * len(self.parameters)
         moved = [

@@ -8,6 +8,7 @@ from typing import Any
 from micrograd.extras import require
 
 BLUE, ORANGE = "#0072b2", "#e69f00"  # told apart by colour-blind readers (Okabe and Ito), as are these:
+MAX_LEGEND = 10  # classes; a longer one covers what it explains
 COLOURS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999")
 MARKERS = "o^svDP*X"
 
@@ -55,7 +56,10 @@ def decision_regions(
     if inputs:
         axes.set_xlabel(inputs[0])
         axes.set_ylabel(inputs[1])
-    axes.legend()
+    if count <= MAX_LEGEND:
+        axes.legend()
+    else:
+        axes.set_title(f"{count} classes")
     figure.savefig(path, dpi=120)
 
 

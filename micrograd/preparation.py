@@ -216,7 +216,8 @@ def _check_columns(where: str, needed: Sequence[str], names: Sequence[str]) -> N
 
 
 def _one_hot(column: Column, x: Any, place: str) -> list[float]:
-    text = "" if x is None else label_text(x)
+    text = "" if x is None else str(x).strip()
+    text = text if text in column.categories else "" if x is None else label_text(x)
     if text not in column.categories:
         if not text:
             raise DataError(f"{place}: {complaint('missing', text)}")

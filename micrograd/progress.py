@@ -17,9 +17,9 @@ LINES = 20  # of plain text, at most, for a whole run
 
 
 @contextlib.contextmanager
-def progress(epochs: int, show: bool | None, *, done: int = 0) -> Iterator[Callable[[Record], None]]:
-    """`show` is True, False, or None for a bar in a terminal and lines where the output goes to a file."""
-    if show is False:
+def progress(epochs: int, show: bool, *, done: int = 0) -> Iterator[Callable[[Record], None]]:
+    """`show` is False for silence; else there is a bar in a terminal, and lines where the output goes to a file."""
+    if not show:
         yield lambda record: None
     elif sys.stderr.isatty() and importlib.util.find_spec("rich"):
         with _bar(epochs, done) as update:
@@ -71,7 +71,7 @@ def _bar(epochs: int, done: int) -> Iterator[Callable[[Record], None]]:
         MofNCompleteColumn(),
         BarColumn(wide),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[said]}"),
+        TextColumn("{task.fields[said]}", markup=False),
     ]
     left = console.width - len(f"epoch {epochs}/{epochs}  0:00:00 ") - wide
     with Progress(*columns, console=console) as bar:

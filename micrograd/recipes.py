@@ -78,7 +78,12 @@ def count_of(recipe: Any) -> int:
         if not isinstance(recipe[key], str):
             raise ValueError(f"recipe: {key!r} is the name of a function, not {reprlib.repr(recipe[key])}")
         check_activation(recipe[key])
-    count = sum((below + recipe["bias"]) * size for below, size in itertools.pairwise(sizes))
+    return count_of_sizes(sizes, bias=recipe["bias"])
+
+
+def count_of_sizes(sizes: Sequence[int], *, bias: bool = True) -> int:
+    """The number of parameters of layers between these sizes. Raises ValueError for too many."""
+    count = sum((below + bias) * size for below, size in itertools.pairwise(sizes))
     if count > MAX_PARAMETERS:
         raise ValueError(f"a net of {count:,} parameters is too large here: at most {MAX_PARAMETERS:,}")
     return count

@@ -15,11 +15,12 @@ from micrograd.cells import shown as text_of
 from micrograd.draw import save, with_suffix
 from micrograd.engine import Value
 from micrograd.history import shown
+from micrograd.nn import MLP
 from micrograd.optim import SGD
 from micrograd.progress import said
 from micrograd.recipes import count_of, recipe
 from micrograd.runs import Model
-from micrograd.tables import Table
+from micrograd.tables import Table, listed
 
 MAX_CONFUSION = 12  # classes; the table of more is no longer read
 
@@ -76,9 +77,9 @@ def _of_classes(answers: list[int], table: Table) -> tuple[dict[str, float], lis
     return metrics, lines
 
 
-def net_line(model: Model) -> str:
-    """The net in a line: its layers and its parameters."""
-    kept = recipe(model.net)
+def net_line(net: MLP) -> str:
+    """A net in a line: its layers and its parameters."""
+    kept = recipe(net)
     layers = "-".join(map(str, [kept["inputs"], *kept["layers"]]))
     return f"net of {layers}, {kept['activation']}, {count(count_of(kept), 'parameter')}"
 
@@ -90,18 +91,17 @@ def summary(model: Model) -> str:
     for column, scale in zip(preparation.columns, preparation.scales):
         kind = f"mean {scale.mean:.4g}, sd {scale.scale:.4g}" if scale else f"{len(column.categories)} categories"
         shares.append(f"{text_of(column.name)} ({kind})")
-    more = f", ... ({len(shares)} in all)" if len(shares) > 10 else ""
-    told = ", ".join(text_of(name) for name in preparation.classes[:20]) or "a number"
+    told = listed([text_of(name) for name in preparation.classes]) or "a number"
     metrics = ", ".join(f"{name} {shown(x)}" for name, x in facts["metrics"].items())
     return "\n".join(
         [
-            net_line(model),
+            net_line(model.net),
             f"  learned from {facts['data']['name']} with {facts['loss']}, {count(facts['epochs'], 'epoch')}, "
             f"{'compiled' if facts['backend'] == 'jit' else 'eager'}, by micrograd {facts['version']}",
-            f"  inputs: {', '.join(shares[:10])}{more}",
+            f"  inputs: {listed(shares)}",
             f"  answers: {text_of(preparation.target)}: {told}",
             f"  {facts.get('measured', 'measured')}: {metrics}",
-            f"  last epoch: {said(facts['last'])}",
+            f"  epoch {shown(facts['last'].get('epoch'))}: {said(facts['last'])}",
         ]
     )
 
@@ -125,7 +125,6 @@ def timing(rows: int = 32) -> Iterator[str]:
     """Time a step of training a net of 2-16-16-1 on this machine, eager and compiled: a few lines."""
     from micrograd.backends import missing_package
     from micrograd.data import spirals
-    from micrograd.nn import MLP
 
     X, y = spirals(rows)
 

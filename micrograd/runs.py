@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from micrograd.backends import outputs_of
-from micrograd.checkpoints import CheckpointError, read, write
+from micrograd.checkpoints import CHECKPOINT, CheckpointError, read, write
 from micrograd.files import write_whole
 from micrograd.nn import MLP
 from micrograd.preparation import Preparation
 from micrograd.recipes import net_of, recipe
-from micrograd.train import CHECKPOINT
 
 MODEL, RUN, FORMAT = "model.safetensors", "run.json", "micrograd run 1"
 RESULTS = (MODEL, "history.csv", "loss.png", "regions.png", "net.svg")
@@ -126,7 +125,7 @@ def options_of(folder: Path) -> dict[str, Any] | None:
 def claim(folder: Path, options: dict[str, Any], *, resume: bool) -> bool:
     """Whether there is a run in the folder to go on with. Raises ValueError where a new one would spoil what is there.
 
-    A finished run on the same data may be replaced. Nothing is written here: `start` does that.
+    A finished run on the same data and target may be replaced. Nothing is written here: `start` does that.
     """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file: choose a folder with --out")
@@ -144,17 +143,19 @@ def claim(folder: Path, options: dict[str, Any], *, resume: bool) -> bool:
                     "resume with the same options, or choose another folder with --out"
                 )
         return (folder / CHECKPOINT).exists()
-    if other.get("data") != options["data"]:
-        raise ValueError(
-            f"{folder} is of another run, on {_said(other.get('data'))}: choose another folder with --out, or delete it"
-        )
+    for name, what in (("data", "on"), ("target", "with the target")):
+        if other.get(name) != options.get(name):
+            said = _said(other.get(name)) if other.get(name) is not None else "of the last column"
+            raise ValueError(
+                f"{folder} is of another run, {what} {said}: choose another folder with --out, or delete it"
+            )
     if (folder / CHECKPOINT).exists() and not (folder / MODEL).exists():
         raise ValueError(f"{folder} holds a run that was stopped: add --resume to go on with it, or delete it")
     return False
 
 
 def start(folder: Path, options: dict[str, Any], *, resumed: bool) -> None:
-    """Begin a run: no results of an earlier one stay beside it."""
+    """Begin a run: no results of an earlier one stay beside it. Called once its first epoch has gone well."""
     for name in RESULTS if resumed else (*RESULTS, CHECKPOINT):
         (folder / name).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)

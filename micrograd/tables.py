@@ -79,9 +79,9 @@ class Table:
     def __str__(self) -> str:
         width = sum(column.width for column in self.columns)
         names = [shown(c.name) + (f" of {len(c.categories)} categories" if c.categories else "") for c in self.columns]
-        told = f"tell {shown(self.target)}: {_listed([shown(c) for c in self.classes])}"
+        told = f"tell {shown(self.target)}: {listed([shown(c) for c in self.classes])}"
         told = told if self.classes else f"predict {shown(self.target)}"
-        return f"{self.name}: {count(len(self), 'row')} of {count(width, 'input')} ({_listed(names)}), to {told}"
+        return f"{self.name}: {count(len(self), 'row')} of {count(width, 'input')} ({listed(names)}), to {told}"
 
     def take(self, places: Sequence[int]) -> Table:
         """The table with these rows only, in this order; the categories and classes stay."""
@@ -103,8 +103,11 @@ def read_csv(
     target: str | None = None,
     task: str | None = None,
     categorical: Collection[str] = (),
+    ignore: Collection[str] = (),
 ) -> Table:
-    """The table in a CSV file; `target` is the name of the column to learn, by default the last.
+    """The table in a CSV file; `target` is the name of the column to learn, by default the last that is not ignored.
+
+    Columns of text, and those that are `categorical`, hold categories; those to `ignore` are left out.
 
     Raises DataError, one line that says what is wrong and where, for a file that holds no table to learn from;
     FileNotFoundError where there is no file.
@@ -116,18 +119,23 @@ def read_csv(
             f"{cells.name} has one column, {short(cells.header[0])}: a table to learn from has inputs and a target, "
             "separated by commas, semicolons or tabs"
         )
-    for column in [*([target] if target is not None else []), *categorical]:
+    for column in [*([target] if target is not None else []), *categorical, *ignore]:
         if column not in cells.header:
             raise DataError(f"{cells.name} has no column {short(column)}{nearest(column, cells.header)}")
-    target = cells.header[-1] if target is None else target
+    left = [column for column in cells.header if column not in ignore]
+    target = left[-1] if target is None and left else target
+    if target not in left or len(left) == 1:
+        raise DataError(f"{cells.name}: a target and at least one input are left where {listed(list(ignore))} are not")
     columns, parts = [], []
     for j, column in enumerate(cells.header):
-        if column != target:
+        if column in left and column != target:
             found = _input(cells, j, forced=column in categorical)
-            columns.append(Column(column, _categories(cells, column, found)))
+            columns.append(Column(column, _categories(cells, column, found, forced=column in categorical)))
             parts.append(found)
     _check_width(cells.name, columns)
     targets: list[float] | list[str] = _target(cells, cells.header.index(target), task, forced=target in categorical)
+    if isinstance(targets[0], str) and task is None and target not in categorical:
+        _check_not_names("target", cells, target, targets)
     return table_of(
         [list(row) for row in zip(*parts)],
         targets,
@@ -159,6 +167,8 @@ def table_of(
         raise DataError(
             f"{name} has {count(len(X), 'row')} and {count(len(y), 'target')}: it takes as many of each, at least one"
         )
+    if not all(hasattr(row, "__len__") and not isinstance(row, str) for row in X):
+        raise DataError(f"{name}: each row is a list of inputs; of one input too, as in [[1.0], [2.0]]")
     given = [Column(f"x{j}") for j in range(len(X[0]))] if columns is None else [*map(_as_column, columns)]
     if any(len(row) != len(given) for row in X):
         raise DataError(f"{name}: each row has as many inputs as there are columns, {len(given)}")
@@ -166,7 +176,9 @@ def table_of(
         raise DataError(f"{name}: the columns and the target have {len(given) + 1} different names")
     if any(isinstance(t, str) for t in y):
         y = [label_text(t) for t in y]
-    if task == "numbers" and not all(isinstance(t, numbers.Real) and math.isfinite(t) for t in y):
+    if not all(isinstance(t, str) or (isinstance(t, numbers.Real) and math.isfinite(t)) for t in y):
+        raise DataError(f"{name}: every target is a text or a finite number")
+    if task == "numbers" and any(isinstance(t, str) for t in y):
         raise DataError(f"{name}: where the task is 'numbers', every target is a finite number")
     labels = sorted(set(y))
     if len(labels) == 1:
@@ -227,7 +239,7 @@ def _columns(name: str, columns: Sequence[Column], rows: list[list[Any]]) -> lis
 def nearest(name: object, names: Sequence[str]) -> str:
     """The end of an error about a name that is not among `names`: the one meant, or all of them."""
     near = difflib.get_close_matches(str(name), names, n=1)
-    return f": did you mean {short(near[0])}?" if near else f": there are {_listed([short(n) for n in names])}"
+    return f": did you mean {short(near[0])}?" if near else f": there are {listed([short(n) for n in names])}"
 
 
 def label_text(x: object) -> str:
@@ -237,7 +249,8 @@ def label_text(x: object) -> str:
     return str(x).strip()
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names with commas, of many the first and how many there are."""
     return ", ".join(names) if len(names) <= 10 else f"{', '.join(names[:8])}, ... ({len(names):,} in all)"
 
 
@@ -253,7 +266,10 @@ def _place(cells: Cells, i: int, j: int) -> str:
 def _check_none_missing(cells: Cells, j: int, missing: Collection[str | float], found: Sequence[str | float]) -> None:
     for i, x in enumerate(found):
         if x in missing:
-            raise DataError(f"{_place(cells, i, j)}: {complaint('missing', cells.rows[i][j])}")
+            count = sum(x in missing for x in found)
+            verb = "is" if count == 2 else "are"
+            more = f"; so {verb} {count - 1:,} more of the column's {len(found):,}" if count > 1 else ""
+            raise DataError(f"{_place(cells, i, j)}: {complaint('missing', cells.rows[i][j])}{more}")
 
 
 def _input(cells: Cells, j: int, *, forced: bool) -> list[float] | list[str]:
@@ -269,8 +285,8 @@ def _input(cells: Cells, j: int, *, forced: bool) -> list[float] | list[str]:
     texts = found.count("text")
     if texts >= MOSTLY_TEXT * len(found):
         return text
-    numbers = [x for x in found if isinstance(x, float)]
-    if len(numbers) < len(found):
+    figures = [x for x in found if isinstance(x, float)]
+    if len(figures) < len(found):
         # Numbers that are written wrong come last: beside text they may be a part of it.
         kind = "text" if texts else next(x for x in found if isinstance(x, str))
         i = found.index(kind)
@@ -278,10 +294,10 @@ def _input(cells: Cells, j: int, *, forced: bool) -> list[float] | list[str]:
         if kind == "text":
             more = (
                 f" ({texts:,} of {len(found):,} cells are text): correct it, or read the column as categories, "
-                f"categorical=[{short(cells.header[j])}]"
+                f"--categorical {cells.header[j]} (categorical=[{short(cells.header[j])}])"
             )
         raise DataError(f"{_place(cells, i, j)}: {complaint(kind, text[i])}{more}")
-    return numbers
+    return figures
 
 
 def _target(cells: Cells, j: int, task: str | None, *, forced: bool) -> list[float] | list[str]:
@@ -294,8 +310,8 @@ def _target(cells: Cells, j: int, task: str | None, *, forced: bool) -> list[flo
         return found
     readings = [reading(row[j]) for row in cells.rows]
     _check_none_missing(cells, j, ["missing"], readings)
-    numbers = [x for x in readings if isinstance(x, float)]
-    return numbers if len(numbers) == len(readings) else [row[j] for row in cells.rows]
+    figures = [x for x in readings if isinstance(x, float)]
+    return figures if len(figures) == len(readings) else [row[j] for row in cells.rows]
 
 
 def _task_of(targets: Sequence[float | str]) -> str:
@@ -306,12 +322,28 @@ def _task_of(targets: Sequence[float | str]) -> str:
     return "classes" if few and all(float(t).is_integer() for t in different) else "numbers"
 
 
-def _categories(cells: Cells, column: str, found: Sequence[float | str]) -> tuple[str, ...]:
+def _categories(cells: Cells, column: str, found: Sequence[float | str], *, forced: bool) -> tuple[str, ...]:
     if not isinstance(found[0], str):
         return ()
+    if not forced:
+        _check_not_names("column", cells, column, found)
     categories = sorted({str(x) for x in found})
     _check_number_of("column", cells.name, column, categories)
     return tuple(categories)
+
+
+def _check_not_names(what: str, cells: Cells, column: str, found: Sequence[float | str]) -> None:
+    """Refuse texts that are nearly all different: names and dates of the rows, or numbers with signs around them."""
+    different = len(set(found))
+    if different > MAX_NUMBERED_CLASSES and 2 * different > len(found):
+        if what == "target":
+            advice = "numbers are written without signs and units; or name the task, --task classes (task='classes')"
+        else:
+            advice = f"leave it out, --ignore {column} (ignore=[{short(column)}]), or insist with --categorical"
+        raise DataError(
+            f"{cells.name}: {what} {short(column)} has {different:,} different texts in {len(found):,} rows, such as "
+            f"{short(found[0])}, of which little can be learned: {advice}"
+        )
 
 
 def _check_number_of(what: str, name: str, column: str, different: Sequence[Any]) -> None:

@@ -18,25 +18,25 @@ brings its learning rate or schedule, and clips gradients if it was made with `c
 from __future__ import annotations
 
 import math
+import operator
 import random
 import time
-import zlib
-from array import array
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from micrograd.backends import Backend, backend_for
-from micrograd.checkpoints import CheckpointError, read, write
+from micrograd.backends import Backend, backend_for, plain
+from micrograd.checkpoints import CHECKPOINT, CheckpointError, Keeper, read
 from micrograd.data import split
 from micrograd.engine import Value
+from micrograd.files import remove_leftovers
 from micrograd.history import History, Record
-from micrograd.nn import MLP, Layer, Neuron
+from micrograd.identity import check_same, fingerprint, identity
 from micrograd.optim import Adam, Optimizer
 from micrograd.progress import progress as progress_of
 from micrograd.table import as_count, is_bool
 
-CHECKPOINT = "checkpoint.safetensors"
+COLUMNS = ("epoch", "loss", "gradient norm", "learning rate", "seconds")  # of every history
 
 
 def fit(
@@ -55,7 +55,7 @@ def fit(
     keep_best: bool = False,
     seed: int = 0,
     backend: str = "auto",
-    progress: bool | None = None,
+    progress: bool = True,
     checkpoint: str | Path | None = None,
     resume: bool = False,
 ) -> History:
@@ -71,47 +71,72 @@ def fit(
     epoch with the lowest such loss are put back at the end.
 
     `backend` is "eager", "jit", or "auto": compiled where the extra `jit` is installed and the loss can be. Both give
-    the same history to 1e-9. `progress` is False for silence, None for a bar in a terminal and lines elsewhere.
+    the same history to 1e-9. `progress` is a bar in a terminal and lines elsewhere, or False for silence.
 
-    `checkpoint` is a folder that keeps the run after each epoch; with `resume=True` a run that was killed goes on from
-    there, and ends with the very numbers of one that was not. It must be called with the same model, data and options;
-    only `epochs` may be more. Ctrl-C leaves the last checkpoint, and the parameters of the last whole step.
+    `checkpoint` is a folder that keeps the run: it is written after an epoch, at most about once a second, and when
+    training ends, whatever ends it. With `resume=True` a run that was killed goes on from there, and ends with the very
+    numbers of one that was not. It must be called with the same model, data and options; only `epochs` may be more.
+
+    X and y are rows of numbers, lists or arrays, and are not to change meanwhile; eagerly, they may be whatever the
+    model takes. True and False count as 1 and 0.
 
     Raises FloatingPointError when a loss or a gradient becomes nan or inf: the message names the operation, the step is
     not taken, and parameters are as after the last one. So it does where a metric has no result after an epoch.
     ValueError for data or options that cannot be.
     """
-    parameters = model.parameters()
-    optimizer = optimizer or Adam(parameters, lr=0.01)
+    optimizer = Adam(model.parameters(), lr=0.01) if optimizer is None else optimizer
+    _check_kinds(loss, optimizer, metrics, callbacks)
+    epochs, callbacks = as_count(epochs, "fit: epochs"), tuple(callbacks)
+    batch_size, patience = _count("batch_size", batch_size), _count("patience", patience)
+    seed = operator.index(seed) if hasattr(seed, "__index__") else seed
+    _check_pair("X and y", X, y)
+    _check_metrics(metrics or {})
+    _check_optimizer(optimizer, model)
     rng = random.Random(seed)
-    _check(epochs, batch_size, patience, len(X), len(y))
-    held_out: tuple[Sequence[Any], Sequence[Any]] | None = None
-    if isinstance(validation, tuple):
-        held_out = validation
+    X, y = plain(X), plain(y)
+    held_out: tuple[Any, Any] | None = None
+    if isinstance(validation, (tuple, list)):
+        if len(validation) != 2:
+            raise ValueError(
+                f"fit: validation is a fraction, or a pair of rows and targets, not {len(validation)} things"
+            )
+        held_out = plain(validation[0]), plain(validation[1])
         _check_pair("validation", *held_out)
     elif validation is not None:
         X, y, *others = split(X, y, held_out=validation, rng=rng)
+        if not X or not others[0]:
+            raise ValueError(f"fit: validation={validation} of {len(X) + len(others[0])} rows leaves none on one side")
         held_out = others[0], others[1]
     run = _Run(optimizer, rng, patience=patience, keep_best=keep_best)
     chosen = backend_for(backend, model, loss, optimizer, metrics or {}, X, y)
     run.history.backend = chosen.name
-    path = Path(checkpoint) / CHECKPOINT if checkpoint is not None else None
-    about: dict[str, Any] = {}  # what a run to go on with must have in common with this one
-    if path:
-        about = {"batch_size": batch_size, "seed": seed, "data": _fingerprint(X, y), **_identity(model, loss)}
+    path, about = None, {}
+    if resume and checkpoint is None:
+        raise ValueError("fit: resume=True goes on from a checkpoint: name its folder, checkpoint='run/'")
+    if checkpoint is not None:
+        path = _folder(checkpoint) / CHECKPOINT
+        remove_leftovers(path)
+        # What a run to go on with must have in common with this one.
+        options = {"batch_size": batch_size, "seed": seed, "patience": patience, "keep_best": keep_best}
+        about = options | identity(model, loss, metrics or {}, optimizer) | {"data": fingerprint(X, y)}
+        about["validation"] = fingerprint(*held_out) if held_out else None
     if path and resume and path.exists():
         run.load(path, about)
-    with progress_of(epochs, progress, done=len(run.history)) as update:
-        while len(run.history) < epochs and not run.history.stopped:
-            record = _epoch(chosen, run, X, y, batch_size or len(X), held_out)
-            answers = [callback(record) for callback in callbacks]
-            if any(is_bool(answer) and not answer for answer in answers):
-                run.history.stopped = "a callback said so"
-            if path:
-                run.save(path, about)
-            update(record)
+    keeper = Keeper(path)
+    try:
+        with progress_of(epochs, progress, done=len(run.history)) as update:
+            while len(run.history) < epochs and not run.history.stopped:
+                record = _epoch(chosen, run, X, y, batch_size or len(X), held_out)
+                answers = [callback(record) for callback in callbacks]
+                if any(is_bool(answer) and not answer for answer in answers):
+                    run.history.stopped = "a callback said so"
+                if path:
+                    keeper.keep(*run.state(about))
+                update(record)
+    finally:
+        keeper.write()  # also after Ctrl-C, or an error
     if run.best:
-        for p, x in zip(parameters, run.best):
+        for p, x in zip(run.parameters, run.best):
             p.data = x
     return run.history
 
@@ -166,105 +191,101 @@ class _Run:
         watched = record.get("validation loss", record["loss"])
         self.waited += 1
         if watched < self.lowest:
-            self.lowest, self.waited = watched, 0
+            self.lowest, self.waited, self.history.best = watched, 0, int(record["epoch"])
             if self.keep_best:
                 self.best = [p.data for p in self.parameters]
         if self.patience and self.waited >= self.patience:
             self.history.stopped = f"no lower loss for {self.patience} epochs"
 
-    def save(self, path: Path, about: dict[str, Any]) -> None:
+    def state(self, about: dict[str, Any]) -> tuple[dict[str, list[float]], dict[str, Any]]:
+        """Numbers and facts to go on from, as they are now."""
         state = self.optimizer.state_dict()
         numbers = {f"optimizer.{name}": x for name, x in state.pop("state").items()}
         numbers["parameters"] = [p.data for p in self.parameters]
         if self.best:
             numbers["best"] = self.best
         facts = {
-            **about,
-            "settings": _settings(self.optimizer),
+            "run": about,
             "optimizer": state,
+            "lr": None if callable(self.optimizer.lr) else self.optimizer.lr,  # which callbacks may change
             "rng": self.rng.getstate(),
-            "history": self.history.records,
+            "history": [*self.history.records],
             "stopped": self.history.stopped,
+            "best epoch": self.history.best,
             "lowest": self.lowest,
             "waited": self.waited,
         }
-        write(path, numbers, facts)
+        return numbers, facts
 
     def load(self, path: Path, about: dict[str, Any]) -> None:
         """Go on from a file; CheckpointError, and nothing changed, where it belongs to another run."""
         numbers, facts = read(path)
-        wanted = {**about, "settings": _settings(self.optimizer)}
-        differing = [name for name, x in wanted.items() if facts.get(name) != x]
-        if differing:
-            name = differing[0]
-            raise CheckpointError(
-                f"{path} is of another run: its {_SAID[name]}; give the same model, data and options, or another folder"
-            )
         try:
+            check_same(path, facts["run"], about)
             state = {"optimizer": facts["optimizer"]["optimizer"], "steps": facts["optimizer"]["steps"]}
             state["state"] = {name: numbers[f"optimizer.{name}"] for name in self.optimizer.state_names}
-            parameters = numbers["parameters"]
+            parameters, rate = numbers["parameters"], facts["lr"]
             version, words, gauss = facts["rng"]
             rng, records = random.Random(), [dict(record) for record in facts["history"]]
             rng.setstate((version, tuple(words), gauss))
             lowest, waited, stopped = float(facts["lowest"]), int(facts["waited"]), str(facts["stopped"])
+            best = int(facts["best epoch"])
             if len(parameters) != len(self.parameters):
                 raise ValueError("it has other parameters")
             self.optimizer.load_state_dict(state)
+        except CheckpointError:
+            raise
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path} is damaged ({error})") from None
         for p, x in zip(self.parameters, parameters):
             p.data = x
+        if rate is not None:
+            self.optimizer.lr = rate
         self.rng.setstate(rng.getstate())
-        self.history.records, self.history.stopped = records, stopped
+        self.history.records, self.history.stopped, self.history.best = records, stopped, best
         self.lowest, self.waited, self.best = lowest, waited, numbers.get("best", [])
 
 
-_SAID = {
-    "batch_size": "batch_size is another",
-    "seed": "seed is another",
-    "data": "data are others",
-    "names": "parameters have other names",
-    "model": "model is another, of other neurons",
-    "loss": "loss is another function",
-    "settings": "optimizer has other settings",
-}
-
-
-def _settings(optimizer: Optimizer) -> dict[str, Any]:
-    """What an optimizer was made with, as far as JSON has it; a schedule is the caller's to give again."""
-    plain = {k: list(x) if isinstance(x, tuple) else x for k, x in vars(optimizer).items()}
-    return {k: x for k, x in plain.items() if k not in ("parameters", "state", "steps") and not callable(x)}
-
-
-def _identity(model: Any, loss: Any) -> dict[str, Any]:
-    """What tells a model and a loss from others, as far as it has a name: a net's own form, else its class."""
-    names = [name for name, _ in model.named_parameters()] if hasattr(model, "named_parameters") else []
-    return {
-        "names": names,
-        "model": repr(model) if type(model) in (MLP, Layer, Neuron) else type(model).__name__,
-        "loss": getattr(loss, "__name__", type(loss).__name__),
-    }
-
-
-def _fingerprint(X: Sequence[Any], y: Sequence[Any]) -> int:
-    """A number that differs, nearly always, between different data."""
-    out = 0
-    for rows in (X, y):
-        for row in rows:
-            numbers = row if hasattr(row, "__iter__") else [row]
-            out = zlib.crc32(array("d", map(float, numbers)).tobytes(), out)
-    return out
-
-
-def _check(epochs: int, batch_size: int | None, patience: int | None, rows: int, targets: int) -> None:
-    for name, x in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
-        if x is not None:
-            as_count(x, f"fit: {name}")
-    if not rows or rows != targets:
-        raise ValueError(f"fit: as many rows as targets are needed, and at least one, not {rows} and {targets}")
+def _count(name: str, n: Any) -> int | None:
+    return None if n is None else as_count(n, f"fit: {name}")
 
 
 def _check_pair(name: str, X: Any, y: Any) -> None:
     if not len(X) or len(X) != len(y):
-        raise ValueError(f"fit: {name} needs as many rows as targets, and at least one, not {len(X)} and {len(y)}")
+        raise ValueError(f"fit: {name} must be as many rows as targets, and at least one, not {len(X)} and {len(y)}")
+
+
+def _check_kinds(loss: Any, optimizer: Any, metrics: Any, callbacks: Any) -> None:
+    if not callable(loss):
+        raise TypeError(f"fit: the loss is a function of (output, target), such as micrograd.losses.mse, not {loss!r}")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"fit: the optimizer is made for the model, such as Adam(model.parameters()), not {optimizer!r}"
+        )
+    if metrics is not None and not (isinstance(metrics, dict) and all(map(callable, metrics.values()))):
+        raise TypeError(f"fit: metrics are functions by name, such as {{'accuracy': is_right}}, not {metrics!r}")
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"fit: callbacks are a list of functions of a record, not {callbacks!r}")
+
+
+def _check_metrics(metrics: dict[str, Any]) -> None:
+    for name in metrics:
+        if name in COLUMNS or name.startswith("validation "):
+            raise ValueError(f"fit: a metric cannot be called {name!r}, which the history has another use for")
+
+
+def _check_optimizer(optimizer: Optimizer, model: Any) -> None:
+    own = {id(p) for p in model.parameters()}
+    if not any(id(p) in own for p in optimizer.parameters):
+        raise ValueError(
+            f"fit: none of the optimizer's {len(optimizer.parameters)} parameters is the model's: was the model made "
+            "anew after the optimizer?"
+        )
+
+
+def _folder(given: str | Path) -> Path:
+    path = Path(given)
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(f"fit: checkpoint names a folder for the run's file, and {path} is a file")
+    path.mkdir(parents=True, exist_ok=True)
+    return path

@@ -11,8 +11,8 @@ from typing import Any
 
 from micrograd.backends import has_compiler
 from micrograd.cells import DataError, count
-from micrograd.checkpoints import CheckpointError
-from micrograd.data import SETS, named, split, split_table
+from micrograd.checkpoints import CHECKPOINT, CheckpointError
+from micrograd.data import SETS, named, split_table
 from micrograd.extras import require
 from micrograd.history import History
 from micrograd.metrics import is_right
@@ -20,14 +20,14 @@ from micrograd.nn import MLP, init_for
 from micrograd.optim import SGD, WEIGHT_DECAY, Adam, AdamW, Optimizer, RMSProp
 from micrograd.plots import decision_regions
 from micrograd.preparation import Preparation
-from micrograd.recipes import count_of, net_of, recipe
+from micrograd.recipes import count_of_sizes, net_of, recipe
 from micrograd.reports import draw_model, labels_for, loss_of, measured, net_line
 from micrograd.runs import Model, claim, start
 from micrograd.tables import Table, nearest, read_csv
-from micrograd.train import CHECKPOINT, fit
+from micrograd.train import fit
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD, "rmsprop": RMSProp, "adamw": AdamW}
-KEPT = "data target task categorical hidden activation loss optimizer lr weight_decay epochs batch seed held_out"
+KEPT = "data target task categorical ignore hidden activation loss optimizer lr weight_decay epochs batch seed held_out"
 FEW_ROWS = 10  # of fewer, none are held out unless asked
 
 
@@ -35,9 +35,9 @@ class Training:
     """All that the options ask for, checked; nothing is written before `run`."""
 
     def __init__(self, options: Any):
-        _need(options.backend)
         self.options = options
         self.table = _table(options)
+        _need(options.backend)
         name = self.table.name if options.data in SETS else Path(options.data).stem
         self.folder = options.out or Path(f"run-{name}")
         kept = {key: getattr(options, key) for key in [*KEPT.split(), "patience", "backend"]}
@@ -45,6 +45,7 @@ class Training:
         self.goes_on = claim(self.folder, self.kept, resume=options.resume)
         self.loss = _loss(options.loss, self.table)
         self.train, self.test = self._split()
+        self.learned, self.watched = self._split_again()
         self.preparation = Preparation.fit(self.train)
         self.net = self._net()
         self.optimizer = self._optimizer()
@@ -57,11 +58,17 @@ class Training:
             part = 0.2 if len(self.table) >= FEW_ROWS else 0.0
         return split_table(self.table, held_out=part, rng=self._rng()) if part else (self.table, None)
 
+    def _split_again(self) -> tuple[Table, Table | None]:
+        """With --patience, rows to learn from and rows to stop by: those held out choose nothing."""
+        if not self.options.patience:
+            return self.train, self.test
+        return split_table(self.train, held_out=0.2, rng=self._rng())
+
     def _net(self) -> MLP:
         outputs = 1 if self.loss != "cross_entropy" else self.preparation.outputs
         inputs, layers = len(self.preparation.inputs), [*self.options.hidden, outputs]
         activation = self.options.activation
-        count_of({**recipe(MLP(1, [1])), "inputs": inputs, "layers": layers})  # before so many Values are made
+        count_of_sizes([inputs, *layers])  # before so many Values are made
         return MLP(inputs, layers, activation=activation, init=init_for(activation), rng=self._rng())
 
     def _optimizer(self) -> Optimizer:
@@ -80,11 +87,11 @@ class Training:
     def about(self) -> str:
         """What is to be done: data, net and training, in three lines."""
         o = self.options
-        batches = f"batches of {min(o.batch, len(self.train)):,}"
-        held = f"{count(len(self.test), 'row')} held out" if self.test else "none held out"
-        plain = Model(self.net, self.preparation, {})
+        batches = f"batches of {min(o.batch, len(self.learned)):,}"
+        kept = f"{len(self.watched):,} to stop by, " if o.patience and self.watched else ""
+        held = f"{len(self.test):,} held out" if self.test else "none held out"
         return (
-            f"{self.table}\n{net_line(plain)}; trains on {count(len(self.train), 'row')}, {held}\n"
+            f"{self.table}\n{net_line(self.net)}; {count(len(self.learned), 'row')} to learn from, {kept}{held}\n"
             f"{self.loss}, {o.optimizer} at {o.lr:g}, {count(o.epochs, 'epoch')} of {batches}, seed {o.seed}, "
             f"into {self.folder}{os.sep}" + (", from its checkpoint" if self.goes_on else "")
         )
@@ -92,23 +99,23 @@ class Training:
     def run(self) -> None:
         """Train; the folder keeps a checkpoint of each epoch."""
         o = self.options
-        X, y = self.preparation.rows(self.train), self._targets(self.train)
-        validation: Any = None
-        if o.patience:  # the held-out rows choose nothing: they are for the end
-            X, y, *others = split(X, y, held_out=0.2, rng=self._rng())
-            if not others[0]:
-                raise DataError(f"{self.table.name} has too few rows to keep some for --patience")
-            validation = tuple(others)
-        elif self.test:
-            validation = self.preparation.rows(self.test), self._targets(self.test)
-        start(self.folder, self.kept, resumed=self.goes_on)
+        is_new = True
+
+        def begin(record: Any) -> None:
+            nonlocal is_new
+            if is_new:
+                start(self.folder, self.kept, resumed=self.goes_on)
+            is_new = False
+
+        watched = self.watched
+        validation = (self.preparation.rows(watched), self._targets(watched)) if watched else None
         began = time.perf_counter()
         try:
             self.history = fit(
                 self.net,
                 loss_of(self.loss),
-                X,
-                y,
+                self.preparation.rows(self.learned),
+                self._targets(self.learned),
                 optimizer=self.optimizer,
                 epochs=o.epochs,
                 batch_size=o.batch,
@@ -116,6 +123,7 @@ class Training:
                 metrics={"accuracy": is_right} if self.table.task == "classes" else None,
                 patience=o.patience,
                 keep_best=bool(o.patience),
+                callbacks=[begin],
                 seed=o.seed,
                 backend=o.backend,
                 checkpoint=self.folder,
@@ -123,8 +131,9 @@ class Training:
             )
         except CheckpointError:
             raise
-        except (ArithmeticError, ValueError) as error:  # it would end so again: there is nothing to go on with
-            (self.folder / CHECKPOINT).unlink(missing_ok=True)
+        except (ArithmeticError, ValueError) as error:
+            if not is_new:  # it would end so again: there is nothing to go on with
+                (self.folder / CHECKPOINT).unlink(missing_ok=True)
             raise FloatingPointError(f"{error}; try a smaller --lr, or another --activation") from None
         self.seconds = time.perf_counter() - began
 
@@ -136,7 +145,8 @@ class Training:
         model = self._model()
         stopped = f" ({self.history.stopped})" if self.history.stopped else ""
         how = "compiled" if self.history.backend == "jit" else "eager"
-        yield f"{count(len(self.history), 'epoch')}{stopped} in {self.seconds:.1f} s, {how}"
+        best = f"; the net is that of epoch {self.history.best}" if self.options.patience else ""
+        yield f"{count(len(self.history), 'epoch')}{stopped} in {self.seconds:.1f} s, {how}{best}"
         table = self.test or self.train
         where = "held out" if self.test else "on the rows that it learned from"
         model.facts["metrics"], lines = measured(model, table)
@@ -161,9 +171,9 @@ class Training:
         net = net_of(recipe(self.net), [p.data for p in self.net.parameters()])
         table = self.test or self.train
         example = {"inputs": self.preparation.rows(table.take([0]))[0], "target": self._targets(table.take([0]))[0]}
-        last = self.history[-1]
+        last = self.history[self.history.best - 1 if self.options.patience else -1]
         facts = {
-            "data": {"name": self.kept["data"], "rows": len(self.table), "trained on": len(self.train)},
+            "data": {"name": self.kept["data"]},
             "loss": self.loss,
             "backend": self.history.backend,
             "metrics": {},
@@ -202,7 +212,7 @@ class Training:
 
 def _need(backend: str) -> None:
     """All packages that the end of a run needs, before its start. Raises ImportError with what to install."""
-    for module in ("numpy", "safetensors", "matplotlib", "sklearn"):
+    for module in ("numpy", "safetensors", "matplotlib"):
         require(module, extra="train")
     if backend == "jit":
         require("llvmlite", extra="jit")
@@ -211,13 +221,14 @@ def _need(backend: str) -> None:
 def _table(options: Any) -> Table:
     data = options.data
     if data in SETS:
-        for flag in ("target", "task", "categorical"):
+        for flag in ("target", "task", "categorical", "ignore"):
             if getattr(options, flag):
                 raise ValueError(f"--{flag} is for CSV files, and {data} is a named data set")
         return named(data, seed=options.seed)
     if not os.path.exists(data) and os.sep not in data and not Path(data).suffix:
         raise DataError(f"there is no file {data!r}, and no data set of that name{nearest(data, list(SETS))}")
-    return read_csv(data, target=options.target, task=options.task, categorical=options.categorical)
+    o = options
+    return read_csv(data, target=o.target, task=o.task, categorical=o.categorical, ignore=o.ignore)
 
 
 def _loss(name: str, table: Table) -> str:

@@ -171,12 +171,18 @@ def test_an_update_that_reads_the_rate_or_the_steps_from_itself_is_told():
         def update(self, m, x, grad, *state, lr, t):
             return (x - self.lr * grad,)
 
+    class Counts(Plain):
+        def update(self, m, x, grad, *state, lr, t):
+            return (x - lr * grad / (self.steps + 1),)
+
     class Short(Plain):
         state_names = ("v",)
 
     w = Value(1.0)
     with pytest.raises(TraceError, match=r"reads self.lr: compiled, it must use lr"):
         train_step(lambda x: w * x, FromSelf([w], 0.1))([1.0])
+    with pytest.raises(TraceError, match=r"reads self.steps: compiled, it must use t"):
+        train_step(lambda x: w * x, Counts([w], 0.1))([1.0])
     with pytest.raises(TypeError, match=r"Short.update must return a tuple: the new parameter and its 1 new states"):
         train_step(lambda x: w * x, Short([w], 0.1))([1.0])
 

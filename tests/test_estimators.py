@@ -73,3 +73,52 @@ def test_errors_say_what_is_wanted():
         MLPClassifier().fit([[1.0], [2.0], [3.0]], [1, 1, 1])
     with pytest.raises(ValueError, match="did you mean 'relu'"):
         MLPClassifier(activation="rely").fit([[1.0], [2.0]], [0, 1])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hidden_layer_sizes": (5,)},
+        {"activation": "tanh"},
+        {"learning_rate": 0.02},
+        {"weight_decay": 0.5},
+        {"epochs": 5},
+        {"batch_size": 7},
+        {"standardize": False},
+        {"random_state": 1},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_every_option_counts(change):
+    X, y = load_iris(return_X_y=True)
+    plain = {"hidden_layer_sizes": (4,), "epochs": 4, "random_state": 0}
+    one, same, other = (MLPClassifier(**options).fit(X, y) for options in (plain, plain, {**plain, **change}))
+    assert (one.predict_proba(X) == same.predict_proba(X)).all()
+    assert np.abs(one.predict_proba(X) - other.predict_proba(X)).max() > 1e-4
+
+
+def test_patience_stops_and_the_best_net_is_kept():
+    X, y = load_diabetes(return_X_y=True)
+    options = {"epochs": 200, "learning_rate": 0.5, "random_state": 0, "batch_size": None}
+    model = MLPRegressor(**options, patience=3).fit(X[:60], y[:60])
+    losses = model.history_["loss"]
+    assert model.n_iter_ == len(losses) < 200 and model.history_.stopped == "no lower loss for 3 epochs"
+    assert len(MLPRegressor(**options, patience=None).fit(X[:60], y[:60]).history_) == 200
+    best = MLPRegressor(**{**options, "epochs": model.history_.best}, patience=None).fit(X[:60], y[:60])
+    assert (best.predict(X) == model.predict(X)).all()
+
+
+def test_columns_that_never_vary_and_numbers_without_bound():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(10, 2))
+    X[:, 0] = 0.1
+    model = MLPRegressor((4,), epochs=50, random_state=0).fit(X, X[:, 1] * 2)
+    assert (model.mean_[0], model.scale_[0]) == (0.1, 1.0)
+    near, far = model.predict([[0.1, 0.5], [0.11, 0.5]])
+    assert abs(near - far) < 0.1
+    large = MLPRegressor((4,), epochs=50, random_state=0).fit(X * 1e200, X[:, 1] * 1e200)
+    assert np.isfinite(large.scale_).all() and np.isfinite(large.predict(X * 1e200)).all()
+    plain = MLPRegressor((4,), epochs=2, random_state=0, standardize=False).fit(X, X[:, 1])
+    assert list(plain.mean_) == [0.0, 0.0] and list(plain.scale_) == [1.0, 1.0]
+    with pytest.raises(ValueError, match="a size in hidden_layer_sizes must be a whole number"):
+        MLPRegressor([2.7]).fit(X, X[:, 1])

@@ -116,9 +116,51 @@ def test_an_operation_of_ones_own_is_exported(tmp_path):
         del TABLE["bent"], TABLE["always"], Value.bent, Value.always
 
 
+def test_every_comparison_and_both_combinations_are_exported(tmp_path):
+    @op("steps", cases=[(2.0,), (-1.0,)])
+    def steps(m, x):
+        edges = [m.where(c, 2.0**k, 0.0) for k, c in enumerate([x <= 0.0, x >= 1.0, x < 0.0, x > 1.0])]
+        either = m.where((x <= 0.0) | (x >= 1.0), 16.0, 0.0) + m.where((x >= 0.0) & (x <= 1.0), 32.0, 0.0)
+        return edges[0] + edges[1] + edges[2] + edges[3] + either, lambda: (0.0,)
+
+    try:
+        net = MLP(1, [1, 1], activation="steps", rng=random.Random(0))
+        net.layers[0].neurons[0].w[0].data, net.layers[0].neurons[0].b.data = 1.0, 0.0
+        X = np.array([[-1.0], [0.0], [0.5], [1.0], [2.0]])
+        assert run(to_onnx(net, tmp_path / "net.onnx"), X) == pytest.approx(by_python(net, X), rel=1e-12)
+    finally:
+        del TABLE["steps"], Value.steps
+
+
+def test_asin_keeps_its_digits_near_one(tmp_path):
+    net = MLP(1, [1, 1], activation="asin", rng=random.Random(0))
+    net.layers[0].neurons[0].w[0].data = 1.0
+    X = np.array([[1 - 1e-12], [1 - 1e-9], [-1 + 1e-12], [0.0]])
+    assert run(to_onnx(net, tmp_path / "net.onnx"), X) == pytest.approx(by_python(net, X), rel=1e-9)
+
+
 class Squared(MLP):
     def __call__(self, x):
         return super().__call__(x) ** 2
+
+
+class OwnNeuron(Neuron):
+    def __call__(self, x):
+        return super().__call__(x) * 2
+
+
+class OwnLayer(Layer):
+    def __call__(self, x):
+        return super().__call__(x)
+
+
+def with_part(kind):
+    net = MLP(2, [2, 1])
+    if kind == "neuron":
+        net.layers[0].neurons[0] = OwnNeuron(2)
+    else:
+        net.layers[0] = OwnLayer(2, 2)
+    return net
 
 
 class Scaled(MLP):
@@ -152,6 +194,8 @@ def unfit():
         (lambda: 3, "the model is <class 'int'>"),
         (lambda: [Layer(2, 2)], "the model is <class 'list'>"),
         (lambda: Squared(2, [1]), "Squared has a __call__ of its own"),
+        (lambda: with_part("neuron"), "and layers.0 is .*Layer"),
+        (lambda: with_part("layer"), "and layers.0 is .*OwnLayer"),
         (Scaled, "the parameter 'scale' beside its layers"),
         (uneven, "the neurons of layers.0 differ"),
         (unfit, "layers.1 has 1 outputs and layers.2 3 inputs"),

@@ -131,6 +131,7 @@ def test_state_survives_json_and_training_goes_on_bit_for_bit(make):
         lambda s: s["state"]["mean"].append(0.0),
         lambda s: s["state"]["mean"].__setitem__(0, "text"),
         lambda s: s.update(steps="many"),
+        lambda s: s.update(steps=-1),
     ],
 )
 def test_a_wrong_state_is_refused_and_changes_nothing(spoil):
@@ -200,3 +201,32 @@ def test_parameters_are_stepped_once_and_asked_for_plainly():
     for wrong in (w, w.backward):
         with pytest.raises(TypeError, match=r"net\.parameters\(\)"):
             SGD(wrong)
+
+
+def test_schedules_end_where_they_are_told():
+    schedule = cosine_decay(1.0, steps=4, final=0.2)
+    assert [schedule(t) for t in (0, 2, 4, 9)] == pytest.approx([1.0, 0.6, 0.2, 0.2])
+    with pytest.raises(ValueError, match="every must be at least 1"):
+        step_decay(1.0, every=0)
+    with pytest.raises(ValueError, match="a learning rate of inf after 2 steps: it must be finite"):
+        SGD([Value(1.0)], lr=lambda t: [1.0, 1.0, math.inf][t]).learning_rates(3)
+
+
+def test_a_norm_that_is_too_large_cannot_be_clipped():
+    w = Value(1.0)
+    optimizer = SGD([w], lr=0.1, clip=1.0)
+    (w * 1e200).backward()
+    with pytest.raises(OverflowError, match="the norm of the gradient is too large"):
+        optimizer.step()
+    assert w.data == 1.0 and optimizer.steps == 0
+
+
+def test_a_scale_of_ones_own_counts_without_clip():
+    class Halved(SGD):
+        def scale(self, m, norm):
+            return 0.5
+
+    w = Value(1.0)
+    (w * 2.0).backward()
+    Halved([w], lr=0.1).step()
+    assert w.data == pytest.approx(0.9)

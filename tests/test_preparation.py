@@ -242,3 +242,16 @@ def test_a_scale_of_the_largest_numbers():
     scale = scale_of([1.7e308, -1.7e308])
     assert scale == Scale(0.0, 1.7e308) and [scale.down(x) for x in (1.7e308, -1.7e308)] == [1.0, -1.0]
     assert scale_of([0.1] * 10) == Scale(0.1, 1.0)
+
+
+def test_numbers_that_are_categories_are_found_however_they_are_written():
+    table = table_of([["3"], ["4"], ["3"], ["4"]], ["no", "yes", "no", "yes"], task="classes")
+    preparation = Preparation.fit(table)
+    assert preparation.row([3.0]) == preparation.row([3]) == preparation.row(["3"]) == [1.0, 0.0]
+    assert preparation.answer(0.0) == "no" and preparation.answer(1e-300) == "yes"
+    points = Preparation.fit(table_of([["1.0"], ["2.0"]] * 2, [0, 1] * 2, task="classes"))
+    assert points.row(["1.0"]) == points.row([" 1.0 "]) == [1.0, 0.0]
+
+
+def test_a_number_whose_distance_from_the_mean_overflows():
+    assert Scale(-1.7e308, 1e308).down(1.7e308) == pytest.approx(3.4)

@@ -73,3 +73,10 @@ def test_wrong_numbers_for_a_recipe():
     with pytest.raises(ValueError, match="a recipe is a dict"):
         net_of(None)
     assert count_of(GOOD) == 13 < MAX_PARAMETERS and math.isfinite(net_of(GOOD)([1.0, 2.0]).data)
+
+
+def test_the_largest_net_is_the_largest():
+    most = {**GOOD, "inputs": 1, "layers": [MAX_PARAMETERS // 2]}
+    assert count_of(most) == MAX_PARAMETERS
+    with pytest.raises(ValueError, match="too large"):
+        count_of({**most, "layers": [MAX_PARAMETERS // 2 + 1]})

@@ -148,7 +148,7 @@ BAD = {
     "a,b\n1,3\n2,3\n": "target 'b' has one class only, '3': there is nothing to learn",
     "a,b\n1,3.5\n2,3.5\n": "target 'b' has one number only, '3.5': there is nothing to learn",
     "a,b\n1,2\nx,3\n3,4\n": "line 3, column 'a': 'x' is text in a column of numbers (1 of 3 cells are text): "
-    "correct it, or read the column as categories, categorical=['a']",
+    "correct it, or read the column as categories, --categorical a (categorical=['a'])",
     "a,b,a\n1,2,3\n": "line 1: columns 1 and 3 are both called 'a'",
     "a,,c\n1,2,3\n": "line 1: column 2 of the header has no name; one of commas too many at an end of the line, or an "
     "index that a program has written, makes such a column",
@@ -167,9 +167,9 @@ BAD = {
     "a;b\n1;1\n2;1.234.567,89\n": "line 3, column 'b': '1.234.567,89' is no number: write a point before the decimals, "
     "and nothing between the thousands",
     "a,b\n1_000,1\n2,2\n3,3\n": "line 2, column 'a': '1_000' is text in a column of numbers (1 of 3 cells are text): "
-    "correct it, or read the column as categories, categorical=['a']",
+    "correct it, or read the column as categories, --categorical a (categorical=['a'])",
     "a,b\n1,٣\n2,2\n": "line 2, column 'b': '٣' is text in a column of numbers (1 of 2 cells are text): "
-    "correct it, or read the column as categories, categorical=['b']",
+    "correct it, or read the column as categories, --categorical b (categorical=['b'])",
     'a,b\n1,2\n"3,4\n5,6\n': 'line 3: a quote (") opens in this row and never closes',
     'a,b\n1,"2"x\n': 'line 2: a closing quote (") ends the cell, and more follows: a quote within a quoted '
     'cell is written twice ("")',
@@ -247,12 +247,36 @@ def test_columns_and_categories_are_limited(write):
     wide = write(",".join(names[1:]) + "\n" + "".join(",".join([i] * len(names[1:])) + "\n" for i in "121"))
     assert len(read_csv(wide).columns) == cells.MAX_COLUMNS - 1
     rows = "".join(f"id {i},{i % 7}.5\n" for i in range(tables.MAX_CATEGORIES + 1))
-    says = refused(write("id,y\n" + rows))
+    says = refused(write("id,y\n" + rows), categorical=["id"])
     assert says.lstrip(": ").startswith("column 'id' has 1,001 different values, more than 1,000")
-    says = refused(write("id,y\n" + rows), target="id")
+    says = refused(write("id,y\n" + rows), target="id", task="classes")
     assert says.lstrip(": ").startswith("target 'id' has 1,001 different values")
-    many = "".join(",".join([f"t{i}"] * 11) + f",{i % 2}\n" for i in range(1000))
+    many = "".join(",".join([f"t{i}"] * 11) + f",{i % 2}\n" for i in [*range(1000)] * 2)
     assert refused(write(",".join(names[:12]) + "\n" + many)).startswith("has 11,000 inputs, each category being one")
+
+
+def test_names_of_the_rows_are_no_categories(write):
+    days = "".join(f"{i},2026-01-{i + 1:02},${i % 3}{i}\n" for i in range(24))
+    path = write("n,day,price\n" + days)
+    says = refused(path).lstrip(": ")
+    assert says.startswith("column 'day' has 24 different texts in 24 rows, such as '2026-01-01', of which little can")
+    assert "leave it out, --ignore day (ignore=['day']), or insist with --categorical" in says
+    says = refused(path, ignore=["day"]).lstrip(": ")
+    assert says.startswith("target 'price' has 24 different texts in 24 rows, such as '$00', of which little can be")
+    assert "numbers are written without signs and units; or name the task, --task classes" in says
+    assert len(read_csv(path, ignore=["day"], task="classes").classes) == 24
+    assert [c.name for c in read_csv(path, target="n", categorical=["day"], ignore=["price"]).columns] == ["day"]
+    assert "has no column 'dya': did you mean 'day'?" in refused(path, ignore=["dya"])
+    assert "a target and at least one input are left" in refused(path, ignore=["day", "price"])
+    assert "a target and at least one input are left" in refused(path, target="n", ignore=["n"])
+    twenty = write("kind,y\n" + "".join(f"k{i},{i % 2}\n" for i in range(20)))
+    assert len(read_csv(twenty).columns[0].categories) == 20  # few enough to be meant
+
+
+def test_how_many_are_missing_is_said(write):
+    says = refused(write("a,b\n1,2\n,3\nNA,1\n4,5\n"))
+    assert says.startswith("line 3, column 'a': the value is missing")
+    assert says.endswith("; so is 1 more of the column's 4")
 
 
 def test_reading():

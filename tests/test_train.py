@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import micrograd
 from micrograd import exp, fit, log
-from micrograd.checkpoints import CheckpointError, read, write
+from micrograd.checkpoints import CHECKPOINT, CheckpointError, read, write
 from micrograd.data import iris, moons
 from micrograd.history import History
 from micrograd.losses import cross_entropy, hinge, mse
@@ -27,7 +27,6 @@ from micrograd.metrics import accuracy, is_right, predict
 from micrograd.nn import MLP
 from micrograd.optim import SGD, Adam, linear_decay
 from micrograd.progress import in_width
-from micrograd.train import CHECKPOINT
 
 X, Y = moons(60, seed=0)
 
@@ -179,9 +178,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_operation(backend
         ({"epochs": 0}, "fit: epochs must be a whole number"),
         ({"batch_size": 0}, "fit: batch_size must be"),
         ({"patience": 1.5}, "fit: patience must be"),
-        ({"y": Y[:-1]}, "as many rows as targets are needed, and at least one, not 60 and 59"),
+        ({"y": Y[:-1]}, "X and y must be as many rows as targets, and at least one, not 60 and 59"),
         ({"X": [], "y": []}, "as many rows as targets"),
-        ({"validation": (X[:3], Y[:2])}, "fit: validation needs as many rows as targets"),
+        ({"validation": (X[:3], Y[:2])}, "fit: validation must be as many rows as targets"),
         ({"validation": 1.5}, "held_out is a fraction"),
     ],
 )
@@ -194,9 +193,10 @@ def test_bad_options(options, said):
 
 
 def test_progress_in_lines_in_a_bar_and_not_at_all(capfd):
-    run(epochs=40, progress=None)
-    lines = capfd.readouterr().err.splitlines()
-    assert len(lines) == 20 and lines[-1].startswith("epoch 40/40  loss ")
+    for epochs, count in [(40, 20), (50, 17)]:  # every second, every third and the last
+        run(epochs=epochs, progress=True)
+        lines = capfd.readouterr().err.splitlines()
+        assert len(lines) == count and lines[-1].startswith(f"epoch {epochs}/{epochs}  loss ")
     run(progress=False)
     assert capfd.readouterr().err == ""
     pexpect = pytest.importorskip("pexpect")
@@ -274,18 +274,19 @@ def test_a_run_in_two_parts_is_the_run_in_one(tmp_path, backend):
 
 PROGRAM = """
 import json, random, sys
-from micrograd import fit
+from micrograd import checkpoints, fit
 from micrograd.data import moons
 from micrograd.losses import hinge
 from micrograd.nn import MLP
 from micrograd.optim import Adam
 
+checkpoints.EVERY = checkpoints.TIMES = 0  # writing, which may be killed as well, is most of what this does
 folder, epochs = sys.argv[1], int(sys.argv[2])
 X, y = moons(60, seed=0)
 net = MLP(2, [6, 1], activation="tanh", rng=random.Random(0))
 print("started", flush=True)
 fit(net, hinge, X, y, optimizer=Adam(net.parameters(), lr=0.02), epochs=epochs, batch_size=8, validation=0.2,
-    checkpoint=folder or None, resume=True, progress=False, backend="jit", keep_best=True)
+    checkpoint=folder or None, resume=bool(folder), progress=False, backend="jit", keep_best=True)
 print(json.dumps([p.data for p in net.parameters()]))
 """
 EPOCHS = 400
@@ -297,7 +298,7 @@ def start(folder):
 
 
 def test_a_run_that_is_killed_again_and_again_ends_with_the_numbers_of_one_that_was_not(tmp_path):
-    """SIGKILL at 20 random moments, some within the writing of a checkpoint, which is most of what this run does."""
+    """SIGKILL at 20 random moments, some within the writing of a checkpoint."""
     wanted = json.loads(start("").communicate()[0].splitlines()[1])
     rng = random.Random(0)
     killed = 0

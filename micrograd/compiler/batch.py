@@ -21,11 +21,11 @@ from micrograd.compiler.machine import this_machine
 from micrograd.compiler.native import RUN, Memory, Native, native_of
 from micrograd.compiler.rows import Rows, address_of, row_symbols
 from micrograd.compiler.simplify import simplify
-from micrograd.compiler.symbols import operand_of
+from micrograd.compiler.symbols import TAPE, Symbol, operand_of
 from micrograd.compiler.tape import Tape
 from micrograd.compiler.trace import Trace, without_random_numbers
 from micrograd.compiler.update import schedule_of
-from micrograd.engine import Value, topological_order
+from micrograd.engine import Value, constant, topological_order
 from micrograd.extras import require
 
 PAUSE = 0.02  # seconds after which native code comes back to Python, so that Ctrl-C is heard
@@ -84,6 +84,9 @@ class BatchProgram:
                 else:
                     args.append(rebuild(structure, name, other))
             out = f(args)
+            if isinstance(out, (Symbol, int, float)):  # x > 0, x.data or 1.0
+                is_condition = isinstance(out, Symbol) and out.is_condition
+                out = constant(TAPE.where(out, 1.0, 0.0) if is_condition else out, "jit")
             if not isinstance(out, Value):
                 raise TypeError(f"the function must return one number for a row, not {type(out).__name__}: {out!r}")
             result = trace.node(out)

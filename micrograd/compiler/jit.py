@@ -34,7 +34,7 @@ from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.context import BAD_INDEX
 from micrograd.compiler.inside import Inside
 from micrograd.compiler.program import NotFiniteError, Program, node_of
-from micrograd.compiler.rows import Kept, as_rows, names_of
+from micrograd.compiler.rows import KeptRows, Rows, as_rows, names_of
 from micrograd.compiler.tape import Tape
 from micrograd.engine import Value
 from micrograd.table import DETACHED, Op
@@ -191,14 +191,60 @@ class Jitted(_Jitted):
         return Program(call, self._name, self._names(args, kwargs), structures)
 
 
+class _BatchCall(NamedTuple):
+    """A call of a function of rows: what was given, which of it are rows, and the numbers that all rows share."""
+
+    f: Callable[..., Any]
+    args: Sequence[Any]
+    kwargs: dict[str, Any]
+    chosen: list[int]  # the places of rows among all that was given
+    rows: Rows
+    numbers: list[Any]
+    structures: list[Any]
+
+    def of_row(self, items: Sequence[Any]) -> Any:
+        """The function of one of each."""
+        count = len(self.args)
+        return self.f(*items[:count], **dict(zip(self.kwargs, items[count:])))
+
+    def eagerly(self) -> Any:
+        results = []
+        for i in range(self.rows.count):
+            items = [*self.args, *self.kwargs.values()]
+            for place, x in zip(self.chosen, self.rows.row(i)):
+                items[place] = x
+            results.append(self.of_row(items))
+        return functools.reduce(operator.add, results) / self.rows.count
+
+
 class BatchJitted(_Jitted):
     """A compiled mean over rows."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        call = self._read(args, kwargs)
+        if modes.active and (modes.state.trace or modes.state.anomaly):
+            return call.eagerly()
+        connected = not (modes.active and modes.state.no_grad)
+        self._latest = program = self._program(call, connected=connected)
+        out = self._computed(program, call.rows, call.numbers)
+        if out is None:
+            return call.eagerly()
+        operands = [x for x in call.numbers if isinstance(x, Value)] + program.leaves
+        if not operands:
+            return out[-1]
+        if not connected:
+            return node_of(out[-1], DETACHED, (), ())
+        return node_of(out[-1], self._entry, tuple(operands), tuple(out[:-1]))
+
+    def trace(self, *args: Any, **kwargs: Any) -> Tape:
+        """The tape for such arguments without derivatives, and without compiling it yet."""
+        return self._program(self._read(args, kwargs), connected=False).tape
+
+    def _read(self, args: Sequence[Any], kwargs: dict[str, Any]) -> _BatchCall:
         given = [*args, *kwargs.values()]
         names = self._names(args, kwargs)
         is_rows = [
-            name not in self._static and (isinstance(x, (list, Kept)) or getattr(x, "ndim", 0) > 0)
+            name not in self._static and (isinstance(x, (list, KeptRows)) or getattr(x, "ndim", 0) > 0)
             for name, x in zip(names, given)
         ]
         if not any(is_rows):
@@ -211,35 +257,12 @@ class BatchJitted(_Jitted):
         for name, x, yes in zip(names, given, is_rows):
             structure = next(described) if yes else as_static(x) if name in self._static else flatten(x, numbers)
             structures.append((yes, structure))
-        count = len(args)
+        return _BatchCall(self.f, args, kwargs, chosen, rows, numbers, structures)
 
-        def call(items: Sequence[Any]) -> Any:
-            return self.f(*items[:count], **dict(zip(kwargs, items[count:])))
-
-        def eagerly() -> Any:
-            results = []
-            for i in range(rows.count):
-                items = list(given)
-                for place, x in zip(chosen, rows.row(i)):
-                    items[place] = x
-                results.append(call(items))
-            return functools.reduce(operator.add, results) / rows.count
-
-        if modes.active and (modes.state.trace or modes.state.anomaly):
-            return eagerly()
-        connected = not (modes.active and modes.state.no_grad)
-        key = (tuple(structures), tuple(kwargs), connected)
-        program = self._kept(key, lambda: BatchProgram(call, names, structures, parameters=None if connected else []))
-        self._latest = program
-        out = self._computed(program, rows, numbers)
-        if out is None:
-            return eagerly()
-        operands = [x for x in numbers if isinstance(x, Value)] + program.leaves
-        if not operands:
-            return out[-1]
-        if not connected:
-            return node_of(out[-1], DETACHED, (), ())
-        return node_of(out[-1], self._entry, tuple(operands), tuple(out[:-1]))
+    def _program(self, call: _BatchCall, *, connected: bool) -> BatchProgram:
+        key = (tuple(call.structures), tuple(call.kwargs), connected)
+        names, by = self._names(call.args, call.kwargs), None if connected else ()
+        return self._kept(key, lambda: BatchProgram(call.of_row, names, call.structures, parameters=by))
 
     @staticmethod
     def _computed(program: BatchProgram, rows: Any, numbers: Sequence[Any]) -> list[float] | None:

@@ -9,6 +9,8 @@ All that the loop remembers is in the context.
 
 from __future__ import annotations
 
+import math
+
 from micrograd.compiler.context import BAD_INDEX, FINISHED, NOT_FINITE, PAUSED, SLOT, SLOTS, Batch
 from micrograd.compiler.lanes import LaneWriter
 from micrograd.compiler.shuffle import IR as SHUFFLE
@@ -208,9 +210,12 @@ class _Loop:
     def update(self) -> None:
         let = self.e.let
         number = self.get("number")
+        norm = let(f"call double @norm({self.pointers('gradients')}, i64 {self.batch.gradients})")
+        too_large = let(f"fcmp oeq double {norm}, {self.e.value(math.inf)}")  # of gradients that are finite each
+        self.e.do(f"br i1 {too_large}, label %not.finite, label %move")
+        self.label("move")
         loss = self.e.load(self.memory["gradients"], self.batch.gradients)
         self.e.store(loss, self.get("losses", of="ptr"), number, of="double")
-        norm = let(f"call double @norm({self.pointers('gradients')}, i64 {self.batch.gradients})")
         self.e.store(norm, self.get("norms", of="ptr"), number, of="double")
         rate = let(f"load double, ptr {self.e.at(self.memory['rates'], number)}")
         taken = let(f"add i64 {self.get('taken')}, 1")

@@ -29,8 +29,8 @@ POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR
 RowStructure = tuple[str, tuple[int, ...], str]  # how a row is to look, its shape, and the type of its numbers
 
 
-class Kept:
-    """Rows taken in once, for many calls: `Kept(X, "X")` may be given where X was, and is what X was then."""
+class KeptRows:
+    """Rows taken in once, for many calls: `KeptRows(X, "X")` may be given where X was, and is what X was then."""
 
     def __init__(self, x: Any, name: str):
         rows = as_rows([x], [name])
@@ -66,7 +66,7 @@ def as_rows(args: Sequence[Any], names: Sequence[str]) -> Rows:
         kind = "array"
         if x.__class__ is ndarray:
             pass
-        elif isinstance(x, Kept):
+        elif isinstance(x, KeptRows):
             x, kind = x.array, x.kind
         elif not is_array(x):
             x, kind = _array_of_list(x, name)

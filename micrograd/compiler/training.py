@@ -263,6 +263,12 @@ class TrainStep(Inside):
                 self._programs.popitem(last=False)
         return program
 
+    def numbers(self) -> list[float]:
+        """The parameters' present numbers, all at once."""
+        if not self._store.is_current:
+            return [p.data for p in self._parameters]
+        return self._store.memory.view[: len(self._parameters)].tolist()
+
     def trace(self, *data: Any) -> Tape:
         """The tape for such data, without compiling it yet: to see what it is, and how long."""
         with self._lock:

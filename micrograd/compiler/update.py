@@ -76,7 +76,7 @@ class UpdateWriter:
         assert scale is not None
         (x,) = scale.outputs.values()
         if isinstance(x, float):
-            return None
+            return None if x == 1.0 else e.value(x)
         one = e.scalars()
         names = one.code(scale, range(len(scale)), lambda position: "%norm", lambda position, name: None)
         return e.splat(names[x])
