@@ -89,7 +89,7 @@ def short(text: object) -> str:
 def read_cells(path: str | os.PathLike[str]) -> Cells:
     """All cells of a CSV file. Raises DataError for a file that is no table, FileNotFoundError where there is none."""
     data = _bytes(path)
-    name = shown(path)
+    name = text_of(path)
     delimiter = _checked(name, data)
     # Decoded as it is read: as one string, a text outside Latin letters would take four bytes a character.
     text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="")
@@ -123,7 +123,7 @@ def read_cells(path: str | os.PathLike[str]) -> Cells:
     return Cells(name, header, rows, lines)
 
 
-def shown(path: str | os.PathLike[str]) -> str:
+def text_of(path: str | os.PathLike[str]) -> str:
     """A path or a name as it is, or quoted where it would not stand on one line."""
     text = os.fspath(path)
     return text if isinstance(text, str) and text.isprintable() else repr(text)
@@ -138,17 +138,17 @@ def _bytes(path: str | os.PathLike[str]) -> bytes:
     try:
         found = os.stat(path)
     except ValueError as error:  # a NUL in the path, or characters that no file name holds
-        raise DataError(f"{shown(path)} is no path of a file: {error}") from None
+        raise DataError(f"{text_of(path)} is no path of a file: {error}") from None
     if not stat.S_ISREG(found.st_mode):
         kind = "a directory" if stat.S_ISDIR(found.st_mode) else "a pipe or a device"
-        raise DataError(f"{shown(path)} is {kind}, not a file")
+        raise DataError(f"{text_of(path)} is {kind}, not a file")
     with open(path, "rb") as file:
         data = file.read(MAX_BYTES + 1) if found.st_size <= MAX_BYTES else b""
     size = max(found.st_size, len(data))
     if size > MAX_BYTES:
         raise DataError(
-            f"{shown(path)} has {size / 1e6:,.0f} MB, and at most {MAX_BYTES / 1e6:.0f} are read: the table is kept in "
-            "memory, many times larger than its text; take a sample of the rows"
+            f"{text_of(path)} has {size / 1e6:,.0f} MB, and at most {MAX_BYTES / 1e6:.0f} are read: the table is kept "
+            "in memory, many times larger than its text; take a sample of the rows"
         )
     return data
 

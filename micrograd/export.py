@@ -69,7 +69,7 @@ def to_onnx(model: MLP | Layer | Neuron, path: str | os.PathLike[str]) -> Path:
         of = layer.name or type(model).__name__.lower()
         operands: list[Any] = [x, nodes.initial(f"{of}.weight", _numbers(layer.weights))]
         if layer.biases:
-            operands.append(nodes.initial(f"{of}.bias", _numbers([layer.biases])[0]))
+            operands.append(nodes.initial(f"{of}.bias", _numbers(layer.biases)))
         x = nodes.add("Gemm", *operands, prefix=of, transB=1)
         if entry is not None:
             x = nodes.apply(entry, x, prefix=f"{of}.{entry.name}")

@@ -55,12 +55,16 @@ class History:
     def __str__(self) -> str:
         if not self.records:
             return "no epochs yet"
-        rows = [self.columns, *([shown(record.get(name)) for name in self.columns] for record in self.records)]
+        rows = [self.columns, *([number_text(record.get(name)) for name in self.columns] for record in self.records)]
         widths = [max(map(len, column)) for column in zip(*rows)]
         return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows)
 
     def __repr__(self) -> str:
-        last = ", ".join(f"{name} {shown(x)}" for name, x in self.records[-1].items()) if self.records else "no epochs"
+        last = (
+            ", ".join(f"{name} {number_text(x)}" for name, x in self.records[-1].items())
+            if self.records
+            else "no epochs"
+        )
         return f"History({last})"
 
     def to_csv(self, path: str | Path) -> None:
@@ -91,7 +95,7 @@ class History:
         figure.savefig(path)
 
 
-def shown(x: float | None) -> str:
+def number_text(x: float | None) -> str:
     """A number for a table: whole ones as they are, others with four decimals or in powers of ten."""
     if x is None:
         return ""

@@ -103,7 +103,10 @@ def _pairwise(name: str, one: Callable[[Any, Any], Any], outputs: Any, targets: 
         return [one(outputs, targets)]
     if not _is_sequence(outputs) or not _is_sequence(targets) or len(outputs) != len(targets):
         sizes = [f"{len(x)}" if _is_sequence(x) else "a single" for x in (outputs, targets)]
-        raise ValueError(f"{name}: {sizes[0]} output(s) against {sizes[1]} target(s): there must be as many of each")
+        hint = "; a target for a single output is a number, not a list of one" if "a single" in sizes else ""
+        raise ValueError(
+            f"{name}: {sizes[0]} output(s) against {sizes[1]} target(s): there must be as many of each{hint}"
+        )
     if len(outputs) == 0:
         raise ValueError(f"{name}: there are no outputs")
     return [term for out, target in zip(outputs, targets) for term in _pairwise(name, one, out, target)]

@@ -90,7 +90,7 @@ class Nodes:
         return Tensor(self, output or name, is_condition=kind in (*COMPARISONS.values(), "And", "Or", "Cast"))
 
     def _operand(self, x: Any) -> Tensor:
-        return x if isinstance(x, Tensor) else self.constant(f"{float(x)!r}", float(x))
+        return x if isinstance(x, Tensor) else self.constant(repr(float(x)), float(x))
 
     def apply(self, entry: Op, x: Any, *, prefix: str = "") -> Tensor:
         """The value of an operation of the table, as one node or as its rule has it; a prefix is for nodes' names."""

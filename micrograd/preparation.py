@@ -128,19 +128,24 @@ class Preparation:
     def rows(self, table: Table) -> list[list[float]]:
         """The inputs of all rows of a table, which may have its columns in another order, and more of them."""
         names = [column.name for column in table.columns]
-        _check_columns(table.name, self._names, names)
-        places = [names.index(name) for name in self._names]
+        places = self._places(table.name, names)
         return [self.row([row[j] for j in places], where=table.place(i)) for i, row in enumerate(table.rows)]
 
     def read_csv(self, path: str | os.PathLike[str]) -> list[list[float]]:
         """The inputs of all rows of a CSV file, which needs no target. Raises DataError as `tables.read_csv` does."""
         cells = read_cells(path)
-        _check_columns(cells.name, self._names, cells.header)
-        places = [cells.header.index(name) for name in self._names]
+        places = self._places(cells.name, cells.header)
         return [
             self.row([row[j] for j in places], where=f"{cells.name}, line {line}")
             for row, line in zip(cells.rows, cells.lines)
         ]
+
+    def _places(self, where: str, names: Sequence[str]) -> list[int]:
+        """Where the columns are among those of a table. Raises DataError for one that is missing."""
+        for name in self._names:
+            if name not in names:
+                raise DataError(f"{where} has no column {short(name)}{nearest(name, names)}")
+        return [names.index(name) for name in self._names]
 
     def targets(self, table: Table) -> list[Any]:
         """The targets of a table as the net learns them: indices of classes, or standardised numbers."""
@@ -207,12 +212,6 @@ class Preparation:
 def _near(name: str, keys: Sequence[Any]) -> str:
     names = [str(key) for key in keys]
     return nearest(name, names) if names else ": it is empty"
-
-
-def _check_columns(where: str, needed: Sequence[str], names: Sequence[str]) -> None:
-    for name in needed:
-        if name not in names:
-            raise DataError(f"{where} has no column {short(name)}{nearest(name, names)}")
 
 
 def _one_hot(column: Column, x: Any, place: str) -> list[float]:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from micrograd.history import Record, shown
+from micrograd.history import Record, number_text
 
 LINES = 20  # of plain text, at most, for a whole run
 
@@ -30,7 +30,7 @@ def progress(epochs: int, show: bool, *, done: int = 0) -> Iterator[Callable[[Re
 
 def said(record: Record) -> str:
     """A record in one line, without its number and its time."""
-    return "  ".join(f"{name} {shown(x)}" for name, x in record.items() if name not in ("epoch", "seconds"))
+    return "  ".join(f"{name} {number_text(x)}" for name, x in record.items() if name not in ("epoch", "seconds"))
 
 
 def _lines(epochs: int) -> Callable[[Record], None]:
@@ -52,7 +52,7 @@ def in_width(record: Record, width: int) -> str:
     out = ""
     for name in [*first, *(name for name in names if name not in first)]:
         short = name.replace("validation ", "val. ").replace("learning rate", "rate")
-        longer = f"{out} {short} {shown(record[name])}".lstrip()
+        longer = f"{out} {short} {number_text(record[name])}".lstrip()
         if len(longer) > width:
             break
         out = longer

@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from micrograd import losses
-from micrograd.cells import count
-from micrograd.cells import shown as text_of
+from micrograd.cells import count, text_of
 from micrograd.draw import save, with_suffix
 from micrograd.engine import Value
-from micrograd.history import shown
+from micrograd.history import number_text
 from micrograd.nn import MLP
 from micrograd.optim import SGD
 from micrograd.progress import said
@@ -28,11 +27,6 @@ MAX_CONFUSION = 12  # classes; the table of more is no longer read
 def loss_of(name: str) -> Any:
     """The loss of that name."""
     return getattr(losses, name)
-
-
-def labels_for(loss: str, targets: Sequence[Any]) -> list[Any]:
-    """Indices of classes as the loss takes them: for the hinge -1 and 1."""
-    return [2 * t - 1 for t in targets] if loss == "hinge" else list(targets)
 
 
 def measured(model: Model, table: Table) -> tuple[dict[str, float], list[str]]:
@@ -92,7 +86,7 @@ def summary(model: Model) -> str:
         kind = f"mean {scale.mean:.4g}, sd {scale.scale:.4g}" if scale else f"{len(column.categories)} categories"
         shares.append(f"{text_of(column.name)} ({kind})")
     told = listed([text_of(name) for name in preparation.classes]) or "a number"
-    metrics = ", ".join(f"{name} {shown(x)}" for name, x in facts["metrics"].items())
+    metrics = ", ".join(f"{name} {number_text(x)}" for name, x in facts["metrics"].items())
     return "\n".join(
         [
             net_line(model.net),
@@ -101,7 +95,7 @@ def summary(model: Model) -> str:
             f"  inputs: {listed(shares)}",
             f"  answers: {text_of(preparation.target)}: {told}",
             f"  {facts.get('measured', 'measured')}: {metrics}",
-            f"  epoch {shown(facts['last'].get('epoch'))}: {said(facts['last'])}",
+            f"  epoch {number_text(facts['last'].get('epoch'))}: {said(facts['last'])}",
         ]
     )
 

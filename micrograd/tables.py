@@ -33,7 +33,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from micrograd.cells import Cells, DataError, complaint, count, read_cells, reading, short, shown
+from micrograd.cells import Cells, DataError, complaint, count, read_cells, reading, short, text_of
 
 TASKS = ("classes", "numbers")
 MOSTLY_TEXT = 0.9
@@ -78,9 +78,11 @@ class Table:
 
     def __str__(self) -> str:
         width = sum(column.width for column in self.columns)
-        names = [shown(c.name) + (f" of {len(c.categories)} categories" if c.categories else "") for c in self.columns]
-        told = f"tell {shown(self.target)}: {listed([shown(c) for c in self.classes])}"
-        told = told if self.classes else f"predict {shown(self.target)}"
+        names = [
+            text_of(c.name) + (f" of {len(c.categories)} categories" if c.categories else "") for c in self.columns
+        ]
+        told = f"tell {text_of(self.target)}: {listed([text_of(c) for c in self.classes])}"
+        told = told if self.classes else f"predict {text_of(self.target)}"
         return f"{self.name}: {count(len(self), 'row')} of {count(width, 'input')} ({listed(names)}), to {told}"
 
     def take(self, places: Sequence[int]) -> Table:

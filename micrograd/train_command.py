@@ -21,7 +21,7 @@ from micrograd.optim import SGD, WEIGHT_DECAY, Adam, AdamW, Optimizer, RMSProp
 from micrograd.plots import decision_regions
 from micrograd.preparation import Preparation
 from micrograd.recipes import count_of_sizes, net_of, recipe
-from micrograd.reports import draw_model, labels_for, loss_of, measured, net_line
+from micrograd.reports import draw_model, loss_of, measured, net_line
 from micrograd.runs import Model, claim, start
 from micrograd.tables import Table, nearest, read_csv
 from micrograd.train import fit
@@ -138,7 +138,8 @@ class Training:
         self.seconds = time.perf_counter() - began
 
     def _targets(self, table: Table) -> list[Any]:
-        return labels_for(self.loss, self.preparation.targets(table))
+        targets = self.preparation.targets(table)
+        return [2 * t - 1 for t in targets] if self.loss == "hinge" else targets  # the hinge takes -1 and 1
 
     def results(self) -> Iterator[str]:
         """Measure the net and write the files of its folder; gives the lines that say so."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from micrograd.history import History, shown
+from micrograd.history import History, number_text
 from micrograd.progress import progress
 
 
 def test_numbers_are_shown_short_and_in_full_where_they_are_whole():
-    assert [shown(x) for x in (0.005, 9e5, 0.0, 3, -0.25)] == ["0.0050", "900000.0000", "0.0000", "3", "-0.2500"]
-    assert [shown(x) for x in (9e-4, 1e6, float("inf"), None)] == ["9.00e-04", "1.00e+06", "inf", ""]
+    assert [number_text(x) for x in (0.005, 9e5, 0.0, 3, -0.25)] == ["0.0050", "900000.0000", "0.0000", "3", "-0.2500"]
+    assert [number_text(x) for x in (9e-4, 1e6, float("inf"), None)] == ["9.00e-04", "1.00e+06", "inf", ""]
 
 
 def test_columns_of_one_kind_are_drawn_on_one_plot(monkeypatch, tmp_path):

@@ -85,7 +85,8 @@ class TrainStep(Inside):
         self._settings_now = operator.attrgetter("__class__", *settings)  # what the rule reads as constants
         self._settings: Any = None
         self._programs.clear()
-        self._given: tuple[Any, ...] = ()  # the arrays of the last call, and what was made ready for them
+        self._data: tuple[Any, ...] = ()  # the arrays of the last call, and what was made ready for them
+        self._batch_size: int | None = None
         self._ready: tuple[BatchProgram, Native, Rows] | None = None
         self._live: list[Any] = []  # the arrays among them, and their shapes
         self._shapes: list[tuple[int, ...]] = []
@@ -199,7 +200,9 @@ class TrainStep(Inside):
         ready = self._ready
         if (
             ready is None
-            or (*map(id, data), batch_size) != self._given
+            or batch_size != self._batch_size
+            or len(data) != len(self._data)
+            or not all(map(operator.is_, data, self._data))
             or [x.shape for x in self._live] != self._shapes  # changed in place, as by resize()
             or len(optimizer.__dict__) != self._known
             or self._settings_now(optimizer) != self._settings
@@ -213,9 +216,8 @@ class TrainStep(Inside):
                 program.check_rows(rows)
             ready = program, program.set_rows(rows, batch_size=min(batch_size or rows.count, rows.count)), rows
             if rows.are_arrays:  # a list may hold other numbers next time
-                self._data = data  # kept, so that an id is theirs alone
                 self._live, self._shapes = rows.arrays, [x.shape for x in rows.arrays]
-                self._given, self._ready = (*map(id, data), batch_size), ready
+                self._data, self._batch_size, self._ready = data, batch_size, ready
         assert ready is not None
         self._read_outside(ready[0])
         return ready
