@@ -33,6 +33,8 @@ def plain(x: Any) -> Any:
         return x if x.ndim > 1 else x.tolist()
     if isinstance(x, (list, tuple)) and any(map(is_bool, x)):
         return [int(item) if is_bool(item) else item for item in x]
+    if isinstance(x, (list, tuple)) and len(x) and isinstance(x[0], (list, tuple)) and any(map(is_bool, x[0])):
+        return [plain(row) for row in x]
     return x
 
 
@@ -101,8 +103,9 @@ class Eager(Backend):
                     f"the loss gave {total!r}, which no gradient goes through: it must compute with the model's output "
                     "as it is, by micrograd.exp(x) rather than math.exp(x), and without float(x)"
                 )
-            norm = math.nan if total is None else self._backward(total)
-            if total is None or not math.isfinite(total.data) or not math.isfinite(norm):
+            gradients = [math.nan] if total is None else self._backward(total)
+            norm, now = math.sqrt(sum(g * g for g in gradients)), math.nan if total is None else total.data
+            if not all(map(math.isfinite, [now, *gradients])) or (optimizer.scales and math.isinf(norm)):
                 rows = [(i, (X[i], y[i])) for i in chosen]
                 raise not_finite(step, first_guilty(loss, rows, optimizer.parameters))
             before = Kept(optimizer, lambda: [p.data for p in optimizer.parameters])
@@ -113,18 +116,18 @@ class Eager(Backend):
                     f"step {step} was not taken, for it would make a parameter inf or nan: the learning rate is "
                     f"{optimizer.learning_rate():g}, and the norm of the gradient {norm:g}"
                 )
-            losses.append(total.data)
+            losses.append(now)
             norms.append(norm)
         return losses, norms
 
-    def _backward(self, total: Any) -> float:
-        """Take the gradients; gives their norm, nan where one does not exist."""
+    def _backward(self, total: Any) -> list[float]:
+        """The gradients; nan where one does not exist."""
         self.optimizer.zero_grad()
         try:
             total.backward()
-            return math.sqrt(sum(float(p.grad) ** 2 for p in self.optimizer.parameters))
         except (ArithmeticError, ValueError):
-            return math.nan
+            return [math.nan]
+        return [float(p.grad) for p in self.optimizer.parameters]
 
     def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
         if not names:

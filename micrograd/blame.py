@@ -24,7 +24,10 @@ def first_guilty(
                 gradients(loss(*row), parameters)
         except (ArithmeticError, ValueError) as error:
             return f"the row at index {number}: {error}"
-    return "no single row does that when run eagerly: their sum is too large, or it is rounding"
+    return (
+        "no single row does that when run eagerly: their sum is too large, or the norm of the gradients to clip is, or "
+        "it is rounding"
+    )
 
 
 def not_finite(step: int, said: str) -> FloatingPointError:

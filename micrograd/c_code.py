@@ -312,7 +312,7 @@ class _File:
         assert self.optimizer is not None
         tape = scale_tape(self.optimizer)
         (scale,) = tape.outputs.values()
-        if scale == 1.0:  # whatever the norm
+        if isinstance(scale, float) and scale == 1.0:  # whatever the norm
             return []
         gradient, statements = f"{self.name}_gradient[i]", Statements(tape, ["norm"], prefix="s")
         lines = statements.lines(range(len(tape)))

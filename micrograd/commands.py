@@ -190,7 +190,6 @@ def _activation(text: str) -> str:
 
 
 def _train(options: Any) -> int:
-    from micrograd.checkpoints import CHECKPOINT
     from micrograd.train_command import Training
 
     training = Training(options)
@@ -200,7 +199,7 @@ def _train(options: Any) -> int:
         for line in training.results():
             print(line)
     except KeyboardInterrupt:
-        kept = (training.folder / CHECKPOINT).exists()
+        kept = training.has_begun or training.goes_on
         again = shlex.join(["micrograd", *options.argv] + ["--resume"] * (not options.resume))
         said = "no epoch had ended"
         if kept:

@@ -65,7 +65,9 @@ class _Net(BaseEstimator):
         self.mean_: Any
         self.scale_: Any
         self.mean_, self.scale_ = _standard(X) if self.standardize else (numpy.zeros(count), numpy.ones(count))
-        hidden = [as_count(n, "a size in hidden_layer_sizes") for n in numpy.atleast_1d(self.hidden_layer_sizes)]
+        given = numpy.atleast_1d(self.hidden_layer_sizes).tolist()
+        given = [int(n) if isinstance(n, float) and n.is_integer() else n for n in given]
+        hidden = [as_count(n, "a size in hidden_layer_sizes") for n in given]
         init, rng = init_for(self.activation), random.Random(seed)
         net = MLP(count, [*hidden, outputs], activation=self.activation, init=init, rng=rng)
         optimizer = Adam(net.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)

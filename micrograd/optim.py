@@ -73,7 +73,7 @@ class Optimizer:
         """Move every parameter once, by its gradient."""
         lr, t = self.learning_rate(), self.steps + 1
         gradients = [float(p.grad) for p in self.parameters]
-        if self.clip is not None or type(self).scale is not Optimizer.scale:
+        if self.scales:
             norm = math.sqrt(sum(g * g for g in gradients))
             if math.isinf(norm):  # the rule would scale by 0 and the step would be none
                 raise OverflowError("the norm of the gradient is too large for a float, so that it cannot be clipped")
@@ -90,6 +90,11 @@ class Optimizer:
             p.data = new[0]
         for i, name in enumerate(self.state_names, start=1):
             self.state[name] = [new[i] for new in moved]
+
+    @property
+    def scales(self) -> bool:
+        """Whether gradients are scaled by their norm."""
+        return self.clip is not None or type(self).scale is not Optimizer.scale
 
     def scale(self, m: Any, norm: Any) -> Any:
         """The factor on all gradients, from the norm of all together: with `clip`, no longer than that.

@@ -34,6 +34,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from micrograd.cells import Cells, DataError, complaint, count, read_cells, reading, short, text_of
+from micrograd.table import is_bool
 
 TASKS = ("classes", "numbers")
 MOSTLY_TEXT = 0.9
@@ -127,7 +128,8 @@ def read_csv(
     left = [column for column in cells.header if column not in ignore]
     target = left[-1] if target is None and left else target
     if target not in left or len(left) == 1:
-        raise DataError(f"{cells.name}: a target and at least one input are left where {listed(list(ignore))} are not")
+        what = "the target" if target in ignore else "all but the target" if left else "all"
+        raise DataError(f"{cells.name}: {what} is ignored, and a table to learn from has a target and inputs")
     columns, parts = [], []
     for j, column in enumerate(cells.header):
         if column in left and column != target:
@@ -178,7 +180,7 @@ def table_of(
         raise DataError(f"{name}: the columns and the target have {len(given) + 1} different names")
     if any(isinstance(t, str) for t in y):
         y = [label_text(t) for t in y]
-    if not all(isinstance(t, str) or (isinstance(t, numbers.Real) and math.isfinite(t)) for t in y):
+    if not all(isinstance(t, str) or is_bool(t) or (isinstance(t, numbers.Real) and math.isfinite(t)) for t in y):
         raise DataError(f"{name}: every target is a text or a finite number")
     if task == "numbers" and any(isinstance(t, str) for t in y):
         raise DataError(f"{name}: where the task is 'numbers', every target is a finite number")

@@ -31,7 +31,7 @@ from micrograd.data import split
 from micrograd.engine import Value
 from micrograd.files import remove_leftovers
 from micrograd.history import History, Record
-from micrograd.identity import check_same, fingerprint, identity
+from micrograd.identity import check_same, check_schedule, fingerprint, identity
 from micrograd.optim import Adam, Optimizer
 from micrograd.progress import progress as progress_of
 from micrograd.table import as_count, is_bool
@@ -117,7 +117,7 @@ def fit(
         path = _folder(checkpoint) / CHECKPOINT
         remove_leftovers(path)
         # What a run to go on with must have in common with this one.
-        options = {"batch_size": batch_size, "seed": seed, "patience": patience, "keep_best": keep_best}
+        options = {"batch_size": batch_size, "seed": repr(seed), "patience": patience, "keep_best": keep_best}
         about = options | identity(model, loss, metrics or {}, optimizer) | {"data": fingerprint(X, y)}
         about["validation"] = fingerprint(*held_out) if held_out else None
     if path and resume and path.exists():
@@ -230,6 +230,7 @@ class _Run:
             rng.setstate((version, tuple(words), gauss))
             lowest, waited, stopped = float(facts["lowest"]), int(facts["waited"]), str(facts["stopped"])
             best = int(facts["best epoch"])
+            check_schedule(path, self.optimizer, records, state["steps"])
             if len(parameters) != len(self.parameters):
                 raise ValueError("it has other parameters")
             self.optimizer.load_state_dict(state)

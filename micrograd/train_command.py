@@ -28,7 +28,7 @@ from micrograd.train import fit
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD, "rmsprop": RMSProp, "adamw": AdamW}
 KEPT = "data target task categorical ignore hidden activation loss optimizer lr weight_decay epochs batch seed held_out"
-FEW_ROWS = 10  # of fewer, none are held out unless asked
+FEW_ROWS, FEW_FOR_PATIENCE = 10, 4  # of fewer, none are held out unless asked, and none can be kept to stop by
 
 
 class Training:
@@ -51,6 +51,7 @@ class Training:
         self.optimizer = self._optimizer()
         self.history = History()
         self.seconds = 0.0
+        self.has_begun = False  # whether an epoch has gone well, and what was in the folder is replaced
 
     def _split(self) -> tuple[Table, Table | None]:
         part = self.options.held_out
@@ -62,6 +63,11 @@ class Training:
         """With --patience, rows to learn from and rows to stop by: those held out choose nothing."""
         if not self.options.patience:
             return self.train, self.test
+        if len(self.train) < FEW_FOR_PATIENCE:
+            raise DataError(
+                f"{self.table.name} leaves {count(len(self.train), 'row')} to learn from: too few to keep some "
+                "for --patience"
+            )
         return split_table(self.train, held_out=0.2, rng=self._rng())
 
     def _net(self) -> MLP:
@@ -96,17 +102,14 @@ class Training:
             f"into {self.folder}{os.sep}" + (", from its checkpoint" if self.goes_on else "")
         )
 
+    def _begin(self, record: Any) -> None:
+        if not self.has_begun:
+            start(self.folder, self.kept, resumed=self.goes_on)
+        self.has_begun = True
+
     def run(self) -> None:
         """Train; the folder keeps a checkpoint of each epoch."""
         o = self.options
-        is_new = True
-
-        def begin(record: Any) -> None:
-            nonlocal is_new
-            if is_new:
-                start(self.folder, self.kept, resumed=self.goes_on)
-            is_new = False
-
         watched = self.watched
         validation = (self.preparation.rows(watched), self._targets(watched)) if watched else None
         began = time.perf_counter()
@@ -123,7 +126,7 @@ class Training:
                 metrics={"accuracy": is_right} if self.table.task == "classes" else None,
                 patience=o.patience,
                 keep_best=bool(o.patience),
-                callbacks=[begin],
+                callbacks=[self._begin],
                 seed=o.seed,
                 backend=o.backend,
                 checkpoint=self.folder,
@@ -132,7 +135,7 @@ class Training:
         except CheckpointError:
             raise
         except (ArithmeticError, ValueError) as error:
-            if not is_new:  # it would end so again: there is nothing to go on with
+            if self.has_begun:  # it would end so again: there is nothing to go on with
                 (self.folder / CHECKPOINT).unlink(missing_ok=True)
             raise FloatingPointError(f"{error}; try a smaller --lr, or another --activation") from None
         self.seconds = time.perf_counter() - began
@@ -148,7 +151,7 @@ class Training:
         how = "compiled" if self.history.backend == "jit" else "eager"
         best = f"; the net is that of epoch {self.history.best}" if self.options.patience else ""
         yield f"{count(len(self.history), 'epoch')}{stopped} in {self.seconds:.1f} s, {how}{best}"
-        table = self.test or self.train
+        table = self.test or self.learned
         where = "held out" if self.test else "on the rows that it learned from"
         model.facts["metrics"], lines = measured(model, table)
         model.facts["measured"] = where

@@ -43,7 +43,7 @@ def three_ways(make, compiled):
         else:
             c = compiled(model, "net", train=(loss, optimizer))
             for x, y in ROWS * 5:
-                c.step(x, [y], 0.1)
+                c.step(x, [y], optimizer.lr)
             found.append(c.array("parameters", 13))
             continue
         found.append([p.data for p in model.parameters()])
@@ -62,6 +62,20 @@ class Normed(SGD):
 
     def scale(self, m, norm):
         return m.where(norm > 0.01, 0.01 / norm, 1.0)
+
+
+class Unit(SGD):
+    """A scale of one instruction."""
+
+    def scale(self, m, norm):
+        return 1.0 / norm
+
+
+class Squared(SGD):
+    """A scale of none: the norm itself."""
+
+    def scale(self, m, norm):
+        return norm
 
 
 def with_states(*names):
@@ -86,6 +100,8 @@ def with_states(*names):
         lambda p: Halved(p, lr=0.1),
         lambda p: Halved(p, lr=0.1, clip=0.2),
         lambda p: Normed(p, lr=0.1),
+        lambda p: Unit(p, lr=0.1),
+        lambda p: Squared(p, lr=0.01),
         with_states("x", "grad", "lr", "t"),
         with_states("rate", "v1", "i"),
         with_states("v2"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from test_train import X, Y, net_of, numbers_of, run
@@ -143,3 +145,49 @@ def test_a_changed_byte_of_the_facts_and_another_format_are_refused(tmp_path, mo
     with pytest.raises(CheckpointError, match="it is another program's"):
         read(path)
     assert micrograd.__version__
+
+
+def test_a_schedule_is_asked_for_the_steps_that_are_taken_alone(tmp_path):
+    rates = [0.5, 0.25, 0.125, 0.0625]
+
+    def trained(count, rates, folder=tmp_path):
+        model = net_of()
+        optimizer = SGD(model.parameters(), lr=lambda t: rates[t])
+        run(model, optimizer=optimizer, epochs=count, batch_size=None, checkpoint=folder, resume=True)
+        return numbers_of(model)
+
+    trained(2, rates)
+    for other in ([0.4, *rates[1:]], [rates[0], 0.3, *rates[2:]]):
+        with pytest.raises(CheckpointError, match="optimizer has other settings"):
+            trained(4, other)
+    assert trained(4, rates) == trained(4, rates, tmp_path / "whole")
+
+
+@pytest.mark.parametrize("extra", [{1: 2.0}, [(1, 2)], math.nan, np.array([1.0]), np.int64(3), {1}])
+def test_settings_of_every_kind_can_be_kept(tmp_path, extra):
+    def trained(extra):
+        model = net_of()
+        optimizer = SGD(model.parameters(), lr=0.1)
+        optimizer.extra = extra
+        run(model, optimizer=optimizer, epochs=1, checkpoint=tmp_path, resume=True)
+
+    trained(extra)
+    trained(extra)
+    with pytest.raises(CheckpointError, match="optimizer has other settings"):
+        trained(4)
+
+
+def test_rows_of_one_s_own_are_known_again(tmp_path):
+    class Row:
+        def __init__(self, numbers):
+            self.numbers = numbers
+
+    class Reader(Module):
+        def __init__(self):
+            self.net = net_of()
+
+        def __call__(self, row):
+            return self.net(row.numbers)
+
+    for _ in range(2):
+        run(Reader(), X=[Row(row) for row in X], epochs=1, checkpoint=tmp_path, resume=True, backend="eager")

@@ -244,7 +244,10 @@ def test_ctrl_c_keeps_the_last_checkpoint_and_resume_ends_with_the_same_numbers(
         (["iris", "--out", "damaged"], "run.json is damaged"),
         (["iris", "--nope"], "unrecognized arguments: --nope"),
         (["iris", "x=3"], "unrecognized arguments: x=3"),
-        (["xor", "--patience", "5", "--held-out", "0.5"], "has 2 rows, too few to hold out 20% of them"),
+        (
+            ["xor", "--patience", "5", "--held-out", "0.5"],
+            "xor leaves 2 rows to learn from: too few to keep some for --patience",
+        ),
         ([], "required: DATA"),
     ],
     ids=str,

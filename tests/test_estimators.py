@@ -120,5 +120,9 @@ def test_columns_that_never_vary_and_numbers_without_bound():
     assert np.isfinite(large.scale_).all() and np.isfinite(large.predict(X * 1e200)).all()
     plain = MLPRegressor((4,), epochs=2, random_state=0, standardize=False).fit(X, X[:, 1])
     assert list(plain.mean_) == [0.0, 0.0] and list(plain.scale_) == [1.0, 1.0]
-    with pytest.raises(ValueError, match="a size in hidden_layer_sizes must be a whole number"):
-        MLPRegressor([2.7]).fit(X, X[:, 1])
+    for sizes in ([2.7], [0], True, [[2, 3]]):
+        with pytest.raises(
+            ValueError, match=r"a size in hidden_layer_sizes must be a whole number .* not (2\.7|0|True|\[)"
+        ):
+            MLPRegressor(sizes).fit(X, X[:, 1])
+    assert len(MLPRegressor(4.0, epochs=1).fit(X, X[:, 1]).net_.layers[0].neurons) == 4

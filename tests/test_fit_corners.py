@@ -10,7 +10,7 @@ import pytest
 from test_train import X, Y, net_of, numbers_of, run
 
 from micrograd import backends
-from micrograd.losses import binary_cross_entropy, half_squared_sum, hinge
+from micrograd.losses import binary_cross_entropy, half_squared_sum, hinge, mse
 from micrograd.metrics import accuracy, is_right
 from micrograd.nn import MLP
 from micrograd.optim import SGD, step_decay
@@ -187,6 +187,16 @@ def test_labels_of_every_type_train_alike(labels, loss):
     assert found[0] == pytest.approx(wanted, rel=1e-12) and found[1] == pytest.approx(wanted, rel=1e-9)
 
 
+def test_bools_anywhere_count_as_numbers():
+    rows, targets = [[x > 0, y > 0] for x, y in X], [[t > 0, t < 0] for t in Y]
+    numbers = [[[int(v) for v in row] for row in found] for found in (rows, targets)]
+    wide = {"loss": mse, "epochs": 2}
+    wanted = run(net_of(sizes=(4, 2)), X=numbers[0], y=numbers[1], backend="eager", **wide)[1]["loss"]
+    for backend in ("eager", "jit"):
+        found = run(net_of(sizes=(4, 2)), X=rows, y=targets, backend=backend, **wide)[1]["loss"]
+        assert found == pytest.approx(wanted, rel=1e-9)
+
+
 def test_rows_of_small_types_are_read_in_full():
     rows = (np.array(X) * 50).astype("int8")
     found = [run(X=rows, backend=backend, epochs=2)[1]["loss"] for backend in ("eager", "jit")]
@@ -232,14 +242,18 @@ def test_auto_compiles_what_is_short_enough(monkeypatch):
 
 
 @BOTH
-@pytest.mark.parametrize("clip", [None, 1.0])
-def test_a_gradient_whose_norm_is_too_large_is_no_step(backend, clip):
+def test_a_gradient_whose_norm_is_too_large_to_clip_by_is_no_step(backend):
     model = MLP(2, [1])
     before = numbers_of(model)
-    optimizer = SGD(model.parameters(), lr=0.1, clip=clip)
-    with pytest.raises(FloatingPointError, match="step 1 was not taken"):
-        run(model, loss=lambda o, t: o * t, X=[[1.0, 1.0]], y=[1e200], optimizer=optimizer, backend=backend)
+    optimizer = SGD(model.parameters(), lr=0.1, clip=1.0)
+    large = {"loss": lambda o, t: o * t, "X": [[1.0, 1.0]], "y": [1e200], "backend": backend, "epochs": 1}
+    with pytest.raises(FloatingPointError, match=r"step 1 was not taken.*the norm of the gradients to clip"):
+        run(model, optimizer=optimizer, **large)
     assert numbers_of(model) == before and optimizer.steps == 0
+    optimizer = SGD(model.parameters(), lr=1e-200)
+    _, history = run(model, optimizer=optimizer, **large)
+    assert optimizer.steps == 1 and history["gradient norm"] == [math.inf]
+    assert numbers_of(model) == pytest.approx([x - 1.0 for x in before])
 
 
 @BOTH

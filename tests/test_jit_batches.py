@@ -10,7 +10,7 @@ import pytest
 
 import micrograd
 from micrograd import Value, jit
-from micrograd.losses import cross_entropy
+from micrograd.losses import binary_cross_entropy, cross_entropy
 from micrograd.nn import MLP
 
 
@@ -89,3 +89,11 @@ def test_bad_rows(args, error, said):
         jit(lambda x, y: x * y, batch=True)([1, 2], [1, 2, 3])
     with pytest.raises(TypeError, match="must return one number for a row, not list"):
         jit(lambda x: [x], batch=True)([1, 2])
+
+
+def test_nothing_to_look_at_where_every_call_was_refused():
+    f = jit(lambda s, t: binary_cross_entropy(s, t), batch=True)
+    with pytest.raises(ValueError, match="a target must be from 0 to 1"):
+        f([1.0, 2.0], [3, 5])
+    with pytest.raises(RuntimeError, match="nothing has been compiled yet"):
+        f.lower()

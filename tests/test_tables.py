@@ -267,8 +267,9 @@ def test_names_of_the_rows_are_no_categories(write):
     assert len(read_csv(path, ignore=["day"], task="classes").classes) == 24
     assert [c.name for c in read_csv(path, target="n", categorical=["day"], ignore=["price"]).columns] == ["day"]
     assert "has no column 'dya': did you mean 'day'?" in refused(path, ignore=["dya"])
-    assert "a target and at least one input are left" in refused(path, ignore=["day", "price"])
-    assert "a target and at least one input are left" in refused(path, target="n", ignore=["n"])
+    assert "all but the target is ignored" in refused(path, ignore=["day", "price"])
+    assert "the target is ignored, and a table to learn from has" in refused(path, target="n", ignore=["n"])
+    assert "all is ignored" in refused(path, ignore=["n", "day", "price"])
     twenty = write("kind,y\n" + "".join(f"k{i},{i % 2}\n" for i in range(20)))
     assert len(read_csv(twenty).columns[0].categories) == 20  # few enough to be meant
 
@@ -379,3 +380,10 @@ def test_a_table_that_csv_writes_reads_back(folder, names, draw, delimiter, quot
     table = read_csv(path, task="numbers")
     assert [c.name for c in table.columns] + [table.target] == names
     assert [row + [t] for row, t in zip(table.rows, table.targets)] == rows
+
+
+def test_bools_are_targets_of_two_classes():
+    import numpy
+
+    for targets in ([True, False, True], numpy.array([True, False, True])):
+        assert table_of([[1.0], [2.0], [3.0]], targets, task="classes").classes == ("False", "True")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 
 import pytest
@@ -178,6 +179,28 @@ def test_a_stopped_run_can_be_ended_where_it_is(capsys, tmp_path):
     (tmp_path / "run-moons" / "model.safetensors").unlink()  # as Ctrl-C would have left it
     assert command("train", "moons", "--epochs", 4, "--resume", "--epochs", 1, capsys=capsys)[0] == 0
     assert runs.load("run-moons").facts["epochs"] == 4
+
+
+def test_ctrl_c_in_the_first_epoch_says_that_there_is_nothing_yet(monkeypatch, capsys, tmp_path):
+    assert command("train", "moons", "--epochs", 2, capsys=capsys)[0] == 0
+    before = parameters_of(tmp_path / "run-moons")
+
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_command, "fit", interrupted)
+    status, _, err = command("train", "moons", "--hidden", 4, capsys=capsys)
+    assert status == 130 and err.endswith("micrograd train: stopped: no epoch had ended\n")
+    status, _, err = command("train", "moons", "--epochs", 4, "--resume", capsys=capsys)
+    assert status == 130 and "run-moons keeps the last checkpoint; to go on:" in err
+    assert parameters_of(tmp_path / "run-moons") == before
+
+
+def test_rows_to_stop_by_are_not_said_to_be_learned_from(capsys):
+    status, out, err = command("train", "xor", "--patience", 5, capsys=capsys)
+    assert status == 0, err
+    assert "3 rows to learn from, 1 to stop by, none held out" in out
+    assert re.search(r"on the rows that it learned from: accuracy .* of 3 rows right", out)
 
 
 def test_columns_can_be_ignored(capsys, tmp_path):

@@ -242,7 +242,9 @@ class BatchProgram:
 
     @property
     def native(self) -> Native:
-        """The code compiled last."""
+        """The code compiled last. Raises RuntimeError where the only calls were refused before."""
+        if not self._natives:
+            raise RuntimeError("nothing has been compiled yet: the last call was refused")
         return next(reversed(self._natives.values()))
 
     def bad_index(self, rows: Rows) -> IndexError:

@@ -211,9 +211,10 @@ class _Loop:
         let = self.e.let
         number = self.get("number")
         norm = let(f"call double @norm({self.pointers('gradients')}, i64 {self.batch.gradients})")
-        too_large = let(f"fcmp oeq double {norm}, {self.e.value(math.inf)}")  # of gradients that are finite each
-        self.e.do(f"br i1 {too_large}, label %not.finite, label %move")
-        self.label("move")
+        if self.batch.scale and not all(isinstance(x, float) for x in self.batch.scale.outputs.values()):
+            too_large = let(f"fcmp oeq double {norm}, {self.e.value(math.inf)}")  # to clip by, of finite gradients
+            self.e.do(f"br i1 {too_large}, label %not.finite, label %move")
+            self.label("move")
         loss = self.e.load(self.memory["gradients"], self.batch.gradients)
         self.e.store(loss, self.get("losses", of="ptr"), number, of="double")
         self.e.store(norm, self.get("norms", of="ptr"), number, of="double")

@@ -117,7 +117,11 @@ def _readable(x: Any, name: str) -> Any:
     """A copy that native code can read: rows in one piece, numbers of a type that it knows."""
     numpy = require("numpy", extra="jit")
     if x.dtype.kind not in "fiub":
-        hint = "; labels are numbers too, as sorted(set(y)).index(label) gives" if x.dtype.kind in "OUS" else ""
+        hint = (
+            "; labels are numbers too, as sorted(set(y)).index(label) gives"
+            if any(isinstance(item, str) for item in x.flat)
+            else ""
+        )
         raise TypeError(f"{name}: rows hold real numbers, not {x.dtype}{hint}")
     return numpy.ascontiguousarray(x, dtype=x.dtype if x.dtype in _types()[0] else float)
 

@@ -79,7 +79,7 @@ class UpdateWriter:
             return None if x == 1.0 else e.value(x)
         one = e.scalars()
         names = one.code(scale, range(len(scale)), lambda position: "%norm", lambda position, name: None)
-        return e.splat(names[x])
+        return e.splat(names.get(x, "%norm"))
 
     def update(self) -> str:
         """%table points at the step's column."""
