@@ -8,7 +8,7 @@ from typing import Any
 from micrograd.extras import require
 
 BLUE, ORANGE = "#0072b2", "#e69f00"  # told apart by colour-blind readers (Okabe and Ito), as are these:
-MAX_LEGEND = 10  # classes; a longer one covers what it explains
+MAX_LEGEND = 10  # classes; a longer one would cover what it explains, and names stand where the examples are
 COLOURS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999")
 MARKERS = "o^svDP*X"
 
@@ -53,13 +53,15 @@ def decision_regions(
         if chosen:
             name = f"label {2 * k - 1}" if is_single else classes[k] if classes else f"label {k}"
             axes.scatter(*zip(*chosen), c=colour, marker=marker, edgecolors="black", linewidths=0.5, label=name)
+            if count > MAX_LEGEND:
+                x0, x1 = (sum(column) / len(chosen) for column in zip(*chosen))
+                box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1}
+                axes.text(x0, x1, name, ha="center", va="center", bbox=box)
     if inputs:
         axes.set_xlabel(inputs[0])
         axes.set_ylabel(inputs[1])
     if count <= MAX_LEGEND:
         axes.legend()
-    else:
-        axes.set_title(f"{count} classes")
     figure.savefig(path, dpi=120)
 
 

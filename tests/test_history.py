@@ -41,3 +41,28 @@ def test_there_are_at_most_twenty_lines_and_the_last_is_of_the_last_epoch(epochs
             update({"epoch": epoch, "loss": 0.5})
     said = capsys.readouterr().err.splitlines()
     assert len(said) == lines and said[-1] == f"epoch {epochs}/{epochs}  loss 0.5000"
+
+
+@pytest.mark.parametrize("count", [3, 10, 11, 26])
+def test_many_classes_are_named_where_their_examples_are(count, monkeypatch, tmp_path):
+    from matplotlib.figure import Figure
+
+    from micrograd.plots import decision_regions
+
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: drawn.append(figure.axes[0]))
+    X = [[float(i % count), float(k)] for k in range(2) for i in range(count)]
+    y = [i % count for _ in range(2) for i in range(count)]
+    names = [chr(65 + i) for i in range(count)]
+
+    def score(row):
+        return [-abs(row[0] - i) for i in range(count)]
+
+    decision_regions(score, X, y, str(tmp_path / "r.png"), points=9, classes=names)
+    (axes,) = drawn
+    legend = axes.get_legend()
+    if count <= 10:
+        assert [text.get_text() for text in legend.get_texts()] == names and not axes.texts
+    else:
+        assert legend is None
+        assert [(t.get_text(), *t.get_position()) for t in axes.texts] == [(n, i, 0.5) for i, n in enumerate(names)]
