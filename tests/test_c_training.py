@@ -105,6 +105,8 @@ def with_states(*names):
         with_states("x", "grad", "lr", "t"),
         with_states("rate", "v1", "i"),
         with_states("v2"),
+        with_states("rate"),
+        with_states("parameters"),
         with_states("s1", "norm", "squares", "loss"),
     ],
 )

@@ -41,6 +41,28 @@ def test_rows_of_rows_can_be_kept(tmp_path, array):
     assert history["loss"] == whole["loss"]
 
 
+class Nameless:
+    """No Module: its parameters have no names."""
+
+    def __init__(self, size):
+        self.net = net_of(sizes=(size, 1))
+
+    def __call__(self, row):
+        return self.net(row)
+
+    def parameters(self):
+        return self.net.parameters()
+
+
+def test_a_model_without_names_and_of_another_size_is_refused(tmp_path):
+    run(Nameless(6), epochs=1, checkpoint=tmp_path)
+    other = Nameless(5)
+    before = numbers_of(other)
+    with pytest.raises(CheckpointError, match="it has other parameters"):
+        run(other, epochs=2, checkpoint=tmp_path, resume=True)
+    assert numbers_of(other) == before
+
+
 def test_a_callback_that_changes_the_rate_is_part_of_the_run(tmp_path):
     def trained(*epochs, folder=None):
         for count in epochs:

@@ -97,6 +97,22 @@ def test_every_option_counts(change):
     assert np.abs(one.predict_proba(X) - other.predict_proba(X)).max() > 1e-4
 
 
+def test_the_random_state_is_of_the_net_and_of_the_order(monkeypatch):
+    from micrograd import estimators
+
+    seen = []
+    real = estimators.fit
+
+    def recorder(net, *rest, seed, **options):
+        seen.append((seed, [p.data for p in net.parameters()]))
+        return real(net, *rest, seed=seed, **options)
+
+    monkeypatch.setattr(estimators, "fit", recorder)
+    for state in (0, 0, 1):
+        MLPClassifier((2,), epochs=1, random_state=state).fit([[0.0], [1.0]], [0, 1])
+    assert seen[0] == seen[1] and seen[0][0] != seen[2][0] and seen[0][1] != seen[2][1]
+
+
 def test_patience_stops_and_the_best_net_is_kept():
     X, y = load_diabetes(return_X_y=True)
     options = {"epochs": 200, "learning_rate": 0.5, "random_state": 0, "batch_size": None}

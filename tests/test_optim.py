@@ -230,3 +230,12 @@ def test_a_scale_of_ones_own_counts_without_clip():
     (w * 2.0).backward()
     Halved([w], lr=0.1).step()
     assert w.data == pytest.approx(0.9)
+
+
+def test_a_gradient_shorter_than_clip_stays_as_it_is():
+    w = Value(1.0)
+    (w * 2.0).backward()
+    SGD([w], lr=0.1, clip=10.0).step()
+    assert w.data == pytest.approx(0.8)
+    SGD([w], lr=0.1, clip=1.0).step()
+    assert w.data == pytest.approx(0.7)

@@ -70,6 +70,8 @@ def test_the_seed_is_of_the_data_the_split_the_net_and_the_training(given):
     runs_of = [given(f"spirals --seed {seed}") for seed in (0, 0, 1)]
     assert runs_of[0]["first"] == runs_of[1]["first"] != runs_of[2]["first"]
     assert runs_of[0]["X"] == runs_of[1]["X"] != runs_of[2]["X"]
+    tables = [train_command.Training(commands_options(f"spirals --seed {seed}")).table.rows for seed in (0, 0, 1)]
+    assert tables[0] == tables[1] != tables[2]
     splits = [given(f"iris --seed {seed}")["X"] for seed in (0, 1)]
     assert splits[0] != splits[1]
 
@@ -193,6 +195,7 @@ def test_ctrl_c_in_the_first_epoch_says_that_there_is_nothing_yet(monkeypatch, c
     assert status == 130 and err.endswith("micrograd train: stopped: no epoch had ended\n")
     status, _, err = command("train", "moons", "--epochs", 4, "--resume", capsys=capsys)
     assert status == 130 and "run-moons keeps the last checkpoint; to go on:" in err
+    assert all(line.count("--resume") == 1 for line in err.splitlines()[-2:])
     assert parameters_of(tmp_path / "run-moons") == before
 
 
@@ -260,6 +263,16 @@ def test_facts_that_do_not_fit_each_other_are_no_model(change, capsys, tmp_path)
     assert status == 2 and "is no model of a run, or is damaged" in err
 
 
+def test_a_net_is_drawn_with_the_gradients_of_one_row(capsys, tmp_path):
+    from micrograd.reports import draw_model
+
+    assert command("train", "xor", "--epochs", 2, capsys=capsys)[0] == 0
+    model = runs.load("run-xor")
+    for name in ("one.svg", "two.svg"):
+        draw_model(model, tmp_path / name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
 def test_names_of_options_stand_in_one_order():
     assert commands.OPTIMIZERS == tuple(train_command.OPTIMIZERS)
     assert f"default {WEIGHT_DECAY}" in commands_help()
@@ -273,7 +286,8 @@ def commands_help():
 
 
 def test_a_seed_is_what_scikit_learn_takes(capsys):
-    assert command("train", "moons", "--seed", 2**32, capsys=capsys)[0] == 2
+    status, _, err = command("train", "moons", "--seed", 2**32, capsys=capsys)
+    assert status == 2 and "is no whole number from 0 to 4,294,967,295" in err
     assert command("train", "moons", "--seed", 2**32 - 1, "--epochs", 1, capsys=capsys)[0] == 0
 
 
