@@ -382,20 +382,7 @@ def test_a_table_that_csv_writes_reads_back(folder, names, draw, delimiter, quot
     assert [row + [t] for row, t in zip(table.rows, table.targets)] == rows
 
 
-def test_bools_are_targets_of_two_classes():
-    import numpy
-
-    for targets in ([True, False, True], numpy.array([True, False, True])):
-        assert table_of([[1.0], [2.0], [3.0]], targets, task="classes").classes == ("False", "True")
-
-
 def test_nine_cells_of_ten_are_a_column_of_text_and_eight_are_not(write):
     text = "a,y\n" + "".join(f"t{i % 3},{i % 2}\n" for i in range(9)) + "7,1\n"
     assert read_csv(write(text)).columns[0].categories == ("7", "t0", "t1", "t2")
     assert "is text in a column of numbers" in refused(write(text.replace("t0,0", "8,0", 1)))
-
-
-def test_rows_that_were_given_are_left_as_they_were():
-    X = [[1, "b"], ["x", 2.0]]
-    table = table_of(X, [0, 1], task="classes")
-    assert X == [[1, "b"], ["x", 2.0]] and table.rows == [["1", "b"], ["x", "2"]]
