@@ -38,7 +38,7 @@ def plain(x: Any) -> Any:
     return x
 
 
-class Kept:
+class SavedState:
     """The numbers of an optimizer and its parameters, to put back. `now` gives those of the parameters."""
 
     def __init__(self, optimizer: Optimizer, now: Callable[[], list[float]]):
@@ -108,7 +108,7 @@ class Eager(Backend):
             if not all(map(math.isfinite, [now, *gradients])) or (optimizer.scales and math.isinf(norm)):
                 rows = [(i, (X[i], y[i])) for i in chosen]
                 raise not_finite(step, first_guilty(loss, rows, optimizer.parameters))
-            before = Kept(optimizer, lambda: [p.data for p in optimizer.parameters])
+            before = SavedState(optimizer, lambda: [p.data for p in optimizer.parameters])
             optimizer.step()
             if not before.is_finite():
                 before.put_back()
@@ -172,7 +172,7 @@ class Compiled(Backend):
     def epoch(
         self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random
     ) -> tuple[list[float], list[float]]:
-        before, order = Kept(self.optimizer, self.step.numbers), rng.getstate()
+        before, order = SavedState(self.optimizer, self.step.numbers), rng.getstate()
         try:
             losses = self.step.run(self._taken_in(X, "X"), self._taken_in(y, "y"), batch_size=batch_size, shuffle=rng)
             is_finite = before.is_finite()

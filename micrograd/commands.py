@@ -38,7 +38,7 @@ examples:
 
 A CSV file has a header; its last column is the target unless --target names another. The folder ends up with
 model.safetensors, history.csv, loss.png, net.svg, and for two inputs of numbers and classes regions.png.
-After Ctrl-C, or a crash, the same command with --resume goes on from the last whole epoch."""
+After Ctrl-C, or a crash, the same command with --resume goes on from the last checkpoint."""
 
 PREDICT_HELP = """\
 examples:

@@ -90,13 +90,17 @@ def check_schedule(path: Path, optimizer: Optimizer, records: Sequence[dict[str,
         last = len(records) - 1
         for epoch in {0, last}:
             if float(optimizer.lr(epoch * steps // len(records))) != records[epoch]["learning rate"]:
-                check_same(path, {}, {"settings": True})
+                raise _another(path, "settings")
 
 
 def check_same(path: Path, kept: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Raise CheckpointError, with the first thing that differs, unless a file is of the run that is wanted."""
     for name, x in wanted.items():
         if kept.get(name) != x:
-            raise CheckpointError(
-                f"{path} is of another run: its {SAID[name]}; give the same model, data and options, or another folder"
-            )
+            raise _another(path, name)
+
+
+def _another(path: Path, name: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path} is of another run: its {SAID[name]}; give the same model, data and options, or another folder"
+    )

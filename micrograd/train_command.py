@@ -108,7 +108,7 @@ class Training:
         self.has_begun = True
 
     def run(self) -> None:
-        """Train; the folder keeps a checkpoint of each epoch."""
+        """Train; the folder keeps a checkpoint to go on from."""
         o = self.options
         watched = self.watched
         validation = (self.preparation.rows(watched), self._targets(watched)) if watched else None

@@ -6,7 +6,7 @@ import math
 import random
 
 import pytest
-from test_c_code import Compiled, compiled, needs_c
+from test_c_code import compiled, needs_c
 
 from micrograd import Value, sqrt, train_step
 from micrograd.c_code import to_c
@@ -142,4 +142,3 @@ def test_a_loss_of_output_and_target_is_told_what_it_is_called_with(tmp_path):
     with pytest.raises(ValueError, match="4 scores but 3 probabilities") as raised:
         to_c(model, tmp_path / "t.c", train=(cross_entropy, SGD(model.parameters())))
     assert "to_c calls the loss with what the net takes, and then the target" in raised.value.__notes__[0]
-    assert Compiled.__doc__

@@ -167,7 +167,7 @@ def test_digits_of_the_size_of_mnist(monkeypatch, capsys):
     net, right = demo("digits").main(mnist=True, epochs=1, hidden=1, batch=1000)
     assert len(net.parameters()) == 785 + 20 and 0 <= right[0] <= 10_000
     said = capsys.readouterr().out.splitlines()
-    assert said == ["compiling takes about half a minute", f"Epoch 0: {right[0]} / 10000"]
+    assert said == ["compiling takes about a minute", f"Epoch 0: {right[0]} / 10000"]
 
 
 def test_microgpt(tmp_path, capsys):
