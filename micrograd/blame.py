@@ -16,18 +16,33 @@ def first_guilty(
     """The first of the numbered rows whose loss or gradients go wrong, and the operation where they do.
 
     Each row is what `loss` is called with; it is run again, forward and backward, inside `detect_anomaly`. No `grad` is
-    changed.
+    changed. Where the loss refuses a row, as one with a wrong label, that is raised, with the row's index.
     """
     for number, row in rows:
         try:
             with detect_anomaly():
-                gradients(loss(*row), parameters)
+                out = loss(*row)
+        except (ArithmeticError, ValueError, LookupError) as error:
+            if isinstance(error, FloatingPointError) or hasattr(error, "failed"):
+                return f"the row at index {number}: {error}"
+            raise of_row(error, number) from None
+        try:
+            with detect_anomaly():
+                gradients(out, parameters)
         except (ArithmeticError, ValueError) as error:
             return f"the row at index {number}: {error}"
     return (
         "no single row does that when run eagerly: their sum is too large, or the norm of the gradients to clip is, or "
         "it is rounding"
     )
+
+
+def of_row(error: Exception, number: int) -> Exception:
+    """The same error, which says of which row it is."""
+    if type(error) in (ValueError, IndexError, KeyError, ArithmeticError):
+        return type(error)(f"row {number}: {error}")
+    error.add_note(f"in the row at index {number}")
+    return error
 
 
 def not_finite(step: int, said: str) -> FloatingPointError:

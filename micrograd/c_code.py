@@ -150,7 +150,7 @@ class Recording:
         self.sizes: dict[str, int] = {}
         self.layout: list[str] = []  # what is where, for people
         self._places: list[str] = []  # where each of the first inputs of the tape is in C
-        with trace:
+        with trace.recording():
             args = [x for array, arguments in arrays.items() for x in self._array(array, arguments)]
             out = f(*args)
             self._results: list[Value | float] = []

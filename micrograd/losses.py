@@ -15,12 +15,11 @@ without overflow. Raises ValueError for lengths that differ and for impossible t
 from __future__ import annotations
 
 import functools
-import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from micrograd.engine import Value
+from micrograd.modes import no_grad
 from micrograd.ops import exp, logsumexp, relu, softplus, take
 from micrograd.table import is_array
 
@@ -39,7 +38,8 @@ def hinge(scores: Any, labels: Any) -> Any:
     """Mean of max(0, 1 - label * score), the support vector machine's loss; labels are -1 and 1."""
 
     def one(score: Any, label: Any) -> Any:
-        _check_number(label, lambda y: (y == 1) | (y == -1), "hinge: a label must be -1 or 1")
+        is_either = ((label >= 1) & (label <= 1)) | ((label >= -1) & (label <= -1))  # == of Values is identity
+        _require(is_either, "hinge: a label must be -1 or 1", label)
         return relu(1.0 - label * score)
 
     return _mean(_pairwise("hinge", one, scores, labels))
@@ -57,7 +57,7 @@ def binary_cross_entropy(scores: Any, targets: Any) -> Any:
     """Mean of -log of the probability, sigmoid(score), given to the target: 0 or 1, or a probability between."""
 
     def one(score: Any, target: Any) -> Any:
-        _check_number(target, lambda t: (t >= 0) & (t <= 1), "binary_cross_entropy: a target must be from 0 to 1")
+        _require((target >= 0) & (target <= 1), "binary_cross_entropy: a target must be from 0 to 1", target)
         return softplus(score) - target * score
 
     return _mean(_pairwise("binary_cross_entropy", one, scores, targets))
@@ -85,9 +85,11 @@ def _cross_entropy_of_row(scores: Sequence[Any], target: Any) -> Any:
         return logsumexp(scores) - take(scores, target)
     if len(target) != len(scores):
         raise ValueError(f"cross_entropy: {len(scores)} scores but {len(target)} probabilities")
-    numbers = [p for p in target if not isinstance(p, Value)]
-    if len(numbers) == len(target) and (min(numbers) < 0 or abs(math.fsum(numbers) - 1) > 1e-6):
-        raise ValueError(f"cross_entropy: the target's probabilities must be at least 0 and sum to 1, not {target!r}")
+    with no_grad():
+        total = _sum(target)
+    adds_up = (total >= 1 - 1e-6) & (total <= 1 + 1e-6)
+    are_probabilities = functools.reduce(operator.and_, [p >= 0 for p in target], adds_up)
+    _require(are_probabilities, "cross_entropy: the target's probabilities must be at least 0 and sum to 1", target)
     return logsumexp(scores) - _sum([p * s for p, s in zip(target, scores)])
 
 
@@ -116,12 +118,21 @@ def _is_sequence(x: Any) -> bool:
     return isinstance(x, (list, tuple)) or (is_array(x) and x.ndim > 0)
 
 
-def _check_number(x: Any, allowed: Callable[[Any], bool], message: str) -> None:
-    """`allowed` works on arrays too: in a function that is being compiled, all rows are checked when it is called."""
-    if (require := getattr(x, "_require", None)) is not None:
-        require(allowed, message)
-    elif not isinstance(x, Value) and not allowed(x):
-        raise ValueError(f"{message}, not {x!r}")
+def _require(holds: Any, message: str, x: Any) -> None:
+    """Raise ValueError for a target that is not allowed. In a function that is being compiled, `holds` is a condition:
+    compiled code looks at it for each row, and what it refuses comes back here.
+    """
+    if (require := getattr(holds, "_require", None)) is not None:
+        require()
+    elif not holds:
+        raise ValueError(f"{message}, not {_shown(x)}")
+
+
+def _shown(x: Any) -> str:
+    """A target as it was given: of a Value its number."""
+    if _is_sequence(x):
+        return f"[{', '.join(map(_shown, x))}]"
+    return repr(getattr(x, "data", x))
 
 
 def _sum(terms: Iterable[Any]) -> Any:

@@ -20,7 +20,7 @@ from typing import Any
 from micrograd.table import CONSTANT
 
 active = 0  # how many modes are entered, in all threads together
-_lock = threading.Lock()
+_entered: dict[int, int] = {}  # by each thread
 
 
 class _State(threading.local):
@@ -32,6 +32,15 @@ class _State(threading.local):
 
 
 state = _State()
+
+
+class _Changes:
+    """How often an attribute of any module, or a setting of any optimizer, was set: compiled code looks here first."""
+
+    count = 0
+
+
+changes = _Changes()
 
 
 class _Mode(contextlib.ContextDecorator):
@@ -47,10 +56,15 @@ class _Mode(contextlib.ContextDecorator):
 
 
 def _enter(counter: str, by: int) -> None:
+    _set(counter, getattr(state, counter) + by)
+
+
+def _set(counter: str, count: int) -> None:
+    """Set a counter of this thread. An interrupt in between leaves nothing that the next call does not set right."""
     global active
-    setattr(state, counter, getattr(state, counter) + by)
-    with _lock:
-        active += by
+    setattr(state, counter, count)
+    _entered[threading.get_ident()] = state.no_grad + state.anomaly + state.traces
+    active = sum(_entered.copy().values())
 
 
 class no_grad(_Mode):
@@ -97,8 +111,9 @@ def collector_paused() -> Iterator[None]:
 @contextlib.contextmanager
 def recording() -> Iterator[None]:
     """Build graphs even inside `no_grad()`: what `grad(f)` needs to do its work anywhere."""
-    before, state.no_grad = state.no_grad, 0
+    before = state.no_grad
     try:
+        state.no_grad = 0
         yield
     finally:
         state.no_grad = before
@@ -108,8 +123,8 @@ def recording() -> Iterator[None]:
 def plainly() -> Iterator[None]:
     """Neither `no_grad()` nor `detect_anomaly()` inside."""
     before = state.no_grad, state.anomaly
-    state.no_grad = state.anomaly = 0
     try:
+        state.no_grad = state.anomaly = 0
         yield
     finally:
         state.no_grad, state.anomaly = before
@@ -118,15 +133,16 @@ def plainly() -> Iterator[None]:
 @contextlib.contextmanager
 def tracing(trace: Any) -> Iterator[None]:
     """Let `trace` make every node: how the compiler runs a function, or backward, on symbols."""
-    before, state.trace = (state.trace, state.anomaly), trace
-    state.anomaly = 0  # symbols are neither nan nor inf
-    _enter("traces", +1)
+    before = state.trace, state.anomaly, state.traces
     try:
+        state.anomaly = 0  # symbols are neither nan nor inf
+        state.trace = trace
+        _set("traces", before[2] + 1)
         with recording():
             yield
     finally:
-        _enter("traces", -1)
-        state.trace, state.anomaly = before
+        state.trace, state.anomaly = before[:2]
+        _set("traces", before[2])
 
 
 def check_forward(node: Any) -> None:
@@ -176,6 +192,11 @@ def _told(node: Any) -> str:
     names = [str(p.label) or repr(float(p.data)) for p in node._prev]
     values = [f"{p.label} = {float(p.data)!r}" for p in node._prev if p.label]
     return label + node._operation.formula(names) + (f", where {', '.join(dict.fromkeys(values))}," if values else "")
+
+
+def line_of_the_caller() -> str:
+    """`line_of_the_user` for the line that is running."""
+    return line_of_the_user(sys._getframe(1))
 
 
 def line_of_the_user(frame: FrameType | None) -> str:

@@ -24,7 +24,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from micrograd.engine import UNREACHED, Value
-from micrograd.table import CONSTANT, DETACHED, TABLE, as_count, as_float, is_array
+from micrograd.modes import changes
+from micrograd.table import ARGUMENT, CONSTANT, DETACHED, TABLE, as_count, as_float, is_array
 
 
 def uniform(rng: Any, fan_in: int, fan_out: int) -> float:
@@ -58,6 +59,14 @@ MAX_DEPTH = 50  # of lists in lists
 class Module:
     """Anything with parameters: subclass it, keep Values and modules as attributes, and they are found by name."""
 
+    def __setattr__(self, name: str, x: Any) -> None:
+        changes.count += 1
+        object.__setattr__(self, name, x)
+
+    def __delattr__(self, name: str) -> None:
+        changes.count += 1
+        object.__delattr__(self, name)
+
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0.0, as each training step starts by doing."""
         for p in self.parameters():
@@ -72,7 +81,7 @@ class Module:
         seen: set[int] = set()
         for name, p in named_values(self, "", seen):
             # Results that a module keeps are no parameters.
-            if id(p) not in seen and not p._prev and p._operation not in (CONSTANT, DETACHED):
+            if id(p) not in seen and not p._prev and p._operation not in (ARGUMENT, CONSTANT, DETACHED):
                 seen.add(id(p))
                 yield name, p
 

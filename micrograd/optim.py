@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from micrograd.engine import UNREACHED, Value
+from micrograd.modes import changes
 from micrograd.table import FLOAT, as_float
 
 Schedule = Callable[..., Any]
@@ -31,10 +32,43 @@ WEIGHT_DECAY = 0.003  # of 0, 0.0001, 0.001, 0.003, 0.005 and 0.01 the one that 
 SMALLEST = 1e-300  # of what is divided by beside a root that may be 0
 
 
+class Parameters(list[Value]):
+    """An optimizer's parameters: a list that says when it changes, for compiled steps to notice."""
+
+    def __reduce__(self) -> Any:
+        return Parameters, (list(self),)
+
+
+def _noting(name: str) -> Any:
+    change = getattr(list, name)
+
+    def method(self: Parameters, *args: Any, **options: Any) -> Any:
+        changes.count += 1
+        return change(self, *args, **options)
+
+    method.__name__, method.__doc__ = name, change.__doc__
+    return method
+
+
+for _name in "append extend insert remove pop clear sort reverse __setitem__ __delitem__ __iadd__ __imul__".split():
+    setattr(Parameters, _name, _noting(_name))
+
+
 class Optimizer:
-    """What all optimizers share. A new one is a subclass with `state_names` and `update`."""
+    """What all optimizers share. A new one is a subclass with `state_names` and `update`.
+
+    `parameters` may grow: a parameter that is added starts with a state of 0.0, as all did.
+    """
 
     state_names: tuple[str, ...] = ()
+    parameters: list[Value]
+
+    def __setattr__(self, name: str, x: Any) -> None:
+        if name == "parameters":
+            x = Parameters(x)
+        if name not in ("lr", "steps", "state"):
+            changes.count += 1
+        object.__setattr__(self, name, x)
 
     def __init__(self, parameters: Iterable[Value], lr: float | Schedule, *, clip: float | None = None):
         if not isinstance(parameters, Iterable):
@@ -42,13 +76,33 @@ class Optimizer:
         self.parameters = list({id(p): p for p in parameters}.values())  # each once, even where it is shared
         if not self.parameters:
             raise ValueError(f"{type(self).__name__}: there are no parameters to optimize")
-        for p in self.parameters:
-            if not isinstance(p, Value) or p._prev:
-                raise TypeError(f"{type(self).__name__}: a parameter must be a Value that nothing computes, not {p!r}")
+        self._check_parameters()
         self.lr = lr if callable(lr) else _check("lr", lr, 0, math.inf)
         self.clip = None if clip is None else _check("clip", clip, SMALLEST, math.inf)
         self.steps = 0
         self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.state_names}
+
+    def _check_parameters(self) -> None:
+        kind = type(self).__name__
+        for p in self.parameters:
+            if not isinstance(p, Value) or p._prev:
+                raise TypeError(f"{kind}: a parameter must be a Value that nothing computes, not {p!r}")
+        if len(set(map(id, self.parameters))) < len(self.parameters):
+            raise ValueError(f"{kind}: a parameter is in the list twice, and would move twice")
+
+    def match_state(self) -> None:
+        """Give parameters that were added to the list a state of 0.0. Raises ValueError where some were taken out."""
+        count = len(self.parameters)
+        if all(len(numbers) == count for numbers in self.state.values()):
+            return
+        self._check_parameters()
+        for name, numbers in self.state.items():
+            if len(numbers) > count:
+                raise ValueError(
+                    f"{type(self).__name__} has {count} parameters and the state of {len(numbers)}: which were taken "
+                    "out cannot be known; make a new optimizer"
+                )
+            self.state[name] = [*numbers, *[0.0] * (count - len(numbers))]
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0.0."""
@@ -71,6 +125,7 @@ class Optimizer:
 
     def step(self) -> None:
         """Move every parameter once, by its gradient."""
+        self.match_state()
         lr, t = self.learning_rate(), self.steps + 1
         gradients = [float(p.grad) for p in self.parameters]
         if self.scales:
@@ -81,10 +136,10 @@ class Optimizer:
             gradients = [scale * g for g in gradients]
         states = zip(*[self.state[name] for name in self.state_names]) if self.state else [()] * len(self.parameters)
         moved = [
-            self.update(FLOAT, p.data, grad, *state, lr=lr, t=t)
+            self.update(FLOAT, float(p.data), grad, *state, lr=lr, t=t)
             for p, grad, state in zip(self.parameters, gradients, states)
         ]
-        # All updates are there: nothing is changed by half.
+        # Computed first, so that an error leaves nothing half-updated.
         self.steps = t
         for p, new in zip(self.parameters, moved):
             p.data = new[0]

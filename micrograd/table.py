@@ -171,11 +171,12 @@ def written_by_hand(symbol: str) -> Op:
 LEAF = written_by_hand("")
 CONSTANT = Op(name="constant", symbol="")  # a plain number that met a Value, such as the 2 in 2 * x
 DETACHED = Op(name="detached", symbol="")  # what an operation gave inside no_grad()
+ARGUMENT = Op(name="argument", symbol="")  # what a function that is being compiled was called with
 
 
 def _restore(name: str, symbol: str, static: tuple[tuple[str, Any], ...], by_hand: bool) -> Op:
     """Copies and unpickled nodes share the table's row instead of carrying one of their own."""
-    for marker in (CONSTANT, DETACHED):
+    for marker in (CONSTANT, DETACHED, ARGUMENT):
         if by_hand and not symbol and name == marker.name:
             return marker
     return written_by_hand(symbol) if by_hand else TABLE[name].bind(**dict(static))

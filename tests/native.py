@@ -53,7 +53,7 @@ IEEE = Ieee()
 def tape_of(f, count):
     """The raw tape of a function of so many numbers: its value and its derivative by each."""
     trace = Trace()
-    with trace:
+    with trace.recording():
         inputs = [trace.argument(f"x{i}") for i in range(count)]
         out = trace.node(f(*inputs))
         tape = trace.tape

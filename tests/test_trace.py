@@ -29,7 +29,7 @@ def counts(x, n):
 @pytest.mark.parametrize(
     "f, args, said",
     [
-        (branches, (2.0,), r"x > 0 has no value while jit runs your function once.*`if`.*"
+        (branches, (2.0,), r"x > 0 has no value while jit runs your function.*`if`.*"
                            r"test_trace.py:\d+ in branches: return x if x > 0 else -x; write where\(x > 0, a, b\)"),
         (lambda x: max(x, x * 2), (2.0,), r"max\(\).*maximum\(x, y\)"),
         (lambda x: 1.0 if x else 2.0, (2.0,), r"x has no value.*`if`"),

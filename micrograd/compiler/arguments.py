@@ -62,6 +62,11 @@ def flatten(x: Any, numbers: list[Any]) -> Structure:
 
 def static(x: Any) -> Structure:
     """An argument that is part of the structure: another value of it compiles anew."""
+    if hasattr(x, "__next__"):
+        raise TypeError(
+            f"jit: {type(x).__name__} is an iterator, which can be gone through only once, and jit may run the "
+            "function again; give a list: list(...)"
+        )
     try:
         hash(x)
     except TypeError:
@@ -94,7 +99,9 @@ def rebuild(structure: Structure, name: str, leaf: Leaf) -> Any:
     items = [rebuild(item, f"{name}[{i}]", leaf) for i, item in enumerate(rest)]
     if kind == "list":
         return items
-    return tuple(items) if kind == "tuple" else kind(*items)
+    if kind == "tuple":
+        return tuple(items)
+    return kind(*items) if hasattr(kind, "_fields") else kind(items)  # a namedtuple, or another subclass of tuple
 
 
 def array_of(shape: tuple[int, ...], items: Iterable[Any]) -> Any:

@@ -9,21 +9,26 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import itertools
+import marshal
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from micrograd.compiler.arguments import rebuild
 from micrograd.compiler.context import COLUMNS, PAUSED, SLOT, SLOTS, WIDEST, Batch, Source
+from micrograd.compiler.guards import guarded
+from micrograd.compiler.locks import new_in_child
 from micrograd.compiler.loop import batch_module
 from micrograd.compiler.machine import this_machine
 from micrograd.compiler.native import RUN, Memory, Native, native_of
+from micrograd.compiler.recording import recorded
 from micrograd.compiler.rows import Rows, address_of, row_symbols
 from micrograd.compiler.simplify import simplify
 from micrograd.compiler.symbols import TAPE, Symbol, operand_of
 from micrograd.compiler.tape import Tape
-from micrograd.compiler.trace import Trace, without_random_numbers
+from micrograd.compiler.trace import Trace
 from micrograd.compiler.update import schedule_of
 from micrograd.engine import Value, constant, topological_order
 from micrograd.extras import require
@@ -34,13 +39,24 @@ ROWS, UNCHECKED, POSITION, DONE, NUMBER, STEPS, BUDGET = (
 )
 
 
+class _Recording(NamedTuple):
+    """What one run of the function on symbols gave: where each input of the tape comes from, and the result."""
+
+    trace: Trace
+    sources: list[Source]  # of the arguments
+    types: list[str]  # of the numbers in each array of rows
+    by: list[Value]  # the arguments that derivatives are taken by
+    result: Value
+
+
 class BatchProgram:
     """The tape of one row, its result and derivatives, and native code for whole batches.
 
     `f` is called with one argument for each structure: `(True, rows)` stands for rows of data, `(False, structure)` for
     what is the same for all rows. Derivatives are taken by `parameters`, or if None by every Value that is met, first
     those among the arguments. `leaves` are the Values met inside `f` that are no parameters: they are read afresh at
-    each call.
+    each call. `rule` gives the optimizer's tapes, of its update and its scale. `function` is the user's own, which `f`
+    calls, and `outside` what it read from outside.
     """
 
     def __init__(
@@ -50,55 +66,27 @@ class BatchProgram:
         structures: Sequence[tuple[bool, Any]],
         *,
         parameters: Sequence[Value] | None = None,
-        update: Tape | None = None,
-        scale: Tape | None = None,
+        rule: Callable[[], tuple[Tape, Tape]] | None = None,
+        function: Any = None,
+        exact: bool = False,
     ):
         self._lock, self._in_use = threading.RLock(), False
-        self._update, self._scale = update, scale
-        self._sources: list[Source] = []
-        self._types: list[str] = []
+        new_in_child(self)
+        self._f, self._names, self._structures = f, names, structures
+        self._parameters, self._rule, self._exact = parameters, rule, exact
+        (found, self._update, self._scale), self.outside = recorded(self._record, function)
+        trace, by, place_of = found.trace, list(found.by), {id(p): i for i, p in enumerate(parameters or ())}
+        if parameters and not any(id(leaf) in place_of for leaf in trace.leaves):
+            raise ValueError(
+                f"the loss uses none of the optimizer's {len(parameters)} parameters: was the model made anew "
+                "after the optimizer?"
+            )
+        _check_no_shortcut(trace.leaves, parameters or [])
+        self._sources, self._types = found.sources, found.types
+        self._first_leaf = sum(not source.is_row for source in found.sources)
         self.leaves: list[Value] = []  # the Values from outside that are read afresh at each call
-        trace = Trace()
-        by: list[Value] = []  # the trace's nodes that derivatives are taken by
-
-        others, in_row = itertools.count(), itertools.count()
-
-        def other(name: str, kind: str) -> Value:
-            self._sources.append(Source("others", next(others)))
-            node = trace.argument(name, whole=kind == "whole")
-            if kind == "value" and parameters is None:
-                by.append(node)
-            return node
-
-        def number_of_row(name: str, kind: str) -> Value:
-            self._sources.append(Source(array=len(self._types) - 1, place=next(in_row)))
-            return trace.argument(name, whole=kind == "whole")
-
-        with trace, without_random_numbers():
-            args = []
-            for name, (is_rows, structure) in zip(names, structures, strict=True):
-                if is_rows:
-                    self._types.append(structure[2])
-                    in_row = itertools.count()
-                    args.append(row_symbols(structure, name, number_of_row))
-                else:
-                    args.append(rebuild(structure, name, other))
-            out = f(args)
-            if isinstance(out, (Symbol, int, float)):  # x > 0, x.data or 1.0
-                is_condition = isinstance(out, Symbol) and out.is_condition
-                out = constant(TAPE.where(out, 1.0, 0.0) if is_condition else out, "jit")
-            if not isinstance(out, Value):
-                raise TypeError(f"the function must return one number for a row, not {type(out).__name__}: {out!r}")
-            result = trace.node(out)
-            place_of = {id(p): i for i, p in enumerate(parameters or ())}
-            if parameters and not any(id(leaf) in place_of for leaf in trace.leaves):
-                raise ValueError(
-                    f"the loss uses none of the optimizer's {len(parameters)} parameters: was the model made anew "
-                    "after the optimizer?"
-                )
-            _check_no_shortcut(trace.leaves, parameters or [])
+        with trace.recording():
             by += [trace.node(p) for p in (trace.leaves if parameters is None else parameters)]
-            self._first_leaf = next(others)
             for leaf in trace.leaves:
                 if id(leaf) in place_of:
                     self._sources.append(Source("parameters", place_of[id(leaf)]))
@@ -106,17 +94,60 @@ class BatchProgram:
                     self._sources.append(Source("others", self._first_leaf + len(self.leaves)))
                     self.leaves.append(leaf)
             tape, number = trace.tape, {node: i for i, node in enumerate(trace.inputs)}
-            gradients = trace.gradients(result, by)
+            try:
+                gradients = trace.gradients(found.result, by, eagerly=exact)
+            except (ArithmeticError, ValueError):  # of constants, as in x / 0.0: eagerly, too, for each row
+                gradients = [math.nan] * len(by)
             tape.outputs = {f"d/d{tape.inputs[number[x]]}": operand_of(d) for x, d in zip(by, gradients)}
-            tape.outputs["value"] = operand_of(result.data)
-            self.tape = simplify(tape)
-        self.indices, self.required = trace.indices, trace.required
+            tape.outputs["value"] = operand_of(found.result.data)
+            self.tape = simplify(guarded(tape), exact=exact)
+        self.indices = trace.indices
         self._natives: dict[tuple[int, bool], Native] = {}
         self._last: Native | None = None  # the code used last, and for how many rows
         self._last_count = 0
         self._budget = 64
         self._ordered = 0  # how many rows `order` counts through, 0 after a shuffle
         self._set_up_memory()
+
+    def _record(self, kind: type[Tape]) -> tuple[Tape, Any, tuple[_Recording, Tape | None, Tape | None]]:
+        """Run the function once on symbols, and the optimizer's rule."""
+        trace = Trace(kind)
+        sources: list[Source] = []
+        types: list[str] = []
+        by: list[Value] = []
+        others, in_row = itertools.count(), itertools.count()
+
+        def other(name: str, kind: str) -> Value:
+            sources.append(Source("others", next(others)))
+            node = trace.argument(name, whole=kind == "whole")
+            if kind == "value" and self._parameters is None:
+                by.append(node)
+            return node
+
+        def number_of_row(name: str, kind: str) -> Value:
+            sources.append(Source(array=len(types) - 1, place=next(in_row)))
+            return trace.argument(name, whole=kind == "whole")
+
+        with trace.recording():
+            args = []
+            for name, (is_rows, structure) in zip(self._names, self._structures, strict=True):
+                if is_rows:
+                    types.append(structure[2])
+                    in_row = itertools.count()
+                    args.append(row_symbols(structure, name, number_of_row))
+                else:
+                    args.append(rebuild(structure, name, other))
+            out = self._f(args)
+            if isinstance(out, (Symbol, int, float)):  # x > 0, x.data or 1.0
+                is_condition = isinstance(out, Symbol) and out.is_condition
+                out = constant(TAPE.where(out, 1.0, 0.0) if is_condition else out, "jit")
+            if not isinstance(out, Value):
+                raise TypeError(f"the function must return one number for a row, not {type(out).__name__}: {out!r}")
+            result = trace.node(out)
+        update, scale = self._rule() if self._rule else (None, None)
+        compared = [marshal.dumps(operand_of(result.data), 2), list(map(id, trace.leaves)), trace.indices]
+        compared += [marshal.dumps(each.code, 2) for each in (update, scale) if each]
+        return trace.tape, compared, (_Recording(trace, sources, types, by, result), update, scale)
 
     def _batch(self, lanes: int, *, is_single: bool = False) -> Batch:
         indices = [(self._sources[place], count) for place, count, _ in self.indices]
@@ -130,6 +161,7 @@ class BatchProgram:
             lanes,
             is_single,
             [(source, count) for source, count in indices if source.is_row],
+            self._exact,
         )
 
     def _set_up_memory(self) -> None:
@@ -228,17 +260,6 @@ class BatchProgram:
                 yield
             finally:
                 self._in_use = False
-
-    def check_rows(self, rows: Rows) -> None:
-        """Raise ValueError where data are not what a loss asks of them, such as labels that are -1 or 1."""
-        for place, allowed, message in self.required:
-            source = self._sources[place]
-            if source.is_row:
-                column = rows.arrays[source.array].reshape(rows.count, -1)[:, source.place]
-                right = allowed(column)
-                if not right.all():
-                    row = int((~right).argmax())
-                    raise ValueError(f"row {row}: {message}, not {column[row].item()!r}")
 
     @property
     def native(self) -> Native:

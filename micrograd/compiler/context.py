@@ -59,7 +59,8 @@ class Batch:
     `types` are the NumPy types of the arrays of rows. `update` is the optimizer's tape: the inputs are the parameter,
     its gradient, its states, the learning rate and the number of the step, the outputs the new parameter and the new
     states. `scale` gives the factor on all gradients from their norm. `is_single` says that no batch has more rows than
-    there are lanes. `indices` are the inputs from rows that index, each with the count of what it chooses from.
+    there are lanes. `indices` are the inputs from rows that index, each with the count of what it chooses from. With
+    `exact`, no product and sum become one operation.
     """
 
     tape: Tape
@@ -71,6 +72,7 @@ class Batch:
     lanes: int = 1
     is_single: bool = False
     indices: list[tuple[Source, int]] = field(default_factory=list)
+    exact: bool = False
 
     @functools.cached_property
     def plan(self) -> Plan:

@@ -7,9 +7,9 @@
     >>> print("\\n".join(emitter.lines))
       %v1 = fmul contract <2 x double> %x, <double 0x3FE0000000000000, double 0x3FE0000000000000>
 
-A product and a sum may become one fused multiply-add (`contract`); nothing else departs from what the instruction
-says, so nan, inf and -0.0 keep their meaning. Functions are calls: of the C library's vector functions where the
-machine has them, and otherwise one call a lane.
+A product and a sum may become one fused multiply-add (`contract`), unless the emitter is `exact`; nothing else departs
+from what the instruction says, so nan, inf and -0.0 keep their meaning. Functions are calls: of the C library's vector
+functions where the machine has them, and otherwise one call a lane.
 
 LLVM Language Reference Manual: fast-math flags, `select`, `fcmp`.
 """
@@ -19,12 +19,12 @@ from __future__ import annotations
 import contextlib
 import re
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from micrograd.compiler.machine import Machine
 from micrograd.compiler.tape import CONDITIONS, Operand, Tape
 
-ARITHMETIC = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv"}
+ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 COMPARISONS = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}  # o: false where either is nan
 INTRINSICS = {"abs": "llvm.fabs", "sqrt": "llvm.sqrt"}  # exact, and instructions everywhere
 
@@ -37,8 +37,8 @@ def bits(x: float) -> str:
 class Emitter:
     """Lines of one function's body. Values are LLVM's names, such as `%v3`, or floats for constants."""
 
-    def __init__(self, machine: Machine, *, lanes: int = 1, declared: set[str] | None = None):
-        self.machine, self.lanes = machine, lanes
+    def __init__(self, machine: Machine, *, lanes: int = 1, declared: set[str] | None = None, exact: bool = False):
+        self.machine, self.lanes, self.exact = machine, lanes, exact
         self.type = self.of("double")
         self.lines: list[str] = []
         self.declared = set() if declared is None else declared  # the declarations that the module needs
@@ -86,8 +86,13 @@ class Emitter:
         ]
         self._label = f"{name}.end"
 
-    def instruction(self, name: str, *operands: str | float, condition_is_number: bool = False) -> str:
-        """One instruction of a tape. A `where` whose condition is a number chooses the first where it is not 0."""
+    def instruction(
+        self, name: str, *operands: str | float, condition_is_number: bool = False, fuses: bool = True
+    ) -> str:
+        """One instruction of a tape. A `where` whose condition is a number chooses the first where it is not 0.
+
+        `fuses` says whether a sum may take a product in, rounding once instead of twice.
+        """
         if name == "where":
             condition, x, y = operands
             if condition_is_number:
@@ -96,7 +101,8 @@ class Emitter:
             return self.let(f"select {self.of('i1')} {condition}, {of} {self.value(x)}, {of} {self.value(y)}")
         given = [self.value(x) for x in operands]
         if name in ARITHMETIC:
-            return self.let(f"{ARITHMETIC[name]} {self.type} {given[0]}, {given[1]}")
+            contract = " contract" if fuses and not self.exact and name != "div" else ""
+            return self.let(f"{ARITHMETIC[name]}{contract} {self.type} {given[0]}, {given[1]}")
         if name == "neg":
             return self.let(f"fneg {self.type} {given[0]}")
         if name in COMPARISONS:
@@ -171,9 +177,21 @@ class Emitter:
             name, *operands = tape.code[position]
             if name != "input":
                 by_number = name == "where" and not is_condition(tape, operands[0])
-                names[position] = self.instruction(name, *map(given, operands), condition_is_number=by_number)
+                names[position] = self.instruction(
+                    name,
+                    *map(given, operands),
+                    condition_is_number=by_number,
+                    fuses=not is_sum_of_products(tape, name, operands),
+                )
                 store(position, names[position])
         return names
+
+
+def is_sum_of_products(tape: Tape, name: str, operands: Sequence[Operand]) -> bool:
+    """Whether an instruction adds or subtracts two products. Fused with one of them, a*b - c*d would round the two
+    differently, and leave a rest where they are equal: as two parts of a gradient that cancel are.
+    """
+    return name in ("add", "sub") and all(isinstance(x, int) and tape.code[x][0] == "mul" for x in operands)
 
 
 def is_condition(tape: Tape, x: Operand) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from micrograd.compiler.recording import Constant
 from micrograd.compiler.tape import Tape
 
 
@@ -18,6 +19,14 @@ class Inside:
     def tape(self) -> Tape:
         """The results and their derivatives, instruction by instruction."""
         return self._last().tape
+
+    @property
+    def constants(self) -> list[Constant]:
+        """The numbers that the recording took from outside, as name, value and line: globals, attributes, items.
+
+        They are looked at before each call; where one changed, the function is recorded anew.
+        """
+        return self._last().outside.constants
 
     @property
     def llvm_ir(self) -> str:

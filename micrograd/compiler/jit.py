@@ -23,18 +23,20 @@ import inspect
 import math
 import operator
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from micrograd import modes
+from micrograd.blame import of_row
 from micrograd.compiler.arguments import flatten
 from micrograd.compiler.arguments import static as as_static
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.context import BAD_INDEX
 from micrograd.compiler.inside import Inside
+from micrograd.compiler.locks import new_in_child
 from micrograd.compiler.program import NotFiniteError, Program, node_of
-from micrograd.compiler.rows import KeptRows, Rows, as_rows, names_of
+from micrograd.compiler.recording import Recorded
+from micrograd.compiler.rows import KeptRows, Rows, as_index, as_rows, names_of
 from micrograd.compiler.tape import Tape
 from micrograd.engine import Value
 from micrograd.table import DETACHED, Op
@@ -51,7 +53,9 @@ class Lowered(NamedTuple):
     assembly: str
 
 
-def jit(f: Callable[..., Any] | None = None, *, batch: bool = False, static: str | Sequence[str] = ()) -> Any:
+def jit(
+    f: Callable[..., Any] | None = None, *, batch: bool = False, static: str | Sequence[str] = (), exact: bool = False
+) -> Any:
     """A function that gives what `f` gives, computed by native code.
 
     Arguments are numbers, Values, arrays, and lists, tuples and dicts of them. Where a Value is among them, or `f` uses
@@ -62,29 +66,36 @@ def jit(f: Callable[..., Any] | None = None, *, batch: bool = False, static: str
     mean over the rows, one number.
 
     The code has an instruction for every operation that `f` does, loops included, and compiling takes about 80
-    microseconds for each: give rows with `batch=True`, or to `train_step`, rather than in one long list. Random numbers
-    that `f` draws would be the same at each call, and are refused.
+    microseconds for each: give rows with `batch=True`, or to `train_step`, rather than in one long list.
 
-    Where a result or a derivative is nan or inf, `f` itself is run, so that errors are those of `f`; inside
-    `detect_anomaly()` it always is. Raises TypeError when `f` asks for a number while it is recorded.
+    What `f` reads from outside, such as a global `temperature` or `model.training`, is looked at before each call, and
+    `f` is recorded anew when it changed; `f.constants` lists the numbers among it. What `f` itself changes from run to
+    run, random numbers and counters, is refused.
+
+    A product and a sum may be rounded once together, which is nearer the truth but not what `f` gives, and may leave a
+    rest of 1e-17 where `f` gives 0. With `exact=True` every operation is rounded as in `f`: without `batch`, results
+    and derivatives are equal to the last bit.
+
+    Where an operation fails or a result or derivative is nan or inf, `f` itself is run, so that errors are those of
+    `f`; inside `detect_anomaly()` it always is. Raises TypeError when `f` asks for a number while it is recorded.
 
     Needs the extra `jit`. `f.lower(*args)`, `f.tape`, `f.llvm_ir` and `f.assembly` show what it was compiled to.
     """
     if f is None:  # @jit(batch=True)
-        return functools.partial(jit, batch=batch, static=static)
+        return functools.partial(jit, batch=batch, static=static, exact=exact)
     if not isinstance(static, (str, list, tuple, set)):
         raise TypeError(f"jit: static names arguments, such as static='n', not {static!r}")
     names = (static,) if isinstance(static, str) else tuple(static)
-    return (BatchJitted if batch else Jitted)(f, names)
+    return (BatchJitted if batch else Jitted)(f, names, exact)
 
 
 class _Jitted(Inside):
     """What both kinds share: names of arguments, the programs that are kept, and looking inside."""
 
-    def __init__(self, f: Callable[..., Any], static: tuple[str, ...]):
+    def __init__(self, f: Callable[..., Any], static: tuple[str, ...], exact: bool = False):
         if not callable(f):
             raise TypeError(f"jit takes a function, not {f!r}")
-        self.f = f
+        self.f, self.exact = f, exact
         functools.update_wrapper(self, f, updated=())
         self._name = getattr(f, "__name__", type(f).__name__)
         try:
@@ -95,10 +106,10 @@ class _Jitted(Inside):
         if unknown:
             raise ValueError(f"jit: {self._name}{self._signature} has no argument {sorted(unknown)[0]!r} to be static")
         self._static = frozenset(static)
-        self._programs: OrderedDict[Any, Any] = OrderedDict()
+        self._programs: Recorded[Any] = Recorded(KEPT)
         self._positional = functools.cache(lambda count: names_of(f, count))
-        self._latest: Any = None  # the program of the last call
-        self._compiling = threading.RLock()
+        self._lock = threading.RLock()
+        new_in_child(self)
 
     def _names(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
         return self._positional(len(args)) + list(kwargs)
@@ -107,29 +118,23 @@ class _Jitted(Inside):
         raise NotImplementedError
 
     def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
-        """The program for a structure; a new one takes the place of the one that was not used for longest."""
-        with self._compiling:
-            program = self._programs.get(key)
-            if program is None:
-                program = self._programs[key] = make()
-                if len(self._programs) > KEPT:
-                    self._programs.popitem(last=False)
-            else:
-                self._programs.move_to_end(key)
-            return program
+        """The program for a structure, as things outside are now."""
+        with self._lock:
+            return self._programs.get(key, make)
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The tape, the LLVM code and the assembly for such arguments; without any, for those of the last call."""
-        if args or kwargs or self._latest is None:
+        if args or kwargs or self._programs.latest is None:
             with modes.plainly():
                 self(*args, **kwargs)
         program = self._last()
         return Lowered(program.tape, program.native.llvm_ir, program.native.assembly)
 
     def _last(self) -> Any:
-        if self._latest is None:
+        program = self._programs.latest
+        if program is None:
             raise RuntimeError(f"{self._name} has not been compiled yet: call it, or {self._name}.lower(...), first")
-        return self._latest
+        return program
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: the instance is the first argument."""
@@ -142,7 +147,7 @@ class _Jitted(Inside):
         return self
 
     def __reduce__(self) -> Any:
-        return type(self), (self.f, tuple(self._static))
+        return type(self), (self.f, tuple(self._static), self.exact)
 
     def __getattr__(self, name: str) -> Any:
         if name in ("parameters", "named_parameters", "zero_grad", "state_dict", "load_state_dict"):
@@ -164,14 +169,23 @@ class Jitted(_Jitted):
             key: Any = self._structure(args, kwargs, numbers)
         else:
             key = tuple([flatten(x, numbers) for x in args])
-        program = self._programs.get(key)
-        if program is None or len(self._programs) == KEPT:
-            program = self._kept(key, lambda: self._compile(args, kwargs, key))
-        self._latest = program
+        ready = self._programs.ready
+        program = ready.get(key)
+        if program is None or len(ready) == KEPT or (program.outside.reads and not program.outside.holds()):
+            try:
+                program = self._kept(key, lambda: self._compile(args, kwargs, key))
+            except (ArithmeticError, ValueError):  # of constants, such as log(-1.0): the function itself says so
+                return self._itself(args, kwargs)
+        self._programs.latest = program
         try:
             return program(numbers, connected=connected)
         except NotFiniteError:
-            return self.f(*args, **kwargs)
+            return self._itself(args, kwargs)
+
+    def _itself(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """The function, with floats for whole numbers: in Python's, 10 ** (10 ** 9) would take for ever."""
+        args = [as_index(x) if type(x) is int and x.bit_length() < 1024 else x for x in args]
+        return self.f(*args, **kwargs)
 
     def _structure(self, args: Sequence[Any], kwargs: dict[str, Any], numbers: list[Any]) -> Any:
         names = self._names(args, kwargs)
@@ -188,7 +202,8 @@ class Jitted(_Jitted):
             return self.f(*items[:count], **dict(zip(kwargs, items[count:])))
 
         structures = key[1] if key[:1] == ("call",) else key
-        return Program(call, self._name, self._names(args, kwargs), structures)
+        names = self._names(args, kwargs)
+        return Program(call, self._name, names, structures, function=self.f, exact=self.exact)
 
 
 class _BatchCall(NamedTuple):
@@ -213,7 +228,12 @@ class _BatchCall(NamedTuple):
             items = [*self.args, *self.kwargs.values()]
             for place, x in zip(self.chosen, self.rows.row(i)):
                 items[place] = x
-            results.append(self.of_row(items))
+            try:
+                results.append(self.of_row(items))
+            except (ValueError, LookupError) as error:
+                if hasattr(error, "failed"):  # an operation, which says where it is
+                    raise
+                raise of_row(error, i) from None
         return functools.reduce(operator.add, results) / self.rows.count
 
 
@@ -225,7 +245,7 @@ class BatchJitted(_Jitted):
         if modes.active and (modes.state.trace or modes.state.anomaly):
             return call.eagerly()
         connected = not (modes.active and modes.state.no_grad)
-        self._latest = program = self._program(call, connected=connected)
+        program = self._program(call, connected=connected)
         out = self._computed(program, call.rows, call.numbers)
         if out is None:
             return call.eagerly()
@@ -262,13 +282,15 @@ class BatchJitted(_Jitted):
     def _program(self, call: _BatchCall, *, connected: bool) -> BatchProgram:
         key = (tuple(call.structures), tuple(call.kwargs), connected)
         names, by = self._names(call.args, call.kwargs), None if connected else ()
-        return self._kept(key, lambda: BatchProgram(call.of_row, names, call.structures, parameters=by))
+        return self._kept(
+            key,
+            lambda: BatchProgram(call.of_row, names, call.structures, parameters=by, function=self.f, exact=self.exact),
+        )
 
     @staticmethod
     def _computed(program: BatchProgram, rows: Any, numbers: Sequence[Any]) -> list[float] | None:
         """The derivatives and the mean, or None where one is not finite."""
         with program.in_use():
-            program.check_rows(rows)
             program.check_others(numbers)
             native = program.set_rows(rows, batch_size=rows.count)
             for i, x in enumerate(numbers):

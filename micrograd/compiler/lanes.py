@@ -32,7 +32,7 @@ class LaneWriter:
         self.has_rows = bool(self.plan.each_row) or any(map(self.plan.differs_by_row, self.outputs))
 
     def emitter(self, lanes: int) -> Emitter:
-        return Emitter(self.batch.machine, lanes=lanes, declared=self.declared)
+        return Emitter(self.batch.machine, lanes=lanes, declared=self.declared, exact=self.batch.exact)
 
     def _source(self, position: int) -> Source:
         return self.batch.sources[self.tape.code[position][1]]
@@ -104,7 +104,7 @@ class LaneWriter:
             for number in wanted.pop(position, ()):
                 at, total = self.batch.place(number) * lanes, name
                 if not self.batch.is_single:
-                    total = e.let(f"fadd contract {e.type} {e.load_vector('%sums', at)}, {name}")
+                    total = e.instruction("add", e.load_vector("%sums", at), name)
                 e.store(total, "%sums", at)
 
         e.code(self.tape, self.plan.each_row, fetch, add_up)

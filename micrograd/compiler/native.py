@@ -13,7 +13,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 
 from micrograd.compiler.emit import Emitter
-from micrograd.compiler.machine import Machine, compiling, llvm
+from micrograd.compiler.locks import compiling
+from micrograd.compiler.machine import Machine, llvm
 from micrograd.compiler.tape import Tape
 
 ALIGNMENT = 64  # bytes: the widest vector register
@@ -84,9 +85,9 @@ CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 RUN = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
 
 
-def call_module(tape: Tape, machine: Machine) -> str:
+def call_module(tape: Tape, machine: Machine, *, exact: bool = False) -> str:
     """The text of a module with one function: `call(numbers)` reads the inputs, and writes the outputs after them."""
-    e = Emitter(machine)
+    e = Emitter(machine, exact=exact)
     names: dict[int, str] = {}
 
     def fetch(position: int) -> str:

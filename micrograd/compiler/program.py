@@ -9,19 +9,27 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
+import marshal
 import operator
+import threading
 from collections.abc import Callable, Sequence
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
+from micrograd import modes
 from micrograd.compiler.arguments import Structure, rebuild
+from micrograd.compiler.guards import guarded
+from micrograd.compiler.locks import new_in_child
 from micrograd.compiler.machine import this_machine
 from micrograd.compiler.native import CALL, Native, call_module, native_of
+from micrograd.compiler.recording import recorded
+from micrograd.compiler.rows import as_index
 from micrograd.compiler.simplify import simplify
 from micrograd.compiler.symbols import TAPE, Symbol, operand_of
 from micrograd.compiler.tape import Tape
-from micrograd.compiler.trace import Trace, without_random_numbers
-from micrograd.engine import UNREACHED, Value, constant
+from micrograd.compiler.trace import Trace
+from micrograd.engine import UNREACHED, VALUE, Value, constant
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, Text
 from micrograd.transforms import gradients, map_numbers
@@ -33,87 +41,117 @@ class NotFiniteError(ArithmeticError):
     """A compiled result or derivative is nan or inf: the function itself, run again, says why."""
 
 
-class Program:
-    """`values` is the tape of the results alone, `tape` the one with their derivatives by every Value."""
+class _Recording(NamedTuple):
+    """What one run of the function on symbols gave."""
 
-    def __init__(self, f: Callable[..., Any], name: str, names: Sequence[str], structures: Sequence[Structure]):
-        self.name = name
-        trace = Trace()
+    trace: Trace
+    kinds: list[str]  # of the arguments' numbers
+    results: list[Value]
+    plain: list[Any]  # float or bool for results that are no Values, and None for others
+    leaf_of: list[int]  # which of all numbers that the function returns each result is
+    arrangement: Any
+
+
+class Program:
+    """`values` is the tape of the results alone, `tape` the one with their derivatives by every Value.
+
+    `function` is the user's own, which `f` calls. `outside` is what the recording took from outside. With `exact`,
+    every operation is rounded as it is eagerly.
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        name: str,
+        names: Sequence[str],
+        structures: Sequence[Structure],
+        *,
+        function: Any = None,
+        exact: bool = False,
+    ):
+        self.name, self.exact = name, exact
         self._call = f
         self._named, self._structures = list(names), list(structures)
-        kinds: list[str] = []
-
-        def argument(name: str, kind: str) -> Any:
-            kinds.append(kind)
-            return trace.argument(name, whole=kind == "whole")
-
-        with trace, without_random_numbers():
-            args = [rebuild(structure, name, argument) for name, structure in zip(names, structures, strict=True)]
-            given = len(kinds)
-            out = f(args)
-            self._results: list[Any] = []
-            self._plain: list[Any] = []  # float or bool for results that are no Values, and None for others
-            arrangement = map_numbers(lambda x: self._result(x, trace), out)
-            self._leaves = list(trace.leaves)
-            self._by = [i for i, kind in enumerate(kinds) if kind == "value"]
-            self._by += range(given, given + len(self._leaves))
-            self.values = self._tape(trace, with_derivatives=False)
-        self._trace: Trace | None = trace
-        self.indices = trace.indices
-        self._is_single = isinstance(arrangement, _Place) and self._plain[0] is None
-        self._arranged = _arranger(arrangement)
-        self._all_values = set(kinds) <= {"value"}
+        self._lock = threading.RLock()
+        new_in_child(self)
+        found, self.outside = recorded(self._record, function)
+        self._recording: _Recording | None = found
+        self._tape: Tape | None = None
+        self._computers: dict[str, _Computer] = {}
+        given = len(found.kinds)
+        self._leaves = list(found.trace.leaves)
+        self._kinds = found.kinds
+        self._by = [i for i, kind in enumerate(found.kinds) if kind == "value"]
+        self._by += range(given, given + len(self._leaves))
+        self._plain, self._leaf_of = found.plain, found.leaf_of
+        self.values = self._tape_of(found, with_derivatives=False)
+        self.indices = found.trace.indices
+        self._is_single = isinstance(found.arrangement, _Place) and self._plain[0] is None
+        self._arranged = _arranger(found.arrangement)
+        self._all_values = set(found.kinds) <= {"value"}
         self._entries = [
             Op(name, name if name.isidentifier() else "jit", functools.partial(self._rule, k))
             for k in range(len(self._plain))
         ]
 
-    def _result(self, x: Any, trace: Trace) -> Any:
-        """Note a number that the function returns; a place marks it in the arrangement."""
-        plain = None
-        if isinstance(x, Symbol):  # x > 0, or x.data
-            plain = bool if x.is_condition else float
-            x = TAPE.where(x, 1.0, 0.0) if x.is_condition else x
-            x = constant(x, "jit")
-        if not isinstance(x, Value):
-            return x
-        self._results.append(trace.node(x))
-        self._plain.append(plain)
-        return _Place(len(self._results) - 1)
+    def _record(self, kind: type[Tape]) -> tuple[Tape, Any, _Recording]:
+        """Run the function once on symbols."""
+        trace = Trace(kind)
+        trace.tape.has_static = True
+        found = _Recording(trace, [], [], [], [], None)
 
-    def _tape(self, trace: Trace, *, with_derivatives: bool) -> Tape:
-        tape, several = trace.tape, len(self._results) > 1
-        tape.outputs = {f"value[{k}]" if several else "value": operand_of(x.data) for k, x in enumerate(self._results)}
+        def argument(name: str, kind: str) -> Any:
+            found.kinds.append(kind)
+            return trace.argument(name, whole=kind == "whole")
+
+        with trace.recording():
+            pairs = zip(self._named, self._structures, strict=True)
+            out = self._call([rebuild(structure, name, argument) for name, structure in pairs])
+            count = itertools.count()
+            found = found._replace(arrangement=map_numbers(lambda x: _result(x, next(count), found), out))
+        results = marshal.dumps([operand_of(x.data) for x in found.results], 2)
+        compared = results, found.plain, found.leaf_of, list(map(id, trace.leaves)), trace.indices
+        return trace.tape, compared, found
+
+    def _tape_of(self, found: _Recording, *, with_derivatives: bool) -> Tape:
+        tape, several = found.trace.tape, len(found.results) > 1
+        tape.outputs = {f"value[{k}]" if several else "value": operand_of(x.data) for k, x in enumerate(found.results)}
         if with_derivatives:
-            inputs = [trace.inputs[i] for i in self._by]
-            for k, x in enumerate(self._results):
-                for node, i in zip(trace.gradients(x, inputs), self._by):
+            inputs = [found.trace.inputs[i] for i in self._by]
+            for k, x in enumerate(found.results):
+                for node, i in zip(found.trace.gradients(x, inputs, eagerly=self.exact), self._by):
                     d = f"d[{k}]/d" if several else "d/d"
                     tape.outputs[d + tape.inputs[i]] = operand_of(node)
-        return simplify(tape)
+        return simplify(guarded(tape), exact=self.exact)
 
-    @functools.cached_property
+    @property
     def tape(self) -> Tape:
         """The results and their derivatives. Taken when first asked for: predicting needs none."""
-        trace, self._trace = self._trace, None
-        assert trace is not None
-        with trace:
-            tape = self._tape(trace, with_derivatives=True)
-        del self._results  # and with them all of the trace's nodes
-        return tape
+        if self._tape is None:
+            with self._lock:
+                if self._recording is not None:  # and no other thread was sooner
+                    try:
+                        with self._recording.trace.recording():
+                            self._tape = self._tape_of(self._recording, with_derivatives=True)
+                    except (ArithmeticError, ValueError) as error:  # of constants, as in x / 0.0: eagerly, too
+                        raise NotFiniteError from error
+                    self._recording = None  # and with it all of the trace's nodes
+        assert self._tape is not None
+        return self._tape
 
-    @functools.cached_property
-    def _with_derivatives(self) -> _Computer:
-        return _Computer(self.tape)
-
-    @functools.cached_property
-    def _without(self) -> _Computer:
-        return _Computer(self.values)
+    def _computer(self, which: str) -> _Computer:
+        found = self._computers.get(which)
+        if found is None:
+            with self._lock:
+                found = self._computers.get(which)
+                if found is None:
+                    found = self._computers[which] = _Computer(getattr(self, which), exact=self.exact)
+        return found
 
     @property
     def native(self) -> Native:
         """The code with derivatives, if there are any to take."""
-        return (self._with_derivatives if self._by else self._without).native
+        return self._computer("tape" if self._by else "values").native
 
     def __call__(self, given: list[Any], *, connected: bool) -> Any:
         """What the function gives for these numbers and Values; `connected` says whether it belongs to a graph."""
@@ -127,20 +165,20 @@ class Program:
         if self._leaves:
             numbers += [leaf.data for leaf in self._leaves]
         if not connected or not self._by:
-            out: list[Any] = self._without(numbers)
+            out: list[Any] = self._computer("values")(numbers)
             if self._by:
                 out = [node_of(number, DETACHED, (), ()) for number in out]
             return out[0] if self._is_single else self._arranged(self._as_plain(out))
         values = given if self._all_values else [x if isinstance(x, Value) else constant(x, "jit") for x in given]
         operands = (*values, *self._leaves)
         if self._is_single:
-            out = self._with_derivatives(numbers)
+            out = self._computer("tape")(numbers)
             local = out[1:]
             if len(self._by) < len(operands):
                 return node_of(out[0], self._entries[0], operands, _spread(local, self._by, len(operands)))
             return node_of(out[0], self._entries[0], operands, tuple(local))
-        out = self._without(numbers)
-        rows = _Rows(self, given, numbers, operands)
+        out = self._computer("values")(numbers)
+        rows = _Rows(self, numbers, operands)
         nodes = [node_of(x, self._entries[k], operands, functools.partial(rows.row, k)) for k, x in enumerate(out)]
         return self._arranged(self._as_plain(nodes))
 
@@ -148,34 +186,73 @@ class Program:
         """Floats and bools where the function gave these rather than Values."""
         return [x if kind is None else kind(x.data if isinstance(x, Value) else x) for x, kind in zip(out, self._plain)]
 
-    def eager_row(self, k: int, given: Sequence[Any], operands: Sequence[Value]) -> tuple[float, ...]:
-        """The derivatives of result k, from the function itself: where there is one that does not exist, its error."""
-        numbers = iter(given)
-        args = [rebuild(s, name, lambda *_: next(numbers)) for name, s in zip(self._named, self._structures)]
+    def again(self, k: int, operands: Sequence[Value], numbers: Sequence[float] | None = None) -> tuple[Any, list[Any]]:
+        """Result k from the function itself, and what to differentiate it by: one Value for each of `_by`.
+
+        Each argument has a stand-in of its own, so that a Value given twice is two operands.
+        """
+        inputs: list[Value] = []
+        given = itertools.count()
+
+        def argument(name: str, kind: str) -> Any:
+            i = next(given)
+            number = operands[i].data if numbers is None else numbers[i]
+            if kind != "value":
+                return as_index(number) if kind == "whole" else number
+            stand_in = operands[i] * 1.0
+            stand_in.data, stand_in.label = number, operands[i].label
+            inputs.append(stand_in)
+            return stand_in
+
+        with modes.recording():
+            pairs = zip(self._named, self._structures)
+            out = self._call([rebuild(structure, name, argument) for name, structure in pairs])
         found: list[Any] = []
-        map_numbers(lambda x: (found.append(x), x)[1], self._call(args))  # type: ignore[func-returns-value]
-        results = [x for x in found if isinstance(x, Value)]
-        return tuple(gradients(results[k], operands))
+        map_numbers(found.append, out)
+        return found[self._leaf_of[k]], inputs + self._leaves
 
     def _rule(self, k: int, m: Any, *operands: Any) -> tuple[Any, Callable[[], tuple[Any, ...]]]:
-        """The table's reading of the tape: the value, and the local derivatives, on any kind of number."""
+        """The table's reading: the value, and the local derivatives, on any kind of number.
+
+        On Values they are those of the function itself. A formula on the tape has corners where the operation that it
+        came from has none, such as the abs in sigmoid's: its second derivative there would be another.
+        """
+        count = len(operands)
         if m is TEXT and len(self.tape) > READABLE:
             return Text(self.name), lambda: tuple(Text("…") for _ in operands)
+        if m is VALUE:
+            out, inputs = self.again(k, operands)
+            return None, lambda: _spread(gradients(out, inputs, create_graph=True), self._by, count)
         value = list(self.values.run(m, operands).values())[k]
 
         def derivatives() -> tuple[Any, ...]:
             out = list(self.tape.run(m, operands).values())[len(self._plain) :]
             width = len(self._by)
-            return _spread(out[k * width : (k + 1) * width], self._by, len(operands))
+            return _spread(out[k * width : (k + 1) * width], self._by, count)
 
         return value, derivatives
+
+
+def _result(x: Any, leaf: int, found: _Recording) -> Any:
+    """Note a number that the function returns; a place marks it in the arrangement."""
+    plain = None
+    if isinstance(x, Symbol):  # x > 0, or x.data
+        plain = bool if x.is_condition else float
+        x = TAPE.where(x, 1.0, 0.0) if x.is_condition else x
+        x = constant(x, "jit")
+    if not isinstance(x, Value):
+        return x
+    found.results.append(found.trace.node(x))
+    found.plain.append(plain)
+    found.leaf_of.append(leaf)
+    return _Place(len(found.results) - 1)
 
 
 class _Computer:
     """Native code for a tape: from a list of numbers to the list of outputs, or NotFiniteError."""
 
-    def __init__(self, tape: Tape):
-        self.native = native_of(call_module(tape, this_machine()), this_machine(), call=CALL)
+    def __init__(self, tape: Tape, *, exact: bool):
+        self.native = native_of(call_module(tape, this_machine(), exact=exact), this_machine(), call=CALL)
         self._call, self._inputs = self.native.call, len(tape.inputs)
         self._buffer = ctypes.c_double * (len(tape.inputs) + len(tape.outputs))
 
@@ -215,19 +292,20 @@ def _arranger(arrangement: Any) -> Callable[[Sequence[Any]], Any]:
 class _Rows:
     """The derivatives of several results by the same operands, computed when the first of them is asked for."""
 
-    def __init__(self, program: Program, given: Sequence[Any], numbers: list[float], operands: tuple[Value, ...]):
-        self.program, self.given, self.numbers, self.operands = program, given, numbers, operands
-
-    @functools.cached_property
-    def _all(self) -> list[float]:
-        return self.program._with_derivatives.outputs(self.numbers)[len(self.program._plain) :]
+    def __init__(self, program: Program, numbers: list[float], operands: tuple[Value, ...]):
+        self.program, self.numbers, self.operands = program, numbers, operands
+        self._all: list[float] = []
 
     def row(self, k: int) -> tuple[float, ...]:
-        by = self.program._by
-        derivatives = self._all[k * len(by) : (k + 1) * len(by)]
-        if not all(map(isfinite, derivatives)):
-            return self.program.eager_row(k, self.given, self.operands)
-        return _spread(derivatives, by, len(self.operands))
+        program, width = self.program, len(self.program._by)
+        if not self._all:
+            self._all = program._computer("tape").outputs(self.numbers)
+        values = len(program._plain)
+        found = self._all[values + k * width : values + (k + 1) * width]
+        if not (all(map(isfinite, found)) and all(map(isfinite, self._all[:values]))):
+            out, inputs = program.again(k, self.operands, self.numbers)  # where one does not exist, its error
+            found = gradients(out, inputs)
+        return _spread(found, program._by, len(self.operands))
 
     def __deepcopy__(self, memo: Any) -> _Rows:
         return self

@@ -15,6 +15,7 @@ import ctypes
 import functools
 import inspect
 import itertools
+import sys
 from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -37,6 +38,24 @@ class KeptRows:
         self.array, self.kind = rows.arrays[0], rows.structures[0][0]
 
 
+class WholeNumber(float):
+    """A float that may index: what a function outside compiled code gets for a number of an integer array.
+
+    Compiled code computes with floats, whatever held them; 10 ** (10 ** 9) of Python's integers would take for ever.
+    """
+
+    def __index__(self) -> int:
+        return int(self)
+
+    def __repr__(self) -> str:
+        return repr(int(self))
+
+
+def as_index(number: float) -> WholeNumber:
+    """A whole number as a function outside compiled code is given it."""
+    return WholeNumber(number)
+
+
 class Rows:
     """Arrays with as many rows each: `count`. `structures` says for each what one row is."""
 
@@ -49,8 +68,10 @@ class Rows:
     def row(self, i: int) -> list[Any]:
         """The arguments that the function would be given for row i, outside compiled code."""
         out = []
-        for rows, (kind, shape, _) in zip(self.arrays, self.structures):
-            row = rows[i].astype(int if rows.dtype.kind in "iu" else float)  # as wide as compiled code computes
+        for rows, (kind, shape, numbers) in zip(self.arrays, self.structures):
+            row = rows[i].astype(float)
+            if numbers[0] in "iu":
+                row = array_of(shape, map(as_index, row.ravel()))
             out.append(row if kind == "array" and shape else row.tolist())
         return out
 
@@ -68,8 +89,8 @@ def as_rows(args: Sequence[Any], names: Sequence[str]) -> Rows:
             pass
         elif isinstance(x, KeptRows):
             x, kind = x.array, x.kind
-        elif not is_array(x):
-            x, kind = _array_of_list(x, name)
+        else:
+            x, kind = (_plain_array(x, name), kind) if is_array(x) else _array_of_list(x, name)
             are_arrays = False
         numbers = types.get(x.dtype)
         if numbers is None or (x.ndim > 1 and not x.flags.c_contiguous):
@@ -93,6 +114,17 @@ def _types() -> tuple[dict[Any, str], type]:
     """The types of numbers that native code reads, by NumPy's objects for them, and NumPy's arrays themselves."""
     numpy = require("numpy", extra="jit")
     return {numpy.dtype(kind): kind for kind in READ}, numpy.ndarray
+
+
+def _plain_array(x: Any, name: str) -> Any:
+    """An array of a subclass as one of NumPy's own. Raises ValueError where rows are masked."""
+    numpy = require("numpy", extra="jit")
+    if numpy.ma.is_masked(x):
+        row = int(numpy.ma.getmaskarray(x).reshape(len(x), -1).any(axis=1).argmax())
+        raise ValueError(
+            f"{name}: the row at index {row} is masked; fill what is masked, x.filled(0.0), or leave it out"
+        )
+    return numpy.asarray(x)
 
 
 def _array_of_list(x: Any, name: str) -> tuple[Any, str]:
@@ -155,3 +187,32 @@ def address_of(array: Any) -> int:
         return _addressof(_first_byte(array))
     except (TypeError, ValueError, BufferError):  # read-only, or with gaps between its rows
         return array.__array_interface__["data"][0]
+
+
+class _Address:
+    """What stands in for an array's header where that is laid out otherwise than we know."""
+
+    def __init__(self, x: Any):
+        self._x = x
+
+    @property
+    def raw(self) -> int:
+        return address_of(self._x)
+
+
+def header_of(x: Any) -> Any:
+    """An object whose `raw` is another when the array moved in memory, behind our back, or has other dimensions.
+
+    `X.resize(n, refcheck=False)` moves an array without leaving its object. The address stands in the object itself,
+    as NumPy's C API documents (PyArrayObject); reading it there takes a twentieth of the time of `X.ctypes.data`.
+    """
+    return (ctypes.c_char * 48).from_address(id(x) + object.__basicsize__) if _is_laid_out_as_known() else _Address(x)
+
+
+@functools.cache
+def _is_laid_out_as_known() -> bool:
+    """Whether an array's object begins with the address of its first number."""
+    if sys.implementation.name != "cpython":
+        return False
+    x = require("numpy", extra="jit").arange(3.0)
+    return ctypes.c_void_p.from_address(id(x) + object.__basicsize__).value == x.ctypes.data

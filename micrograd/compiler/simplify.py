@@ -32,12 +32,15 @@ COMMUTATIVE = {"add", "mul", "and", "or"}
 MIRRORED = {"gt": "lt", "ge": "le"}  # the same question with the operands exchanged
 
 
-def simplify(tape: Tape) -> Tape:
-    """A tape with the same inputs and outputs and no more instructions. Those that are left keep their order."""
-    return without_dead_code(without_repeats(tape))
+def simplify(tape: Tape, *, exact: bool = False) -> Tape:
+    """A tape with the same inputs and outputs and no more instructions. Those that are left keep their order.
+
+    With `exact`, powers stay: every result is the same to the last bit.
+    """
+    return without_dead_code(without_repeats(tape, exact=exact))
 
 
-def without_repeats(tape: Tape) -> Tape:
+def without_repeats(tape: Tape, *, exact: bool = False) -> Tape:
     """Constants folded, identities applied and equal instructions made one, in a single walk."""
     out = Tape([])
     out.inputs = list(tape.inputs)
@@ -50,7 +53,7 @@ def without_repeats(tape: Tape) -> Tape:
         if name in MIRRORED:
             name, operands = MIRRORED[name], operands[::-1]
         simpler = folded(name, operands) if name != "input" else None
-        if simpler is None:
+        if simpler is None and not (exact and name == "pow"):
             simpler = shortened(name, operands, out, emit)
         if simpler is not None:
             return simpler
@@ -149,19 +152,25 @@ def _power(x: Operand, exponent: float, emit: Callable[..., Operand]) -> Operand
     return square if n == 2 else emit("mul", square, base if n == 3 else square)
 
 
-def without_dead_code(tape: Tape) -> Tape:
-    """Only the inputs and the instructions that some output needs, in their order."""
-    needed = [instruction[0] == "input" for instruction in tape.code]
+def needed(tape: Tape) -> list[bool]:
+    """Whether each instruction is needed for an output."""
+    out = [False] * len(tape)
     for x in tape.outputs.values():
         if isinstance(x, int):
-            needed[x] = True
-    for position in reversed(range(len(tape.code))):
+            out[x] = True
+    for position in reversed(range(len(tape))):
         name, *operands = tape.code[position]
-        if needed[position] and name != "input":
+        if out[position] and name != "input":
             for x in operands:
                 if isinstance(x, int):
-                    needed[x] = True
-    return selected(tape, [position for position, wanted in enumerate(needed) if wanted])
+                    out[x] = True
+    return out
+
+
+def without_dead_code(tape: Tape) -> Tape:
+    """Only the inputs and the instructions that some output needs, in their order."""
+    wanted = needed(tape)
+    return selected(tape, [i for i, instruction in enumerate(tape.code) if wanted[i] or instruction[0] == "input"])
 
 
 def selected(tape: Tape, positions: list[int]) -> Tape:

@@ -17,24 +17,33 @@ before or after a step, and reading a parameter always gives its present number.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
-from collections.abc import Sequence
+import types
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from micrograd import modes
+from micrograd.compiler.locks import held_over_forks, new_in_child
 from micrograd.compiler.native import Memory
 from micrograd.engine import Value
 
-_moving = threading.RLock()
+_moving = held_over_forks()
 
 
 class Stored(Value):
-    """A Value whose `data` lives in a store. Copies and pickles are plain Values."""
+    """A Value whose `data` lives in a store. Copies and pickles are plain Values.
+
+    To a function that is being recorded, `data` is what it will be at each step, and not what it is now.
+    """
 
     __slots__ = ()
 
     @property
-    def data(self) -> float:
+    def data(self) -> Any:
+        if modes.active and modes.state.trace:
+            return modes.state.trace.number(self)
         view, place = self._cell
         return view[place]
 
@@ -44,9 +53,16 @@ class Stored(Value):
         view[place] = number
 
     def __reduce_ex__(self, protocol: Any) -> Any:
+        plain = type(self)._plain  # type: ignore[attr-defined]
         own = {name: x for name, x in self.__dict__.items() if name not in ("_cell", "_store")}
-        slots = {name: getattr(self, name) for name in ("_local", "_operation", "_prev", "data", "grad", "label")}
-        return _blank, (type(self)._plain,), (own or None, slots)  # type: ignore[attr-defined]
+        names = [name for kind in plain.__mro__ for name in _slots(kind)]
+        slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        return _blank, (plain,), (own or None, slots)
+
+
+def _slots(kind: type) -> list[str]:
+    """The names of what a class keeps in slots, as its instances know them."""
+    return [name for name, x in vars(kind).items() if isinstance(x, types.MemberDescriptorType)]
 
 
 def _blank(plain: type) -> Any:
@@ -62,29 +78,80 @@ def _stored_class(plain: Any) -> Any:
 class Store:
     """The numbers of some Values in one array. `is_current` until another store takes one of them over.
 
-    None can while it `is_in_use`.
+    One thread at a time works on it, between `acquire()` and `release()`; stores that have Values in common exclude
+    each other as well.
     """
 
     def __init__(self, values: Sequence[Value]):
         self.values: list[Any] = list(values)
         self.memory = Memory(-(-len(self.values) // 8) * 8)  # whole vectors
-        self.is_current = self.is_in_use = False
-        self.take()
+        self.is_current = False
+        self._lock = threading.RLock()
+        self._user = 0  # the thread that works on it
+        new_in_child(self)
+        self.acquire()
+        self.release()
 
-    def take(self) -> None:
-        """Make this the home of its Values' numbers, wherever they are now."""
-        with _moving:
-            owners = {value._store for value in self.values if isinstance(value, Stored)} - {self}
-            if any(owner.is_in_use for owner in owners):
-                raise RuntimeError("another train_step is training some of these parameters at this moment")
-            for place, value in enumerate(self.values):
-                self.memory.view[place] = value.data
-                if isinstance(value, Stored):
-                    value._store.is_current = False
-                else:
-                    value.__class__ = _stored_class(type(value))  # type: ignore[arg-type]
-                value._store, value._cell = self, (self.memory.view, place)
-            self.is_current = True
+    def acquire(self) -> None:
+        """Take the numbers for this thread alone, and make this their home; other threads' work on them is waited for.
+
+        Raises RuntimeError where this thread works on some of them already, as a callback or a signal handler would.
+        """
+        try:
+            self._lock_for_this_thread()
+            while not self.is_current:
+                self._lock.release()
+                self._take()
+                self._lock_for_this_thread()
+            self._user = threading.get_ident()
+        except BaseException:  # Ctrl-C while waiting, say
+            if self._user != threading.get_ident() and self._lock._is_owned():  # type: ignore[attr-defined]
+                self._lock.release()
+            raise
+
+    def release(self) -> None:
+        """Let other threads work on the numbers."""
+        self._user = 0
+        self._lock.release()
+
+    @contextlib.contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let this thread, which has acquired the store, make another of its Values."""
+        self._user = 0
+        try:
+            yield
+        finally:
+            self._user = threading.get_ident()
+
+    def _lock_for_this_thread(self) -> None:
+        if self._user == threading.get_ident():
+            raise RuntimeError(
+                "a step is under way on these parameters: neither a callback of run() nor a signal handler may take "
+                "another"
+            )
+        self._lock.acquire()
+
+    def _take(self) -> None:
+        """Move the numbers here from wherever they are, with the locks of all stores that are concerned."""
+        with contextlib.ExitStack() as locks:
+            stores = {self, *self._owners()}
+            for store in sorted(stores, key=id):  # in one order, so that no two threads wait for each other
+                store._lock_for_this_thread()
+                locks.callback(store._lock.release)
+            with _moving:
+                if not self._owners() <= stores:  # another thread was sooner
+                    return
+                for place, value in enumerate(self.values):
+                    self.memory.view[place] = value.data
+                    if isinstance(value, Stored):
+                        value._store.is_current = False
+                    else:
+                        value.__class__ = _stored_class(type(value))  # type: ignore[arg-type]
+                    value._store, value._cell = self, (self.memory.view, place)
+                self.is_current = True
+
+    def _owners(self) -> set[Store]:
+        return {value._store for value in self.values if isinstance(value, Stored)}
 
 
 def store_of(values: Sequence[Value]) -> Store:

@@ -32,6 +32,13 @@ from micrograd.engine import Value
 from micrograd.modes import line_of_the_user
 from micrograd.table import FLOAT, Namespace, Op, is_bool
 
+COMPARED = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&", "or": "|"}
+SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "neg": "-", **COMPARED}
+
+
+def _grouped(shown: str) -> str:
+    return f"({shown})" if " " in shown and not shown.endswith(")") else shown
+
 
 class TraceError(TypeError):
     """A function that is to be compiled asked for a number that is not there until the compiled code runs."""
@@ -57,38 +64,44 @@ class Symbol:
         return self.tape.code[self.operand][0] in CONDITIONS
 
     def __bool__(self) -> bool:
-        raise trace_error(
-            f"{self.described()} has no value while jit runs your function once to record it, so `if`, `while`, `and`, "
-            "`not`, max() and sorted() cannot ask whether it is true",
-            "write where(x > 0, a, b), maximum(x, y), take(values, index), or name the argument in "
-            "jit(f, static=...), which compiles once for each of its values",
+        raise self._has_no_value(
+            "`if`, `while`, `and`, `or`, `not`, max() and sorted() cannot ask whether it is true",
+            "write where(x > 0, a, b), maximum(x, y) or take(values, index)",
         )
 
     def __float__(self) -> float:
-        raise trace_error(
-            f"{self.described()} has no value while jit runs your function once to record it, so float() and the "
-            "functions of math cannot take it",
-            "write micrograd's own, such as micrograd.exp(x), or name the argument in jit(f, static=...)",
+        raise self._has_no_value(
+            "float() and the functions of math cannot take it", "write micrograd's own, such as micrograd.exp(x)"
         )
 
     def __index__(self) -> int:
-        raise trace_error(
-            f"{self.described()} has no value while jit runs your function once to record it, so it cannot count or "
-            "index",
-            "write take(values, index), or name the argument in jit(f, static=...), which compiles once for each of "
-            "its values",
-        )
+        raise self._has_no_value("it cannot count or index", "write take(values, index)")
 
     __int__ = __index__
 
     def __eq__(self, other: Any) -> Any:
-        raise trace_error(
-            f"== and != of {self.described()} have no value while jit runs your function once to record it",
-            "write where((x > 1.5) & (x < 2.5), a, b) for numbers, (a & b) for comparisons, or name the argument in "
-            "jit(f, static=...)",
+        raise self._has_no_value(
+            "== and != cannot compare it",
+            "write where((x > 1.5) & (x < 2.5), a, b) for numbers, (a & b) for comparisons",
         )
 
     __ne__ = __eq__
+
+    def __invert__(self) -> Any:
+        raise trace_error(
+            f"~ of {self.described()} cannot be recorded",
+            "write the comparison the other way round, x <= 0 for ~(x > 0)",
+        )
+
+    def _has_no_value(self, so: str, advice: str) -> TraceError:
+        """The error for what needs a number now; of an argument of jit it says that it may be static."""
+        static = ""
+        operands = self.tape.code[self.operand][1:] if self.is_condition else (self.operand,)
+        if self.tape.has_static and any(isinstance(x, int) and self.tape.code[x][0] == "input" for x in operands):
+            static = ", or name the argument in jit(f, static=...), which compiles once for each of its values"
+        return trace_error(
+            f"{self.described()} has no value while jit runs your function to record it, so {so}", advice + static
+        )
 
     def __and__(self, other: Any) -> Any:
         return _both("and", self, other, neutral=True)
@@ -97,6 +110,10 @@ class Symbol:
         return _both("or", self, other, neutral=False)
 
     __rand__, __ror__ = __and__, __or__
+
+    def _require(self) -> None:
+        """Note that this condition must hold: where it does not, compiled code leaves it to the function to say why."""
+        self.tape.required.append(self.operand)
 
     def __pow__(self, other: Any) -> Any:
         return TAPE.pow(self, other)
@@ -110,18 +127,23 @@ class Symbol:
     def __repr__(self) -> str:
         return f"%{self.operand}"
 
-    def described(self) -> str:
-        """The symbol as the user may know it: an argument by its name, else what was done last."""
+    def __deepcopy__(self, memo: Any) -> Symbol:
+        return self
+
+    def described(self, depth: int = 3) -> str:
+        """The symbol as the user may know it: an argument by its name, else what was done last, if that is short."""
         name, *operands = self.tape.code[self.operand]
         if name == "input":
             return self.tape.inputs[operands[0]]
-        shown = [Symbol(self.tape, x)._named() if isinstance(x, int) else f"{x:g}" for x in operands]
-        sign = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "add": "+", "sub": "-", "mul": "*", "div": "/"}.get(name)
-        return f" {sign} ".join(shown) if sign else f"{name}({', '.join(shown)})"
-
-    def _named(self) -> str:
-        name, *operands = self.tape.code[self.operand]
-        return self.tape.inputs[operands[0]] if name == "input" else repr(self)
+        if not depth:
+            return "..."
+        shown = [f"{x:g}" if isinstance(x, float) else Symbol(self.tape, x).described(depth - 1) for x in operands]
+        sign = SIGNS.get(name)
+        if sign is None:
+            return f"{name}({', '.join(shown)})"
+        if len(shown) == 1:
+            return f"{sign}{_grouped(shown[0])}"
+        return f" {sign} ".join(map(_grouped, shown) if name not in COMPARED else shown)
 
     def __format__(self, spec: str) -> str:
         return repr(self)  # printing inside a function that is being recorded shows the tape's names

@@ -3,7 +3,7 @@
     >>> from micrograd.compiler.trace import Trace
     >>> trace = Trace()
     >>> x, y = trace.argument("x"), trace.argument("y")
-    >>> with trace:
+    >>> with trace.recording():
     ...     z = x / (x + y)
     ...     dx, dy = trace.gradients(z, [x, y])
     >>> trace.tape.outputs.update(value=operand_of(z.data), dx=operand_of(dx))
@@ -31,21 +31,26 @@ touched themselves: stand-ins take their place in the trace's graph.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import numbers
-import random
-import sys
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from types import TracebackType
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from micrograd import modes
 from micrograd.compiler.symbols import TAPE, Symbol, TraceError, operand_of, trace_error
 from micrograd.compiler.tape import Tape
 from micrograd.engine import NOTHING, UNREACHED, Value, sweep, topological_order
-from micrograd.table import CONSTANT, DETACHED, LEAF, Op, explain
+from micrograd.table import ARGUMENT, CONSTANT, DETACHED, Op, explain
 from micrograd.transforms import borrowed_gradients
+
+
+def _number_inside(value: Value) -> Any:
+    """A Value's number as it stands in its slot; None where it is kept elsewhere, as a trained parameter's is."""
+    try:
+        return Value.data.__get__(value)  # type: ignore[attr-defined]
+    except AttributeError:
+        return None
 
 
 def _described(number: Any) -> str:
@@ -61,11 +66,8 @@ class Traced(Value):
     def __eq__(self, other: Any) -> Any:
         if self is other or not isinstance(other, (numbers.Real, Traced)):
             return self is other
-        raise trace_error(
-            f"== and != compare {_described(self.data)}, which has no value while jit runs your function once to "
-            "record it",
-            "write where((x > 1.5) & (x < 2.5), a, b), take(values, index), or name the argument in jit(f, static=...)",
-        )
+        number = self.data if isinstance(self.data, Symbol) else getattr(other, "data", other)
+        return number == (other if number is self.data else self.data)  # which explains, of a symbol
 
     def __ne__(self, other: Any) -> Any:
         return not self == other
@@ -82,8 +84,11 @@ class Traced(Value):
     def _as_index(self, count: int) -> Value:
         return modes.state.trace.index(self, count)
 
-    def _require(self, allowed: Any, message: str) -> None:
-        modes.state.trace.require(self, allowed, message)
+    def __deepcopy__(self, memo: Any) -> Traced:
+        return self  # a model that kept one can be copied; to compute with it is an error that explains
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _lost, (_described(Value.data.__get__(self)),)  # type: ignore[attr-defined]
 
     def _whole(self, *_: Any) -> Any:
         raise trace_error("//, % and divmod() of a number that jit records have no derivative", "compute it outside")
@@ -91,59 +96,40 @@ class Traced(Value):
     __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __divmod__ = __rdivmod__ = _whole
 
 
-@contextlib.contextmanager
-def without_random_numbers() -> Iterator[None]:
-    """Refuse random numbers drawn inside: compiled code would have the same ones at each call.
-
-    In the main thread only: in a program of several threads, it is more likely that another one drew them meanwhile.
-    """
-    numpy = sys.modules.get("numpy")
-
-    def state() -> Any:
-        drawn = numpy.random.get_state()[1:3] if numpy else ((), 0)
-        return random.getstate(), tuple(drawn[0][:3]), drawn[1]
-
-    watches = threading.current_thread() is threading.main_thread()
-    before = state()
-    yield
-    if watches and state() != before:
-        raise TraceError(
-            "the function drew random numbers while jit recorded it, and they would be the same at each call; draw "
-            "them outside, and give them as arguments"
-        )
+def _lost(name: str) -> Traced:
+    """What a pickle has in place of a number of a recording that has ended."""
+    trace = Trace()
+    with trace.recording():
+        return trace.argument(name)
 
 
 class Trace:
-    """One recording: a context manager inside which this thread's Values write their operations on `tape`.
+    """One recording. Inside `with trace.recording():` this thread's Values write their operations on `tape`.
 
     `inputs` stand for the tape's inputs, in order; `leaves` are the Values from outside that were met, whose stand-ins
     are the last of them. `indices` holds the inputs that index, each with the count of what it chooses from and what to
     say when it is out of range.
     """
 
-    def __init__(self) -> None:
-        self.tape = Tape([])
+    def __init__(self, kind: type[Tape] = Tape) -> None:
+        self.tape = kind([])
         self.inputs: list[Value] = []
         self.leaves: list[Value] = []
         self.indices: list[tuple[int, int, str]] = []
-        self.required: list[tuple[int, Any, str]] = []  # inputs, what they must be, and what to say if they are not
         self._whole: dict[Value, int] = {}
-        self._arguments: dict[Value, int] = {}
         self._stand_ins: dict[int, Value] = {}  # by the id of a Value from outside, which `leaves` keeps alive
         self._created: dict[Value, int] = {}  # this trace's own, in order of creation
-        self._entered: list[Any] = []
 
-    def __enter__(self) -> Trace:
-        self.tape.closed = False
-        self._entered.append(modes.tracing(self))
-        self._entered[-1].__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._entered.pop().__exit__(kind, error, trace)
-        self.tape.closed = not self._entered
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[Trace]:
+        """Record what is computed inside; nothing can be written when it has ended, until it is entered again."""
+        before = self.tape.closed
+        try:
+            self.tape.closed = False
+            with modes.tracing(self):
+                yield self
+        finally:
+            self.tape.closed = before
 
     def argument(self, name: str, *, whole: bool = False) -> Traced:
         """A value that the caller of the compiled function gives: the tape's next input. A `whole` one may index."""
@@ -151,9 +137,8 @@ class Trace:
         name = "_".join(name.split()) or "input"
         if name in taken:  # two leaves with one label, say
             name = next(other for n in itertools.count(2) if (other := f"{name}#{n}") not in taken)
-        node = self._new(Symbol(self.tape, self.tape.add_input(name)), LEAF)
+        node = self._new(Symbol(self.tape, self.tape.add_input(name)), ARGUMENT)
         self.inputs.append(node)
-        self._arguments[node] = len(self.inputs) - 1
         if whole:
             self._whole[node] = len(self.inputs) - 1
         return node
@@ -184,7 +169,7 @@ class Trace:
             return value
         stand_in = self._stand_ins.get(id(value))
         if stand_in is None:
-            if isinstance(value.data, Symbol):
+            if value._operation is ARGUMENT or isinstance(_number_inside(value), Symbol):
                 raise trace_error(
                     "a Value that jit made while it recorded another function is used here",
                     "return it from that function, instead of keeping it in a list or an attribute",
@@ -192,11 +177,6 @@ class Trace:
             stand_in = self._stand_ins[id(value)] = self.argument(value.label or f"leaf{len(self.leaves)}")
             self.leaves.append(value)
         return stand_in
-
-    def require(self, node: Value, allowed: Any, message: str) -> None:
-        """Note what an argument must be, for those who call the compiled code to check."""
-        if node in self._arguments:
-            self.required.append((self._arguments[node], allowed, message))
 
     def made(self, value: Value) -> None:
         """Take in a Value that the function made by hand: `Value(2.0)` is a constant of the tape."""
@@ -220,8 +200,16 @@ class Trace:
         if modes.state.no_grad:
             node._operation = DETACHED
         else:
-            node._prev, node._local = nodes, derivatives
+            node._prev, node._local = nodes, functools.partial(self._deriving, derivatives)
         return node
+
+    def _deriving(self, derivatives: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Local derivatives. The tape notes where they stand: one that fails is an error only where it is needed."""
+        start = len(self.tape)
+        try:
+            return derivatives()
+        finally:
+            self.tape.derived.append((start, len(self.tape)))
 
     def _new(self, data: Any, entry: Op) -> Traced:
         node = object.__new__(Traced)
@@ -229,12 +217,15 @@ class Trace:
         self._created[node] = len(self._created)
         return node
 
-    def gradients(self, out: Value, inputs: Sequence[Value]) -> list[Any]:
+    def gradients(self, out: Value, inputs: Sequence[Value], *, eagerly: bool = False) -> list[Any]:
         """The derivatives of `out` with respect to each of `inputs`, by the engine's own backward.
 
-        It goes in the reverse order of creation, so that its code is as regular as that of forward.
+        It goes in the reverse order of creation, so that its code is as regular as that of forward; or, with `eagerly`,
+        in the engine's, so that sums are rounded as they are there.
         """
-        order = sorted(topological_order(out), key=lambda node: self._created.get(node, -1))
+        order = topological_order(out)
+        if not eagerly:
+            order.sort(key=lambda node: self._created.get(node, -1))
         reached = {*inputs}  # what does not depend on them may have no derivative, and need not
         for node in order:
             if any(x in reached for x in node._prev):
@@ -242,8 +233,8 @@ class Trace:
         if out not in reached:
             return [0.0] * len(inputs)
         order = [node for node in order if node in reached]
-        with self, borrowed_gradients([*order, *inputs]):
-            sweep(out, order, zero=NOTHING)
+        with self.recording(), borrowed_gradients([*order, *inputs]):
+            sweep(out, order, zero=0.0 if eagerly else NOTHING)
             return [x.grad for x in inputs]
 
     @staticmethod

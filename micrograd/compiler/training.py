@@ -19,11 +19,10 @@ parameters are those that eager training uses: the two can take turns.
 
 from __future__ import annotations
 
+import copy
 import functools
 import operator
-import threading
 from array import array
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -32,79 +31,125 @@ from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.context import BAD_INDEX, COLUMNS, NOT_FINITE, SLOT, STEPS_AT_ONCE
 from micrograd.compiler.inside import Inside
 from micrograd.compiler.native import Memory, Native
-from micrograd.compiler.rows import Rows, as_rows, names_of
+from micrograd.compiler.recording import Recorded
+from micrograd.compiler.rows import Rows, as_rows, header_of, names_of
 from micrograd.compiler.rule import check_rule, scale_tape, update_tape
 from micrograd.compiler.shuffle import generator, put_back, words_of
-from micrograd.compiler.store import store_of
+from micrograd.compiler.store import Store, store_of
 from micrograd.compiler.tape import Tape
+from micrograd.compiler.watch import frozen
 from micrograd.extras import require
+from micrograd.modes import changes
 from micrograd.optim import Optimizer
 from micrograd.table import as_count, is_bool
 
 TAKEN = SLOT["taken"]
+OWN = ("parameters", "state", "steps", "lr")  # of every optimizer, and no settings that its rule reads as constants
 KEPT = 16  # structures of data that one step is compiled for at a time
 
 
-def train_step(loss: Callable[..., Any], optimizer: Optimizer) -> TrainStep:
+def train_step(loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = False) -> TrainStep:
     """A compiled training step: forward, backward and the optimizer's update over a batch, in one native call.
 
     `loss` gives the loss of one example from a row of each array of data; Values that it uses and that are not among
     the optimizer's parameters are read afresh at each call. The optimizer must not override `Optimizer.step`.
 
-    Needs the extra `jit`. Raises TypeError when `loss` asks for a number while it is recorded: see `jit`.
+    A product and a sum may be rounded once together, which is nearer the truth but not what eager code gives; with
+    `exact=True` each is rounded by itself. The sums over the rows are taken in another order than eagerly in any case.
+
+    Needs the extra `jit`. Raises TypeError when `loss` asks for a number while it is recorded, or does not do the same
+    each time it runs: see `jit`.
     """
-    return TrainStep(loss, optimizer)
+    return TrainStep(loss, optimizer, exact=exact)
 
 
 class TrainStep(Inside):
-    """What `train_step` gives. `tape`, `update_tape`, `llvm_ir` and `assembly` show what was compiled last."""
+    """What `train_step` gives. `tape`, `update_tape`, `llvm_ir` and `assembly` show what was compiled last, `constants`
+    the numbers that the loss took from outside: globals, variables of enclosing functions, attributes.
+    """
 
-    def __init__(self, loss: Callable[..., Any], optimizer: Optimizer):
+    def __init__(self, loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = False):
         if not callable(loss) or not isinstance(optimizer, Optimizer):
             raise TypeError(f"train_step takes a loss function and an optimizer, not {loss!r} and {optimizer!r}")
         check_rule(optimizer, "train_step")
-        self.loss, self.optimizer = loss, optimizer
+        self.loss, self.optimizer, self.exact = loss, optimizer, exact
         self._names = functools.cache(lambda count: names_of(loss, count))
-        self._lock = threading.RLock()  # the parameters are for one call at a time
-        self._running = False
         self._losses, self._norms, self._rates = Memory(COLUMNS), Memory(COLUMNS), Memory(COLUMNS)
         self.norms: Any = None  # of the gradient of each step of the last run, before any clipping
         self._constant_rate: Any = None  # the learning rate that all of `rates` holds
-        self._programs: OrderedDict[Any, BatchProgram] = OrderedDict()
+        self._programs: Recorded[BatchProgram] = Recorded(KEPT)
         self._adopt()
 
     def _adopt(self) -> None:
-        """Take in the optimizer's parameters and states as they are now."""
+        """Take in the optimizer's parameters, states and settings as they are now."""
         optimizer = self.optimizer
-        self._parameters, self._listed = tuple(optimizer.parameters), optimizer.parameters
+        optimizer.match_state()
+        self._parameters = tuple(optimizer.parameters)
         self._store = store_of(optimizer.parameters)
         self._states = [Memory(len(self._store.memory.view)) for _ in optimizer.state]
         self._views = {n: m.view[: len(optimizer.parameters)] for n, m in zip(optimizer.state, self._states)}
-        settings = sorted(set(vars(optimizer)) - {"parameters", "state", "steps", "lr"})
-        self._known = len(vars(optimizer))
-        self._settings_now = operator.attrgetter("__class__", *settings)  # what the rule reads as constants
-        self._settings: Any = None
+        self._settings = settings_of(optimizer)
+        own = sorted(set(vars(optimizer)) - set(OWN))
+        self._settings_now = operator.attrgetter("__class__", *own)
+        self._as_they_were = self._settings_now(optimizer), len(vars(optimizer))
+        self._changes = changes.count
         self._programs.clear()
         self._data: tuple[Any, ...] = ()  # the arrays of the last call, and what was made ready for them
         self._batch_size: int | None = None
         self._ready: tuple[BatchProgram, Native, Rows] | None = None
-        self._live: list[Any] = []  # the arrays among them, and their shapes
-        self._shapes: list[tuple[int, ...]] = []
+        self._live: list[tuple[Any, Any]] = []  # the arrays among them with their headers, and how they lie in memory
+        self._layouts: list[Any] = []
 
     def __call__(self, *data: Any) -> float:
         """One step on all rows of `data`; gives the mean loss before it.
 
-        Raises FloatingPointError, and changes nothing, when the loss or a gradient is nan or inf.
+        Raises FloatingPointError, and changes nothing, when the loss or a gradient is nan or inf; ValueError where the
+        loss refuses a row, such as one with a wrong label.
         """
-        with self._lock:
+        store = self._acquired()
+        try:
             program, native, rows = self._prepared(data, None)
-            self._running = True
+            program.start()
+            self._take(program, native, rows, 1, 0)
+            return self._losses.view[0]
+        finally:
+            store.release()
+
+    def _acquired(self) -> Store:
+        """The store of the parameters, for this thread alone, after the optimizer's changes were taken in."""
+        while True:
+            store = self._store
+            store.acquire()
             try:
-                program.start()
-                self._take(program, native, rows, 1, 0)
-                return self._losses.view[0]
-            finally:
-                self._running = False
+                if store is self._store and self._is_up_to_date():
+                    return store
+                with store.lent():  # native code of other threads is kept out while the memory is another
+                    self._adopt()
+            except BaseException:
+                store.release()
+                raise
+            store.release()
+
+    def _is_up_to_date(self) -> bool:
+        optimizer = self.optimizer
+        settings, count = self._as_they_were
+        if (
+            self._changes != changes.count
+            or len(optimizer.__dict__) != count
+            or self._settings_now(optimizer) != settings
+        ):
+            if not self._is_adopted():
+                return False
+            self._changes = changes.count
+        return True
+
+    def _is_adopted(self) -> bool:
+        """Whether the optimizer's parameters and settings are those that were taken in."""
+        optimizer = self.optimizer
+        if len(optimizer.parameters) != len(self._parameters):
+            return False
+        same = all(map(operator.is_, optimizer.parameters, self._parameters))
+        return same and settings_of(optimizer) == self._settings
 
     def run(
         self,
@@ -130,7 +175,9 @@ class TrainStep(Inside):
         if epochs is not None and steps is not None:
             raise ValueError("give epochs or steps, not both")
         rng = generator(shuffle)
-        with self._lock:
+        store = self._acquired()
+        program = None
+        try:
             program, native, rows = self._prepared(data, batch_size)
             in_epoch = -(-rows.count // min(batch_size or rows.count, rows.count))
             total = steps if steps is not None else in_epoch * (1 if epochs is None else epochs)
@@ -139,34 +186,41 @@ class TrainStep(Inside):
             program.start()
             words = words_of(rng) if rng else None
             try:
-                self._running = self._store.is_in_use = True
-                self._read_outside(program)  # again: from now on, nobody else can take the parameters over
                 if words:
                     program.will_shuffle(words.buffer_info()[0])
                 return self._run(program, native, rows, losses, callback, every)
             finally:
-                self._running = self._store.is_in_use = False
                 program["shuffle"] = 0
                 if rng and words:
                     put_back(rng, words)
+        finally:
+            store.release()
 
     def _run(self, program: BatchProgram, native: Native, rows: Rows, losses: Any, callback: Any, every: int) -> Any:
-        taken, total = 0, len(losses)
+        taken, total, norms = 0, len(losses), self.norms
         while taken < total:
-            count = min(STEPS_AT_ONCE, total - taken, *([every - taken % every] if callback else []))
-            self._take(program, native, rows, count, taken)
-            losses[taken : taken + count] = self._losses.view[:count]
-            self.norms[taken : taken + count] = self._norms.view[:count]
-            taken += count
+            count, start = min(STEPS_AT_ONCE, total - taken, *([every - taken % every] if callback else [])), taken
+            steps = self.optimizer.steps
+            try:
+                self._take(program, native, rows, count, taken)
+            finally:  # also after Ctrl-C, or a step that cannot be taken
+                taken += (done := self.optimizer.steps - steps)
+                losses[start:taken] = self._losses.view[:done]
+                norms[start:taken] = self._norms.view[:done]
+                if done < count:
+                    self.norms = norms[:taken]
             if callback and (taken % every == 0 or taken == total):
                 answer = callback(taken, float(losses[taken - 1]))
                 if is_bool(answer) and not answer:
                     self.norms = self.norms[:taken]
                     return losses[:taken]
-                if self._settings_now(self.optimizer) != self._settings:
+                if not self._is_adopted():
                     raise RuntimeError(
-                        "a callback may change the optimizer's lr; change its other settings between runs"
+                        "a callback may change the optimizer's lr; change its other settings and its parameters "
+                        "between runs"
                     )
+                if not program.outside.holds():
+                    raise program.outside.refusal("was changed by a callback of run()")
                 self._read_outside(program)
         return losses
 
@@ -182,7 +236,7 @@ class TrainStep(Inside):
         try:
             status = program.go(native, count)
         finally:
-            optimizer.steps = program.places[TAKEN]
+            optimizer.__dict__["steps"] = program.places[TAKEN]  # sooner than an attribute that is watched
         if status == BAD_INDEX:
             raise program.bad_index(rows)
         if status == NOT_FINITE:
@@ -192,40 +246,29 @@ class TrainStep(Inside):
 
     def _prepared(self, data: tuple[Any, ...], batch_size: int | None) -> tuple[BatchProgram, Native, Rows]:
         """The program for this data, pointed at it; parameters and the optimizer's state where it looks for them."""
-        if self._running:
-            raise RuntimeError("a step is under way: neither a callback of run() nor a signal handler may take another")
-        optimizer = self.optimizer
-        if optimizer.parameters is not self._listed or len(self._listed) != len(self._parameters):
-            self._adopt()
         ready = self._ready
         if (
             ready is None
             or batch_size != self._batch_size
             or len(data) != len(self._data)
             or not all(map(operator.is_, data, self._data))
-            or [x.shape for x in self._live] != self._shapes  # changed in place, as by resize()
-            or len(optimizer.__dict__) != self._known
-            or self._settings_now(optimizer) != self._settings
+            or [(x.shape, x.strides, header.raw) for x, header in self._live] != self._layouts  # changed in place
+            or (ready[0].outside.reads and not ready[0].outside.holds())
         ):
             self._ready = None
-            if len(vars(optimizer)) != self._known:
-                self._adopt()
             rows = as_rows(data, self._names(len(data))) if data else Rows([], (), 1)
             program = self._program(rows)
-            if program.required:
-                program.check_rows(rows)
             ready = program, program.set_rows(rows, batch_size=min(batch_size or rows.count, rows.count)), rows
             if rows.are_arrays:  # a list may hold other numbers next time
-                self._live, self._shapes = rows.arrays, [x.shape for x in rows.arrays]
+                self._live = [(x, header_of(x)) for x in rows.arrays]
+                self._layouts = [(x.shape, x.strides, header.raw) for x, header in self._live]
                 self._data, self._batch_size, self._ready = data, batch_size, ready
         assert ready is not None
         self._read_outside(ready[0])
         return ready
 
     def _read_outside(self, program: BatchProgram) -> None:
-        """Bring in what others changed: parameters that another step took over, a state that was loaded, leaves."""
-        if not self._store.is_current:
-            self._store.take()
+        """Bring in what others changed: a state that was loaded, leaves."""
         state = self.optimizer.state
         for name, view in self._views.items():
             if state[name] is not view:
@@ -235,34 +278,27 @@ class TrainStep(Inside):
             program.read_leaves()
 
     def _program(self, rows: Rows) -> BatchProgram:
-        settings = self._settings_now(self.optimizer)
-        if settings != self._settings:
-            self._programs.clear()
-            self._settings = settings
-        program = self._programs.get(rows.structures)
-        if program is not None:
-            self._programs.move_to_end(rows.structures)
-        else:
-            names = self._names(len(rows.structures))
-            try:
-                program = BatchProgram(
-                    lambda row: self.loss(*row),
-                    names,
-                    [(True, structure) for structure in rows.structures],
-                    parameters=self._parameters,
-                    update=update_tape(self.optimizer),
-                    scale=scale_tape(self.optimizer),
-                )
-            except (TypeError, ValueError) as error:
-                rows_are = ", ".join(_said(name, shape) for name, (_, shape, _) in zip(names, rows.structures))
-                error.add_note(f"train_step calls the loss with one row at a time: {rows_are}")
-                raise
-            self._programs[rows.structures] = program
-            program["parameters"], program["rates"] = self._store.memory.address, self._rates.address
-            program["losses"], program["norms"] = self._losses.address, self._norms.address
-            program.set_states([memory.address for memory in self._states])
-            if len(self._programs) > KEPT:
-                self._programs.popitem(last=False)
+        return self._programs.get(rows.structures, lambda: self._recorded(rows))
+
+    def _recorded(self, rows: Rows) -> BatchProgram:
+        names = self._names(len(rows.structures))
+        try:
+            program = BatchProgram(
+                lambda row: self.loss(*row),
+                names,
+                [(True, structure) for structure in rows.structures],
+                parameters=self._parameters,
+                rule=lambda: (update_tape(self.optimizer), scale_tape(self.optimizer)),
+                function=self.loss,
+                exact=self.exact,
+            )
+        except (TypeError, ValueError) as error:
+            rows_are = ", ".join(_said(name, shape) for name, (_, shape, _) in zip(names, rows.structures))
+            error.add_note(f"train_step calls the loss with one row at a time: {rows_are}")
+            raise
+        program["parameters"], program["rates"] = self._store.memory.address, self._rates.address
+        program["losses"], program["norms"] = self._losses.address, self._norms.address
+        program.set_states([memory.address for memory in self._states])
         return program
 
     def numbers(self) -> list[float]:
@@ -273,22 +309,42 @@ class TrainStep(Inside):
 
     def trace(self, *data: Any) -> Tape:
         """The tape for such data, without compiling it yet: to see what it is, and how long."""
-        with self._lock:
+        store = self._acquired()
+        try:
             return self._program(as_rows(data, self._names(len(data)))).tape
+        finally:
+            store.release()
 
     def __repr__(self) -> str:
         name = getattr(self.loss, "__name__", type(self.loss).__name__)
         return f"train_step({name}, {type(self.optimizer).__name__}; {self.optimizer.steps} steps taken)"
 
+    def __deepcopy__(self, memo: Any) -> TrainStep:
+        return TrainStep(copy.deepcopy(self.loss, memo), copy.deepcopy(self.optimizer, memo), exact=self.exact)
+
+    def __reduce__(self) -> Any:
+        return _made_again, (self.loss, self.optimizer, self.exact)
+
     def _last(self) -> BatchProgram:
-        if not self._programs:
+        program = self._programs.latest
+        if program is None:
             raise RuntimeError("nothing has been compiled yet: take a step first")
-        return next(reversed(self._programs.values()))
+        return program
 
     @property
     def update_tape(self) -> Tape:
         """The optimizer's rule for one parameter."""
         return update_tape(self.optimizer)
+
+
+def _made_again(loss: Any, optimizer: Optimizer, exact: bool) -> TrainStep:
+    return TrainStep(loss, optimizer, exact=exact)
+
+
+def settings_of(optimizer: Optimizer) -> Any:
+    """What the optimizer's rule reads as constants, as it is now: a copy, to compare with later."""
+    kept = {k: x for k, x in vars(optimizer).items() if k not in OWN}
+    return type(optimizer), {k: frozen(x) for k, x in kept.items()}
 
 
 def _count(what: str, n: Any) -> int | None:

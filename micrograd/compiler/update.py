@@ -28,7 +28,8 @@ class UpdateWriter:
         self.arrays = ["%parameters", "%gradients", *(f"%state{k}" for k in range(batch.states))]
 
     def _emitter(self) -> Emitter:
-        return Emitter(self.batch.machine, lanes=self.batch.machine.lanes, declared=self.declared)
+        batch = self.batch
+        return Emitter(batch.machine, lanes=batch.machine.lanes, declared=self.declared, exact=batch.exact)
 
     def schedule(self) -> str:
         """For %steps steps from number %taken + 1 on."""

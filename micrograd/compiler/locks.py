@@ -1,0 +1,52 @@
+"""Locks that a forked process can go on with.
+
+Only the thread that forks lives on in the child: what another thread held there would be held for ever. So an object
+with a `_lock` gets a new one in the child (`new_in_child(self)`), and what must not be forked in the midst of its work,
+LLVM above all, is waited for: a lock of `held_over_forks()` is taken before a fork and given back on both sides.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import Any
+
+_owners: weakref.WeakSet[Any] = weakref.WeakSet()
+_held: list[Any] = []
+
+
+def new_in_child(owner: Any) -> None:
+    """After a fork, give `owner` a new `_lock` in the child, unless the thread that lives on holds it."""
+    _owners.add(owner)
+
+
+def held_over_forks() -> Any:
+    """A lock that no thread holds at the moment of a fork but the one that forks; one thread may take it twice."""
+    lock = threading.RLock()
+    _held.append(lock)
+    return lock
+
+
+compiling = held_over_forks()  # LLVM's global context is for one thread at a time
+
+
+def _before() -> None:
+    for lock in _held:
+        lock.acquire()
+
+
+def _after() -> None:
+    for lock in reversed(_held):
+        lock.release()
+
+
+def _in_the_child() -> None:
+    for owner in list(_owners):
+        if not owner._lock._is_owned():
+            owner._lock = threading.RLock()
+    _after()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_in_the_child)

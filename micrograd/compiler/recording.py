@@ -1,0 +1,252 @@
+"""Record a function twice, so that what differs from run to run is found and named: `recorded(run)`.
+
+Compiled code does at each call what the function did when it was recorded. So a function that draws random numbers,
+counts its calls or keeps a running mean cannot be compiled: it is run twice, and refused where the second run differs.
+What no second run can show is what will change later: so every place outside that the function read, such as
+`model.temperature`, is kept in `Outside`, and looked at before each call.
+
+Torch Dynamo calls such places guards (Ansel et al., PyTorch 2, ASPLOS 2024).
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from micrograd import nn
+from micrograd.compiler.symbols import TraceError
+from micrograd.compiler.tape import Tape
+from micrograd.compiler.watch import Read, Watch, holds_recorded
+from micrograd.modes import changes, line_of_the_caller
+
+T = TypeVar("T")
+AGAIN = 16  # times that a function is recorded anew for what changed outside it
+KEPT_OF_ONE = 4  # programs of one structure
+
+
+class _HasOutside(Protocol):
+    outside: Outside
+
+
+P = TypeVar("P", bound=_HasOutside)
+
+
+class Constant(NamedTuple):
+    """A number that a recording took from outside: how the code names it, what it was, and the line that read it."""
+
+    name: str
+    value: Any
+    line: str
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.value!r}, at {self.line}"
+
+
+class Outside:
+    """The places outside a recorded function that it read. `constants` lists those that held numbers."""
+
+    def __init__(self, reads: Sequence[Read] = ()):
+        self.reads = list(reads)
+        self.constants = [Constant(read.name, read.value, read.line) for read in reads if read.is_number]
+        # Modules count the changes of their attributes, all together: one look spares one for each weight's neuron.
+        self._others = [read for read in reads if not isinstance(read.container, nn.Module)]
+        self._changes = changes.count
+        self._quick = self._compiled()
+
+    def _compiled(self) -> Callable[[], bool]:
+        """Whether each place that is no module's holds the same object as before, in one expression."""
+        known: dict[str, Any] = {}
+        parts = []
+        for i, read in enumerate(self._others):
+            known[f"c{i}"], known[f"k{i}"], known[f"v{i}"] = read.container, read.by, read.value
+            place = {"attr": f"c{i}.{read.by}", "item": f"c{i}[k{i}]", "cell": f"c{i}.cell_contents"}[read.kind]
+            parts.append(f"{place} is v{i}")
+            if read.content is not None:
+                known[f"h{i}"] = read.holds
+                parts.append(f"h{i}()")
+        return eval(f"lambda: {' and '.join(parts) or 'True'}", known)
+
+    def holds(self) -> bool:
+        """Whether every place holds what it held when it was read."""
+        try:
+            if self._quick() and changes.count == self._changes:
+                return True
+        except Exception:  # an attribute that is gone, say
+            return False
+        if self.changed() is not None:
+            return False
+        for read in self.reads:
+            read.value = read.now()  # an equal number, to be found at the first look from now on
+        self._changes, self._quick = changes.count, self._compiled()
+        return True
+
+    def changed(self) -> Read | None:
+        """The first place that holds something else now."""
+        return next((read for read in self.reads if not read.holds()), None)
+
+    def refusal(self, what: str) -> TraceError:
+        """The error for a change that the compiled code cannot follow."""
+        read = self.changed()
+        if read is None:  # changed back meanwhile
+            return TraceError(f"something that the function reads from outside {what}")
+        now = "other numbers" if read.value is read.now() else repr(read.now())
+        was = "other numbers" if read.value is read.now() else repr(read.value)
+        return TraceError(
+            f"{read.name} {what}: it was {was} when the function was recorded and is {now}, at {read.line}; compiled "
+            "code takes it as a constant: give it as an argument, or hold it in a Value"
+        )
+
+
+class Recorded(Generic[P]):
+    """The programs of one function by the structure of its arguments: `get(key, record)`.
+
+    A structure may have several, recorded while places outside held other things: a flag that is switched on and off
+    finds what was compiled before. What changes at every call is refused after AGAIN recordings, with its line.
+    """
+
+    def __init__(self, most: int):
+        self.most = most
+        self.latest: P | None = None
+        self.ready: dict[Any, P] = {}  # the program of each structure that was used last
+        self._kept: OrderedDict[Any, list[P]] = OrderedDict()
+        self._again: dict[Any, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._kept.clear()
+        self._again.clear()
+        self.ready.clear()
+        self.latest = None
+
+    def get(self, key: Any, record: Callable[[], P]) -> P:
+        """The program for a structure as things are; the least recently used structure gives way to a new one."""
+        programs = self._kept.get(key)
+        if programs is not None:
+            self._kept.move_to_end(key)
+            for program in programs:
+                if program.outside.holds():
+                    self.latest = self.ready[key] = program
+                    return program
+            self._again[key] = self._again.get(key, 0) + 1
+            if self._again[key] > AGAIN:
+                raise programs[-1].outside.refusal(f"has changed {self._again[key]} times since")
+        program = record()
+        self._kept[key] = [*(programs or [])[-KEPT_OF_ONE + 1 :], program]
+        if len(self._kept) > self.most:
+            oldest, _ = self._kept.popitem(last=False)
+            self._again.pop(oldest, None)
+            self.ready.pop(oldest, None)
+        self.latest = self.ready[key] = program
+        return program
+
+
+def recorded(run: Callable[[type[Tape]], tuple[Tape, Any, T]], *functions: Any) -> tuple[T, Outside]:
+    """What `run` gives, after a second run has shown that it does the same each time; it calls the `functions`.
+
+    `run(kind)` records on a tape of that kind and gives the tape, something more that must be equal in both runs, and
+    its result. Raises TraceError, and puts back what the function set, where two runs differ. A third decides whether
+    the first one only prepared something, such as a table that is kept.
+    """
+    watches: list[Watch] = []
+    try:
+        before = _run(run, Tape, watches, functions)
+        result = _run(run, Tape, watches, functions)
+        if not _same(before, result, watches):
+            _refuse_random_numbers(watches)
+            marked = _marked(_first_difference(before[0], result[0]))
+            before, result = result, _run(run, marked, watches, functions)
+            if not _same(before, result, watches):
+                raise _refused(watches, marked)
+    except BaseException:
+        _forget(watches, everything=True)
+        raise
+    _forget(watches, everything=False)
+    first, last = watches[-2].reads, watches[-1].reads
+    return result[2], Outside([read for key, read in last.items() if key in first])
+
+
+def _run(run: Callable[[type[Tape]], Any], kind: type[Tape], watches: list[Watch], functions: Any) -> Any:
+    watches.append(Watch(functions))
+    with watches[-1]:
+        return run(kind)
+
+
+def _same(one: Any, other: Any, watches: Sequence[Watch]) -> bool:
+    """Whether two runs wrote the same, read the same and drew nothing."""
+    if any(watch.drawn() for watch in watches) or _changed_between(watches) is not None:
+        return False
+    # By their bytes: 1 and 1.0 are a position and a constant, 0.0 and -0.0 two constants, and nan is nan.
+    return marshal.dumps(one[0].code, 2) == marshal.dumps(other[0].code, 2) and one[1] == other[1]
+
+
+def _changed_between(watches: Sequence[Watch]) -> Read | None:
+    """A place that the last run found otherwise than the one before."""
+    for key, read in watches[-1].reads.items():
+        before = watches[-2].reads.get(key)
+        if before is not None and not before.same_as(read):
+            return before
+    return None
+
+
+def _first_difference(one: Tape, other: Tape) -> int:
+    code = zip(one.code, other.code)
+    return next((i for i, (a, b) in enumerate(code) if marshal.dumps(a, 2) != marshal.dumps(b, 2)), len(one.code))
+
+
+def _marked(position: int) -> type[Tape]:
+    """A kind of tape that notes the user's line when an instruction is written."""
+
+    class Marked(Tape):
+        line = ""
+
+        def append(self, name: str, *operands: Any) -> int:
+            if len(self.code) == position:
+                type(self).line = line_of_the_caller()
+            return super().append(name, *operands)
+
+    return Marked
+
+
+def _refuse_random_numbers(watches: Sequence[Watch]) -> None:
+    for watch in watches:
+        drawn = watch.drawn()
+        if drawn:
+            raise TraceError(
+                f"the function drew random numbers while jit recorded it, at {drawn[1]}; compiled code would have the "
+                "same ones at each call: draw them outside, and give them as arguments"
+            )
+
+
+def _refused(watches: Sequence[Watch], marked: Any) -> TraceError:
+    _refuse_random_numbers(watches)
+    read = _changed_between(watches)
+    if read is not None:
+        found = f"{read.value!r}, then {watches[-1].reads[_key(read)].value!r}"
+        return TraceError(
+            f"the function changes {read.name} each time it runs ({found}), at {read.line}; compiled code would have "
+            "it as it was once: give it as an argument, or change it outside the function"
+        )
+    return TraceError(
+        "the function does not do the same each time it runs, as jit found when it recorded it a second time; what "
+        f"differs first is at {marked.line or 'an unknown line'}: is there a random number, a counter or the time in "
+        "it? Give it as an argument"
+    )
+
+
+def _key(read: Read) -> Any:
+    return read.kind, id(read.container), read.by
+
+
+def _forget(watches: Sequence[Watch], *, everything: bool) -> None:
+    """Leave nothing of a recording on the user's objects; after an error, nothing that the function set either."""
+    for watch in reversed(watches):
+        if everything:
+            watch.put_back()
+            watch.rewind()
+        else:
+            watch.put_back(only=holds_recorded)
