@@ -119,17 +119,18 @@ class Trace:
         self._whole: dict[Value, int] = {}
         self._stand_ins: dict[int, Value] = {}  # by the id of a Value from outside, which `leaves` keeps alive
         self._created: dict[Value, int] = {}  # this trace's own, in order of creation
+        self._depth = 0  # how often it is entered
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[Trace]:
         """Record what is computed inside; nothing can be written when it has ended, until it is entered again."""
-        before = self.tape.closed
+        before = self._depth
         try:
-            self.tape.closed = False
+            self._depth, self.tape.closed = before + 1, False
             with modes.tracing(self):
                 yield self
         finally:
-            self.tape.closed = before
+            self._depth, self.tape.closed = before, not before
 
     def argument(self, name: str, *, whole: bool = False) -> Traced:
         """A value that the caller of the compiled function gives: the tape's next input. A `whole` one may index."""
