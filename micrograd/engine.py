@@ -19,19 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import micrograd.ops  # noqa: F401  (fills the table)
 from micrograd import modes
-from micrograd.table import (
-    CONSTANT,
-    DETACHED,
-    FLOAT,
-    TABLE,
-    Namespace,
-    Op,
-    as_float,
-    explain,
-    written_by_hand,
-)
+from micrograd.table import CONSTANT, DETACHED, FLOAT, GraphLostError, Op, as_float, explain, written_by_hand
 
 UNREACHED = float("0")  # the one zero that says of a gradient: backward has not come here
+NAN = float("nan")
 
 
 class Value:
@@ -99,15 +90,16 @@ class Value:
         if modes.active and modes.state.trace:
             raise modes.state.trace.error("backward() in a jitted function", "call it on the result, or use train_step")
         order = topological_order(self)
-        before = [(node, node.grad) for node in order if not node._prev]
-        try:
-            sweep(self, order, create_graph=create_graph)
-        except BaseException:
-            for node in order:
-                node.grad = UNREACHED
-            for leaf, grad in before:
-                leaf.grad = grad
-            raise
+        with modes.one_sweep:
+            before = [(node, node.grad) for node in order if not node._prev]
+            try:
+                sweep(self, order, create_graph=create_graph)
+            except BaseException:
+                for node in order:
+                    node.grad = UNREACHED
+                for leaf, grad in before:
+                    leaf.grad = grad
+                raise
 
     @property
     def _backward(self) -> Callable[[], None]:
@@ -134,8 +126,13 @@ class Value:
         return _number(self) >= _number(other)
 
     def __float__(self) -> float:
-        modes.state.floats_taken += 1
-        return float(_number(self))
+        number = float(_number(self))  # a number of a trace says by itself that it has no float
+        if self._operation not in (CONSTANT, DETACHED) and not modes.state.no_grad:
+            raise GraphLostError(
+                f"float() of {self.label or repr(self)}, which the functions of math take too, would lose its graph: write "
+                "value.data for the number, or micrograd.exp(value) for math.exp(value)"
+            )
+        return number
 
     def __pos__(self) -> Value:
         return self
@@ -152,7 +149,7 @@ class Value:
         import numpy
 
         if dtype is not None and numpy.dtype(dtype) != numpy.dtype(object):
-            raise TypeError(f"an array of {dtype} would drop the graph of {self!r}: use dtype=object, or float(value)")
+            raise TypeError(f"an array of {dtype} would drop the graph of {self!r}: use dtype=object, or value.data")
         out = numpy.empty((), dtype=object)
         out[()] = self
         return out
@@ -187,7 +184,9 @@ def record(entry: Op, operands: tuple[Value, ...], numbers: tuple[float, ...]) -
     try:
         data, derivatives = entry.rule(FLOAT, *numbers)
     except (ArithmeticError, ValueError) as error:
-        raise explain(error, entry, operands) from None
+        if not modes.state.quiet:
+            raise explain(error, entry, operands) from None
+        data, derivatives = NAN, lambda: (NAN,) * len(operands)
     node = _new(Value)
     node.data = data
     node.grad = UNREACHED
@@ -265,24 +264,28 @@ def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Valu
 
 
 def sweep(
-    root: Value,
-    order: Sequence[Value],
+    root: Any,
+    order: Sequence[Any],
     *,
     create_graph: bool = False,
-    visit: Callable[[Value], None] | None = None,
+    visit: Callable[[Any], None] | None = None,
     zero: Any = 0.0,
 ) -> None:
     """Set the gradient of every value in `order`, the topological order of `root`, or add to it at the leaves.
 
+    They are Values, or Shadows where the Values' own gradients are not to be touched.
     `visit` is called on each node that was computed, results first, in place of `pass_on`: how the stepper listens.
     `zero` is what the sums start from.
     """
-    visit = visit or (_pass_on_graphs if create_graph else pass_on)
-    zero = NOTHING if create_graph else zero
+    if create_graph:
+        from micrograd.higher import pass_on_graphs
+
+        visit, zero = pass_on_graphs, NOTHING
+    visit = visit or pass_on
     for node in order:
         if node._prev or not node.grad:
             node.grad = zero
-    one = Value(1.0) if create_graph else 1.0
+    one = constant(1.0, "backward()") if create_graph else 1.0
     root.grad = one if root._prev else root.grad + one
     plainly = visit is pass_on and not modes.active  # nearly always; it spares each node two calls
     for node in reversed(order):
@@ -298,10 +301,6 @@ def pass_on(node: Value) -> None:
     send_to_operands(node, local_derivatives(node))
     if modes.active and modes.state.anomaly:
         modes.check_sums(node)
-
-
-def _pass_on_graphs(node: Value) -> None:
-    send_to_operands(node, _derivatives_as_values(node))
 
 
 def send_to_operands(node: Any, derivatives: Any) -> None:
@@ -321,6 +320,24 @@ class _Nothing:
 NOTHING: Any = _Nothing()
 
 
+class Shadow:
+    """A node's place in a sweep of its own, for derivatives that are no business of the node's `grad`.
+
+    It has operands (shadows too) and a gradient for the chain rule to add to; in all else it is the node.
+    """
+
+    __slots__ = ("_local", "_operation", "_prev", "grad", "node")
+
+    def __init__(self, node: Value, operation: Op, local: Any = (), operands: tuple[Shadow, ...] = ()):
+        self.node, self._operation, self._local, self._prev, self.grad = node, operation, local, operands, UNREACHED
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.node, name)
+
+    def __repr__(self) -> str:
+        return repr(self.node)
+
+
 class ByHand:
     """A `_backward` that a user assigned: it adds to the operands' gradients itself, and leaves none to send."""
 
@@ -335,7 +352,8 @@ class ByHand:
 def local_derivatives(node: Value) -> tuple[Any, ...]:
     """The derivative of a node's value with respect to each of its operands, in order, all else held fixed.
 
-    Raises ZeroDivisionError or ValueError where one does not exist. A node whose `_backward` was written by hand has
+    Raises ZeroDivisionError or ValueError where one does not exist; by a constant, which nobody asks for, it is then
+    0.0. A node whose `_backward` was written by hand has
     none to give: calling this runs it, and gives an empty tuple.
     """
     local = node._local
@@ -345,53 +363,12 @@ def local_derivatives(node: Value) -> tuple[Any, ...]:
         except (ArithmeticError, ValueError) as error:
             if isinstance(node._local, ByHand):
                 raise
-            raise explain(error, node._operation, node._prev, doing="backward through ") from None
-    if modes.active and modes.state.anomaly:
-        modes.check_backward(node, local)
-    return local
+            from micrograd.higher import derivatives_asked_for
 
-
-class _Values(Namespace):
-    """Elementary functions of Values: the table's own, which record what they do."""
-
-    def function_of(self, entry: Op) -> Callable[..., Any]:
-        return lambda *operands, **static: entry.apply(operands, static)
-
-    @staticmethod
-    def pow(x: Any, y: Any) -> Any:
-        return x**y
-
-    @staticmethod
-    def where(condition: Any, x: Any, y: Any) -> Any:
-        return TABLE["where"](condition, x, y)  # a condition is a bool here, which the caller's function takes
-
-
-VALUE = _Values()
-
-
-def _derivatives_as_values(node: Value) -> tuple[Any, ...]:
-    """The local derivatives as graphs of their own: the same rule, read with Values for operands."""
-    entry = node._operation
-    if entry.by_hand or isinstance(node._local, ByHand):
-        raise TypeError(
-            f"backward(create_graph=True): {node!r} was made by hand (operation {node._op!r}), so there is no rule to "
-            "differentiate again; enter the operation into the table with @micrograd.op"
-        )
-    taken = modes.state.floats_taken
-    value, derivatives = entry.rule(VALUE, *node._prev)
-    if isinstance(value, Value) and not any(value is x for x in node._prev):
-        # What the rule calls its value is this operation again, not the formula by which the rule computed it: the
-        # formula may have corners where the operation has none, as sigmoid's by exp(-abs(x)) has at 0.
-        value._prev, value._operation, value._local = node._prev, entry, node._local
-    try:
-        local = derivatives()
-    except (ArithmeticError, ValueError) as error:
-        raise explain(error, entry, node._prev, doing="backward through ") from None
-    if modes.state.floats_taken != taken:
-        raise TypeError(
-            f"the rule of {entry.name} lost the graph: it took float() of an operand, as the functions of math do; "
-            "write m.exp(x) for math.exp(x)"
-        )
+            found = derivatives_asked_for(node)
+            if found is None:
+                raise explain(error, node._operation, node._prev, doing="backward through ") from None
+            local = found
     if modes.active and modes.state.anomaly:
         modes.check_backward(node, local)
     return local

@@ -17,10 +17,23 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
-from micrograd.table import CONSTANT
+from micrograd.table import CONSTANT, float_of
 
 active = 0  # how many modes are entered, in all threads together
 _lock = threading.Lock()
+# Held while gradients are added up, for `grad += ...` of two threads at once would lose one of the two. It may be taken
+# again by its holder: a `_backward` written by hand may call `backward()` itself.
+one_sweep = threading.RLock()
+
+
+def _after_fork() -> None:
+    """A child of fork() has none of the threads that held a lock of ours, so it starts with locks of its own."""
+    global _lock, one_sweep
+    _lock, one_sweep = threading.Lock(), threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class _State(threading.local):
@@ -28,7 +41,7 @@ class _State(threading.local):
     anomaly = 0
     traces = 0
     trace: Any = None  # the compiler's, which makes the nodes while it runs a function on symbols
-    floats_taken = 0  # how often float(value) let a number out of a graph
+    quiet = 0  # an operation that fails gives nan instead of raising
 
 
 state = _State()
@@ -116,6 +129,17 @@ def plainly() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """What fails gives nan inside: how those derivatives of a rule are read that do exist."""
+    state.quiet += 1
+    try:
+        with plainly():
+            yield
+    finally:
+        state.quiet -= 1
+
+
+@contextlib.contextmanager
 def tracing(trace: Any) -> Iterator[None]:
     """Let `trace` make every node: how the compiler runs a function, or backward, on symbols."""
     before, state.trace = (state.trace, state.anomaly), trace
@@ -143,10 +167,10 @@ def check_backward(node: Any, derivatives: tuple[Any, ...]) -> None:
     for position, (parent, local) in enumerate(zip(node._prev, derivatives)):
         if parent._operation is CONSTANT:
             continue  # nobody reads a constant's gradient
-        if not math.isfinite(float(local) * float(node.grad)):
+        if not math.isfinite(float_of(local) * float_of(node.grad)):
             raise FloatingPointError(
                 f"backward through {_told(node)}: to operand {position + 1}, {_name(parent, position)}, it sends "
-                f"{float(local)!r} (local derivative) x {float(node.grad)!r} (upstream gradient); "
+                f"{float_of(local)!r} (local derivative) x {float_of(node.grad)!r} (upstream gradient); "
                 f"made at {_made_at(node)}"
             )
 
@@ -154,10 +178,10 @@ def check_backward(node: Any, derivatives: tuple[Any, ...]) -> None:
 def check_sums(node: Any) -> None:
     """Refuse an operand's gradient that became nan or inf by adding finite contributions up."""
     for position, parent in enumerate(node._prev):
-        if parent._operation is not CONSTANT and not math.isfinite(float(parent.grad)):
+        if parent._operation is not CONSTANT and not math.isfinite(float_of(parent.grad)):
             raise FloatingPointError(
                 f"backward through {_told(node)}: the gradient of {_name(parent, position)} became "
-                f"{float(parent.grad)!r} as contributions were added up; made at {_made_at(node)}"
+                f"{float_of(parent.grad)!r} as contributions were added up; made at {_made_at(node)}"
             )
 
 

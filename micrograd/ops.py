@@ -80,10 +80,12 @@ def pow(m, x, y):
     """Power with both base and exponent differentiated: what `x**y` records when `y` is a Value.
 
     The derivative in `y`, `x**y * log(x)`, is 0 at x = 0 (its limit) and nan for x < 0, where only isolated `y` exist.
+    The one in `x` is 0 at x = y = 0, as it is for the constant exponent 0, where `y - 1` would make it fail.
     """
     out = m.pow(x, y)
+    less = lambda: m.where(m.abs(x) + m.abs(y) <= 0.0, 0.0, y - 1.0)  # noqa: E731
     log = lambda: m.where(x < 0.0, math.nan, m.log(m.where(x > 0.0, x, 1.0)))  # noqa: E731
-    return out, lambda: (y * m.pow(x, y - 1.0), out * log())
+    return out, lambda: (y * m.pow(x, less()), out * log())
 
 
 @op("abs", method="__abs__", cases=[(2.0,), (-3.0,), (0.0,)])

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from micrograd.engine import UNREACHED, Value
-from micrograd.table import FLOAT, as_float
+from micrograd.table import FLOAT, as_float, float_of
 
 Schedule = Callable[..., Any]
 WEIGHT_DECAY = 0.003  # of 0, 0.0001, 0.001, 0.003, 0.005 and 0.01 the one that does well on all of `data`'s small sets
@@ -72,7 +72,7 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter once, by its gradient."""
         lr, t = self.learning_rate(), self.steps + 1
-        gradients = [float(p.grad) for p in self.parameters]
+        gradients = [float_of(p.grad) for p in self.parameters]
         if self.scales:
             norm = math.sqrt(sum(g * g for g in gradients))
             if math.isinf(norm):  # the rule would scale by 0 and the step would be none
