@@ -91,14 +91,12 @@ class Value:
             raise modes.state.trace.error("backward() in a jitted function", "call it on the result, or use train_step")
         order = topological_order(self)
         with modes.one_sweep:
-            before = [(node, node.grad) for node in order if not node._prev]
+            before = [node.grad for node in order]
             try:
                 sweep(self, order, create_graph=create_graph)
             except BaseException:
-                for node in order:
-                    node.grad = UNREACHED
-                for leaf, grad in before:
-                    leaf.grad = grad
+                for node, grad in zip(order, before):
+                    node.grad = UNREACHED if node._prev else grad
                 raise
 
     @property
@@ -129,8 +127,8 @@ class Value:
         number = float(_number(self))  # a number of a trace says by itself that it has no float
         if self._operation not in (CONSTANT, DETACHED) and not modes.state.no_grad:
             raise GraphLostError(
-                f"float() of {self.label or repr(self)}, which the functions of math take too, would lose its graph: write "
-                "value.data for the number, or micrograd.exp(value) for math.exp(value)"
+                f"float() of {self.label or repr(self)}, which the functions of math take too, would lose its graph: "
+                "write value.data for the number, or micrograd.exp(value) for math.exp(value)"
             )
         return number
 
@@ -159,7 +157,8 @@ class Value:
         """What a function of the table, such as `micrograd.tanh`, calls when an operand is a Value."""
         where = f"{entry.name}()"
         values = tuple([x if isinstance(x, Value) else constant(x, where) for x in operands])
-        return record(entry.bind(**static), values, tuple([x.data for x in values]))
+        numbers = tuple([x.data if x.data.__class__ is float else number_at(x) for x in values])
+        return record_checked(entry.bind(**static), values, numbers)
 
     if TYPE_CHECKING:  # what operators.py adds, for type checkers
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = lambda self, other: self
@@ -179,7 +178,8 @@ def record(entry: Op, operands: tuple[Value, ...], numbers: tuple[float, ...]) -
     each node, which more than doubled the time of training. Where there is no derivative, it is kept, so that a value
     can still be had and the error comes from the backward that needs it.
     """
-    if modes.active and modes.state.trace:
+    in_a_mode = modes.active
+    if in_a_mode and modes.state.trace:
         return modes.state.trace.record(entry, operands)
     try:
         data, derivatives = entry.rule(FLOAT, *numbers)
@@ -197,11 +197,21 @@ def record(entry: Op, operands: tuple[Value, ...], numbers: tuple[float, ...]) -
         node._local = derivatives()
     except (ArithmeticError, ValueError):
         node._local = Pending(entry, numbers)
-    if modes.active:
+    if in_a_mode:
         if modes.state.anomaly:
             modes.check_forward(node)
         if modes.state.no_grad:
             node._prev, node._operation, node._local = (), DETACHED, ()
+    return node
+
+
+def record_checked(entry: Op, operands: tuple[Value, ...], numbers: tuple[float, ...]) -> Value:
+    """`record` for rules that may compute in other numbers than Python's floats, as those of users may."""
+    node = record(entry, operands, numbers)
+    if node.data.__class__ is not float:
+        node.data = number_at(node)
+    if node._local.__class__ is tuple and any(x.__class__ is not float for x in node._local):
+        node._local = tuple([number_of(x, f"a derivative of {entry.name}") for x in node._local])
     return node
 
 
@@ -224,7 +234,19 @@ def constant(x: Any, where: str) -> Value:
 
 def number_of(x: Any, where: str) -> Any:
     """The float that x stands for; in a trace, a number of the trace stands for itself."""
+    if isinstance(x, Value):
+        if x._prev:
+            raise TypeError(f"{where} would lose the graph of {x!r}: use it as it is, or its number, value.data")
+        x = _number(x)
     return x if modes.active and modes.state.trace and modes.state.trace.owns(x) else as_float(x, where)
+
+
+def number_at(node: Value) -> Any:
+    """The float that a Value's `data` stands for, whatever was assigned; a number of a trace stands for itself."""
+    x = node.data
+    if x.__class__ is float or (hasattr(x, "_apply_op") and not isinstance(x, Value)):
+        return x
+    return as_float(x, f"the data of {node.label or 'a Value'}")
 
 
 def _number(x: Any) -> Any:
@@ -285,6 +307,8 @@ def sweep(
     for node in order:
         if node._prev or not node.grad:
             node.grad = zero
+        elif node.grad.__class__ is not float and not isinstance(node.grad, Value):
+            node.grad = as_float(node.grad, f"the gradient of {node.label or 'a Value'}")
     one = constant(1.0, "backward()") if create_graph else 1.0
     root.grad = one if root._prev else root.grad + one
     plainly = visit is pass_on and not modes.active  # nearly always; it spares each node two calls

@@ -23,8 +23,8 @@ import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from micrograd.engine import UNREACHED, Value
-from micrograd.table import CONSTANT, DETACHED, TABLE, as_count, as_float, is_array
+from micrograd.engine import UNREACHED, Value, number_at
+from micrograd.table import CONSTANT, DETACHED, TABLE, as_count, as_float, is_array, is_bool
 
 
 def uniform(rng: Any, fan_in: int, fan_out: int) -> float:
@@ -78,7 +78,7 @@ class Module:
 
     def state_dict(self) -> dict[str, float]:
         """The parameters' numbers by name, to keep and to give to `load_state_dict`."""
-        return {name: p.data for name, p in self.named_parameters()}
+        return {name: number_at(p) for name, p in self.named_parameters()}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Set every parameter from a `state_dict()`. Raises ValueError, and sets none, unless all names agree."""
@@ -271,7 +271,7 @@ def _row(x: Any) -> tuple[Any, ...]:
         if x and isinstance(x[0], (list, tuple)):
             raise ValueError(f"a net takes one example at a time: call it on each of these {len(x)} rows")
         return tuple(x)
-    if isinstance(x, (Value, numbers.Real)):
+    if isinstance(x, (Value, numbers.Real)) or is_bool(x) or getattr(x, "ndim", 1) == 0:
         return (x,)
     if isinstance(x, (dict, set, str)) or not hasattr(x, "__iter__"):
         raise TypeError(f"a row of inputs is a sequence of numbers in order, not a {type(x).__name__}")

@@ -14,13 +14,19 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-import numbers
-import operator
 import re
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+from micrograd.number import as_count as as_count
+from micrograd.number import as_float as as_float
+from micrograd.number import elementwise as elementwise
+from micrograd.number import float_of as float_of
+from micrograd.number import holds_one as holds_one
+from micrograd.number import is_array as is_array
+from micrograd.number import is_bool as is_bool
+from micrograd.number import shown as shown
 
 Rule = Callable[..., tuple[Any, Callable[[], tuple[Any, ...]]]]
 
@@ -30,6 +36,7 @@ def _no_rule(*operands: Any) -> Any:
 
 
 TABLE: dict[str, Op] = {}
+WHOLE = 2**53  # up to here every whole number is a float
 _installers: list[Callable[[Op], None]] = []
 
 
@@ -77,7 +84,8 @@ class Op:
         if unknown:
             raise TypeError(f"{self.name}() has no setting {sorted(unknown)[0]!r}; operands are given by position")
         for name, x in static.items():
-            if not isinstance(x, (int, float)):
+            kind = x.__class__
+            if kind is not float and kind is not bool and not (kind is int and -WHOLE <= x <= WHOLE):
                 static[name] = as_float(x, f"{self.name}(): {name}, which is constant,")
         return _bind(self, **static)
 
@@ -257,64 +265,6 @@ def _public_signature(entry: Op) -> inspect.Signature:
     return inspect.Signature(entry._parameters)
 
 
-def is_array(x: Any) -> bool:
-    """Whether x is an array of NumPy's, which need not be installed; its numbers are none."""
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(x, numpy.ndarray)
-
-
-def elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
-    """Apply to each element of NumPy arrays, broadcasting; floats come back as a float array."""
-    numpy = sys.modules["numpy"]
-    out = numpy.frompyfunc(function, len(operands), 1)(*operands)
-    if not is_array(out) or any(hasattr(x, "_apply_op") for x in out.flat):  # arrays of no dimension give a bare number
-        return out
-    return out.astype(float)
-
-
-def is_bool(x: Any) -> bool:
-    """Whether x is True or False, Python's or NumPy's."""
-    return isinstance(x, bool) or type(x).__name__ in ("bool", "bool_")
-
-
-def as_count(n: Any, what: str) -> int:
-    """The whole number of at least 1 that a user gave for `what`; anything else is a ValueError."""
-    if is_bool(n) or not hasattr(n, "__index__") or n < 1:
-        raise ValueError(f"{what} must be a whole number of at least 1, not {n!r}")
-    return operator.index(n)
-
-
-def as_float(x: Any, where: str) -> float:
-    """The float that a user's number stands for; anything else is a TypeError that says what to write."""
-    if isinstance(x, float):
-        return float(x)  # a numpy.float64 is a float too, and would print as one of NumPy's
-    if isinstance(x, numbers.Real) and not isinstance(x, bool):
-        try:
-            return float(x)
-        except OverflowError:
-            raise OverflowError(f"{where}: this {type(x).__name__} is too large for a float") from None
-    advice = "give a number such as 2.0"
-    if isinstance(x, str):
-        advice = "convert text with float(...) first"
-    elif x is None:
-        advice = "give a number (does the function that made it lack a return?)"
-    elif is_bool(x):
-        advice = "write int(...) to count it as 0 or 1, or where(condition, x, y) to choose"
-    elif isinstance(x, numbers.Complex):
-        advice = "micrograd works on real numbers only"
-    elif hasattr(x, "_apply_op"):
-        advice = "use it as it is, or its number, value.data"
-    elif isinstance(x, (list, tuple, set, dict)) or hasattr(x, "__array__"):
-        advice = "a Value holds one number: make one for each, as in [Value(v) for v in row]"
-    shown = repr(x)
-    raise TypeError(f"{where}: {shown if len(shown) < 60 else shown[:57] + '...'} is a {type(x).__name__}; {advice}")
-
-
-def float_of(x: Any) -> float:
-    """The float of a number, or of a Value whose graph is not wanted: to print, to compare, to store."""
-    return float(x.data if hasattr(x, "_apply_op") else x)
-
-
 class GraphLostError(TypeError):
     """Something asked for the float of a Value whose graph would be lost with it."""
 
@@ -343,7 +293,7 @@ def _explanation(error: Exception, entry: Op, operands: Sequence[Any], doing: st
             own = ("left", "right")[position]  # x / y would look like variables of the user's
         name = str(getattr(x, "label", "")) or (own if own not in labels else f"the other {own}")
         names.append(name)
-        seen.append(f"{name} = {getattr(x, 'data', x)!r}")
+        seen.append(f"{name} = {_plain(getattr(x, 'data', x))!r}")
     said = f"{doing}{entry.formula(names)}, where {', '.join(dict.fromkeys(seen))}"
     if isinstance(error, OverflowError):
         needs = f"; {entry.name} needs {entry.needs.format(*names)}" if entry.needs and not doing else ""
@@ -352,6 +302,11 @@ def _explanation(error: Exception, entry: Op, operands: Sequence[Any], doing: st
     if doing:
         return kind(f"{said}: the derivative does not exist there ({error})")
     return kind(f"{said}: " + (f"needs {entry.needs.format(*names)}" if entry.needs else str(error)))
+
+
+def _plain(x: Any) -> Any:
+    """A number as Python prints it; a number of a trace stays what it is."""
+    return x if hasattr(x, "_apply_op") else as_float(x, "an operand")
 
 
 class Namespace:

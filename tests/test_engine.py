@@ -147,13 +147,12 @@ def test_a_hand_made_node_without_backward_sends_nothing():
     [
         ("2", "text"),
         (None, "return"),
-        (True, "where"),
         (1j, "real numbers"),
         ([1.0], r"\[Value\(v\) for v in row\]"),
         ((1.0,), "one number"),
         ({}, "one number"),
         (object(), "give a number"),
-        (Value(1.0), "value.data"),
+        (Value(1.0) * 2, "value.data"),
     ],
 )
 def test_data_that_is_no_number_is_refused_with_advice(data, says):
@@ -169,7 +168,7 @@ def test_data_may_be_any_real_number():
         Value(10**400)
 
 
-@pytest.mark.parametrize("other", ["2", None, True, 1j, [1.0]])
+@pytest.mark.parametrize("other", ["2", None, 1j, [1.0]])
 def test_operands_that_are_no_number_are_refused_with_advice(other):
     for attempt in (lambda: Value(2.0) * other, lambda: other * Value(2.0), lambda: Value(2.0) ** other):
         with pytest.raises(TypeError, match=type(other).__name__):
