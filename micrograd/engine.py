@@ -152,6 +152,24 @@ class Value:
         out[()] = self
         return out
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        from micrograd.copies import reduced
+
+        return reduced(self)
+
+    def __setstate__(self, state: Any) -> None:
+        from micrograd.copies import set_state
+
+        set_state(self, state)
+
+    def __copy__(self) -> Value:
+        return self.__deepcopy__(None)
+
+    def __deepcopy__(self, memo: Any) -> Value:
+        from micrograd.copies import copied
+
+        return copied(self, memo)
+
     @staticmethod
     def _apply_op(entry: Op, operands: tuple[Any, ...], static: dict[str, Any]) -> Value:
         """What a function of the table, such as `micrograd.tanh`, calls when an operand is a Value."""
@@ -262,9 +280,13 @@ def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Valu
     A value is visited once however often it is used. The graph is not followed beyond `inputs`, which are left out
     themselves. Depth-first and without recursion: a chain of a million values is fine.
     """
+    return order_beyond(root, {*inputs})
+
+
+def order_beyond(root: Value, seen: set[Value]) -> list[Value]:
+    """`topological_order` without what was seen; all that it gives is seen then."""
     order: list[Value] = []
     done = order.append
-    seen = {*inputs}
     see = seen.add
     if root in seen:
         return order
@@ -342,24 +364,6 @@ class _Nothing:
 
 
 NOTHING: Any = _Nothing()
-
-
-class Shadow:
-    """A node's place in a sweep of its own, for derivatives that are no business of the node's `grad`.
-
-    It has operands (shadows too) and a gradient for the chain rule to add to; in all else it is the node.
-    """
-
-    __slots__ = ("_local", "_operation", "_prev", "grad", "node")
-
-    def __init__(self, node: Value, operation: Op, local: Any = (), operands: tuple[Shadow, ...] = ()):
-        self.node, self._operation, self._local, self._prev, self.grad = node, operation, local, operands, UNREACHED
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.node, name)
-
-    def __repr__(self) -> str:
-        return repr(self.node)
 
 
 class ByHand:

@@ -17,8 +17,26 @@ from collections.abc import Callable
 from typing import Any
 
 from micrograd import modes
-from micrograd.engine import ByHand, Pending, Shadow, Value, constant, send_to_operands
+from micrograd.engine import UNREACHED, ByHand, Pending, Value, constant, send_to_operands
 from micrograd.table import CONSTANT, TABLE, GraphLostError, Namespace, Op, explain
+
+
+class Shadow:
+    """A node's place in a sweep of its own, for derivatives that are no business of the node's `grad`.
+
+    It has operands (shadows too) and a gradient for the chain rule to add to; in all else it is the node.
+    """
+
+    __slots__ = ("_local", "_operation", "_prev", "grad", "node")
+
+    def __init__(self, node: Value, operation: Op, local: Any = (), operands: tuple[Shadow, ...] = ()):
+        self.node, self._operation, self._local, self._prev, self.grad = node, operation, local, operands, UNREACHED
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.node, name)
+
+    def __repr__(self) -> str:
+        return repr(self.node)
 
 
 class _Values(Namespace):
