@@ -1,4 +1,4 @@
-"""Copy and pickle graphs of any depth: what `copy.deepcopy(value)` and `pickle.dumps(value)` come to.
+"""Give Value its copies: `copy.deepcopy(value)` and `pickle.dumps(value)`, of graphs of any depth.
 
     >>> import pickle
     >>> from micrograd import Value
@@ -33,8 +33,8 @@ class _Current(threading.local):
 _current = _Current()
 
 
-def reduced(value: Value) -> tuple[Any, ...]:
-    """How a value is pickled: what is behind it first, unless it is itself being named by another."""
+def reduced(value: Value, protocol: Any = 4) -> tuple[Any, ...]:
+    """`__reduce_ex__`, how a value is pickled: what is behind it first, unless it is itself being named by another."""
     make, args, state = parts(value)
     kind: Any = type(value)
     if _has_own_state(kind):
@@ -53,8 +53,8 @@ def reduced(value: Value) -> tuple[Any, ...]:
 def parts(value: Value) -> tuple[Any, ...]:
     """A function that makes the blank copy, its arguments, and the state to set."""
     kind: Any = type(value)
-    if kind.__reduce_ex__ is not Value.__reduce_ex__:
-        return value.__reduce_ex__(4)[:3]
+    if kind.__reduce_ex__ is not reduced:
+        return tuple(value.__reduce_ex__(4)[:3])
     state: Any = value.__getstate__()
     if value.grad is UNREACHED and not _has_own_state(kind):  # which is known by its identity
         state[1].pop("grad")
@@ -64,10 +64,11 @@ def parts(value: Value) -> tuple[Any, ...]:
 @functools.cache
 def _has_own_state(kind: Any) -> bool:
     """Whether a subclass says for itself what is copied."""
-    return kind.__getstate__ is not object.__getstate__ or kind.__setstate__ is not Value.__setstate__
+    return kind.__getstate__ is not object.__getstate__ or kind.__setstate__ is not set_state
 
 
-def set_state(value: Value, state: Any) -> None:
+def set_state(value: Any, state: Any) -> None:
+    """`__setstate__`, the end of a copy or of a pickle."""
     own, slots = (state, {}) if isinstance(state, dict) else state[-2:]
     value.grad = UNREACHED
     if own:
@@ -76,7 +77,7 @@ def set_state(value: Value, state: Any) -> None:
         setattr(value, name, x)
 
 
-def copied(value: Value, memo: dict[Any, Any] | None) -> Value:
+def copied(value: Any, memo: dict[Any, Any] | None) -> Value:
     """A copy: with all behind it where `memo` is copy.deepcopy's, of this value alone where it is None."""
     if memo is None:
         make, args, state = parts(value)
@@ -176,3 +177,12 @@ class _Named:
 
 def _nothing() -> None:
     return None
+
+
+for _method, _function in {
+    "__reduce_ex__": reduced,
+    "__setstate__": set_state,
+    "__deepcopy__": copied,
+    "__copy__": lambda value: copied(value, None),
+}.items():
+    setattr(Value, _method, _function)

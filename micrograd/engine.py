@@ -72,7 +72,12 @@ class Value:
 
     @property
     def _op(self) -> str:
+        """The operation's printed symbol; set it to print another. What is computed stays."""
         return self._operation.symbol
+
+    @_op.setter
+    def _op(self, symbol: str) -> None:
+        self._operation = self._operation.printed_as(symbol)
 
     def backward(self, *, create_graph: bool = False) -> None:
         """Set the `grad` of every value this one was computed from to the derivative of this one.
@@ -151,24 +156,6 @@ class Value:
         out = numpy.empty((), dtype=object)
         out[()] = self
         return out
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        from micrograd.copies import reduced
-
-        return reduced(self)
-
-    def __setstate__(self, state: Any) -> None:
-        from micrograd.copies import set_state
-
-        set_state(self, state)
-
-    def __copy__(self) -> Value:
-        return self.__deepcopy__(None)
-
-    def __deepcopy__(self, memo: Any) -> Value:
-        from micrograd.copies import copied
-
-        return copied(self, memo)
 
     @staticmethod
     def _apply_op(entry: Op, operands: tuple[Any, ...], static: dict[str, Any]) -> Value:

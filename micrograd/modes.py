@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
-from micrograd.table import CONSTANT, float_of
+from micrograd.table import CONSTANT, FLOAT, as_float, float_of
 
 active = 0  # how many modes are entered, in all threads together
 _lock = threading.Lock()
@@ -85,6 +85,9 @@ class detect_anomaly(_Mode):
 
     The message names the operation, its operands with their labels, and the line of your code that ran it. Each
     operation then also looks up that line, so values made inside are a few times slower to make.
+
+    Data that was assigned between forward and backward is found too, and is a RuntimeError: local derivatives are those
+    of forward, so what is assigned later changes no gradient.
     """
 
     counter = "anomaly"
@@ -163,7 +166,8 @@ def check_forward(node: Any) -> None:
 
 
 def check_backward(node: Any, derivatives: tuple[Any, ...]) -> None:
-    """Refuse a contribution, local derivative times upstream gradient, that is nan or inf."""
+    """Refuse data assigned since forward, and a contribution, local derivative times upstream, that is nan or inf."""
+    _check_unchanged(node)
     for position, (parent, local) in enumerate(zip(node._prev, derivatives)):
         if parent._operation is CONSTANT:
             continue  # nobody reads a constant's gradient
@@ -173,6 +177,22 @@ def check_backward(node: Any, derivatives: tuple[Any, ...]) -> None:
                 f"{float_of(local)!r} (local derivative) x {float_of(node.grad)!r} (upstream gradient); "
                 f"made at {_made_at(node)}"
             )
+
+
+def _check_unchanged(node: Any) -> None:
+    """Refuse a node whose number is not what its operands' numbers give: one of them was assigned since."""
+    if not node._operation.in_table:
+        return  # compiled code rounds otherwise, and what was written by hand has no rule
+    try:
+        now = node._operation.rule(FLOAT, *[as_float(p.data, "data") for p in node._prev])[0]
+    except (ArithmeticError, ValueError, TypeError) as error:
+        now = error
+    if now != node.data and (now == now or node.data == node.data):
+        raise RuntimeError(
+            f"backward through {_told(node)}: it was {node.data!r}, and from its operands as they are now it would be "
+            f"{now!r}, so some data was assigned after it was used. Derivatives are those of forward: assign before "
+            f"computing, or compute again; made at {_made_at(node)}"
+        )
 
 
 def check_sums(node: Any) -> None:

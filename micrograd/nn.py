@@ -19,12 +19,11 @@ import math
 import numbers
 import operator
 import random
-import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from micrograd.engine import UNREACHED, Value, number_at
-from micrograd.table import CONSTANT, DETACHED, TABLE, as_count, as_float, is_array, is_bool
+from micrograd.table import CONSTANT, DETACHED, TABLE, as_count, as_float, is_array, is_bool, shown
 
 
 def uniform(rng: Any, fan_in: int, fan_out: int) -> float:
@@ -168,7 +167,7 @@ class Neuron(Module):
         """The neuron's output for a row of numbers or Values. Raises ValueError for a row of another length."""
         x = _row(x)
         if len(x) != len(self.w):
-            raise ValueError(f"{self} takes {len(self.w)} inputs, got {len(x)}: {reprlib.repr(x)}")
+            raise ValueError(f"{self} takes {len(self.w)} inputs, got {len(x)}: {_brief(x)}")
         terms = (wi * xi for wi, xi in zip(self.w, x))
         act = sum(terms, self.b) if self.b is not None else functools.reduce(operator.add, terms)
         out = self.activation(act) if self.nonlin else act
@@ -263,6 +262,12 @@ def _title(activation: Any) -> str:
     """`ReLU` for relu, `Tanh` for tanh: how a neuron's repr begins."""
     symbol = getattr(getattr(activation, "op", None), "symbol", getattr(activation, "__name__", "Custom"))
     return symbol[:1].upper() + symbol[1:]
+
+
+def _brief(row: Sequence[Any]) -> str:
+    """The first few numbers of a row, each whole."""
+    numbers = [f"{x.data:.6g}" if isinstance(x, Value) and isinstance(x.data, float) else shown(x) for x in row[:6]]
+    return f"[{', '.join(numbers)}{', ...' if len(row) > 6 else ''}]"
 
 
 def _row(x: Any) -> tuple[Any, ...]:

@@ -149,10 +149,18 @@ class Op:
             return self.symbol + names[0]
         return f"{self.name}({', '.join([*names, *(f'{key}={value!r}' for key, value in self.static)])})"
 
-    def __reduce__(self) -> Any:
+    def printed_as(self, symbol: str) -> Op:
+        """The same operation under another symbol."""
+        return written_by_hand(symbol) if self.by_hand else replace(self, symbol=symbol)
+
+    @property
+    def in_table(self) -> bool:
+        """Whether this is a row of the table, settings fixed or not, and neither a jitted function nor by hand."""
         row = TABLE.get(self.name)
-        in_table = row is not None and getattr(self.rule, "func", self.rule) is row.rule
-        return _restore, (self.name, self.symbol, self.static, not in_table)
+        return row is not None and getattr(self.rule, "func", self.rule) is row.rule
+
+    def __reduce__(self) -> Any:
+        return _restore, (self.name, self.symbol, self.static, not self.in_table)
 
     def __deepcopy__(self, memo: Any) -> Op:
         return self
@@ -186,7 +194,10 @@ def _restore(name: str, symbol: str, static: tuple[tuple[str, Any], ...], by_han
     for marker in (CONSTANT, DETACHED):
         if by_hand and not symbol and name == marker.name:
             return marker
-    return written_by_hand(symbol) if by_hand else TABLE[name].bind(**dict(static))
+    if by_hand:
+        return written_by_hand(symbol)
+    bound = TABLE[name].bind(**dict(static))
+    return bound if bound.symbol == symbol else bound.printed_as(symbol)
 
 
 def op(
