@@ -162,8 +162,8 @@ class Value:
         """What a function of the table, such as `micrograd.tanh`, calls when an operand is a Value."""
         where = f"{entry.name}()"
         values = tuple([x if isinstance(x, Value) else constant(x, where) for x in operands])
-        numbers = tuple([x.data if x.data.__class__ is float else number_at(x) for x in values])
-        return record_checked(entry.bind(**static), values, numbers)
+        numbers = [x.data if x.data.__class__ is float else number_at(x) for x in values]
+        return record_checked(entry.bind(**static), values, (FLOAT, *numbers))
 
     if TYPE_CHECKING:  # what operators.py adds, for type checkers
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = lambda self, other: self
@@ -176,8 +176,11 @@ class Value:
 _new = object.__new__
 
 
-def record(entry: Op, operands: tuple[Value, ...], numbers: tuple[float, ...]) -> Value:
+def record(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> Value:
     """Make the node for one operation. Every operation passes here; in a trace, the compiler makes the node.
+
+    `reading` is what the rule is called with: FLOAT and the operands' numbers. The tuple is made once, for another
+    would cost more than all the checks here.
 
     The rule's closure is called at once: a kept closure costs four more objects for the collector to visit at
     each node, which more than doubled the time of training. Where there is no derivative, it is kept, so that a value
@@ -187,7 +190,7 @@ def record(entry: Op, operands: tuple[Value, ...], numbers: tuple[float, ...]) -
     if in_a_mode and modes.state.trace:
         return modes.state.trace.record(entry, operands)
     try:
-        data, derivatives = entry.rule(FLOAT, *numbers)
+        data, derivatives = entry.rule(*reading)
     except (ArithmeticError, ValueError) as error:
         if not modes.state.quiet:
             raise explain(error, entry, operands) from None
@@ -201,7 +204,7 @@ def record(entry: Op, operands: tuple[Value, ...], numbers: tuple[float, ...]) -
     try:
         node._local = derivatives()
     except (ArithmeticError, ValueError):
-        node._local = Pending(entry, numbers)
+        node._local = Pending(entry, reading[1:])
     if in_a_mode:
         if modes.state.anomaly:
             modes.check_forward(node)
@@ -210,9 +213,9 @@ def record(entry: Op, operands: tuple[Value, ...], numbers: tuple[float, ...]) -
     return node
 
 
-def record_checked(entry: Op, operands: tuple[Value, ...], numbers: tuple[float, ...]) -> Value:
+def record_checked(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> Value:
     """`record` for rules that may compute in other numbers than Python's floats, as those of users may."""
-    node = record(entry, operands, numbers)
+    node = record(entry, operands, reading)
     if node.data.__class__ is not float:
         node.data = number_at(node)
     if node._local.__class__ is tuple and any(x.__class__ is not float for x in node._local):

@@ -9,7 +9,7 @@ import numbers
 from typing import Any
 
 from micrograd.engine import Value, constant, number_at, record, record_checked
-from micrograd.table import TABLE, Op, as_float, holds_one, is_array, is_bool, on_new_op, shown
+from micrograd.table import FLOAT, TABLE, Op, as_float, holds_one, is_array, is_bool, on_new_op, shown
 
 
 def infix(entry: Op, left: Any, right: Any, foreign: Any) -> Any:
@@ -26,23 +26,28 @@ def infix(entry: Op, left: Any, right: Any, foreign: Any) -> Any:
             if hasattr(foreign, "numel"):  # a tensor's own error would not say what to write
                 raise TypeError(f"{where}: {shown(foreign)} holds several numbers; write tensor.numpy()")
             return NotImplemented
-        left, right = (constant(x, where) if x is foreign else x for x in (left, right))
+        if foreign is left:
+            left = constant(left, where)
+        else:
+            right = constant(right, where)
     x, y = left.data, right.data
     if not x.__class__ is y.__class__ is float:
         x, y = number_at(left), number_at(right)
-    return record(entry, (left, right), (x, y))
+    return record(entry, (left, right), (FLOAT, x, y))
 
 
 def _pow(self: Value, exponent: Any) -> Any:
-    if is_bool(exponent):
-        exponent = int(exponent)
-    elif type(exponent) not in (int, float) and isinstance(exponent, numbers.Real):
-        exponent = as_float(exponent, "Value **")
-    if type(exponent) in (int, float):
-        x = self.data
-        bound = TABLE["power"].bind(exponent=exponent)
-        return record(bound, (self,), (x if x.__class__ is float else number_at(self),))
-    return infix(TABLE["pow"], self, exponent, exponent)
+    kind = exponent.__class__
+    if kind is not int and kind is not float:
+        if is_bool(exponent):
+            exponent = int(exponent)
+        elif isinstance(exponent, numbers.Real):
+            exponent = as_float(exponent, "Value **")
+        else:
+            return infix(TABLE["pow"], self, exponent, exponent)
+    x = self.data
+    bound = TABLE["power"].bind(exponent=exponent)
+    return record(bound, (self,), (FLOAT, x if x.__class__ is float else number_at(self)))
 
 
 def _rpow(self: Value, base: Any) -> Any:
@@ -59,13 +64,20 @@ def _install(entry: Op) -> None:
 
     def unary(self: Value) -> Value:
         x = self.data
-        return make(entry, (self,), (x if x.__class__ is float else number_at(self),))
+        return make(
+            entry,
+            (self,),
+            (
+                FLOAT,
+                x if x.__class__ is float else number_at(self),
+            ),
+        )
 
     def binary(self: Value, other: Any) -> Any:
         if other.__class__ is Value:
             x, y = self.data, other.data
             if x.__class__ is y.__class__ is float:
-                return record(entry, (self, other), (x, y))
+                return record(entry, (self, other), (FLOAT, x, y))
         return infix(entry, self, other, other)
 
     def reflected(self: Value, other: Any) -> Any:

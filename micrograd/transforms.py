@@ -153,8 +153,11 @@ class _Run:
 
 @contextlib.contextmanager
 def borrowed_gradients(nodes: Iterable[Value]) -> Iterator[None]:
-    """Use the nodes' `grad`, all 0.0 at first, and put every one back as it was; one thread at a time."""
-    with modes.one_sweep:
+    """Use the nodes' `grad`, all 0.0 at first, and put every one back as it was; one thread at a time.
+
+    A recording's nodes are its own, so it waits for nobody: a thread that sweeps may be waiting for what it compiles.
+    """
+    with contextlib.nullcontext() if modes.state.trace else modes.one_sweep:
         before = [(node, node.grad) for node in nodes]
         try:
             for node, _ in before:

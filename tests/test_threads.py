@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from micrograd import Value, detect_anomaly, modes
+from micrograd import Value, detect_anomaly, jit, modes
 from micrograd.transforms import gradients
 
 
@@ -138,3 +138,26 @@ def test_a_fork_inside_backward_ends_well_on_both_sides():
     assert os.waitpid(children[0], 0) == (children[0], 0)
     (x * 1.0).backward()
     assert x.grad == 2.0
+
+
+def test_a_recording_does_not_wait_for_a_thread_that_sweeps():
+    """Which may itself be waiting for the code that is recorded."""
+    x = Value(2.0)
+    out = Value(4.0, (x,), "waits")
+    found = []
+
+    def compile_another():
+        f = jit(lambda v: v.exp() * 3.0)
+        y = Value(1.0)
+        found.append(f(y)._local)
+
+    def step():
+        thread = threading.Thread(target=compile_another)
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive()
+        x.grad += out.grad
+
+    out._backward = step
+    out.backward()
+    assert len(found) == 1 and x.grad == 1.0
