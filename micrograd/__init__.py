@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import micrograd.copies as _copies  # noqa: F401  (gives Value its copies)
 import micrograd.operators as _operators  # noqa: F401  (gives Value its operators)
 from micrograd.check import check_grads
 from micrograd.engine import Value, topological_order
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from micrograd.compiler.training import train_step
     from micrograd.draw import draw_dot, save, svg, tree
     from micrograd.explorable import explain
+    from micrograd.nn import MLP, Layer, Module, Neuron
     from micrograd.notebook import load_ipython_extension
     from micrograd.prompt import debug
     from micrograd.stepper import trace
@@ -52,6 +54,10 @@ if TYPE_CHECKING:
 
 # Loaded when first used, so that importing micrograd stays quick: each name, and the module it is in.
 _LAZY = {
+    "Layer": "nn",
+    "MLP": "nn",
+    "Module": "nn",
+    "Neuron": "nn",
     "debug": "prompt",
     "draw_dot": "draw",
     "explain": "explorable",
@@ -67,20 +73,26 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'micrograd' has no attribute {name!r}")
     import importlib
 
+    if name == "nn":
+        return importlib.import_module("micrograd.nn")
+    if name not in _LAZY:
+        raise AttributeError(f"module 'micrograd' has no attribute {name!r}")
     return getattr(importlib.import_module(f"micrograd.{_LAZY[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LAZY])
+    return sorted({*globals(), *_LAZY, "nn"})
 
 
 __version__ = "0.2.0"
 
 __all__ = [
+    "MLP",
+    "Layer",
+    "Module",
+    "Neuron",
     "Value",
     "abs",
     "acos",

@@ -19,7 +19,7 @@ from micrograd.data import batch_indices
 from micrograd.engine import Value
 from micrograd.modes import no_grad
 from micrograd.optim import Optimizer
-from micrograd.table import is_array, is_bool
+from micrograd.table import float_of, is_array, is_bool
 from micrograd.transforms import map_numbers
 
 LONGEST = 20_000  # instructions of one row that are compiled unasked: a few seconds' work
@@ -127,7 +127,7 @@ class Eager(Backend):
             total.backward()
         except (ArithmeticError, ValueError):
             return [math.nan]
-        return [float(p.grad) for p in self.optimizer.parameters]
+        return [float_of(p.grad) for p in self.optimizer.parameters]
 
     def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
         if not names:

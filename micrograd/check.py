@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from micrograd.engine import Value
-from micrograd.table import is_array
+from micrograd.table import float_of, is_array
 from micrograd.transforms import gradients, map_numbers, value_and_grad
 
 
@@ -67,9 +67,9 @@ def check_grads(
     if not isinstance(inputs, (list, tuple)):
         raise TypeError(f"check_grads: the inputs are a tuple of f's arguments, such as (2.0,), not {inputs!r}")
     analytic: list[float] = []
-    map_numbers(lambda g: analytic.append(float(g)), _gradients(f, inputs))
+    map_numbers(lambda g: analytic.append(float_of(g)), _gradients(f, inputs))
     points: list[float] = []
-    map_numbers(lambda x: points.append(float(x)), tuple(inputs))
+    map_numbers(lambda x: points.append(float_of(x)), tuple(inputs))
     comparisons = []
     for i, (name, derivative) in enumerate(zip(_names(inputs), analytic)):
         h = step * max(1.0, abs(points[i]))
@@ -97,7 +97,7 @@ def _at(f: Callable[..., Any], inputs: Sequence[Any], position: int, number: flo
         moved, before = inputs[position], inputs[position].data
         try:
             moved.data = number
-            return float(f(*inputs))
+            return float_of(f(*inputs))
         finally:
             moved.data = before
     count = itertools.count()
@@ -105,7 +105,7 @@ def _at(f: Callable[..., Any], inputs: Sequence[Any], position: int, number: flo
     def lift(x: Any) -> Value:
         return Value(number if next(count) == position else x)
 
-    return float(f(*map_numbers(lift, tuple(inputs))))
+    return float_of(f(*map_numbers(lift, tuple(inputs))))
 
 
 def _names(tree: Any, path: str = "inputs") -> list[str]:

@@ -19,19 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import micrograd.ops  # noqa: F401  (fills the table)
 from micrograd import modes
-from micrograd.table import (
-    CONSTANT,
-    DETACHED,
-    FLOAT,
-    TABLE,
-    Namespace,
-    Op,
-    as_float,
-    explain,
-    written_by_hand,
-)
+from micrograd.table import CONSTANT, DETACHED, FLOAT, GraphLostError, Op, as_float, explain, written_by_hand
 
 UNREACHED = float("0")  # the one zero that says of a gradient: backward has not come here
+NAN = float("nan")
 
 
 class Value:
@@ -81,7 +72,12 @@ class Value:
 
     @property
     def _op(self) -> str:
+        """The operation's printed symbol; set it to print another. What is computed stays."""
         return self._operation.symbol
+
+    @_op.setter
+    def _op(self, symbol: str) -> None:
+        self._operation = self._operation.printed_as(symbol)
 
     def backward(self, *, create_graph: bool = False) -> None:
         """Set the `grad` of every value this one was computed from to the derivative of this one.
@@ -99,15 +95,14 @@ class Value:
         if modes.active and modes.state.trace:
             raise modes.state.trace.error("backward() in a jitted function", "call it on the result, or use train_step")
         order = topological_order(self)
-        before = [(node, node.grad) for node in order if not node._prev]
-        try:
-            sweep(self, order, create_graph=create_graph)
-        except BaseException:
-            for node in order:
-                node.grad = UNREACHED
-            for leaf, grad in before:
-                leaf.grad = grad
-            raise
+        with modes.one_sweep:
+            before = [node.grad for node in order]
+            try:
+                sweep(self, order, create_graph=create_graph)
+            except BaseException:
+                for node, grad in zip(order, before):
+                    node.grad = UNREACHED if node._prev else grad
+                raise
 
     @property
     def _backward(self) -> Callable[[], None]:
@@ -134,8 +129,13 @@ class Value:
         return _number(self) >= _number(other)
 
     def __float__(self) -> float:
-        modes.state.floats_taken += 1
-        return float(_number(self))
+        number = float(_number(self))  # a number of a trace says by itself that it has no float
+        if self._operation not in (CONSTANT, DETACHED) and not modes.state.no_grad:
+            raise GraphLostError(
+                f"float() of {self.label or repr(self)}, which the functions of math take too, would lose its graph: "
+                "write value.data for the number, or micrograd.exp(value) for math.exp(value)"
+            )
+        return number
 
     def __pos__(self) -> Value:
         return self
@@ -152,7 +152,7 @@ class Value:
         import numpy
 
         if dtype is not None and numpy.dtype(dtype) != numpy.dtype(object):
-            raise TypeError(f"an array of {dtype} would drop the graph of {self!r}: use dtype=object, or float(value)")
+            raise TypeError(f"an array of {dtype} would drop the graph of {self!r}: use dtype=object, or value.data")
         out = numpy.empty((), dtype=object)
         out[()] = self
         return out
@@ -162,7 +162,8 @@ class Value:
         """What a function of the table, such as `micrograd.tanh`, calls when an operand is a Value."""
         where = f"{entry.name}()"
         values = tuple([x if isinstance(x, Value) else constant(x, where) for x in operands])
-        return record(entry.bind(**static), values, tuple([x.data for x in values]))
+        numbers = [x.data if x.data.__class__ is float else number_at(x) for x in values]
+        return record_checked(entry.bind(**static), values, (FLOAT, *numbers))
 
     if TYPE_CHECKING:  # what operators.py adds, for type checkers
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = lambda self, other: self
@@ -175,19 +176,25 @@ class Value:
 _new = object.__new__
 
 
-def record(entry: Op, operands: tuple[Value, ...], numbers: tuple[float, ...]) -> Value:
+def record(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> Value:
     """Make the node for one operation. Every operation passes here; in a trace, the compiler makes the node.
+
+    `reading` is what the rule is called with: FLOAT and the operands' numbers. The tuple is made once, for another
+    would cost more than all the checks here.
 
     The rule's closure is called at once: a kept closure costs four more objects for the collector to visit at
     each node, which more than doubled the time of training. Where there is no derivative, it is kept, so that a value
     can still be had and the error comes from the backward that needs it.
     """
-    if modes.active and modes.state.trace:
+    in_a_mode = modes.active
+    if in_a_mode and modes.state.trace:
         return modes.state.trace.record(entry, operands)
     try:
-        data, derivatives = entry.rule(FLOAT, *numbers)
+        data, derivatives = entry.rule(*reading)
     except (ArithmeticError, ValueError) as error:
-        raise explain(error, entry, operands) from None
+        if not modes.state.quiet:
+            raise explain(error, entry, operands) from None
+        data, derivatives = NAN, lambda: (NAN,) * len(operands)
     node = _new(Value)
     node.data = data
     node.grad = UNREACHED
@@ -197,12 +204,22 @@ def record(entry: Op, operands: tuple[Value, ...], numbers: tuple[float, ...]) -
     try:
         node._local = derivatives()
     except (ArithmeticError, ValueError):
-        node._local = Pending(entry, numbers)
-    if modes.active:
+        node._local = Pending(entry, reading[1:])
+    if in_a_mode:
         if modes.state.anomaly:
             modes.check_forward(node)
         if modes.state.no_grad:
             node._prev, node._operation, node._local = (), DETACHED, ()
+    return node
+
+
+def record_checked(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> Value:
+    """`record` for rules that may compute in other numbers than Python's floats, as those of users may."""
+    node = record(entry, operands, reading)
+    if node.data.__class__ is not float:
+        node.data = number_at(node)
+    if node._local.__class__ is tuple and any(x.__class__ is not float for x in node._local):
+        node._local = tuple([number_of(x, f"a derivative of {entry.name}") for x in node._local])
     return node
 
 
@@ -225,7 +242,19 @@ def constant(x: Any, where: str) -> Value:
 
 def number_of(x: Any, where: str) -> Any:
     """The float that x stands for; in a trace, a number of the trace stands for itself."""
+    if isinstance(x, Value):
+        if x._prev:
+            raise TypeError(f"{where} would lose the graph of {x!r}: use it as it is, or its number, value.data")
+        x = _number(x)
     return x if modes.active and modes.state.trace and modes.state.trace.owns(x) else as_float(x, where)
+
+
+def number_at(node: Value) -> Any:
+    """The float that a Value's `data` stands for, whatever was assigned; a number of a trace stands for itself."""
+    x = node.data
+    if x.__class__ is float or (hasattr(x, "_apply_op") and not isinstance(x, Value)):
+        return x
+    return as_float(x, f"the data of {node.label or 'a Value'}")
 
 
 def _number(x: Any) -> Any:
@@ -241,9 +270,13 @@ def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Valu
     A value is visited once however often it is used. The graph is not followed beyond `inputs`, which are left out
     themselves. Depth-first and without recursion: a chain of a million values is fine.
     """
+    return order_beyond(root, {*inputs})
+
+
+def order_beyond(root: Value, seen: set[Value]) -> list[Value]:
+    """`topological_order` without what was seen; all that it gives is seen then."""
     order: list[Value] = []
     done = order.append
-    seen = {*inputs}
     see = seen.add
     if root in seen:
         return order
@@ -265,24 +298,30 @@ def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Valu
 
 
 def sweep(
-    root: Value,
-    order: Sequence[Value],
+    root: Any,
+    order: Sequence[Any],
     *,
     create_graph: bool = False,
-    visit: Callable[[Value], None] | None = None,
+    visit: Callable[[Any], None] | None = None,
     zero: Any = 0.0,
 ) -> None:
     """Set the gradient of every value in `order`, the topological order of `root`, or add to it at the leaves.
 
+    They are Values, or Shadows where the Values' own gradients are not to be touched.
     `visit` is called on each node that was computed, results first, in place of `pass_on`: how the stepper listens.
     `zero` is what the sums start from.
     """
-    visit = visit or (_pass_on_graphs if create_graph else pass_on)
-    zero = NOTHING if create_graph else zero
+    if create_graph:
+        from micrograd.higher import pass_on_graphs
+
+        visit, zero = pass_on_graphs, NOTHING
+    visit = visit or pass_on
     for node in order:
         if node._prev or not node.grad:
             node.grad = zero
-    one = Value(1.0) if create_graph else 1.0
+        elif node.grad.__class__ is not float and not isinstance(node.grad, Value):
+            node.grad = as_float(node.grad, f"the gradient of {node.label or 'a Value'}")
+    one = constant(1.0, "backward()") if create_graph else 1.0
     root.grad = one if root._prev else root.grad + one
     plainly = visit is pass_on and not modes.active  # nearly always; it spares each node two calls
     for node in reversed(order):
@@ -298,10 +337,6 @@ def pass_on(node: Value) -> None:
     send_to_operands(node, local_derivatives(node))
     if modes.active and modes.state.anomaly:
         modes.check_sums(node)
-
-
-def _pass_on_graphs(node: Value) -> None:
-    send_to_operands(node, _derivatives_as_values(node))
 
 
 def send_to_operands(node: Any, derivatives: Any) -> None:
@@ -335,7 +370,8 @@ class ByHand:
 def local_derivatives(node: Value) -> tuple[Any, ...]:
     """The derivative of a node's value with respect to each of its operands, in order, all else held fixed.
 
-    Raises ZeroDivisionError or ValueError where one does not exist. A node whose `_backward` was written by hand has
+    Raises ZeroDivisionError or ValueError where one does not exist; by a constant, which nobody asks for, it is then
+    0.0. A node whose `_backward` was written by hand has
     none to give: calling this runs it, and gives an empty tuple.
     """
     local = node._local
@@ -343,55 +379,14 @@ def local_derivatives(node: Value) -> tuple[Any, ...]:
         try:
             local = local()
         except (ArithmeticError, ValueError) as error:
-            if isinstance(node._local, ByHand):
-                raise
-            raise explain(error, node._operation, node._prev, doing="backward through ") from None
-    if modes.active and modes.state.anomaly:
-        modes.check_backward(node, local)
-    return local
+            if isinstance(node._local, ByHand) or not node._operation.in_table:
+                raise  # compiled code has the function's own words already
+            from micrograd.higher import derivatives_asked_for
 
-
-class _Values(Namespace):
-    """Elementary functions of Values: the table's own, which record what they do."""
-
-    def function_of(self, entry: Op) -> Callable[..., Any]:
-        return lambda *operands, **static: entry.apply(operands, static)
-
-    @staticmethod
-    def pow(x: Any, y: Any) -> Any:
-        return x**y
-
-    @staticmethod
-    def where(condition: Any, x: Any, y: Any) -> Any:
-        return TABLE["where"](condition, x, y)  # a condition is a bool here, which the caller's function takes
-
-
-VALUE = _Values()
-
-
-def _derivatives_as_values(node: Value) -> tuple[Any, ...]:
-    """The local derivatives as graphs of their own: the same rule, read with Values for operands."""
-    entry = node._operation
-    if entry.by_hand or isinstance(node._local, ByHand):
-        raise TypeError(
-            f"backward(create_graph=True): {node!r} was made by hand (operation {node._op!r}), so there is no rule to "
-            "differentiate again; enter the operation into the table with @micrograd.op"
-        )
-    taken = modes.state.floats_taken
-    value, derivatives = entry.rule(VALUE, *node._prev)
-    if isinstance(value, Value) and not any(value is x for x in node._prev):
-        # What the rule calls its value is this operation again, not the formula by which the rule computed it: the
-        # formula may have corners where the operation has none, as sigmoid's by exp(-abs(x)) has at 0.
-        value._prev, value._operation, value._local = node._prev, entry, node._local
-    try:
-        local = derivatives()
-    except (ArithmeticError, ValueError) as error:
-        raise explain(error, entry, node._prev, doing="backward through ") from None
-    if modes.state.floats_taken != taken:
-        raise TypeError(
-            f"the rule of {entry.name} lost the graph: it took float() of an operand, as the functions of math do; "
-            "write m.exp(x) for math.exp(x)"
-        )
+            found = derivatives_asked_for(node)
+            if found is None:
+                raise explain(error, node._operation, node._prev, doing="backward through ") from None
+            local = found
     if modes.active and modes.state.anomaly:
         modes.check_backward(node, local)
     return local

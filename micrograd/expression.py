@@ -133,7 +133,7 @@ class _Reader:
         ):  # take(a, b, c, index) and logsumexp(a, b, c): the sequence is spelled out
             if name == "logsumexp":
                 return entry(operands)
-            if not operands or isinstance(operands[-1], Value) or operands[-1] != int(operands[-1]):
+            if not operands or isinstance(operands[-1], Value) or not float(operands[-1]).is_integer():
                 raise ExpressionError("take(a, b, c, index) ends in a whole number")
             return entry(operands[:-1], int(operands[-1]))
         return entry(*operands, **settings)

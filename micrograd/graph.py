@@ -23,7 +23,7 @@ from typing import Any
 
 from micrograd.engine import UNREACHED, Value, topological_order
 from micrograd.nn import Call, Module, Neuron, named_values
-from micrograd.table import CONSTANT, Op
+from micrograd.table import CONSTANT, Op, float_of
 from micrograd.text import derivative_formulas
 
 LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED = "input", "parameter", "constant", "operation", "failed operation"
@@ -211,8 +211,8 @@ def snapshot_of(order: list[Value], numbers: list[float], *, names: Any = None, 
             while f"v{unnamed}" in given_names:
                 unnamed += 1
             name = _unique(f"v{unnamed}", taken)
-        grad = None if value.grad is UNREACHED or value.grad is None else float(value.grad)
-        node = Node(i, value, float(numbers[i]), grad, name, kind, operands, group=groups.of[i], named=bool(given))
+        grad = None if value.grad is UNREACHED or value.grad is None else float_of(value.grad)
+        node = Node(i, value, float_of(numbers[i]), grad, name, kind, operands, group=groups.of[i], named=bool(given))
         if operands:
             node.formula = value._operation.formula([nodes[j].name for j in operands])
             for j in operands:

@@ -17,10 +17,23 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
-from micrograd.table import CONSTANT
+from micrograd.table import CONSTANT, FLOAT, as_float, float_of
 
 active = 0  # how many modes are entered, in all threads together
 _entered: dict[int, int] = {}  # by each thread
+# Held while gradients are added up, for `grad += ...` of two threads at once would lose one of the two. It may be taken
+# again by its holder: a `_backward` written by hand may call `backward()` itself.
+one_sweep = threading.RLock()
+
+
+def _after_fork() -> None:
+    """A child of fork() has none of the threads that held the lock, so it starts with one of its own."""
+    global one_sweep
+    one_sweep = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class _State(threading.local):
@@ -28,7 +41,7 @@ class _State(threading.local):
     anomaly = 0
     traces = 0
     trace: Any = None  # the compiler's, which makes the nodes while it runs a function on symbols
-    floats_taken = 0  # how often float(value) let a number out of a graph
+    quiet = 0  # an operation that fails gives nan instead of raising
 
 
 state = _State()
@@ -86,6 +99,9 @@ class detect_anomaly(_Mode):
 
     The message names the operation, its operands with their labels, and the line of your code that ran it. Each
     operation then also looks up that line, so values made inside are a few times slower to make.
+
+    Data that was assigned between forward and backward is found too, and is a RuntimeError: local derivatives are those
+    of forward, so what is assigned later changes no gradient.
     """
 
     counter = "anomaly"
@@ -131,6 +147,17 @@ def plainly() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """What fails gives nan inside: how those derivatives of a rule are read that do exist."""
+    state.quiet += 1
+    try:
+        with plainly():
+            yield
+    finally:
+        state.quiet -= 1
+
+
+@contextlib.contextmanager
 def tracing(trace: Any) -> Iterator[None]:
     """Let `trace` make every node: how the compiler runs a function, or backward, on symbols."""
     before = state.trace, state.anomaly, state.traces
@@ -155,25 +182,42 @@ def check_forward(node: Any) -> None:
 
 
 def check_backward(node: Any, derivatives: tuple[Any, ...]) -> None:
-    """Refuse a contribution, local derivative times upstream gradient, that is nan or inf."""
+    """Refuse data assigned since forward, and a contribution, local derivative times upstream, that is nan or inf."""
+    _check_unchanged(node)
     for position, (parent, local) in enumerate(zip(node._prev, derivatives)):
         if parent._operation is CONSTANT:
             continue  # nobody reads a constant's gradient
-        if not math.isfinite(float(local) * float(node.grad)):
+        if not math.isfinite(float_of(local) * float_of(node.grad)):
             raise FloatingPointError(
                 f"backward through {_told(node)}: to operand {position + 1}, {_name(parent, position)}, it sends "
-                f"{float(local)!r} (local derivative) x {float(node.grad)!r} (upstream gradient); "
+                f"{float_of(local)!r} (local derivative) x {float_of(node.grad)!r} (upstream gradient); "
                 f"made at {_made_at(node)}"
             )
+
+
+def _check_unchanged(node: Any) -> None:
+    """Refuse a node whose number is not what its operands' numbers give: one of them was assigned since."""
+    if not node._operation.in_table:
+        return  # compiled code rounds otherwise, and what was written by hand has no rule
+    try:
+        now = node._operation.rule(FLOAT, *[as_float(p.data, "data") for p in node._prev])[0]
+    except (ArithmeticError, ValueError, TypeError) as error:
+        now = error
+    if now != node.data and (now == now or node.data == node.data):
+        raise RuntimeError(
+            f"backward through {_told(node)}: it was {node.data!r}, and from its operands as they are now it would be "
+            f"{now!r}, so some data was assigned after it was used. Derivatives are those of forward: assign before "
+            f"computing, or compute again; made at {_made_at(node)}"
+        )
 
 
 def check_sums(node: Any) -> None:
     """Refuse an operand's gradient that became nan or inf by adding finite contributions up."""
     for position, parent in enumerate(node._prev):
-        if parent._operation is not CONSTANT and not math.isfinite(float(parent.grad)):
+        if parent._operation is not CONSTANT and not math.isfinite(float_of(parent.grad)):
             raise FloatingPointError(
                 f"backward through {_told(node)}: the gradient of {_name(parent, position)} became "
-                f"{float(parent.grad)!r} as contributions were added up; made at {_made_at(node)}"
+                f"{float_of(parent.grad)!r} as contributions were added up; made at {_made_at(node)}"
             )
 
 

@@ -19,13 +19,12 @@ import math
 import numbers
 import operator
 import random
-import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from micrograd.engine import UNREACHED, Value
+from micrograd.engine import UNREACHED, Value, number_at
 from micrograd.modes import changes
-from micrograd.table import ARGUMENT, CONSTANT, DETACHED, TABLE, as_count, as_float, is_array
+from micrograd.table import CONSTANT, DETACHED, RECORDED, TABLE, as_count, as_float, is_array, is_bool, shown
 
 
 def uniform(rng: Any, fan_in: int, fan_out: int) -> float:
@@ -81,13 +80,13 @@ class Module:
         seen: set[int] = set()
         for name, p in named_values(self, "", seen):
             # Results that a module keeps are no parameters.
-            if id(p) not in seen and not p._prev and p._operation not in (ARGUMENT, CONSTANT, DETACHED):
+            if id(p) not in seen and not p._prev and p._operation not in (RECORDED, CONSTANT, DETACHED):
                 seen.add(id(p))
                 yield name, p
 
     def state_dict(self) -> dict[str, float]:
         """The parameters' numbers by name, to keep and to give to `load_state_dict`."""
-        return {name: p.data for name, p in self.named_parameters()}
+        return {name: number_at(p) for name, p in self.named_parameters()}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Set every parameter from a `state_dict()`. Raises ValueError, and sets none, unless all names agree."""
@@ -177,7 +176,7 @@ class Neuron(Module):
         """The neuron's output for a row of numbers or Values. Raises ValueError for a row of another length."""
         x = _row(x)
         if len(x) != len(self.w):
-            raise ValueError(f"{self} takes {len(self.w)} inputs, got {len(x)}: {reprlib.repr(x)}")
+            raise ValueError(f"{self} takes {len(self.w)} inputs, got {len(x)}: {_brief(x)}")
         terms = (wi * xi for wi, xi in zip(self.w, x))
         act = sum(terms, self.b) if self.b is not None else functools.reduce(operator.add, terms)
         out = self.activation(act) if self.nonlin else act
@@ -274,13 +273,19 @@ def _title(activation: Any) -> str:
     return symbol[:1].upper() + symbol[1:]
 
 
+def _brief(row: Sequence[Any]) -> str:
+    """The first few numbers of a row, each whole."""
+    numbers = [f"{x.data:.6g}" if isinstance(x, Value) and isinstance(x.data, float) else shown(x) for x in row[:6]]
+    return f"[{', '.join(numbers)}{', ...' if len(row) > 6 else ''}]"
+
+
 def _row(x: Any) -> tuple[Any, ...]:
     """One example as a tuple of its own: a bare number is a row of one, an iterator is read once for all neurons."""
     if isinstance(x, (list, tuple)):
         if x and isinstance(x[0], (list, tuple)):
             raise ValueError(f"a net takes one example at a time: call it on each of these {len(x)} rows")
         return tuple(x)
-    if isinstance(x, (Value, numbers.Real)):
+    if isinstance(x, (Value, numbers.Real)) or is_bool(x) or getattr(x, "ndim", 1) == 0:
         return (x,)
     if isinstance(x, (dict, set, str)) or not hasattr(x, "__iter__"):
         raise TypeError(f"a row of inputs is a sequence of numbers in order, not a {type(x).__name__}")

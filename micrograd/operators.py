@@ -8,8 +8,8 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
-from micrograd.engine import Value, constant, record
-from micrograd.table import TABLE, Op, as_float, is_array, is_bool, on_new_op
+from micrograd.engine import Value, constant, number_at, record, record_checked
+from micrograd.table import FLOAT, TABLE, Op, as_float, holds_one, is_array, is_bool, on_new_op, shown
 
 
 def infix(entry: Op, left: Any, right: Any, foreign: Any) -> Any:
@@ -20,20 +20,34 @@ def infix(entry: Op, left: Any, right: Any, foreign: Any) -> Any:
     if not isinstance(foreign, Value):
         if is_array(foreign):
             return entry(left, right)
-        own = type(foreign).__module__ == "builtins" or is_bool(foreign)
-        if not own and not isinstance(foreign, numbers.Real):
-            return NotImplemented
         where = f"Value {entry.symbol} {type(foreign).__name__}"
-        left, right = (constant(x, where) if x is foreign else x for x in (left, right))
-    return record(entry, (left, right), (left.data, right.data))
+        own = type(foreign).__module__ == "builtins" or is_bool(foreign)
+        if not own and not isinstance(foreign, numbers.Real) and not (holds_one(foreign) and foreign.shape == ()):
+            if hasattr(foreign, "numel"):  # a tensor's own error would not say what to write
+                raise TypeError(f"{where}: {shown(foreign)} holds several numbers; write tensor.numpy()")
+            return NotImplemented
+        if foreign is left:
+            left = constant(left, where)
+        else:
+            right = constant(right, where)
+    x, y = left.data, right.data
+    if not x.__class__ is y.__class__ is float:
+        x, y = number_at(left), number_at(right)
+    return record(entry, (left, right), (FLOAT, x, y))
 
 
 def _pow(self: Value, exponent: Any) -> Any:
-    if type(exponent) not in (int, float, bool) and isinstance(exponent, numbers.Real):
-        exponent = as_float(exponent, "Value **")
-    if type(exponent) in (int, float):
-        return record(TABLE["power"].bind(exponent=exponent), (self,), (self.data,))
-    return infix(TABLE["pow"], self, exponent, exponent)
+    kind = exponent.__class__
+    if kind is not int and kind is not float:
+        if is_bool(exponent):
+            exponent = int(exponent)
+        elif isinstance(exponent, numbers.Real):
+            exponent = as_float(exponent, "Value **")
+        else:
+            return infix(TABLE["pow"], self, exponent, exponent)
+    x = self.data
+    bound = TABLE["power"].bind(exponent=exponent)
+    return record(bound, (self,), (FLOAT, x if x.__class__ is float else number_at(self)))
 
 
 def _rpow(self: Value, base: Any) -> Any:
@@ -46,12 +60,24 @@ def _install(entry: Op) -> None:
     if existing is not None and not hasattr(existing, "op"):
         raise ValueError(f"Value already has an attribute {entry.name!r}: choose another name for the operation")
 
+    make = record if entry.built_in else record_checked
+
     def unary(self: Value) -> Value:
-        return record(entry, (self,), (self.data,))
+        x = self.data
+        return make(
+            entry,
+            (self,),
+            (
+                FLOAT,
+                x if x.__class__ is float else number_at(self),
+            ),
+        )
 
     def binary(self: Value, other: Any) -> Any:
         if other.__class__ is Value:
-            return record(entry, (self, other), (self.data, other.data))
+            x, y = self.data, other.data
+            if x.__class__ is y.__class__ is float:
+                return record(entry, (self, other), (FLOAT, x, y))
         return infix(entry, self, other, other)
 
     def reflected(self: Value, other: Any) -> Any:

@@ -21,7 +21,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from micrograd.table import is_array, is_bool, op
+from micrograd.table import is_array, is_bool, op, shown
 
 # ------------------------------------------------------------------ arithmetic
 
@@ -80,10 +80,12 @@ def pow(m, x, y):
     """Power with both base and exponent differentiated: what `x**y` records when `y` is a Value.
 
     The derivative in `y`, `x**y * log(x)`, is 0 at x = 0 (its limit) and nan for x < 0, where only isolated `y` exist.
+    The one in `x` is 0 at x = y = 0, as it is for the constant exponent 0, where `y - 1` would make it fail.
     """
     out = m.pow(x, y)
+    less = lambda: m.where(m.abs(x) + m.abs(y) <= 0.0, 0.0, y - 1.0)  # noqa: E731
     log = lambda: m.where(x < 0.0, math.nan, m.log(m.where(x > 0.0, x, 1.0)))  # noqa: E731
-    return out, lambda: (y * m.pow(x, y - 1.0), out * log())
+    return out, lambda: (y * m.pow(x, less()), out * log())
 
 
 @op("abs", method="__abs__", cases=[(2.0,), (-3.0,), (0.0,)])
@@ -223,14 +225,28 @@ def where(m, condition, x, y):
     return m.where(condition, x, y), lambda: (0.0, m.where(condition, 1.0, 0.0), m.where(condition, 0.0, 1.0))
 
 
+def _sequence(values: Any, where: str) -> tuple[Any, ...]:
+    """The numbers of a list or of an array of one dimension."""
+    shape = getattr(values, "shape", None)
+    if shape is not None and len(shape) != 1:
+        raise ValueError(f"{where}: it takes one row of numbers, not an array of shape {shape}; call it on each row")
+    if not hasattr(values, "__iter__") or isinstance(values, str):
+        raise TypeError(f"{where}: the values are a sequence of numbers such as [1.0, 2.0], not {shown(values)}")
+    values = tuple(values)
+    for x in values:
+        if isinstance(x, (list, tuple)) or (is_array(x) and x.size != 1):
+            raise ValueError(f"{where}: it takes one row of numbers, not {shown(x)} in a row; call it on each row")
+    return values
+
+
 def _take_operands(values: Sequence[Any], index: Any) -> tuple[Any, ...]:
     """`values` is a sequence of n numbers, `index` a whole number from 0 to n - 1."""
-    values = tuple(values)
+    values = _sequence(values, "take(values, index)")
     if (as_index := getattr(index, "_as_index", None)) is not None:  # of a function that is being compiled
         return as_index(len(values)), *values
     if is_array(index) and index.ndim == 0:
         index = index.item()
-    if isinstance(index, bool) or not hasattr(index, "__index__"):
+    if is_bool(index) or not hasattr(index, "__index__"):
         raise TypeError(f"take: the index must be a whole number such as 2, not {index!r}")
     if not 0 <= index.__index__() < len(values):
         hint = f"use 0 to {len(values) - 1}" if values else "there are none"
@@ -250,7 +266,7 @@ def take(m, index, *values):
 
 def _logsumexp_operands(values: Sequence[Any]) -> tuple[Any, ...]:
     """`values` is a sequence of at least one number."""
-    values = tuple(values)
+    values = _sequence(values, "logsumexp(values)")
     if not values:
         raise ValueError("logsumexp of no values: give at least one")
     return values

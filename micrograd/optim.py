@@ -25,7 +25,7 @@ from typing import Any
 
 from micrograd.engine import UNREACHED, Value
 from micrograd.modes import changes
-from micrograd.table import FLOAT, as_float
+from micrograd.table import FLOAT, as_float, float_of
 
 Schedule = Callable[..., Any]
 WEIGHT_DECAY = 0.003  # of 0, 0.0001, 0.001, 0.003, 0.005 and 0.01 the one that does well on all of `data`'s small sets
@@ -127,7 +127,7 @@ class Optimizer:
         """Move every parameter once, by its gradient."""
         self.match_state()
         lr, t = self.learning_rate(), self.steps + 1
-        gradients = [float(p.grad) for p in self.parameters]
+        gradients = [float_of(p.grad) for p in self.parameters]
         if self.scales:
             norm = math.sqrt(sum(g * g for g in gradients))
             if math.isinf(norm):  # the rule would scale by 0 and the step would be none
@@ -136,7 +136,7 @@ class Optimizer:
             gradients = [scale * g for g in gradients]
         states = zip(*[self.state[name] for name in self.state_names]) if self.state else [()] * len(self.parameters)
         moved = [
-            self.update(FLOAT, float(p.data), grad, *state, lr=lr, t=t)
+            self.update(FLOAT, float_of(p.data), grad, *state, lr=lr, t=t)
             for p, grad, state in zip(self.parameters, gradients, states)
         ]
         # Computed first, so that an error leaves nothing half-updated.

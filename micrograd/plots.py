@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd.extras import require
+from micrograd.table import float_of
 
 BLUE, ORANGE = "#0072b2", "#e69f00"  # told apart by colour-blind readers (Okabe and Ito), as are these:
 MAX_LEGEND = 10  # classes; a longer one would cover what it explains, and names stand where the examples are
@@ -68,6 +69,6 @@ def decision_regions(
 def _leads(scores: Any) -> list[float]:
     """How far each class is ahead of all others; negative where another is chosen."""
     if not hasattr(scores, "__len__"):
-        return [-float(scores), float(scores)]
-    numbers = [float(s) for s in scores]
+        return [-float_of(scores), float_of(scores)]
+    numbers = [float_of(s) for s in scores]
     return [s - max(numbers[:k] + numbers[k + 1 :]) for k, s in enumerate(numbers)]

@@ -19,6 +19,7 @@ from micrograd.files import write_whole
 from micrograd.nn import MLP
 from micrograd.preparation import Preparation
 from micrograd.recipes import net_of, recipe
+from micrograd.table import float_of
 
 MODEL, RUN, FORMAT = "model.safetensors", "run.json", "micrograd run 1"
 RESULTS = (MODEL, "history.csv", "loss.png", "regions.png", "net.svg")
@@ -52,7 +53,7 @@ class Model:
 
         if self.facts["loss"] not in WITH_PROBABILITY:
             return None
-        return max(map(float, softmax(output))) if isinstance(output, list) else float(sigmoid(abs(output)))
+        return max(map(float_of, softmax(output))) if isinstance(output, list) else float_of(sigmoid(abs(output)))
 
     def save(self, folder: Path) -> None:
         """Write the model's file, whole or not at all."""

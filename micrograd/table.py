@@ -14,13 +14,19 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-import numbers
-import operator
 import re
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+from micrograd.number import as_count as as_count
+from micrograd.number import as_float as as_float
+from micrograd.number import elementwise as elementwise
+from micrograd.number import float_of as float_of
+from micrograd.number import holds_one as holds_one
+from micrograd.number import is_array as is_array
+from micrograd.number import is_bool as is_bool
+from micrograd.number import shown as shown
 
 Rule = Callable[..., tuple[Any, Callable[[], tuple[Any, ...]]]]
 
@@ -30,6 +36,7 @@ def _no_rule(*operands: Any) -> Any:
 
 
 TABLE: dict[str, Op] = {}
+WHOLE = 2**53  # up to here every whole number is a float
 _installers: list[Callable[[Op], None]] = []
 
 
@@ -77,7 +84,8 @@ class Op:
         if unknown:
             raise TypeError(f"{self.name}() has no setting {sorted(unknown)[0]!r}; operands are given by position")
         for name, x in static.items():
-            if not isinstance(x, (int, float)):
+            kind = x.__class__
+            if kind is not float and kind is not bool and not (kind is int and -WHOLE <= x <= WHOLE):
                 static[name] = as_float(x, f"{self.name}(): {name}, which is constant,")
         return _bind(self, **static)
 
@@ -141,10 +149,18 @@ class Op:
             return self.symbol + names[0]
         return f"{self.name}({', '.join([*names, *(f'{key}={value!r}' for key, value in self.static)])})"
 
-    def __reduce__(self) -> Any:
+    def printed_as(self, symbol: str) -> Op:
+        """The same operation under another symbol."""
+        return written_by_hand(symbol) if self.by_hand else replace(self, symbol=symbol)
+
+    @property
+    def in_table(self) -> bool:
+        """Whether this is a row of the table, settings fixed or not, and neither a jitted function nor by hand."""
         row = TABLE.get(self.name)
-        in_table = row is not None and getattr(self.rule, "func", self.rule) is row.rule
-        return _restore, (self.name, self.symbol, self.static, not in_table)
+        return row is not None and getattr(self.rule, "func", self.rule) is row.rule
+
+    def __reduce__(self) -> Any:
+        return _restore, (self.name, self.symbol, self.static, not self.in_table)
 
     def __deepcopy__(self, memo: Any) -> Op:
         return self
@@ -171,15 +187,18 @@ def written_by_hand(symbol: str) -> Op:
 LEAF = written_by_hand("")
 CONSTANT = Op(name="constant", symbol="")  # a plain number that met a Value, such as the 2 in 2 * x
 DETACHED = Op(name="detached", symbol="")  # what an operation gave inside no_grad()
-ARGUMENT = Op(name="argument", symbol="")  # what a function that is being compiled was called with
+RECORDED = Op(name="recorded", symbol="")  # what stands for an argument or a parameter in a function that is compiled
 
 
 def _restore(name: str, symbol: str, static: tuple[tuple[str, Any], ...], by_hand: bool) -> Op:
     """Copies and unpickled nodes share the table's row instead of carrying one of their own."""
-    for marker in (CONSTANT, DETACHED, ARGUMENT):
+    for marker in (CONSTANT, DETACHED, RECORDED):
         if by_hand and not symbol and name == marker.name:
             return marker
-    return written_by_hand(symbol) if by_hand else TABLE[name].bind(**dict(static))
+    if by_hand:
+        return written_by_hand(symbol)
+    bound = TABLE[name].bind(**dict(static))
+    return bound if bound.symbol == symbol else bound.printed_as(symbol)
 
 
 def op(
@@ -258,57 +277,8 @@ def _public_signature(entry: Op) -> inspect.Signature:
     return inspect.Signature(entry._parameters)
 
 
-def is_array(x: Any) -> bool:
-    """Whether x is an array of NumPy's, which need not be installed; its numbers are none."""
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(x, numpy.ndarray)
-
-
-def elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
-    """Apply to each element of NumPy arrays, broadcasting; floats come back as a float array."""
-    numpy = sys.modules["numpy"]
-    out = numpy.frompyfunc(function, len(operands), 1)(*operands)
-    if not is_array(out) or any(hasattr(x, "_apply_op") for x in out.flat):  # arrays of no dimension give a bare number
-        return out
-    return out.astype(float)
-
-
-def is_bool(x: Any) -> bool:
-    """Whether x is True or False, Python's or NumPy's."""
-    return isinstance(x, bool) or type(x).__name__ in ("bool", "bool_")
-
-
-def as_count(n: Any, what: str) -> int:
-    """The whole number of at least 1 that a user gave for `what`; anything else is a ValueError."""
-    if is_bool(n) or not hasattr(n, "__index__") or n < 1:
-        raise ValueError(f"{what} must be a whole number of at least 1, not {n!r}")
-    return operator.index(n)
-
-
-def as_float(x: Any, where: str) -> float:
-    """The float that a user's number stands for; anything else is a TypeError that says what to write."""
-    if isinstance(x, float):
-        return float(x)  # a numpy.float64 is a float too, and would print as one of NumPy's
-    if isinstance(x, numbers.Real) and not isinstance(x, bool):
-        try:
-            return float(x)
-        except OverflowError:
-            raise OverflowError(f"{where}: this {type(x).__name__} is too large for a float") from None
-    advice = "give a number such as 2.0"
-    if isinstance(x, str):
-        advice = "convert text with float(...) first"
-    elif x is None:
-        advice = "give a number (does the function that made it lack a return?)"
-    elif is_bool(x):
-        advice = "write int(...) to count it as 0 or 1, or where(condition, x, y) to choose"
-    elif isinstance(x, numbers.Complex):
-        advice = "micrograd works on real numbers only"
-    elif hasattr(x, "_apply_op"):
-        advice = "use it as it is, or its number, value.data"
-    elif isinstance(x, (list, tuple, set, dict)) or hasattr(x, "__array__"):
-        advice = "a Value holds one number: make one for each, as in [Value(v) for v in row]"
-    shown = repr(x)
-    raise TypeError(f"{where}: {shown if len(shown) < 60 else shown[:57] + '...'} is a {type(x).__name__}; {advice}")
+class GraphLostError(TypeError):
+    """Something asked for the float of a Value whose graph would be lost with it."""
 
 
 def explain(error: Exception, entry: Op, operands: Sequence[Any], *, doing: str = "") -> Exception:
@@ -335,7 +305,7 @@ def _explanation(error: Exception, entry: Op, operands: Sequence[Any], doing: st
             own = ("left", "right")[position]  # x / y would look like variables of the user's
         name = str(getattr(x, "label", "")) or (own if own not in labels else f"the other {own}")
         names.append(name)
-        seen.append(f"{name} = {getattr(x, 'data', x)!r}")
+        seen.append(f"{name} = {_plain(getattr(x, 'data', x))!r}")
     said = f"{doing}{entry.formula(names)}, where {', '.join(dict.fromkeys(seen))}"
     if isinstance(error, OverflowError):
         needs = f"; {entry.name} needs {entry.needs.format(*names)}" if entry.needs and not doing else ""
@@ -344,6 +314,11 @@ def _explanation(error: Exception, entry: Op, operands: Sequence[Any], doing: st
     if doing:
         return kind(f"{said}: the derivative does not exist there ({error})")
     return kind(f"{said}: " + (f"needs {entry.needs.format(*names)}" if entry.needs else str(error)))
+
+
+def _plain(x: Any) -> Any:
+    """A number as Python prints it; a number of a trace stays what it is."""
+    return x if hasattr(x, "_apply_op") else as_float(x, "an operand")
 
 
 class Namespace:

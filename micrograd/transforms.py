@@ -8,8 +8,23 @@
     [[10.0, 6.0], [6.0, 0.0]]
 
 They compose, as in JAX. Arguments may be numbers, arrays, and lists, tuples and dicts of them; the derivatives
-come back in the same arrangement. Results are floats; they are Values, connected to the graph, where an argument
-was a Value or where one transformation runs inside another. No `grad` of the user's Values is touched.
+come back in the same arrangement. No `grad` of the user's Values is touched.
+
+Results are floats, unless something could be differentiated through them. They are Values, connected to the graph,
+where an argument was a Value, where one transformation runs inside another, or where `f` computed with Values that are
+none of its arguments, such as the weights of a net:
+
+    >>> from micrograd import Value
+    >>> w = Value(3.0)
+    >>> slope = grad(lambda x: w * x**2)(2.0)
+    >>> slope.data, grad(lambda x: 3.0 * x**2)(2.0)
+    (12.0, 12.0)
+    >>> slope.backward()
+    >>> w.grad
+    4.0
+
+A constant is written as a plain number: `Value(3.0)` is a Value from outside even where `f` itself makes it. Inside
+`no_grad()` nothing is connected: what was a float is one, and what was a Value has no graph.
 """
 
 from __future__ import annotations
@@ -23,10 +38,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from micrograd import modes
-from micrograd.engine import NOTHING, UNREACHED, Value, sweep, topological_order
-from micrograd.table import as_float, is_array
+from micrograd.engine import NOTHING, UNREACHED, ByHand, Value, constant, sweep, topological_order
+from micrograd.higher import Shadow
+from micrograd.table import CONSTANT, DETACHED, Op, as_float, is_array
 
 _nesting = threading.local()
+ARGUMENT = Op(name="argument", symbol="")  # what stands in for a plain number by which is differentiated
 
 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -49,8 +66,8 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
     @functools.wraps(f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         run = _Run(f, argnums, args, kwargs)
-        out = _checked(run.out, f, "grad")
-        return run.result(out), run.gradient(out)
+        run.connect([_checked(run.out, f, "grad")])
+        return run.result(run.out), run.gradient(run.out)
 
     return value_and_gradient
 
@@ -65,7 +82,10 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
     @functools.wraps(f)
     def derivatives(*args: Any, **kwargs: Any) -> Any:
         run = _Run(f, argnums, args, kwargs)
-        return map_numbers(lambda out: run.gradient(_checked(out, f, "jacobian")), run.out)
+        outputs: list[Any] = []
+        map_numbers(lambda out: outputs.append(_checked(out, f, "jacobian")), run.out)
+        run.connect(outputs)
+        return map_numbers(run.gradient, run.out)
 
     return derivatives
 
@@ -93,15 +113,9 @@ class _Run:
                 self.arguments: Any = tuple(lifted.values())
                 if isinstance(argnums, int):
                     self.arguments = self.arguments[0]
-                taken = modes.state.floats_taken
                 self.out = f(*[lifted.get(i, x) for i, x in enumerate(args)], **kwargs)
         finally:
             _nesting.depth = self.depth
-        if modes.state.floats_taken != taken and not isinstance(self.out, (Value, list, tuple, dict)):
-            raise TypeError(
-                f"{_name(f)} lost the graph: it gave a plain number after float() of a Value, as the functions of math "
-                "take it; use micrograd's own, such as micrograd.sin"
-            )
 
     def _stand_in(self, x: Any) -> Value:
         if isinstance(x, Value):
@@ -109,8 +123,21 @@ class _Run:
             stand_in = x * 1.0  # a node of this run's own, through which a surrounding run still reaches x
         else:
             stand_in = Value(as_float(x, "grad: an argument"))
+            stand_in._operation = ARGUMENT
         self.inputs.append(stand_in)
         return stand_in
+
+    def connect(self, outputs: Sequence[Any]) -> None:
+        """Find out whether the outputs were computed with Values that are no arguments: then results are connected."""
+        if self.connected or modes.state.no_grad:
+            return
+        for out in outputs:
+            if isinstance(out, Value) and any(
+                not x._prev and x._operation not in (CONSTANT, DETACHED, ARGUMENT)
+                for x in topological_order(out, inputs=self.inputs)
+            ):
+                self.connected = True
+                return
 
     def gradient(self, out: Any) -> Any:
         """The derivatives of one output, arranged as the arguments are."""
@@ -118,18 +145,19 @@ class _Run:
         return map_numbers(lambda x: self.result(found[x]), self.arguments)
 
     def result(self, x: Any) -> Any:
-        if self.connected:
-            return x if isinstance(x, Value) else Value(x)
-        return float(x)
-
-
-_borrowing = threading.RLock()
+        if not self.connected:
+            return x.data if isinstance(x, Value) else as_float(x, "grad: a result")
+        value = x if isinstance(x, Value) else constant(x, "grad: a result")
+        return value * 1.0 if modes.state.no_grad else value  # no_grad() takes its graph away
 
 
 @contextlib.contextmanager
 def borrowed_gradients(nodes: Iterable[Value]) -> Iterator[None]:
-    """Use the nodes' `grad`, all 0.0 at first, and put every one back as it was; one thread at a time."""
-    with _borrowing:
+    """Use the nodes' `grad`, all 0.0 at first, and put every one back as it was; one thread at a time.
+
+    A recording's nodes are its own, so it waits for nobody: a thread that sweeps may be waiting for what it compiles.
+    """
+    with contextlib.nullcontext() if modes.state.trace else modes.one_sweep:
         before = [(node, node.grad) for node in nodes]
         try:
             for node, _ in before:
@@ -141,10 +169,30 @@ def borrowed_gradients(nodes: Iterable[Value]) -> Iterator[None]:
 
 
 def gradients(out: Any, inputs: Sequence[Value], *, create_graph: bool = False) -> list[Any]:
-    """The derivatives of `out` with respect to each of `inputs`. Every `grad` of the graph is put back as it was."""
+    """The derivatives of `out` with respect to each of `inputs`. No `grad` of the graph is touched.
+
+    Derivatives by what does not depend on `inputs` are not asked for, and need not exist.
+    """
     if not isinstance(out, Value):
         return [0.0] * len(inputs)  # a result that is a plain number depends on no input
     order = topological_order(out, inputs=inputs)
+    shadows = {x: Shadow(x, x._operation) for x in inputs}
+    for node in order:
+        operands = [shadows.get(p) for p in node._prev]
+        if any(operands):
+            if isinstance(node._local, ByHand):  # it adds to the operands' own gradients
+                return _by_borrowing(out, order, inputs, create_graph)
+            unasked = [s or Shadow(p, CONSTANT) for s, p in zip(operands, node._prev)]
+            shadows[node] = Shadow(node, node._operation, node._local, tuple(unasked))
+    if out not in shadows:
+        return [0.0] * len(inputs)
+    with modes.recording():
+        sweep(shadows[out], list(shadows.values()), create_graph=create_graph)
+    found = [shadows[x].grad for x in inputs]
+    return [0.0 if x is NOTHING else x for x in found]
+
+
+def _by_borrowing(out: Value, order: Sequence[Value], inputs: Sequence[Value], create_graph: bool) -> list[Any]:
     with borrowed_gradients([*order, *inputs]), modes.recording():
         for x in inputs:
             x.grad = NOTHING if create_graph else 0.0

@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 
 from micrograd import ops
-from micrograd.table import TABLE, split_case
+from micrograd.table import TABLE, float_of, split_case
 
 # No deadlines: a busy machine is not a failing test. CI repeats the same examples on each run.
 hypothesis.settings.register_profile("here", deadline=None, max_examples=60)
@@ -28,7 +28,7 @@ CHOOSERS = ("index", "condition")  # operands that choose and are not differenti
 def apply(entry, operands, static):
     """Call an operation as users do, with operands in the rule's order."""
     if entry.name == "take":
-        return ops.take(operands[1:], int(float(operands[0])))
+        return ops.take(operands[1:], int(float_of(operands[0])))
     if entry.name == "logsumexp":
         return ops.logsumexp(operands)
     return entry(*operands, **static)

@@ -86,10 +86,11 @@ def test_step_opens_the_prompt():
         (["x", "x=1", "y=2"], "'y' has a value and is not in the expression"),
         (["x", "x=1", "x=2"], "'x' has two values"),
         (["take(x, 0.5)", "x=1"], "ends in a whole number"),
+        (["take(x, 2, 1e400)", "x=1"], "ends in a whole number"),
         (["x\0", "x=1"], "null byte"),
         (["take(x, 5)", "x=1"], "out of range"),
     ],
-    ids=range(31),
+    ids=range(32),
 )
 def test_anything_else_is_one_line_and_status_2(arguments, says, capsys, tmp_path):
     path = tmp_path / "f.svg"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import random
+import subprocess
+import sys
 
 import pytest
 
+from micrograd import no_grad
 from micrograd.engine import Value
 from micrograd.nn import MLP, Layer, Module, Neuron
 
@@ -304,3 +309,49 @@ def test_a_program_in_the_style_of_microgpt():
     ours, theirs = tiny_gpt(Value), tiny_gpt(Plain)
     assert ours == pytest.approx(theirs, rel=1e-9)
     assert ours[-1] < ours[0]
+
+
+def test_names_from_the_package_itself():
+    code = "from micrograd import MLP, Layer, Module, Neuron, Value, engine, nn; print(MLP is nn.MLP, engine.Value)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out == "True <class 'micrograd.engine.Value'>\n"
+    code = "import sys, micrograd; print('micrograd.nn' in sys.modules, micrograd.nn.MLP)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out == "False <class 'micrograd.nn.MLP'>\n"
+
+
+@pytest.mark.parametrize("make", [lambda x: x * 2.0, lambda x: x, lambda x: (x * 2.0).tanh()])
+@pytest.mark.parametrize("function", [float, math.exp, math.sqrt, lambda v: math.sin(v) + v])
+def test_functions_of_math_are_refused_instead_of_losing_the_graph(make, function):
+    v = make(Value(2.0))
+    with pytest.raises(TypeError, match=r"would lose its graph: write value\.data .* micrograd\.exp\(value\)"):
+        function(v)
+    v.label = "speed"
+    with pytest.raises(TypeError, match=r"float\(\) of speed"):
+        function(v)
+    with no_grad():
+        assert function(v.data) == getattr(function(v), "data", function(v))
+        detached = make(Value(2.0)) * 1.0
+    assert float(detached) == detached.data and math.exp(detached) == math.exp(detached.data)
+    assert float((v * 3.0)._prev[1]) == 3.0  # a constant has nothing to lose
+
+
+def test_the_symbol_of_an_operation_can_be_set():
+    a, b = Value(2.0), Value(3.0)
+    out = a * b
+    out._op = "product"
+    leaf = Value(1.0)
+    leaf._op = "input"
+    by_hand = Value(4.0, (a,), "f")
+    by_hand._op = "g"
+    assert [v._op for v in (out, leaf, by_hand, a * b)] == ["product", "input", "g", "*"]
+    for twin in (out, copy.deepcopy(out), pickle.loads(pickle.dumps(out))):
+        assert twin._op == "product"
+        twin.backward(create_graph=True)
+        assert twin._prev[0].grad.data == 3.0
+
+
+def test_children_are_a_tuple_in_order_and_with_repeats():
+    a = Value(2.0)
+    assert (a + a)._prev == (a, a)
+    assert set((a + a)._prev) | {a} == {a}

@@ -76,7 +76,6 @@ def test_conversions_and_printing():
     v = Value(2)
     assert repr(v) == str(v) == f"{v}" == "Value(data=2.0, grad=0.0)"
     assert f"{Value(math.pi):.4f}" == "3.1416"
-    assert float(v) == 2.0 and type(float(v)) is float
     x = Value(3.0)
     (x * x).backward(create_graph=True)
     assert repr(x) == "Value(data=3.0, grad=6.0)"
@@ -148,13 +147,12 @@ def test_a_hand_made_node_without_backward_sends_nothing():
     [
         ("2", "text"),
         (None, "return"),
-        (True, "where"),
         (1j, "real numbers"),
         ([1.0], r"\[Value\(v\) for v in row\]"),
         ((1.0,), "one number"),
         ({}, "one number"),
         (object(), "give a number"),
-        (Value(1.0), "value.data"),
+        (Value(1.0) * 2, "value.data"),
     ],
 )
 def test_data_that_is_no_number_is_refused_with_advice(data, says):
@@ -170,7 +168,7 @@ def test_data_may_be_any_real_number():
         Value(10**400)
 
 
-@pytest.mark.parametrize("other", ["2", None, True, 1j, [1.0]])
+@pytest.mark.parametrize("other", ["2", None, 1j, [1.0]])
 def test_operands_that_are_no_number_are_refused_with_advice(other):
     for attempt in (lambda: Value(2.0) * other, lambda: other * Value(2.0), lambda: Value(2.0) ** other):
         with pytest.raises(TypeError, match=type(other).__name__):
@@ -250,7 +248,7 @@ def run(program, leaves):
     for symbol, i, j in program:
         x, y = nodes[i % len(nodes)], nodes[j % len(nodes)]
         nodes.append({"+": lambda: x + y, "-": lambda: x - y, "*": lambda: x * y, "t": lambda: tanh(x)}[symbol]())  # noqa: B023
-        if abs(float(nodes[-1])) > 1e3:
+        if abs(nodes[-1].data) > 1e3:
             nodes[-1] = tanh(nodes[-1])
     return nodes[-1]
 

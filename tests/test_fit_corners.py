@@ -155,7 +155,9 @@ def test_what_cannot_be_is_a_value_error(options, said, backend):
 
 def test_a_loss_that_loses_the_graph_is_explained():
     with pytest.raises(TypeError, match=r"no gradient goes through.*micrograd\.exp\(x\) rather than math\.exp"):
-        run(loss=lambda out, target: math.exp(float(out)), backend="auto")
+        run(loss=lambda out, target: math.exp(out.data), backend="auto")
+    with pytest.raises(TypeError, match=r"would lose its graph.*micrograd\.exp\(value\) for math\.exp\(value\)"):
+        run(loss=lambda out, target: math.exp(out), backend="auto")
 
 
 def test_validation_may_be_a_list_and_callbacks_an_iterator():

@@ -149,3 +149,42 @@ def test_detect_anomaly_sees_sums_overflow():
         with pytest.raises(FloatingPointError, match="the gradient of x became inf as contributions were added up"):
             y.backward()
     assert x.grad == 0.0
+
+
+@pytest.mark.parametrize("change", ["a", "x", "out"])
+def test_detect_anomaly_says_when_data_was_assigned_after_it_was_used(change):
+    with detect_anomaly():
+        a = Value(2.0, label="a")
+        x = a * 3.0
+        out = x.tanh() + a
+        {"a": a, "x": x, "out": out}[change].data = 10
+        with pytest.raises(
+            RuntimeError, match=r"backward through .*some data was assigned after it was used"
+        ) as caught:
+            out.backward()
+        assert "test_modes.py" in str(caught.value)
+        assert (a.grad, x.grad) == (0.0, 0.0)
+    out.backward()  # outside, the derivatives are those of forward
+    assert a.grad == pytest.approx(1.0 + 3.0 * (1.0 - math.tanh(6.0) ** 2))
+
+
+def test_data_that_fails_now_was_assigned_too():
+    a = Value(2.0)
+    out = a.log()
+    a.data = -1.0
+    with detect_anomaly(), pytest.raises(RuntimeError, match="assigned after it was used"):
+        out.backward()
+
+
+def test_data_as_it_was_is_no_anomaly():
+    from micrograd import jit, where
+
+    x = Value(0.5)
+    with detect_anomaly():
+        for out in (x.tanh() ** 2, jit(lambda v: v.exp() * v)(x), where(1.0, x, 2.0), x.gelu(), 0.0**x):
+            out.backward()
+        by_hand = Value(9.0, (x,), "by hand")
+        by_hand.backward()
+        x.data = 0.7  # a leaf that nothing was computed from since
+        (x * x).backward()
+        (x * x).backward(create_graph=True)

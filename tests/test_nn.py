@@ -220,3 +220,16 @@ def test_numpy_sizes_inputs_and_arrays_of_parameters():
             self.two = (self.w[0] + 2.0)._prev[1]
 
     assert list(Mine().state_dict()) == ["w.0", "w.1"]
+
+
+@pytest.mark.parametrize(
+    "row, said",
+    [
+        ([Value(1 / 3)], r"got 1: \[0\.333333\]$"),
+        ([Value(1 / 3, label="x")] * 20, r"got 20: \[(0\.333333, ){6}\.\.\.\]$"),
+        ([1.5, 2, 3.25], r"got 3: \[1\.5, 2, 3\.25\]$"),
+    ],
+)
+def test_a_row_of_another_length_is_shown_in_whole_numbers(row, said):
+    with pytest.raises(ValueError, match=said):
+        MLP(2, [1])(row)

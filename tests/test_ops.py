@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import mpmath
+import numpy
 import pytest
 from conftest import BUILT_IN, CASES, CHOOSERS, ROWS, apply, names_of
 from hypothesis import assume, given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from mp import MP, REFERENCE
 
 import micrograd
-from micrograd import Value, grad, op
+from micrograd import Value, grad, op, ops
 from micrograd.table import FLOAT, TABLE, Floats, Op, split_case
 from micrograd.text import derivative_formulas
 
@@ -326,3 +327,15 @@ def test_many_operands_as_a_method():
         assert Value(1.0).mean_of(Value(2.0), 6.0).data == mean_of(1.0, 2.0, 6.0) == 3.0
     finally:
         del TABLE["mean_of"], Value.mean_of
+
+
+SHAPES = [numpy.ones((2, 3)), [[1.0, 2.0], [3.0]], [numpy.ones(2), 1.0], numpy.float64(1.0), 3.0]
+
+
+@pytest.mark.parametrize("row", SHAPES)
+def test_sequences_of_other_shapes_are_explained(row):
+    for function, name in ((ops.logsumexp, "logsumexp"), (lambda x: ops.take(x, 0), "take")):
+        says = rf"^{name}\(values.*(call it on each row|a sequence of numbers)"
+        with pytest.raises((ValueError, TypeError), match=says):
+            function(row)
+    assert ops.logsumexp(numpy.ones(1)) == ops.take(numpy.ones(3), 1) == 1.0

@@ -29,7 +29,8 @@ from micrograd.compiler.simplify import simplify
 from micrograd.compiler.symbols import TAPE, Symbol, operand_of
 from micrograd.compiler.tape import Tape
 from micrograd.compiler.trace import Trace
-from micrograd.engine import UNREACHED, VALUE, Value, constant
+from micrograd.engine import UNREACHED, Value, constant
+from micrograd.higher import VALUE
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, Text
 from micrograd.transforms import gradients, map_numbers

@@ -41,7 +41,7 @@ from micrograd import modes
 from micrograd.compiler.symbols import TAPE, Symbol, TraceError, operand_of, trace_error
 from micrograd.compiler.tape import Tape
 from micrograd.engine import NOTHING, UNREACHED, Value, sweep, topological_order
-from micrograd.table import ARGUMENT, CONSTANT, DETACHED, Op, explain
+from micrograd.table import CONSTANT, DETACHED, RECORDED, Op, explain
 from micrograd.transforms import borrowed_gradients
 
 
@@ -138,7 +138,7 @@ class Trace:
         name = "_".join(name.split()) or "input"
         if name in taken:  # two leaves with one label, say
             name = next(other for n in itertools.count(2) if (other := f"{name}#{n}") not in taken)
-        node = self._new(Symbol(self.tape, self.tape.add_input(name)), ARGUMENT)
+        node = self._new(Symbol(self.tape, self.tape.add_input(name)), RECORDED)
         self.inputs.append(node)
         if whole:
             self._whole[node] = len(self.inputs) - 1
@@ -170,7 +170,7 @@ class Trace:
             return value
         stand_in = self._stand_ins.get(id(value))
         if stand_in is None:
-            if value._operation is ARGUMENT or isinstance(_number_inside(value), Symbol):
+            if value._operation is RECORDED or isinstance(_number_inside(value), Symbol):
                 raise trace_error(
                     "a Value that jit made while it recorded another function is used here",
                     "return it from that function, instead of keeping it in a list or an attribute",

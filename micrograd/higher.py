@@ -1,0 +1,127 @@
+"""Read a rule of the table with Values for operands: what `backward(create_graph=True)` does at each node.
+
+    >>> from micrograd import Value
+    >>> x = Value(2.0)
+    >>> y = x**3
+    >>> y.backward(create_graph=True)
+    >>> x.grad._op  # 3 * x**2 is a graph itself, so it can be differentiated again
+    '*'
+
+The same reading finds the derivatives that do exist where others do not: by a constant, nobody asks for one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from micrograd import modes
+from micrograd.engine import UNREACHED, ByHand, Pending, Value, constant, send_to_operands
+from micrograd.table import CONSTANT, TABLE, GraphLostError, Namespace, Op, explain
+
+
+class Shadow:
+    """A node's place in a sweep of its own, for derivatives that are no business of the node's `grad`.
+
+    It has operands (shadows too) and a gradient for the chain rule to add to; in all else it is the node.
+    """
+
+    __slots__ = ("_local", "_operation", "_prev", "grad", "node")
+
+    def __init__(self, node: Value, operation: Op, local: Any = (), operands: tuple[Shadow, ...] = ()):
+        self.node, self._operation, self._local, self._prev, self.grad = node, operation, local, operands, UNREACHED
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.node, name)
+
+    def __repr__(self) -> str:
+        return repr(self.node)
+
+
+class _Values(Namespace):
+    """Elementary functions of Values: the table's own, which record what they do."""
+
+    def function_of(self, entry: Op) -> Callable[..., Any]:
+        return lambda *operands, **static: entry.apply(operands, static)
+
+    @staticmethod
+    def pow(x: Any, y: Any) -> Any:
+        return x**y
+
+    @staticmethod
+    def where(condition: Any, x: Any, y: Any) -> Any:
+        return TABLE["where"](condition, x, y)  # a condition is a bool here, which the caller's function takes
+
+
+VALUE = _Values()
+
+
+def pass_on_graphs(node: Any) -> None:
+    """One node's part of backward, where gradients are graphs."""
+    local = derivatives_as_values(node)
+    if modes.active and modes.state.anomaly:
+        modes.check_backward(node, local)
+    send_to_operands(node, local)
+
+
+def derivatives_as_values(node: Any) -> tuple[Any, ...]:
+    """The local derivatives as graphs of their own: the same rule, read with Values for operands."""
+    entry = node._operation
+    if entry.by_hand or isinstance(node._local, ByHand):
+        raise TypeError(
+            f"backward(create_graph=True): {node!r} was made by hand (operation {entry.symbol!r}), so there is no rule "
+            "to differentiate again; enter the operation into the table with @micrograd.op"
+        )
+    operands = tuple([x.node if x.__class__ is Shadow else x for x in node._prev])
+    try:
+        return _read(entry, operands, node._local)
+    except (ArithmeticError, ValueError) as error:
+        if not entry.in_table:
+            raise  # compiled code has the function's own words already
+        found = _those_asked_for(node, operands)
+        if found is None:
+            raise explain(error, entry, operands, doing="backward through ") from None
+        return found
+
+
+def derivatives_asked_for(node: Any) -> tuple[float, ...] | None:
+    """The local derivatives of a node where not all exist: 0.0 by constants. None when one by another operand is not
+    finite."""
+    local = node._local
+    numbers = local.numbers if isinstance(local, Pending) else [x.data for x in node._prev]
+    found = _those_asked_for(node, tuple([constant(x, "backward()") for x in numbers]))
+    return None if found is None else tuple([_number(x) for x in found])
+
+
+def _those_asked_for(node: Any, operands: tuple[Value, ...]) -> tuple[Any, ...] | None:
+    asked = [x._operation is not CONSTANT for x in node._prev]
+    if all(asked) or node._operation.by_hand:
+        return None
+    try:
+        with modes.quietly():
+            found = _read(node._operation, operands, node._local)
+    except (ArithmeticError, ValueError):
+        return None
+    if any(wanted and not math.isfinite(_number(x)) for wanted, x in zip(asked, found)):
+        return None
+    return tuple([x if wanted else 0.0 for wanted, x in zip(asked, found)])
+
+
+def _number(x: Any) -> float:
+    return x.data if isinstance(x, Value) else x
+
+
+def _read(entry: Op, operands: tuple[Value, ...], local: Any) -> tuple[Any, ...]:
+    try:
+        value, derivatives = entry.rule(VALUE, *operands)
+        if isinstance(value, Value) and not any(value is x for x in operands):
+            # What the rule calls its value is this operation again, not the formula by which the rule computed it: the
+            # formula may have corners where the operation has none, as sigmoid's by exp(-abs(x)) has at 0.
+            value._prev, value._operation, value._local = operands, entry, local
+        return derivatives()
+    except GraphLostError:
+        raise TypeError(
+            f"the rule of {entry.name} lost the graph: it took float() of an operand, as the functions of math do; "
+            "write m.exp(x) for math.exp(x)"
+        ) from None
