@@ -17,25 +17,13 @@ from typing import Any
 from micrograd.blame import first_guilty, not_finite
 from micrograd.data import batch_indices
 from micrograd.engine import Value
+from micrograd.intake import number_of, rows_of
 from micrograd.modes import no_grad
 from micrograd.optim import Optimizer
-from micrograd.table import is_array, is_bool
 from micrograd.transforms import map_numbers
 
 LONGEST = 20_000  # instructions of one row that are compiled unasked: a few seconds' work
 Function = Callable[[Any, Any], Any]
-
-
-def plain(x: Any) -> Any:
-    """Rows as both ways read them: arrays of 64 bits, labels of True and False as 1 and 0."""
-    if is_array(x) and x.dtype.kind in "fiub":
-        x = x.astype(float if x.dtype.kind == "f" else int)
-        return x if x.ndim > 1 else x.tolist()
-    if isinstance(x, (list, tuple)) and any(map(is_bool, x)):
-        return [int(item) if is_bool(item) else item for item in x]
-    if isinstance(x, (list, tuple)) and len(x) and isinstance(x[0], (list, tuple)) and any(map(is_bool, x[0])):
-        return [plain(row) for row in x]
-    return x
 
 
 class SavedState:
@@ -137,7 +125,7 @@ class Eager(Backend):
             for row, target in zip(X, y):
                 output = self.model(row)
                 for name, numbers in zip(names, found):
-                    numbers.append(float(self.of_output[name](output, target)))
+                    numbers.append(number_of(self.of_output[name](output, target)))
         return [math.fsum(numbers) / len(X) for numbers in found]
 
 
@@ -188,7 +176,7 @@ class Compiled(Backend):
 
     def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
         with no_grad():
-            return [float(self._means[name](self._taken_in(X, "X"), self._taken_in(y, "y"))) for name in names]
+            return [number_of(self._means[name](self._taken_in(X, "X"), self._taken_in(y, "y"))) for name in names]
 
 
 def backend_for(
@@ -222,9 +210,10 @@ def has_compiler() -> bool:
 
 def outputs_of(net: Callable[[Any], Any], rows: Sequence[Any], *, backend: str = "auto") -> list[Any]:
     """A net's outputs for many rows, without graphs: a list of floats, or of lists of them."""
+    rows = rows_of(rows, "rows")
     if backend != "eager" and len(rows) > 1 and has_compiler():
         from micrograd.compiler.jit import jit
 
         net = jit(net)
     with no_grad():
-        return [map_numbers(float, net(row)) for row in rows]
+        return [map_numbers(number_of, net(row)) for row in rows]

@@ -8,6 +8,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from micrograd.intake import rows_of
 from micrograd.modes import no_grad
 from micrograd.ops import take, where
 
@@ -16,8 +17,8 @@ def predict(net: Callable[[Any], Any], row: Any) -> int:
     """The class that a net's scores choose: the index of the greatest; from a single score its sign, -1 or 1."""
     scores = net(row)
     if isinstance(scores, (list, tuple)):
-        return max(range(len(scores)), key=lambda i: float(scores[i]))
-    return 1 if float(scores) > 0 else -1
+        return max(range(len(scores)), key=scores.__getitem__)
+    return 1 if scores > 0 else -1
 
 
 def _is_right(predicted: int, label: int, *, sign: bool) -> bool:
@@ -48,6 +49,7 @@ def accuracy(net: Callable[[Any], Any], X: Sequence[Any], y: Sequence[int]) -> f
 
     Labels are class indices; for a net with a single score -1 and 1, or 0 and 1. Raises TypeError for other labels.
     """
+    X, y = rows_of(X, "X"), rows_of(y, "y")
     if len(X) == 0 or len(X) != len(y):
         raise ValueError(f"accuracy needs as many rows as labels, and at least one, not {len(X)} and {len(y)}")
     for label in y:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd.extras import require
+from micrograd.intake import number_of, rows_of
 
 BLUE, ORANGE = "#0072b2", "#e69f00"  # told apart by colour-blind readers (Okabe and Ito), as are these:
 MAX_LEGEND = 10  # classes; a longer one would cover what it explains, and names stand where the examples are
@@ -28,6 +29,7 @@ def decision_regions(
     One score chooses by its sign between the labels -1 (or 0) and 1; of several the greatest does, and labels are
     their indices. `score` is called on a grid of `points` by `points`. `classes` and `inputs` are names to write.
     """
+    X, y = rows_of(X, "X"), rows_of(y, "y")
     if any(len(row) != 2 for row in X):
         raise ValueError(f"decision regions are drawn for rows of 2 inputs, not {len(X[0])}")
     figure = require("matplotlib.figure", extra="train").Figure(figsize=(5, 4), layout="constrained")
@@ -68,6 +70,6 @@ def decision_regions(
 def _leads(scores: Any) -> list[float]:
     """How far each class is ahead of all others; negative where another is chosen."""
     if not hasattr(scores, "__len__"):
-        return [-float(scores), float(scores)]
-    numbers = [float(s) for s in scores]
+        return [-number_of(scores), number_of(scores)]
+    numbers = [number_of(s) for s in scores]
     return [s - max(numbers[:k] + numbers[k + 1 :]) for k, s in enumerate(numbers)]

@@ -25,13 +25,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from micrograd.backends import Backend, backend_for, plain
+from micrograd.backends import Backend, backend_for
 from micrograd.checkpoints import CHECKPOINT, CheckpointError, Keeper, read
 from micrograd.data import split
 from micrograd.engine import Value
 from micrograd.files import remove_leftovers
 from micrograd.history import History, Record
 from micrograd.identity import check_same, check_schedule, fingerprint, identity
+from micrograd.intake import plain, taken
 from micrograd.optim import Adam, Optimizer
 from micrograd.progress import progress as progress_of
 from micrograd.table import as_count, is_bool
@@ -89,24 +90,25 @@ def fit(
     epochs, callbacks = as_count(epochs, "fit: epochs"), tuple(callbacks)
     batch_size, patience = _count("batch_size", batch_size), _count("patience", patience)
     seed = operator.index(seed) if hasattr(seed, "__index__") else seed
+    X, y = plain(X, "fit: X"), plain(y, "fit: y")
     _check_pair("X and y", X, y)
     _check_metrics(metrics or {})
     _check_optimizer(optimizer, model)
     rng = random.Random(seed)
-    X, y = plain(X), plain(y)
     held_out: tuple[Any, Any] | None = None
     if isinstance(validation, (tuple, list)):
         if len(validation) != 2:
             raise ValueError(
                 f"fit: validation is a fraction, or a pair of rows and targets, not {len(validation)} things"
             )
-        held_out = plain(validation[0]), plain(validation[1])
+        held_out = plain(validation[0], "fit: validation's X"), plain(validation[1], "fit: validation's y")
         _check_pair("validation", *held_out)
     elif validation is not None:
-        X, y, *others = split(X, y, held_out=validation, rng=rng)
-        if not X or not others[0]:
-            raise ValueError(f"fit: validation={validation} of {len(X) + len(others[0])} rows leaves none on one side")
-        held_out = others[0], others[1]
+        train, _, test, _ = split(range(len(X)), y, held_out=validation, rng=rng)
+        if not train or not test:
+            raise ValueError(f"fit: validation={validation} of {len(X)} rows leaves none on one side")
+        held_out = taken(X, test), taken(y, test)
+        X, y = taken(X, train), taken(y, train)
     run = _Run(optimizer, rng, patience=patience, keep_best=keep_best)
     chosen = backend_for(backend, model, loss, optimizer, metrics or {}, X, y)
     run.history.backend = chosen.name
