@@ -38,6 +38,7 @@ examples:
 
 A CSV file has a header; its last column is the target unless --target names another. The folder ends up with
 model.safetensors, history.csv, loss.png, net.svg, and for two inputs of numbers and classes regions.png.
+The net is written first; where a picture cannot be made, that is said, and the exit status is 1.
 After Ctrl-C, or a crash, the same command with --resume goes on from the last checkpoint."""
 
 PREDICT_HELP = """\
@@ -198,6 +199,9 @@ def _train(options: Any) -> int:
         training.run()
         for line in training.results():
             print(line)
+        for said in training.failed:
+            print(f"micrograd train: {said}", file=sys.stderr)
+        return 1 if training.failed else 0
     except KeyboardInterrupt:
         kept = training.has_begun or training.goes_on
         again = shlex.join(["micrograd", *options.argv] + ["--resume"] * (not options.resume))
@@ -207,7 +211,6 @@ def _train(options: Any) -> int:
             said += f"\nto use the net as it is, end it there: {again} --epochs 1"
         print(f"\nmicrograd train: stopped: {said}", file=sys.stderr)
         return 130
-    return 0
 
 
 def _predict(options: Any) -> None:

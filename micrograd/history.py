@@ -13,12 +13,15 @@ epoch    loss
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from micrograd.extras import require
+from micrograd.files import write_whole
+from micrograd.plots import legend, named, save_figure
 
 Record = dict[str, float]
 
@@ -69,10 +72,11 @@ class History:
 
     def to_csv(self, path: str | Path) -> None:
         """Write a file with a header and a line for each epoch; every number reads back as it was."""
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.columns)
-            writer.writeheader()
-            writer.writerows(self.records)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self.columns)
+        writer.writeheader()
+        writer.writerows(self.records)
+        write_whole(path, text.getvalue().encode())
 
     def plot(self, path: str | Path) -> None:
         """Draw every column over the epochs, those of one kind on one plot, and save the picture."""
@@ -85,14 +89,14 @@ class History:
         figure = require("matplotlib.figure", extra="train").Figure(figsize=(6, 2.2 * len(kinds)), layout="constrained")
         axes = figure.subplots(len(kinds), sharex=True, squeeze=False)
         for axis, (kind, names) in zip(axes[:, 0], kinds.items()):
-            for name in names:
-                axis.plot(self["epoch"], self[name], label=name, marker="." if len(self) < 30 else None)
-            axis.set_ylabel(kind)
+            marker = "." if len(self) < 30 else None
+            lines = [axis.plot(self["epoch"], self[name], marker=marker)[0] for name in names]
+            named(axis.yaxis.label, kind)
             axis.grid(alpha=0.3)
             if len(names) > 1:
-                axis.legend()
+                legend(axis, lines, names)
         axes[-1, 0].set_xlabel("epoch")
-        figure.savefig(path)
+        save_figure(figure, path)
 
 
 def number_text(x: float | None) -> str:

@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from micrograd.backends import outputs_of
-from micrograd.checkpoints import CHECKPOINT, CheckpointError, read, write
+from micrograd.checkpoints import CHECKPOINT, CheckpointError, check_format, read, write
 from micrograd.files import write_whole
 from micrograd.nn import MLP
 from micrograd.preparation import Preparation
-from micrograd.recipes import net_of, recipe
+from micrograd.recipes import LOSSES, WITH_PROBABILITY, net_of, recipe
 
 MODEL, RUN, FORMAT = "model.safetensors", "run.json", "micrograd run 1"
 RESULTS = (MODEL, "history.csv", "loss.png", "regions.png", "net.svg")
-WITH_PROBABILITY = ("binary_cross_entropy", "cross_entropy")
 
 
 @dataclass
@@ -96,6 +95,8 @@ def _check_facts(facts: dict[str, Any]) -> None:
     for name, kind in FACTS.items():
         if not isinstance(facts[name], kind):
             raise ValueError(f"{name!r} is of another kind")
+    if facts["loss"] not in LOSSES:
+        raise ValueError(f"its loss {facts['loss'][:40]!r} is none of {', '.join(LOSSES)}")
     if facts["example"] is not None:
         _check_numbers("the example", [*facts["example"]["inputs"], facts["example"]["target"]])
     _check_numbers("the metrics", facts["metrics"].values())
@@ -113,10 +114,13 @@ def options_of(folder: Path) -> dict[str, Any] | None:
     """The options that a folder's run was started with; None where it holds no run. Raises CheckpointError."""
     try:
         found = json.loads((folder / RUN).read_bytes())
+        check_format(folder / RUN, found["format"], FORMAT)
         if found["format"] != FORMAT or not isinstance(found["options"], dict):
             raise ValueError
     except FileNotFoundError:
         return None
+    except CheckpointError:
+        raise
     except (ValueError, TypeError, KeyError, RecursionError):
         raise CheckpointError(f"{folder / RUN} is damaged: choose another folder with --out, or delete this") from None
     return found["options"]

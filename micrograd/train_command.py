@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,9 @@ from micrograd.nn import MLP, init_for
 from micrograd.optim import SGD, WEIGHT_DECAY, Adam, AdamW, Optimizer, RMSProp
 from micrograd.plots import decision_regions
 from micrograd.preparation import Preparation
-from micrograd.recipes import count_of_sizes, net_of, recipe
-from micrograd.reports import draw_model, loss_of, measured, net_line
-from micrograd.runs import Model, claim, start
+from micrograd.recipes import LOSSES, count_of_sizes, net_of, recipe
+from micrograd.reports import draw_model, measured, net_line
+from micrograd.runs import MODEL, Model, claim, start
 from micrograd.tables import Table, nearest, read_csv
 from micrograd.train import fit
 
@@ -51,6 +53,7 @@ class Training:
         self.optimizer = self._optimizer()
         self.history = History()
         self.seconds = 0.0
+        self.failed: list[str] = []  # what is said of pictures that could not be made
         self.has_begun = False  # whether an epoch has gone well, and what was in the folder is replaced
 
     def _split(self) -> tuple[Table, Table | None]:
@@ -116,7 +119,7 @@ class Training:
         try:
             self.history = fit(
                 self.net,
-                loss_of(self.loss),
+                LOSSES[self.loss],
                 self.preparation.rows(self.learned),
                 self._targets(self.learned),
                 optimizer=self.optimizer,
@@ -153,22 +156,28 @@ class Training:
         yield f"{count(len(self.history), 'epoch')}{stopped} in {self.seconds:.1f} s, {how}{best}"
         table = self.test or self.learned
         where = "held out" if self.test else "on the rows that it learned from"
-        model.facts["metrics"], lines = measured(model, table)
-        model.facts["measured"] = where
+        try:
+            model.facts["metrics"], lines = measured(model, table)
+            model.facts["measured"] = where
+        finally:
+            model.save(self.folder)  # before anything that may fail
         yield f"{where}: {lines[0]}"
         yield from lines[1:]
-        written = {"history.csv": "what was measured after each epoch", "loss.png": "the same, drawn"}
+        yield f"{self.folder / MODEL}  the net: {shlex.join(['micrograd', 'predict', str(self.folder)])} FILE.csv"
         self.history.to_csv(self.folder / "history.csv")
-        self.history.plot(self.folder / "loss.png")
+        yield f"{self.folder / 'history.csv'}  what was measured after each epoch"
+        pictures: dict[str, tuple[str, Callable[[Path], None]]] = {"loss.png": ("the same, drawn", self.history.plot)}
         if self._has_regions():
-            self._regions(model)
-            written["regions.png"] = "the class chosen at each point of the plane"
-        draw_model(model, self.folder / "net.svg")
-        written["net.svg"] = "the net and its gradients for one row"
-        model.save(self.folder)
-        written = {"model.safetensors": f"the net: micrograd predict {self.folder} FILE.csv", **written}
-        for name, what in written.items():
-            yield f"{self.folder / name}  {what}"
+            pictures["regions.png"] = "the class chosen at each point of the plane", partial(self._regions, model)
+        pictures["net.svg"] = "the net and its gradients for one row", partial(draw_model, model)
+        for name, (what, draw) in pictures.items():
+            path = self.folder / name
+            try:
+                draw(path)
+                yield f"{path}  {what}"
+            except Exception as error:  # whatever it is, the run is whole without its picture
+                said = " ".join(str(error).split())[:200] or "no more is known"
+                self.failed.append(f"{path} could not be drawn: {type(error).__name__}: {said}")
 
     def _model(self) -> Model:
         # A net of plain Values: the compiled run keeps its numbers elsewhere.
@@ -193,7 +202,7 @@ class Training:
             return False
         return all(min(column) < max(column) for column in zip(*self.table.rows))
 
-    def _regions(self, model: Model) -> None:
+    def _regions(self, model: Model, path: Path) -> None:
         from micrograd.modes import no_grad
 
         net: Any = model.net
@@ -207,7 +216,7 @@ class Training:
                 lambda row: net(self.preparation.row(row)),
                 [[float(x) for x in row] for row in self.table.rows],
                 self.table.targets,
-                str(self.folder / "regions.png"),
+                path,
                 points=points,
                 classes=self.table.classes,
                 inputs=[column.name for column in self.table.columns],
