@@ -24,18 +24,20 @@ from micrograd.files import write_whole
 from micrograd.plots import legend, named, save_figure
 
 Record = dict[str, float]
+TURNED = 0.05  # of the lowest loss: what a loss rises by that has turned, and does not only waver
 
 
 class History:
     """A list of one record for each epoch.
 
-    `history["loss"]` is a column and `history[-1]` a record. `backend` says what computed it, and `stopped` why it
-    ended before the last epoch, if it did; `best` is the epoch of the lowest loss, of the validation rows if any.
+    `history["loss"]` is a column and `history[-1]` a record. `backend` says what computed it and `why`, in a line, and
+    `stopped` why it ended before the last epoch, if it did; `best` is the epoch of the lowest loss, of the validation
+    rows if any, and `turned` what to say where that loss has risen since.
     """
 
     def __init__(self, records: list[Record] | None = None, *, backend: str = "", stopped: str = ""):
         self.records: list[Record] = list(records or [])
-        self.backend, self.stopped, self.best = backend, stopped, 0
+        self.backend, self.stopped, self.best, self.why = backend, stopped, 0, ""
 
     def __getitem__(self, key: str | int) -> Any:
         if isinstance(key, int):
@@ -55,12 +57,25 @@ class History:
         """The names of what was measured."""
         return list(dict.fromkeys(name for record in self.records for name in record))
 
+    @property
+    def turned(self) -> str:
+        """At which epoch the loss of the validation rows was lowest, where it has risen since; else nothing."""
+        losses = self["validation loss"] if "validation loss" in self.columns else []
+        lowest = min(losses, default=math.nan)
+        if not losses or not losses[-1] - lowest > TURNED * abs(lowest):
+            return ""
+        epoch = number_text(self.records[losses.index(lowest)].get("epoch"))
+        return f"the validation loss was lowest at epoch {epoch}, {number_text(lowest)}; now {number_text(losses[-1])}"
+
     def __str__(self) -> str:
         if not self.records:
             return "no epochs yet"
         rows = [self.columns, *([number_text(record.get(name)) for name in self.columns] for record in self.records)]
         widths = [max(map(len, column)) for column in zip(*rows)]
-        return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows)
+        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows]
+        if self.turned:
+            lines.append(f"{self.turned}: keep_best=True keeps the net of that epoch, patience= stops in time")
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         last = (

@@ -25,7 +25,8 @@ HOUSE = """
     compiler.jit compiler.training
     graph fold layout draw stepper animate breakpoints walk prompt explorable notebook expression
     c_statements c_code onnx_nodes export cells tables preparation data plots
-    history progress checkpoints identity backends train recipes estimators runs reports train_command commands cli
+    history progress checkpoints identity backends choice run_state train recipes
+    estimators runs reports train_command commands cli
     __main__ __init__
 """.split()
 
