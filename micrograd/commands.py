@@ -191,14 +191,16 @@ def _activation(text: str) -> str:
 
 
 def _train(options: Any) -> int:
+    from micrograd.lock import alone_in
     from micrograd.train_command import Training
 
     training = Training(options)
     print(training.about(), flush=True)
     try:
-        training.run()
-        for line in training.results():
-            print(line)
+        with alone_in(training.folder):
+            training.run()
+            lines = list(training.results())  # all is written before anything is said: the reader may be gone
+        print("\n".join(lines))
         for said in training.failed:
             print(f"micrograd train: {said}", file=sys.stderr)
         return 1 if training.failed else 0

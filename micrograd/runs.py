@@ -16,6 +16,7 @@ from typing import Any
 from micrograd.backends import outputs_of
 from micrograd.checkpoints import CHECKPOINT, CheckpointError, check_format, read, write
 from micrograd.files import write_whole
+from micrograd.lock import LOCK, check_free
 from micrograd.nn import MLP
 from micrograd.preparation import Preparation
 from micrograd.recipes import LOSSES, WITH_PROBABILITY, net_of, recipe
@@ -133,7 +134,8 @@ def claim(folder: Path, options: dict[str, Any], *, resume: bool) -> bool:
     """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file: choose a folder with --out")
-    if not folder.is_dir() or not any(folder.iterdir()):
+    check_free(folder)
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} <= {LOCK}:
         return False
     other = options_of(folder)
     if other is None:

@@ -36,6 +36,7 @@ from micrograd.files import remove_leftovers
 from micrograd.history import History, Record
 from micrograd.identity import fingerprint, identity
 from micrograd.intake import plain, taken
+from micrograd.lock import alone_in
 from micrograd.optim import Adam, Optimizer
 from micrograd.progress import Display
 from micrograd.progress import progress as progress_of
@@ -82,8 +83,9 @@ def fit(
     silence.
 
     `checkpoint` is a folder that keeps the run: it is written after an epoch, at most about once a second, and when
-    training ends, whatever ends it. With `resume=True` a run that was killed goes on from there, and ends with the very
-    numbers of one that was not. It must be called with the same model, data and options; only `epochs` may be more.
+    training ends, whatever ends it; meanwhile no other run may have it. With `resume=True` a run that was killed goes
+    on from there, and ends with the very numbers of one that was not. It must be called with the same model, data and
+    options; only `epochs` may be more.
 
     X and y are rows of numbers, lists, arrays, DataFrames or sparse matrices, taken by position, and are not to change
     meanwhile; eagerly, they may be whatever the model takes. True and False count as 1 and 0.
@@ -97,7 +99,7 @@ def fit(
     optimizer = Adam(model.parameters(), lr=0.01) if optimizer is None else optimizer
     _check_kinds(loss, optimizer, metrics, callbacks)
     epochs, callbacks = as_count(epochs, "fit: epochs"), tuple(callbacks)
-    batch_size, patience = _count("batch_size", batch_size), _count("patience", patience)
+    given_size, patience = _count("batch_size", batch_size), _count("patience", patience)
     seed = operator.index(seed) if hasattr(seed, "__index__") else seed
     X, y = plain(X, "fit: X"), plain(y, "fit: y")
     _check_pair("X and y", X, y)
@@ -122,44 +124,43 @@ def fit(
         X, y = taken(X, train), taken(y, train)
         places = _Places(train, test)
     run = RunState(optimizer, rng, patience=patience, keep_best=keep_best)
-    path, about = None, {}
     if resume and checkpoint is None:
         raise ValueError("fit: resume=True goes on from a checkpoint: name its folder, checkpoint='run/'")
+    path, about = None, {}
     if checkpoint is not None:
         path = _folder(checkpoint) / CHECKPOINT
-        remove_leftovers(path)
         # What a run to go on with must have in common with this one.
-        options = {"batch_size": batch_size, "seed": repr(seed), "patience": patience, "keep_best": keep_best}
+        options = {"batch_size": given_size, "seed": repr(seed), "patience": patience, "keep_best": keep_best}
         about = options | identity(model, loss, metrics or {}, optimizer) | {"data": fingerprint(X, y)}
         about["validation"] = fingerprint(*held_out) if held_out else None
-    if path and resume and path.exists():
-        run.load(path, about)
-    keeper, history, batch_size = Keeper(path), run.history, batch_size or len(X)
-    try:
-        with places.of_training():
-            work = Work(X, y, held_out, max(1, epochs - len(history)), batch_size)
-            chosen = backend_for(backend, model, loss, optimizer, metrics or {}, work)
+    with alone_in(path.parent) if path else contextlib.nullcontext():
+        if path:
+            remove_leftovers(path)
+        if path and resume and path.exists():
+            run.load(path, about)
+        keeper, history = Keeper(path), run.history
+        work = Work(X, y, held_out, max(1, epochs - len(history)), given_size or len(X))
+        try:
+            with places.of_training():
+                chosen = backend_for(backend, model, loss, optimizer, metrics or {}, work)
             history.backend, history.why = chosen.name, chosen.why
-        with progress_of(epochs, progress, done=len(history)) as show:
-            if backend == "auto" or chosen.compiling > SHORT:
-                show.say(chosen.why)
-            while len(history) < epochs and not history.stopped:
-                record = _epoch(chosen, run, work, places, show)
-                if chosen.why != history.why:
+            with progress_of(epochs, progress, done=len(history)) as show:
+                if backend == "auto" or chosen.compiling > SHORT:
                     show.say(chosen.why)
-                    history.backend, history.why = chosen.name, chosen.why
-                answers = [callback(record) for callback in callbacks]
-                if any(is_bool(answer) and not answer for answer in answers):
-                    history.stopped = "a callback said so"
-                if path:
-                    keeper.keep(*run.state(about))
-                show(record)
-    except BaseException as error:
-        with contextlib.suppress(AttributeError):  # of a kind that takes none
-            error.history = history  # type: ignore[attr-defined]
-        raise
-    finally:
-        keeper.write()  # also after Ctrl-C, or an error
+                while len(history) < epochs and not history.stopped:
+                    record = _epoch(chosen, run, work, places, show)
+                    answers = [callback(record) for callback in callbacks]
+                    if any(is_bool(answer) and not answer for answer in answers):
+                        history.stopped = "a callback said so"
+                    if path:
+                        keeper.keep(*run.state(about))
+                    show(record)
+        except BaseException as error:
+            with contextlib.suppress(AttributeError):  # of a kind that takes none
+                error.history = history  # type: ignore[attr-defined]
+            raise
+        finally:
+            keeper.write()  # also after Ctrl-C, or an error
     if run.best:
         for p, x in zip(run.parameters, run.best):
             p.data = x
@@ -217,6 +218,9 @@ def _epoch(backend: Backend, run: RunState, work: Work, places: _Places, show: D
             record.update(_measured(backend, ["loss", *backend.metrics], *work.held_out, "validation ", number))
     record["seconds"] = time.perf_counter() - began
     run.add(record)
+    if backend.why != run.history.why:  # it went over to the other
+        show.say(backend.why)
+        run.history.backend, run.history.why = backend.name, backend.why
     return record
 
 
@@ -271,5 +275,4 @@ def _folder(given: str | Path) -> Path:
     path = Path(given)
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(f"fit: checkpoint names a folder for the run's file, and {path} is a file")
-    path.mkdir(parents=True, exist_ok=True)
     return path

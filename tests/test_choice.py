@@ -39,7 +39,6 @@ def chosen(sizes, rows, epochs, name="auto", metrics=None):
     [
         ([100, 16, 16, 1], 6_000, 100, "jit", r"^compiling 8,\d{3} instructions, about 1 s; eagerly the 100 epochs"),
         ([100, 16, 16, 1], 20, 1, "eager", "^eager: the epoch in less than 1 s; compiling a net of 1,905 parameters"),
-        ([100, 16, 16, 1], 150, 1, "eager", r"^eager: the epoch in about 1 s; compiling 8,\d{3} instructions would"),
         ([100, 16, 16, 1], 20, 1_000, "jit", "eagerly the 1,000 epochs would take about 3 minutes"),
         ([2, 4, 1], 4, 1, "jit", "less than 1 s; eagerly the epoch would take less than 1 s"),
     ],
@@ -62,6 +61,8 @@ def test_hours_are_not_chosen_and_a_net_of_many_parameters_is_not_recorded_in_va
 
 
 def test_metrics_and_validation_rows_are_work_as_well():
+    backend = chosen([100, 16, 16, 1], 125, 1, metrics={"a": mse, "b": mse})
+    assert re.search(r"^eager: the epoch in about 1 s; compiling 1\d,\d{3} instructions .* about \d s$", backend.why)
     net, held_out = net_of(), (X[:10], Y[:10])
     plain = Work(X, Y, None, 2, 8).eagerly(1000, 25, measures=False)
     assert Work(X, Y, None, 2, 8).eagerly(1000, 25, measures=True) > plain

@@ -18,7 +18,7 @@ MODULES = sorted((ROOT / "micrograd").rglob("*.py"))
 
 # Imports point from a later entry to an earlier one, never the other way.
 HOUSE = """
-    table ops modes engine operators text transforms blame check extras files intake nn losses optim metrics
+    table ops modes engine operators text transforms blame check extras files lock intake nn losses optim metrics
     compiler compiler.tape compiler.symbols compiler.trace compiler.simplify compiler.arguments compiler.machine
     compiler.plan compiler.inside compiler.rule compiler.context compiler.emit compiler.lanes compiler.update
     compiler.shuffle compiler.loop compiler.native compiler.store compiler.program compiler.rows compiler.batch
