@@ -23,6 +23,7 @@ from typing import Any
 
 SETS = "iris, moons, circles, spirals, xor, digits, diabetes, mnist"
 OPTIMIZERS = ("adam", "sgd", "rmsprop", "adamw")
+SHOWN = 20  # rows that an error is said of
 LOSSES = ("auto", "cross_entropy", "hinge", "mse", "binary_cross_entropy")
 
 TRAIN_HELP = f"""\
@@ -47,7 +48,8 @@ examples:
   micrograd predict run-houses new.csv -o prices.csv
 
 The file has the columns that the net was trained on, by name and in any order; others, the target too, are passed
-over. The answer has a row for each of its rows: the prediction, and for classes the probability of the one chosen."""
+over. The answer has a row for each of its rows: the prediction, and for classes the probability of the one chosen.
+A row that cannot be read has an empty prediction; what is wrong with it is said, and the exit status is 1."""
 
 SHOW_HELP = """\
 examples:
@@ -206,36 +208,67 @@ def _train(options: Any) -> int:
         return 1 if training.failed else 0
     except KeyboardInterrupt:
         kept = training.has_begun or training.goes_on
-        again = shlex.join(["micrograd", *options.argv] + ["--resume"] * (not options.resume))
+        again = _command_line(options.argv, *["--resume"] * (not options.resume))
         said = "no epoch had ended"
         if kept:
             said = f"{training.folder} keeps the last checkpoint; to go on: {again}"
-            said += f"\nto use the net as it is, end it there: {again} --epochs 1"
+            ended = _command_line(options.argv, *["--resume"] * (not options.resume), "--epochs", "1")
+            said += f"\nto use the net as it is, end it there: {ended}"
         print(f"\nmicrograd train: stopped: {said}", file=sys.stderr)
         return 130
 
 
-def _predict(options: Any) -> None:
+def _command_line(argv: list[str], *more: str) -> str:
+    """The command as a shell reads it, with more options, which stand before a -- that ends them."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    return shlex.join(["micrograd", *argv[:end], *more, *argv[end:]])
+
+
+def _predict(options: Any) -> int:
+    from micrograd.cells import DataError, count
     from micrograd.files import write_whole
     from micrograd.runs import load
 
     model = load(options.run)
-    rows = model.preparation.read_csv(options.file)
+    rows, wrong = model.preparation.read_csv_in_part(options.file)
     if options.output and options.output.exists() and options.output.samefile(options.file):
         raise ValueError(f"{options.output} is the file to read: write the answers to another")
     if options.output and options.output.is_dir():
         raise IsADirectoryError(f"{options.output} is a directory: give a file to write")
-    answers = model.answers(rows)
-    has_probability = answers[0][1] is not None
+    answers = _answers(model, rows, wrong, options.file)
+    if len(wrong) == len(rows):
+        raise DataError(next(iter(wrong.values())))
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["prediction", "probability"] if has_probability else ["prediction"])
-    writer.writerows([answer, f"{p:.6g}"] if has_probability else [answer] for answer, p in answers)
+    writer.writerow(["prediction", "probability"] if model.has_probabilities else ["prediction"])
+    for answer, p in answers:
+        writer.writerow([answer, "" if p is None else f"{p:.6g}"] if model.has_probabilities else [answer])
     if options.output is None:
         sys.stdout.write(text.getvalue())
     else:
         write_whole(options.output, text.getvalue().encode())
-        print(f"saved {len(answers):,} answers in {options.output}")
+        print(f"saved {len(rows) - len(wrong):,} answers in {options.output}")
+    for said in [*wrong.values()][:SHOWN]:
+        print(f"micrograd predict: {said}", file=sys.stderr)
+    if wrong:
+        what = f"{count(len(wrong), 'row')} of {len(rows):,} left without a prediction"
+        print(f"micrograd predict: {what}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _answers(model: Any, rows: list[Any], wrong: dict[int, str], file: str) -> list[tuple[Any, float | None]]:
+    """An answer for each row, an empty one for those in `wrong`, to which rows without a result are added."""
+    right = [i for i in range(len(rows)) if i not in wrong]
+    try:
+        found = dict(zip(right, model.answers([rows[i] for i in right])))
+    except (ArithmeticError, ValueError):  # of one row: the others have their answers
+        found = {}
+        for i in right:
+            try:
+                found[i] = model.answers([rows[i]])[0]
+            except (ArithmeticError, ValueError) as error:
+                wrong[i] = f"{file}, row {i + 1}: {' '.join(str(error).split())}"
+    return [found.get(i, ("", None)) for i in range(len(rows))]
 
 
 def _show(options: Any) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from micrograd.backends import outputs_of
 from micrograd.checkpoints import CHECKPOINT, CheckpointError, check_format, read, write
 from micrograd.files import write_whole
+from micrograd.intake import number_of
 from micrograd.lock import LOCK, check_free
 from micrograd.nn import MLP
 from micrograd.preparation import Preparation
@@ -46,13 +47,17 @@ class Model:
         """A class or a number for each row, and the probability of the class, if the loss was one that gives it."""
         return [(self.preparation.answer(output), self._probability(output)) for output in self.outputs(rows)]
 
+    @property
+    def has_probabilities(self) -> bool:
+        return self.facts["loss"] in WITH_PROBABILITY
+
     def _probability(self, output: Any) -> float | None:
         from micrograd.losses import softmax
         from micrograd.ops import sigmoid
 
-        if self.facts["loss"] not in WITH_PROBABILITY:
+        if not self.has_probabilities:
             return None
-        return max(map(float, softmax(output))) if isinstance(output, list) else float(sigmoid(abs(output)))
+        return max(map(number_of, softmax(output))) if isinstance(output, list) else number_of(sigmoid(abs(output)))
 
     def save(self, folder: Path) -> None:
         """Write the model's file, whole or not at all."""

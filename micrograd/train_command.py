@@ -13,7 +13,7 @@ from typing import Any
 
 from micrograd.backends import has_compiler
 from micrograd.cells import DataError, count
-from micrograd.checkpoints import CHECKPOINT, CheckpointError
+from micrograd.checkpoints import CHECKPOINT, CheckpointError, read
 from micrograd.data import SETS, named, split_table
 from micrograd.extras import require
 from micrograd.history import History
@@ -45,6 +45,7 @@ class Training:
         kept = {key: getattr(options, key) for key in [*KEPT.split(), "patience", "backend"]}
         self.kept = {**kept, "data": options.data if options.data in SETS else Path(options.data).name}
         self.goes_on = claim(self.folder, self.kept, resume=options.resume)
+        self.done = len(read(self.folder / CHECKPOINT)[1]["history"]) if self.goes_on else 0  # epochs
         self.loss = _loss(options.loss, self.table)
         self.train, self.test = self._split()
         self.learned, self.watched = self._split_again()
@@ -99,10 +100,13 @@ class Training:
         batches = f"batches of {min(o.batch, len(self.learned)):,}"
         kept = f"{len(self.watched):,} to stop by, " if o.patience and self.watched else ""
         held = f"{len(self.test):,} held out" if self.test else "none held out"
+        before = f", from its checkpoint after {count(self.done, 'epoch')}" if self.goes_on else ""
+        if self.done >= o.epochs:
+            before += ": none is left to do"
         return (
             f"{self.table}\n{net_line(self.net)}; {count(len(self.learned), 'row')} to learn from, {kept}{held}\n"
             f"{self.loss}, {o.optimizer} at {o.lr:g}, {count(o.epochs, 'epoch')} of {batches}, seed {o.seed}, "
-            f"into {self.folder}{os.sep}" + (", from its checkpoint" if self.goes_on else "")
+            f"into {self.folder}{os.sep}{before}"
         )
 
     def _begin(self, record: Any) -> None:
@@ -154,6 +158,8 @@ class Training:
         how = "compiled" if self.history.backend == "jit" else "eager"
         best = f"; the net is that of epoch {self.history.best}" if self.options.patience else ""
         yield f"{count(len(self.history), 'epoch')}{stopped} in {self.seconds:.1f} s, {how}{best}"
+        if self.history.turned and not self.options.patience:
+            yield f"{self.history.turned}: --patience 20 stops in time, and keeps the net of the lowest"
         table = self.test or self.learned
         where = "held out" if self.test else "on the rows that it learned from"
         try:
@@ -163,7 +169,8 @@ class Training:
             model.save(self.folder)  # before anything that may fail
         yield f"{where}: {lines[0]}"
         yield from lines[1:]
-        yield f"{self.folder / MODEL}  the net: {shlex.join(['micrograd', 'predict', str(self.folder)])} FILE.csv"
+        folder = str(self.folder) if str(self.folder)[:1] != "-" else os.path.join(".", self.folder)
+        yield f"{self.folder / MODEL}  the net: {shlex.join(['micrograd', 'predict', folder])} FILE.csv"
         self.history.to_csv(self.folder / "history.csv")
         yield f"{self.folder / 'history.csv'}  what was measured after each epoch"
         pictures: dict[str, tuple[str, Callable[[Path], None]]] = {"loss.png": ("the same, drawn", self.history.plot)}
@@ -238,6 +245,8 @@ def _table(options: Any) -> Table:
             if getattr(options, flag):
                 raise ValueError(f"--{flag} is for CSV files, and {data} is a named data set")
         return named(data, seed=options.seed)
+    if data == "-":
+        raise DataError("standard input is not read: save the table in a file, and give its name")
     if not os.path.exists(data) and os.sep not in data and not Path(data).suffix:
         raise DataError(f"there is no file {data!r}, and no data set of that name{nearest(data, list(SETS))}")
     o = options
