@@ -1,7 +1,7 @@
 """The two ways to train: operation by operation on Values, or compiled. `choice.backend_for(...)` chooses.
 
 Both go through the same batches in the same order and have the same methods, so that `train.fit` need not know which it
-has. `outputs_of(net, rows)` is for trained nets.
+has.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from typing import Any
 from micrograd.blame import first_guilty, not_finite
 from micrograd.data import batch_indices
 from micrograd.engine import Value
-from micrograd.intake import number_of, rows_of
+from micrograd.intake import number_of
 from micrograd.modes import no_grad
 from micrograd.optim import Optimizer
-from micrograd.transforms import map_numbers
 
 Function = Callable[[Any, Any], Any]
 Within = Callable[[int, int, float], None]  # told of training within an epoch: steps taken, of how many, the last loss
@@ -297,14 +296,3 @@ def missing_package() -> str | None:
 def has_compiler() -> bool:
     """Whether the extra `jit` is installed."""
     return missing_package() is None
-
-
-def outputs_of(net: Callable[[Any], Any], rows: Sequence[Any], *, backend: str = "auto") -> list[Any]:
-    """A net's outputs for many rows, without graphs: a list of floats, or of lists of them."""
-    rows = rows_of(rows, "rows")
-    if backend != "eager" and len(rows) > 1 and has_compiler():
-        from micrograd.compiler.jit import jit
-
-        net = jit(net)
-    with no_grad():
-        return [map_numbers(number_of, net(row)) for row in rows]

@@ -1,4 +1,4 @@
-"""Choose how to train: compiled where that is sooner, by what it takes on this machine. `backend_for("auto", ...)`.
+"""Choose how to compute: compiled where that is sooner, by what it takes on this machine. `backend_for("auto", ...)`.
 
     >>> from micrograd.choice import about
     >>> about(0.04), about(39), about(250), about(54_000)
@@ -6,7 +6,7 @@
 
 Compiling takes time for each instruction of one row, and more for each where they are many; running eagerly takes time
 for each row of each epoch. Neither is guessed in seconds: both are so many times what one operation takes here and now,
-which is measured once.
+which is measured once. `outputs_of(net, rows)` is for nets that are trained already.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from __future__ import annotations
 import functools
 import math
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.backends import Backend, Compiled, Eager, Either, Function, first_clause, missing_package
+from micrograd.backends import Backend, Compiled, Eager, Either, Function, first_clause, has_compiler, missing_package
 from micrograd.engine import Value
-from micrograd.modes import plainly
+from micrograd.intake import number_of, rows_of
+from micrograd.modes import no_grad, plainly
 from micrograd.optim import Optimizer
+from micrograd.transforms import map_numbers
 
 SHORT = 1.0  # seconds of compiling that are not worth a thought
 # Measured: what compiling takes for each instruction of a tape of such length, as a multiple of one eager operation.
@@ -94,6 +97,24 @@ def backend_for(
     if seconds > SHORT and told < seconds + work.compiled(lengths):
         return _because(eager, _eagerly(told, work, f"{sum(lengths):,} instructions", seconds))
     return _because(Either(compiled, eager), f"{what}; eagerly {_epochs(work)} would take {about(told)}")
+
+
+def outputs_of(net: Callable[[Any], Any], rows: Sequence[Any], *, backend: str = "auto") -> list[Any]:
+    """A net's outputs for many rows, without graphs: a list of floats, or of lists of them."""
+    rows = rows_of(rows, "rows")
+    if backend != "eager" and len(rows) > 1 and has_compiler() and (backend == "jit" or _is_worth_it(net, len(rows))):
+        from micrograd.compiler.jit import jit
+
+        net = jit(net)
+    with no_grad():
+        return [map_numbers(number_of, net(row)) for row in rows]
+
+
+def _is_worth_it(net: Any, rows: int) -> bool:
+    """Whether compiling a net is sooner done than computing so many rows eagerly."""
+    length = FOR_EACH_PARAMETER * len(net.parameters()) if hasattr(net, "parameters") else 0
+    seconds = compiling([int(length / 2)])  # forward alone
+    return seconds < SHORT or seconds < one_operation() * FORWARD * length * rows
 
 
 def _because(backend: Backend, why: str) -> Backend:

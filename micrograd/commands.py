@@ -102,7 +102,7 @@ def add_commands(commands: Any) -> None:
         metavar="N",
         help="stop after N epochs without a lower loss on a fifth of the rows, kept from training; keep the best net",
     )
-    how.add_argument("--backend", choices=("auto", "eager", "jit"), default="auto", help="default auto: as installed")
+    how.add_argument("--backend", choices=("auto", "eager", "jit"), default="auto", help="default auto: the sooner")
     train.add_argument("--resume", action="store_true", help="go on where the same command was stopped")
     train.add_argument("--out", type=Path, metavar="FOLDER", help="folder for the run (default run-NAME)")
 

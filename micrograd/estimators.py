@@ -16,7 +16,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from micrograd.backends import outputs_of
+from micrograd.choice import outputs_of
 from micrograd.extras import require
 from micrograd.intake import refuse_masked, rows_of
 from micrograd.losses import binary_cross_entropy, cross_entropy, mse, softmax

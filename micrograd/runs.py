@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from micrograd.backends import outputs_of
 from micrograd.checkpoints import CHECKPOINT, CheckpointError, check_format, read, write
+from micrograd.choice import outputs_of
 from micrograd.files import write_whole
 from micrograd.intake import number_of
 from micrograd.lock import LOCK, check_free

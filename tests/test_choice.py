@@ -119,6 +119,24 @@ def test_rows_of_different_lengths_are_trained_on_eagerly():
         trained("jit")
 
 
+def test_a_trained_net_is_compiled_where_the_rows_are_many(monkeypatch):
+    from micrograd.compiler import jit as compiler
+
+    compiled = []
+    real = compiler.jit
+    monkeypatch.setattr(compiler, "jit", lambda net: compiled.append(net) or real(net))
+    small, large = MLP(2, [3, 1], rng=random.Random(0)), MLP(200, [60, 1], rng=random.Random(0))
+    for net, count, backend, wanted in [
+        (small, 2, "auto", True), (small, 1, "auto", False), (small, 2, "eager", False),
+        (large, 5, "auto", False), (large, 2, "eager", False),
+    ]:  # fmt: skip
+        compiled.clear()
+        rows = [[0.5] * len(net.layers[0].neurons[0].w)] * count
+        found = choice.outputs_of(net, rows, backend=backend)
+        assert found == pytest.approx([net(row).data for row in rows]) and bool(compiled) == wanted
+    assert choice._is_worth_it(large, 10_000) and not choice._is_worth_it(large, 50)
+
+
 # ------------------------------------------------------------------ a recording that does not last
 
 
