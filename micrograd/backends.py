@@ -6,13 +6,12 @@ has.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib.util
 import math
 import operator
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd.blame import first_guilty, not_finite
@@ -140,34 +139,31 @@ class Eager(Backend):
         found: list[list[float]] = [[] for _ in names]
         with no_grad():
             for i, (row, target) in enumerate(zip(X, y)):
-                with _of_row(i):
+                try:
                     output = self.model(row)
                     for name, numbers in zip(names, found):
                         numbers.append(number_of(self.of_output[name](output, target)))
+                except (ArithmeticError, ValueError, LookupError) as error:
+                    raise _of_row(i, error) from None
         return [math.fsum(numbers) / len(X) for numbers in found]
 
 
-@contextlib.contextmanager
-def _of_row(i: int) -> Iterator[None]:
-    """Say of which row an error is that its data are to blame for; one of an operation says so itself."""
-    try:
-        yield
-    except (ArithmeticError, ValueError, LookupError) as error:
-        if not hasattr(error, "failed") and len(error.args) == 1:
-            error.args = (f"row {i}: {error.args[0]}",)
-        raise
+def _of_row(i: int, error: Exception) -> Exception:
+    """The error of row i, saying so; one of an operation says where it was by itself."""
+    if not hasattr(error, "failed") and len(error.args) == 1:
+        error.args = (f"row {i}: {error.args[0]}",)
+    return error
 
 
 def _raise_first(loss: Function, X: Sequence[Any], y: Sequence[Any]) -> None:
     """Raise what the loss says of the first row that it refuses, as compiled training does before its first step."""
     with no_grad():
         for i in range(len(X)):
-            with _of_row(i):
-                try:
-                    loss(X[i], y[i])
-                except (ArithmeticError, ValueError) as error:
-                    if not hasattr(error, "failed"):
-                        raise
+            try:
+                loss(X[i], y[i])
+            except (ArithmeticError, ValueError, LookupError) as error:
+                if not hasattr(error, "failed"):
+                    raise _of_row(i, error) from None
 
 
 class Compiled(Backend):

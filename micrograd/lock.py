@@ -46,7 +46,7 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with _locked(folder) if _fcntl() else contextlib.nullcontext():
         before, _held.folders = _held.folders, _held.folders | {place}
         try:
             yield
@@ -89,8 +89,7 @@ def _locked(folder: Path) -> Iterator[None]:
         check_free(folder)
         number = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            if fcntl:
-                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.stat(path), os.fstat(number)):  # and not one that its owner has just removed
                 break
         except FileNotFoundError:

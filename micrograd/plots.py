@@ -92,8 +92,11 @@ def legend(axes: Any, handles: Sequence[Any], names: Sequence[object]) -> None:
         named(text, name)
 
 
-def save_figure(figure: Any, path: str | os.PathLike[str], **options: Any) -> None:
-    """Save a picture in the format of the path's suffix, PNG where there is none."""
+def save_figure(figure: Any, path: Any, **options: Any) -> None:
+    """Save a picture in the format of the path's suffix, PNG where there is none; or write it to an open file."""
+    if hasattr(path, "write"):
+        figure.savefig(path, **options)
+        return
     path, picture = Path(path), io.BytesIO()
     if not path.suffix:
         path = path.with_name(f"{path.name}.png")

@@ -105,7 +105,12 @@ class Preparation:
         return f"Preparation({len(self._names)} columns to {len(self.inputs)} inputs; {self.target}: {kind})"
 
     def row(self, row: Mapping[str, Any] | Sequence[Any], *, where: str = "the row") -> list[float]:
-        """The inputs of one row: a dict by column names, whose others are passed over, or a list in their order."""
+        """The inputs of one row: a dict by column names, whose others are passed over, or a list in their order.
+
+        A Series of pandas is a dict where its labels are columns' names, else a list.
+        """
+        if not isinstance(row, Mapping) and hasattr(row, "keys") and set(self._names) & set(row.keys()):
+            row = dict(zip(row.keys(), row))
         if isinstance(row, Mapping):
             for name in self._names:
                 if name not in row:

@@ -45,7 +45,7 @@ class Training:
         kept = {key: getattr(options, key) for key in [*KEPT.split(), "patience", "backend"]}
         self.kept = {**kept, "data": options.data if options.data in SETS else Path(options.data).name}
         self.goes_on = claim(self.folder, self.kept, resume=options.resume)
-        self.done = len(read(self.folder / CHECKPOINT)[1]["history"]) if self.goes_on else 0  # epochs
+        self.done = _epochs_in(self.folder / CHECKPOINT) if self.goes_on else 0
         self.loss = _loss(options.loss, self.table)
         self.train, self.test = self._split()
         self.learned, self.watched = self._split_again()
@@ -228,6 +228,12 @@ class Training:
                 classes=self.table.classes,
                 inputs=[column.name for column in self.table.columns],
             )
+
+
+def _epochs_in(checkpoint: Path) -> int:
+    """How many epochs a checkpoint has behind it; whether it is one of this run, `fit` says."""
+    kept = read(checkpoint)[1].get("history")
+    return len(kept) if isinstance(kept, list) else 0
 
 
 def _need(backend: str) -> None:

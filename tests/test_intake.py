@@ -23,6 +23,7 @@ from micrograd.metrics import accuracy, is_right
 from micrograd.nn import MLP
 from micrograd.optim import SGD
 from micrograd.plots import decision_regions
+from micrograd.preparation import Preparation
 from micrograd.tables import table_of
 
 RNG = np.random.default_rng(0)
@@ -77,6 +78,14 @@ def test_fit_takes_rows_and_targets_by_position(dressed, validation, backend):
     wanted = run(ROWS, LABELS, validation=(ROWS, LABELS) if validation == "pair" else validation, backend="eager")
     for one, other in zip(found, wanted, strict=True):
         assert one == pytest.approx(other, rel=1e-9)
+
+
+def test_a_row_of_a_frame_is_taken_by_its_names_where_it_has_them():
+    preparation = Preparation.fit(table_of(ROWS, LABELS, task="classes", columns=["a", "b"]))
+    wanted = preparation.row(ROWS[0])
+    row = SHUFFLED.iloc[0]
+    assert preparation.row(row[["b", "a"]]) == preparation.row(row) == wanted
+    assert preparation.row(pd.Series(ROWS[0], index=[1, 0])) == wanted
 
 
 def test_a_compiled_epoch_that_is_done_again_reads_a_frame_as_well():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import resource
 import signal
 import subprocess
@@ -69,6 +70,16 @@ def test_histories_and_regions_write_any_name(name, drawn, tmp_path):
     X = [[float(i), float(i % 3)] for i in range(12)]
     decision_regions(lambda row: [-abs(row[0] - i) for i in range(12)], X, range(12), "r.png", classes=classes)
     assert [text.get_text() for text in drawn[1].axes[0].texts] == classes
+
+
+def test_a_history_is_drawn_into_an_open_file_as_well(tmp_path):
+    file = io.BytesIO()
+    History([{"epoch": 1, "loss": 1.0}]).plot(file)
+    assert file.getvalue().startswith(b"\x89PNG")
+    History([{"epoch": 1, "loss": 1.0}]).plot(tmp_path / "loss.svg")
+    assert "<svg" in (tmp_path / "loss.svg").read_text()
+    History([{"epoch": 1, "loss": 1.0}]).plot(tmp_path / "loss")
+    assert (tmp_path / "loss.png").exists()
 
 
 def test_a_picture_that_fails_is_said_and_loses_nothing(monkeypatch, capsys, tmp_path):
