@@ -17,9 +17,9 @@ from typing import Any
 from micrograd.blame import first_guilty, not_finite
 from micrograd.data import batch_indices
 from micrograd.engine import Value
-from micrograd.intake import number_of
 from micrograd.modes import no_grad
 from micrograd.optim import Optimizer
+from micrograd.table import float_of
 
 Function = Callable[[Any, Any], Any]
 Within = Callable[[int, int, float], None]  # told of training within an epoch: steps taken, of how many, the last loss
@@ -131,7 +131,7 @@ class Eager(Backend):
             total.backward()
         except (ArithmeticError, ValueError):
             return [math.nan]
-        return [float(p.grad) for p in self.optimizer.parameters]
+        return [float_of(p.grad) for p in self.optimizer.parameters]
 
     def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
         if not names:
@@ -142,7 +142,7 @@ class Eager(Backend):
                 try:
                     output = self.model(row)
                     for name, numbers in zip(names, found):
-                        numbers.append(number_of(self.of_output[name](output, target)))
+                        numbers.append(float_of(self.of_output[name](output, target)))
                 except (ArithmeticError, ValueError, LookupError) as error:
                     raise _of_row(i, error) from None
         return [math.fsum(numbers) / len(X) for numbers in found]
@@ -224,7 +224,7 @@ class Compiled(Backend):
             if before.is_finite():
                 raise
             is_finite = False
-        except (TraceError, ValueError, LookupError):
+        except TraceError:  # what it took as constant has changed: the epoch is as if it had not begun
             before.put_back()
             rng.setstate(order)
             raise
@@ -244,7 +244,7 @@ class Compiled(Backend):
 
     def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
         with no_grad():
-            return [number_of(self._means[name](self._taken_in(X, "X"), self._taken_in(y, "y"))) for name in names]
+            return [float_of(self._means[name](self._taken_in(X, "X"), self._taken_in(y, "y"))) for name in names]
 
 
 class Either(Backend):
@@ -265,7 +265,7 @@ class Either(Backend):
         if self.now is self.compiled:
             try:
                 return do(self.compiled)
-            except TraceError as error:  # the epoch is as if it had not begun
+            except TraceError as error:
                 self.now = self.eager
                 self.why = f"eager from here on: {first_clause(error)}"
         return do(self.eager)

@@ -20,9 +20,10 @@ from typing import Any
 
 from micrograd.backends import Backend, Compiled, Eager, Either, Function, first_clause, has_compiler, missing_package
 from micrograd.engine import Value
-from micrograd.intake import number_of, rows_of
+from micrograd.intake import rows_of
 from micrograd.modes import no_grad, plainly
 from micrograd.optim import Optimizer
+from micrograd.table import float_of
 from micrograd.transforms import map_numbers
 
 SHORT = 1.0  # seconds of compiling that are not worth a thought
@@ -30,7 +31,7 @@ SHORT = 1.0  # seconds of compiling that are not worth a thought
 COMPILING = ((1_000, 40.0), (3_000, 50.0), (16_000, 95.0), (96_000, 200.0))
 # And what an instruction of the tape stands for eagerly and, for each row, compiled.
 FORWARD_AND_BACKWARD, FORWARD, COMPILED = 0.5, 0.2, 0.0002
-RECORDING = 10.0
+RECORDING = 15.0
 FOR_EACH_PARAMETER = 4.0  # instructions at least in most nets: two products and sums, forward and backward
 
 
@@ -107,7 +108,7 @@ def outputs_of(net: Callable[[Any], Any], rows: Sequence[Any], *, backend: str =
 
         net = jit(net)
     with no_grad():
-        return [map_numbers(number_of, net(row)) for row in rows]
+        return [map_numbers(float_of, net(row)) for row in rows]
 
 
 def _is_worth_it(net: Any, rows: int) -> bool:

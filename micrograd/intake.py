@@ -17,7 +17,6 @@ import numbers
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from micrograd.engine import Value
 from micrograd.table import is_array, is_bool
 
 MAX_DENSE = 100_000_000  # numbers of a sparse matrix that are written out: 800 MB
@@ -56,11 +55,6 @@ def plain(x: Any, name: str) -> Any:
 def taken(x: Any, places: list[int]) -> Any:
     """These rows, in this order."""
     return x[places] if is_array(x) else [x[i] for i in places]
-
-
-def number_of(x: Any) -> float:
-    """The number that a net gave, whether it is a Value, with a graph or without, or a number already."""
-    return float(x.data if isinstance(x, Value) else x)
 
 
 def refuse_masked(x: Any, name: str) -> None:

@@ -11,14 +11,15 @@ from typing import Any
 from micrograd.intake import rows_of
 from micrograd.modes import no_grad
 from micrograd.ops import take, where
+from micrograd.table import float_of
 
 
 def predict(net: Callable[[Any], Any], row: Any) -> int:
     """The class that a net's scores choose: the index of the greatest; from a single score its sign, -1 or 1."""
     scores = net(row)
     if isinstance(scores, (list, tuple)):
-        return max(range(len(scores)), key=scores.__getitem__)
-    return 1 if scores > 0 else -1
+        return max(range(len(scores)), key=lambda i: float_of(scores[i]))
+    return 1 if float_of(scores) > 0 else -1
 
 
 def _is_right(predicted: int, label: int, *, sign: bool) -> bool:

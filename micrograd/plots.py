@@ -14,7 +14,8 @@ from typing import Any
 
 from micrograd.extras import require
 from micrograd.files import write_whole
-from micrograd.intake import number_of, rows_of
+from micrograd.intake import rows_of
+from micrograd.table import float_of
 
 BLUE, ORANGE = "#0072b2", "#e69f00"  # told apart by colour-blind readers (Okabe and Ito), as are these:
 MAX_LEGEND = 10  # classes; a longer one would cover what it explains, and names stand where the examples are
@@ -107,6 +108,6 @@ def save_figure(figure: Any, path: Any, **options: Any) -> None:
 def _leads(scores: Any) -> list[float]:
     """How far each class is ahead of all others; negative where another is chosen."""
     if not hasattr(scores, "__len__"):
-        return [-number_of(scores), number_of(scores)]
-    numbers = [number_of(s) for s in scores]
+        return [-float_of(scores), float_of(scores)]
+    numbers = [float_of(s) for s in scores]
     return [s - max(numbers[:k] + numbers[k + 1 :]) for k, s in enumerate(numbers)]

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from micrograd.cells import DataError, complaint, read_cells, reading, short
-from micrograd.intake import number_of
+from micrograd.table import float_of
 from micrograd.tables import Column, Table, label_text, nearest
 
 
@@ -190,7 +190,7 @@ class Preparation:
 
         A single score chooses between two classes by its sign.
         """
-        scores = [number_of(x) for x in output] if hasattr(output, "__len__") else [number_of(output)]
+        scores = [float_of(x) for x in (output if hasattr(output, "__len__") else [output])]
         if any(math.isnan(x) for x in scores):
             raise ValueError(f"an output of nan answers nothing: {scores}")
         if self.target_scale is not None and len(scores) == 1:

@@ -16,11 +16,11 @@ from typing import Any
 from micrograd.checkpoints import CHECKPOINT, CheckpointError, check_format, read, write
 from micrograd.choice import outputs_of
 from micrograd.files import write_whole
-from micrograd.intake import number_of
 from micrograd.lock import LOCK, check_free
 from micrograd.nn import MLP
 from micrograd.preparation import Preparation
 from micrograd.recipes import LOSSES, WITH_PROBABILITY, net_of, recipe
+from micrograd.table import float_of
 
 MODEL, RUN, FORMAT = "model.safetensors", "run.json", "micrograd run 1"
 RESULTS = (MODEL, "history.csv", "loss.png", "regions.png", "net.svg")
@@ -57,7 +57,7 @@ class Model:
 
         if not self.has_probabilities:
             return None
-        return max(map(number_of, softmax(output))) if isinstance(output, list) else number_of(sigmoid(abs(output)))
+        return max(map(float_of, softmax(output))) if isinstance(output, list) else float_of(sigmoid(abs(output)))
 
     def save(self, folder: Path) -> None:
         """Write the model's file, whole or not at all."""

@@ -310,6 +310,11 @@ def as_float(x: Any, where: str) -> float:
     raise TypeError(f"{where}: {shown if len(shown) < 60 else shown[:57] + '...'} is a {type(x).__name__}; {advice}")
 
 
+def float_of(x: Any) -> float:
+    """The float of a number, or of a Value whose graph is not wanted: to print, to compare, to store."""
+    return float(x.data if hasattr(x, "_prev") else x)
+
+
 def explain(error: Exception, entry: Op, operands: Sequence[Any], *, doing: str = "") -> Exception:
     """The same kind of error, in the user's words: the operation, its operands' labels and values, what it needs.
 

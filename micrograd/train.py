@@ -145,7 +145,7 @@ def fit(
                 chosen = backend_for(backend, model, loss, optimizer, metrics or {}, work)
             history.backend, history.why = chosen.name, chosen.why
             with progress_of(epochs, progress, done=len(history)) as show:
-                if backend == "auto" or chosen.compiling > SHORT:
+                if len(history) < epochs and (backend == "auto" or chosen.compiling > SHORT):
                     show.say(chosen.why)
                 while len(history) < epochs and not history.stopped:
                     record = _epoch(chosen, run, work, places, show)
