@@ -100,18 +100,41 @@ def backend_for(
     return _because(Either(compiled, eager), f"{what}; eagerly {_epochs(work)} would take {about(told)}")
 
 
-def outputs_of(net: Callable[[Any], Any], rows: Sequence[Any], *, backend: str = "auto") -> list[Any]:
-    """A net's outputs for many rows, without graphs: a list of floats, or of lists of them."""
+def outputs_of(
+    net: Callable[[Any], Any],
+    rows: Sequence[Any],
+    *,
+    backend: str = "auto",
+    failed: dict[int, Exception] | None = None,
+) -> list[Any]:
+    """A net's outputs for many rows, without graphs: a list of floats, or of lists of them.
+
+    Where a row has no result its error is raised; or kept in `failed`, if that is given, and the output is None.
+    """
     rows = rows_of(rows, "rows")
-    if backend != "eager" and len(rows) > 1 and has_compiler() and (backend == "jit" or _is_worth_it(net, len(rows))):
+    if (
+        backend != "eager"
+        and len(rows) > 1
+        and has_compiler()
+        and (backend == "jit" or is_worth_compiling(net, len(rows)))
+    ):
         from micrograd.compiler.jit import jit
 
         net = jit(net)
+    found: list[Any] = []
     with no_grad():
-        return [map_numbers(float_of, net(row)) for row in rows]
+        for i, row in enumerate(rows):
+            try:
+                found.append(map_numbers(float_of, net(row)))
+            except (ArithmeticError, ValueError) as error:
+                if failed is None:
+                    raise
+                failed[i] = error
+                found.append(None)
+    return found
 
 
-def _is_worth_it(net: Any, rows: int) -> bool:
+def is_worth_compiling(net: Any, rows: int) -> bool:
     """Whether compiling a net is sooner done than computing so many rows eagerly."""
     length = FOR_EACH_PARAMETER * len(net.parameters()) if hasattr(net, "parameters") else 0
     seconds = compiling([int(length / 2)])  # forward alone

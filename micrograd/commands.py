@@ -235,40 +235,29 @@ def _predict(options: Any) -> int:
         raise ValueError(f"{options.output} is the file to read: write the answers to another")
     if options.output and options.output.is_dir():
         raise IsADirectoryError(f"{options.output} is a directory: give a file to write")
-    answers = _answers(model, rows, wrong, options.file)
+    right = {i: row for i, row in enumerate(rows) if row is not None}
+    places, failed = [*right], dict[int, Exception]()
+    answers = dict(zip(places, model.answers([*right.values()], failed=failed)))
+    wrong |= {places[i]: f"{options.file}, row {places[i] + 1}: {error}" for i, error in failed.items()}
     if len(wrong) == len(rows):
-        raise DataError(next(iter(wrong.values())))
+        raise DataError(wrong[min(wrong)])
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["prediction", "probability"] if model.has_probabilities else ["prediction"])
-    for answer, p in answers:
+    for i in range(len(rows)):
+        answer, p = answers.get(i, ("", None))
         writer.writerow([answer, "" if p is None else f"{p:.6g}"] if model.has_probabilities else [answer])
     if options.output is None:
         sys.stdout.write(text.getvalue())
     else:
         write_whole(options.output, text.getvalue().encode())
         print(f"saved {len(rows) - len(wrong):,} answers in {options.output}")
-    for said in [*wrong.values()][:SHOWN]:
-        print(f"micrograd predict: {said}", file=sys.stderr)
+    for _, said in sorted(wrong.items())[:SHOWN]:
+        print(f"micrograd predict: {' '.join(said.split())}", file=sys.stderr)
     if wrong:
         what = f"{count(len(wrong), 'row')} of {len(rows):,} left without a prediction"
         print(f"micrograd predict: {what}", file=sys.stderr)
     return 1 if wrong else 0
-
-
-def _answers(model: Any, rows: list[Any], wrong: dict[int, str], file: str) -> list[tuple[Any, float | None]]:
-    """An answer for each row, an empty one for those in `wrong`, to which rows without a result are added."""
-    right = [i for i in range(len(rows)) if i not in wrong]
-    try:
-        found = dict(zip(right, model.answers([rows[i] for i in right])))
-    except (ArithmeticError, ValueError):  # of one row: the others have their answers
-        found = {}
-        for i in right:
-            try:
-                found[i] = model.answers([rows[i]])[0]
-            except (ArithmeticError, ValueError) as error:
-                wrong[i] = f"{file}, row {i + 1}: {' '.join(str(error).split())}"
-    return [found.get(i, ("", None)) for i in range(len(rows))]
 
 
 def _show(options: Any) -> None:

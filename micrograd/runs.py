@@ -43,9 +43,18 @@ class Model:
         """The net's outputs for rows as the preparation makes them: floats, or lists of them."""
         return outputs_of(self.net, rows, backend=self.backend)
 
-    def answers(self, rows: Sequence[Sequence[float]]) -> list[tuple[str | float, float | None]]:
-        """A class or a number for each row, and the probability of the class, if the loss was one that gives it."""
-        return [(self.preparation.answer(output), self._probability(output)) for output in self.outputs(rows)]
+    def answers(
+        self, rows: Sequence[Sequence[float]], *, failed: dict[int, Exception] | None = None
+    ) -> list[tuple[str | float, float | None]]:
+        """A class or a number for each row, and the probability of the class, if the loss was one that gives it.
+
+        Errors of rows without a result are raised; or kept in `failed`, if that is given, and the answer is empty.
+        """
+        outputs = outputs_of(self.net, rows, backend=self.backend, failed=failed)
+        return [
+            ("", None) if output is None else (self.preparation.answer(output), self._probability(output))
+            for output in outputs
+        ]
 
     @property
     def has_probabilities(self) -> bool:

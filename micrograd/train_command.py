@@ -14,6 +14,7 @@ from typing import Any
 from micrograd.backends import has_compiler
 from micrograd.cells import DataError, count
 from micrograd.checkpoints import CHECKPOINT, CheckpointError, read
+from micrograd.choice import is_worth_compiling
 from micrograd.data import SETS, named, split_table
 from micrograd.extras import require
 from micrograd.history import History
@@ -213,8 +214,9 @@ class Training:
         from micrograd.modes import no_grad
 
         net: Any = model.net
-        points = 60 if len(net.parameters()) < 2_000 else 25  # operation by operation these are many
-        if model.backend == "auto" and has_compiler():
+        count = len(net.parameters())
+        points = 60 if count < 2_000 else 25 if count < 50_000 else 10  # operation by operation these are many
+        if model.backend == "auto" and has_compiler() and is_worth_compiling(net, 60 * 60):
             from micrograd.compiler.jit import jit
 
             net, points = jit(net), 60

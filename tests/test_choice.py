@@ -134,7 +134,7 @@ def test_a_trained_net_is_compiled_where_the_rows_are_many(monkeypatch):
         rows = [[0.5] * len(net.layers[0].neurons[0].w)] * count
         found = choice.outputs_of(net, rows, backend=backend)
         assert found == pytest.approx([net(row).data for row in rows]) and bool(compiled) == wanted
-    assert choice._is_worth_it(large, 10_000) and not choice._is_worth_it(large, 50)
+    assert choice.is_worth_compiling(large, 10_000) and not choice.is_worth_compiling(large, 50)
 
 
 # ------------------------------------------------------------------ a recording that does not last
