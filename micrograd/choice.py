@@ -112,12 +112,8 @@ def outputs_of(
     Where a row has no result its error is raised; or kept in `failed`, if that is given, and the output is None.
     """
     rows = rows_of(rows, "rows")
-    if (
-        backend != "eager"
-        and len(rows) > 1
-        and has_compiler()
-        and (backend == "jit" or is_worth_compiling(net, len(rows)))
-    ):
+    compiles = backend == "jit" or (backend == "auto" and is_worth_compiling(net, len(rows)))
+    if compiles and len(rows) > 1 and has_compiler():
         from micrograd.compiler.jit import jit
 
         net = jit(net)

@@ -27,11 +27,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from micrograd.c_code import c_text, to_c
+from micrograd.c_code import c_text, refuse_keeper, to_c
 from micrograd.engine import Value
 from micrograd.extras import require
 from micrograd.files import write_whole
-from micrograd.nn import MLP, Layer, Module, Neuron
+from micrograd.nn import MLP, Layer, Neuron
 from micrograd.onnx_nodes import Nodes
 from micrograd.table import Op
 
@@ -137,9 +137,7 @@ def from_safetensors(model: MLP | Layer | Neuron, path: str | os.PathLike[str]) 
 
 def dense_layers(model: Any, doing: str) -> list[Dense]:
     """The layers of a net that is nothing but layers, one feeding the next. Raises TypeError for any other."""
-    for name in ("net", "net_"):  # a trained run's model and an estimator keep their net there
-        if not isinstance(model, Module) and isinstance(getattr(model, name, None), (MLP, Layer, Neuron)):
-            raise TypeError(f"{doing}: this {type(model).__name__} is not a net: give its net, .{name}")
+    refuse_keeper(model, doing)
     named = {"": model}
     if isinstance(model, MLP):
         named = {f"layers.{i}": layer for i, layer in enumerate(model.layers)}

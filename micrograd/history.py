@@ -62,9 +62,11 @@ class History:
         """At which epoch the loss of the validation rows was lowest, where it has risen since; else nothing."""
         losses = self["validation loss"] if "validation loss" in self.columns else []
         lowest = min(losses, default=math.nan)
-        if not losses or not losses[-1] - lowest > TURNED * abs(lowest):
+        place = losses.index(lowest) if lowest in losses else 0
+        is_long_ago = len(losses) - 1 - place >= max(2, len(losses) // 10)
+        if not is_long_ago or not losses[-1] - lowest > TURNED * abs(lowest):
             return ""
-        epoch = number_text(self.records[losses.index(lowest)].get("epoch"))
+        epoch = number_text(self.records[place].get("epoch"))
         return f"the validation loss was lowest at epoch {epoch}, {number_text(lowest)}; now {number_text(losses[-1])}"
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from test_commands import command, flowers
 from micrograd import cli, runs
 from micrograd.cells import FOREIGN, DataError, read_cells
 from micrograd.checkpoints import read, write
-from micrograd.export import to_onnx, to_safetensors
+from micrograd.export import to_c, to_onnx, to_safetensors
 
 
 @pytest.fixture(autouse=True)
@@ -205,7 +205,7 @@ def test_a_loss_that_has_turned_is_said_at_the_end(capsys):
     said = [line for line in out.splitlines() if "the validation loss was lowest at epoch" in line]
     history = table_in("run-moons/history.csv")
     losses = [float(row["validation loss"]) for row in history]
-    assert len(said) == (losses[-1] - min(losses) > 0.05 * min(losses)) == 1
+    assert losses[-1] - min(losses) > 0.05 * min(losses) and len(said) == 1
     assert f"lowest at epoch {losses.index(min(losses)) + 1}," in said[0] and "--patience 20 stops in time" in said[0]
     _, out, _ = command(*line, "--patience", 5, capsys=capsys)
     assert "was lowest at epoch" not in out and "; the net is that of epoch" in out
@@ -234,11 +234,11 @@ def test_what_keeps_a_net_is_told_from_one(trained):
 
     model = runs.load(trained)
     estimator = MLPRegressor((2,), epochs=1).fit([[0.0], [1.0]], [0.0, 1.0])
-    for write_net in (to_onnx, to_safetensors):
+    for write_net in (to_onnx, to_safetensors, to_c):
         with pytest.raises(TypeError, match=r"this Model is not a net: give its net, \.net$"):
-            write_net(model, "net.x")
+            write_net(model, "net.c")
         with pytest.raises(TypeError, match=r"this MLPRegressor is not a net: give its net, \.net_$"):
-            write_net(estimator, "net.x")
+            write_net(estimator, "net.c")
 
 
 def test_the_order_of_a_file_is_that_of_its_answers(trained, capsys):

@@ -105,5 +105,13 @@ def test_a_validation_loss_that_has_risen_says_when_it_was_lowest():
     assert turned.turned == "the validation loss was lowest at epoch 2, 0.5400; now 1.2700"
     assert str(turned).splitlines()[-1].endswith("keep_best=True keeps the net of that epoch, patience= stops in time")
     assert len(str(turned).splitlines()) == 6
-    for fine in (history(1.0, 0.5, 0.51), history(1.0), History([{"epoch": 1, "loss": 1.0}]), History()):
+    wavering = history(*(1 / i for i in range(1, 20)), 0.5)  # one worse epoch after many that were better
+    for fine in (
+        wavering,
+        history(1.0, 0.5, 0.51),
+        history(1.0, 0.5, 0.5, 0.51),
+        history(1.0),
+        History([{"epoch": 1, "loss": 1.0}]),
+        History(),
+    ):
         assert fine.turned == "" and "keep_best" not in str(fine)
