@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from micrograd.draw import drawing, one_line, svg_text, with_suffix
+from micrograd.files import write_whole
 from micrograd.fold import Folded, fold
 
 if TYPE_CHECKING:
@@ -71,8 +72,7 @@ def save(
         f"<style>{''.join(rules)}</style><title>backward through {title}, step by step</title>"
         f'<rect width="100%" height="100%" fill="white"/>{"".join(body)}</svg>\n'
     )
-    path.write_bytes(text.encode())
-    return path
+    return write_whole(path, text.encode())
 
 
 def _frame(trace: Trace, step: int, folded: Folded, rankdir: str) -> str:

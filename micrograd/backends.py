@@ -1,7 +1,7 @@
-"""The two ways to train: operation by operation on Values, or compiled. `backend_for(...)` chooses.
+"""The two ways to train: operation by operation on Values, or compiled. `choice.backend_for(...)` chooses.
 
 Both go through the same batches in the same order and have the same methods, so that `train.fit` need not know which it
-has. `outputs_of(net, rows)` is for trained nets.
+has.
 """
 
 from __future__ import annotations
@@ -19,23 +19,12 @@ from micrograd.data import batch_indices
 from micrograd.engine import Value
 from micrograd.modes import no_grad
 from micrograd.optim import Optimizer
-from micrograd.table import float_of, is_array, is_bool
-from micrograd.transforms import map_numbers
+from micrograd.table import float_of
 
-LONGEST = 20_000  # instructions of one row that are compiled unasked: a few seconds' work
 Function = Callable[[Any, Any], Any]
-
-
-def plain(x: Any) -> Any:
-    """Rows as both ways read them: arrays of 64 bits, labels of True and False as 1 and 0."""
-    if is_array(x) and x.dtype.kind in "fiub":
-        x = x.astype(float if x.dtype.kind == "f" else int)
-        return x if x.ndim > 1 else x.tolist()
-    if isinstance(x, (list, tuple)) and any(map(is_bool, x)):
-        return [int(item) if is_bool(item) else item for item in x]
-    if isinstance(x, (list, tuple)) and len(x) and isinstance(x[0], (list, tuple)) and any(map(is_bool, x[0])):
-        return [plain(row) for row in x]
-    return x
+Within = Callable[[int, int, float], None]  # told of training within an epoch: steps taken, of how many, the last loss
+CHUNK = 0.5  # seconds, at the most, between two times that compiled training tells how far it has come
+SLOWEST = 2e-9  # seconds that compiled code takes for an instruction of a row, at the most
 
 
 class SavedState:
@@ -59,6 +48,8 @@ class Backend:
     """What both have: the loss and the metrics by name, as functions of (output, target) in `of_output`."""
 
     name = ""
+    why = ""  # it was chosen, in a line
+    compiling = 0.0  # seconds that are likely to go by before the first step
 
     def __init__(self, model: Any, loss: Function, optimizer: Optimizer, metrics: dict[str, Function]):
         self.model, self.optimizer = model, optimizer
@@ -70,9 +61,12 @@ class Backend:
         return lambda row, target: f(self.model(row), target)
 
     def epoch(
-        self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random
+        self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random, within: Within | None = None
     ) -> tuple[list[float], list[float]]:
-        """Train once through the rows, in an order that `rng` chooses; gives each step's loss and gradient norm."""
+        """Train once through the rows, in an order that `rng` chooses; gives each step's loss and gradient norm.
+
+        Raises ValueError, or IndexError, for the first of the rows that the loss refuses, and changes nothing.
+        """
         raise NotImplementedError
 
     def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
@@ -86,17 +80,22 @@ class Eager(Backend):
     name = "eager"
 
     def epoch(
-        self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random
+        self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random, within: Within | None = None
     ) -> tuple[list[float], list[float]]:
         losses: list[float] = []
         norms: list[float] = []
         loss, optimizer = self.of_row("loss"), self.optimizer
+        steps, order = -(-len(X) // batch_size), rng.getstate()
+        at_first = SavedState(optimizer, self._numbers)
         for chosen in batch_indices(len(X), batch_size, rng=rng):
             step, total = len(losses) + 1, None
             try:
                 total = functools.reduce(operator.add, [loss(X[i], y[i]) for i in chosen]) / len(chosen)
-            except (ArithmeticError, ValueError) as error:
-                if not hasattr(error, "failed"):  # data that cannot be, and no operation without a result
+            except (ArithmeticError, ValueError, LookupError) as error:
+                if not hasattr(error, "failed"):  # bad data rather than a failed operation
+                    at_first.put_back()
+                    rng.setstate(order)
+                    _raise_first(loss, X, y)
                     raise
             if total is not None and not isinstance(total, Value):
                 raise TypeError(
@@ -108,7 +107,7 @@ class Eager(Backend):
             if not all(map(math.isfinite, [now, *gradients])) or (optimizer.scales and math.isinf(norm)):
                 rows = [(i, (X[i], y[i])) for i in chosen]
                 raise not_finite(step, first_guilty(loss, rows, optimizer.parameters))
-            before = SavedState(optimizer, lambda: [p.data for p in optimizer.parameters])
+            before = SavedState(optimizer, self._numbers)
             optimizer.step()
             if not before.is_finite():
                 before.put_back()
@@ -118,7 +117,12 @@ class Eager(Backend):
                 )
             losses.append(now)
             norms.append(norm)
+            if within:
+                within(step, steps, now)
         return losses, norms
+
+    def _numbers(self) -> list[float]:
+        return [p.data for p in self.optimizer.parameters]
 
     def _backward(self, total: Any) -> list[float]:
         """The gradients; nan where one does not exist."""
@@ -134,11 +138,32 @@ class Eager(Backend):
             return []
         found: list[list[float]] = [[] for _ in names]
         with no_grad():
-            for row, target in zip(X, y):
-                output = self.model(row)
-                for name, numbers in zip(names, found):
-                    numbers.append(float(self.of_output[name](output, target)))
+            for i, (row, target) in enumerate(zip(X, y)):
+                try:
+                    output = self.model(row)
+                    for name, numbers in zip(names, found):
+                        numbers.append(float_of(self.of_output[name](output, target)))
+                except (ArithmeticError, ValueError, LookupError) as error:
+                    raise _of_row(i, error) from None
         return [math.fsum(numbers) / len(X) for numbers in found]
+
+
+def _of_row(i: int, error: Exception) -> Exception:
+    """The error of row i, saying so; one of an operation says where it was by itself."""
+    if not hasattr(error, "failed") and len(error.args) == 1:
+        error.args = (f"row {i}: {error.args[0]}",)
+    return error
+
+
+def _raise_first(loss: Function, X: Sequence[Any], y: Sequence[Any]) -> None:
+    """Raise what the loss says of the first row that it refuses, as compiled training does before its first step."""
+    with no_grad():
+        for i in range(len(X)):
+            try:
+                loss(X[i], y[i])
+            except (ArithmeticError, ValueError, LookupError) as error:
+                if not hasattr(error, "failed"):
+                    raise _of_row(i, error) from None
 
 
 class Compiled(Backend):
@@ -154,12 +179,23 @@ class Compiled(Backend):
         self.step = train_step(self.of_row("loss"), optimizer)
         self._means = {name: jit(self.of_row(name), batch=True) for name in self.of_output}
         self._kept: dict[int, tuple[Any, Any]] = {}
+        self._length = 0  # of the loss's tape
 
-    def trace(self, X: Sequence[Any], y: Sequence[Any]) -> int:
-        """Record everything without compiling it yet; gives the number of the loss's instructions."""
-        for name in self.metrics:
-            self._means[name].trace(X, y)
-        return len(self.step.trace(X, y))
+    def trace(self, X: Sequence[Any], y: Sequence[Any], held_out: tuple[Any, Any] | None = None) -> list[int]:
+        """Record everything for such rows, without compiling it yet; gives the lengths of the tapes, the loss's first.
+
+        TypeError where something asks for a number while it is recorded.
+        """
+        lengths = [len(self._means[name].trace(X, y)) for name in self.metrics]
+        if held_out:
+            lengths.append(len(self._means["loss"].trace(held_out[0][:1], held_out[1][:1])))
+        self._length = len(self.step.trace(X, y))
+        return [self._length, *lengths]
+
+    def take_in(self, *data: Any) -> None:
+        """Take in rows and targets, so that what cannot be rows is said before anything else is done."""
+        for x, name in zip(data, ("X", "y", "X", "y")):
+            self._taken_in(x, name)
 
     def _taken_in(self, x: Any, name: str) -> Any:
         """The data as native code reads it, taken in once for all epochs."""
@@ -170,44 +206,82 @@ class Compiled(Backend):
         return self._kept[id(x)][1]
 
     def epoch(
-        self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random
+        self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random, within: Within | None = None
     ) -> tuple[list[float], list[float]]:
+        from micrograd.compiler.symbols import TraceError
+
         before, order = SavedState(self.optimizer, self.step.numbers), rng.getstate()
         try:
-            losses = self.step.run(self._taken_in(X, "X"), self._taken_in(y, "y"), batch_size=batch_size, shuffle=rng)
+            losses = self.step.run(
+                self._taken_in(X, "X"),
+                self._taken_in(y, "y"),
+                batch_size=batch_size,
+                shuffle=rng,
+                **self._told(len(X), batch_size, within),
+            )
             is_finite = before.is_finite()
         except FloatingPointError:
             if before.is_finite():
                 raise
             is_finite = False
+        except TraceError:  # what it took as constant has changed: the epoch is as if it had not begun
+            before.put_back()
+            rng.setstate(order)
+            raise
         if not is_finite:  # some step made a parameter inf or nan; eagerly we see which, and stop before it
             before.put_back()
             rng.setstate(order)
-            return Eager(self.model, self.of_output["loss"], self.optimizer, {}).epoch(X, y, batch_size, rng)
+            return Eager(self.model, self.of_output["loss"], self.optimizer, {}).epoch(X, y, batch_size, rng, within)
         return losses.tolist(), self.step.norms.tolist()
+
+    def _told(self, rows: int, batch_size: int, within: Within | None) -> dict[str, Any]:
+        """The options by which a run tells how far it has come; none where it is done before anyone asks."""
+        steps = -(-rows // batch_size)
+        every = max(1, int(CHUNK / (SLOWEST * max(1, self._length) * min(batch_size, rows))))
+        if within is None or every >= steps:
+            return {}
+        return {"callback": lambda step, loss: within(step, steps, loss), "every": every}
 
     def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
         with no_grad():
-            return [float(self._means[name](self._taken_in(X, "X"), self._taken_in(y, "y"))) for name in names]
+            return [float_of(self._means[name](self._taken_in(X, "X"), self._taken_in(y, "y"))) for name in names]
 
 
-def backend_for(
-    name: str, model: Any, loss: Function, optimizer: Optimizer, metrics: dict[str, Function], X: Any, y: Any
-) -> Backend:
-    """The backend of that name. "auto" is the compiled one where it is installed, and can record the loss in short."""
-    if name not in ("eager", "auto", "jit"):
-        raise ValueError(f"backend is 'auto', 'eager' or 'jit', not {name!r}")
-    eager = Eager(model, loss, optimizer, metrics)
-    if name == "eager" or (name == "auto" and not has_compiler()):
-        return eager
-    try:
-        compiled = Compiled(model, loss, optimizer, metrics)
-        length = compiled.trace(X[:1], y[:1])
-    except TypeError:  # of a TraceError; or else eagerly it is raised again
-        if name == "jit":
-            raise
-        return eager
-    return eager if name == "auto" and length > LONGEST else compiled
+class Either(Backend):
+    """Compiled, until something that the recording took as constant has changed too often; from then on eagerly."""
+
+    def __init__(self, compiled: Compiled, eager: Eager):
+        self.compiled, self.eager = compiled, eager
+        self.now: Backend = compiled
+        self.metrics, self.compiling = compiled.metrics, compiled.compiling
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.now.name
+
+    def _try(self, do: Callable[[Backend], Any]) -> Any:
+        from micrograd.compiler.symbols import TraceError
+
+        if self.now is self.compiled:
+            try:
+                return do(self.compiled)
+            except TraceError as error:
+                self.now = self.eager
+                self.why = f"eager from here on: {first_clause(error)}"
+        return do(self.eager)
+
+    def epoch(
+        self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random, within: Within | None = None
+    ) -> tuple[list[float], list[float]]:
+        return self._try(lambda backend: backend.epoch(X, y, batch_size, rng, within))
+
+    def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
+        return self._try(lambda backend: backend.means(names, X, y))
+
+
+def first_clause(error: Exception) -> str:
+    """What an error says of the user's line, on one line, without the advice that follows."""
+    return " ".join(str(error).partition("; ")[0].split())
 
 
 def missing_package() -> str | None:
@@ -218,13 +292,3 @@ def missing_package() -> str | None:
 def has_compiler() -> bool:
     """Whether the extra `jit` is installed."""
     return missing_package() is None
-
-
-def outputs_of(net: Callable[[Any], Any], rows: Sequence[Any], *, backend: str = "auto") -> list[Any]:
-    """A net's outputs for many rows, without graphs: a list of floats, or of lists of them."""
-    if backend != "eager" and len(rows) > 1 and has_compiler():
-        from micrograd.compiler.jit import jit
-
-        net = jit(net)
-    with no_grad():
-        return [map_numbers(float, net(row)) for row in rows]

@@ -77,11 +77,19 @@ def to_c(f: Callable[..., Any], path: str | os.PathLike[str], *, example: Any = 
     return write_whole(path, c_text(f, path.stem, example=example, train=train).encode("ascii"))
 
 
+def refuse_keeper(model: Any, doing: str) -> None:
+    """Raise TypeError for what only keeps a net: a trained run's model, an estimator."""
+    for name in ("net", "net_"):
+        if not callable(model) and isinstance(getattr(model, name, None), Module):
+            raise TypeError(f"{doing}: this {type(model).__name__} is not a net: give its net, .{name}")
+
+
 def c_text(f: Callable[..., Any], name: str, *, example: Any = None, train: Any = None) -> str:
     """The text of the file NAME.c that `to_c` writes."""
     if not is_free_name(name):
         what = "has a meaning in C" if name in RESERVED else "must be letters, digits and _, a letter first"
         raise ValueError(f"to_c: the function is called as its file, and the name {name!r} {what}; try 'net.c'")
+    refuse_keeper(f, "to_c")
     if not callable(f):
         raise TypeError(f"to_c takes a net or a function, not {f!r}")
     loss, optimizer = _training(train)

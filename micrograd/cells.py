@@ -28,11 +28,21 @@ MAX_SAMPLE = 1_000_000  # characters that are searched for the delimiter
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 MISSING = frozenset(["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "?"])
 COMMA_NUMBER = re.compile(r"[+-]?[0-9]+(,[0-9]+)+(\.[0-9]*)?([eE][+-]?[0-9]+)?|[+-]?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+")
-# What the first bytes of files tell that are taken for CSV by mistake.
+FRAME = "in Python, pandas.read_{}(path).to_csv(new, index=False) writes it as CSV"
+# First bytes of files often mistaken for CSV.
 FOREIGN = {
     b"PK\x03\x04": "a zip archive or a spreadsheet's own file: save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "a spreadsheet's own file: save the sheet as CSV",
     b"\x1f\x8b": "compressed with gzip: unpack it first, with gunzip",
+    b"BZh": "compressed with bzip2: unpack it first, with bunzip2",
+    b"\xfd7zXZ\0": "compressed with xz: unpack it first, with unxz",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd: unpack it first, with unzstd",
+    b"PAR1": f"a Parquet file: {FRAME.format('parquet')}",
+    b"ARROW1": f"a Feather file: {FRAME.format('feather')}",
+    b"SQLite format 3\0": "an SQLite database: export the table as CSV, with .mode csv and .headers on",
+    b"\x89HDF": f"an HDF5 file: {FRAME.format('hdf')}",
+    b"\x93NUMPY": "an array of NumPy: give it to fit, or save it with numpy.savetxt, a header and delimiter=','",
+    b"%PDF": "a PDF: a table has to be taken out of it first",
 }
 
 
@@ -86,8 +96,11 @@ def short(text: object) -> str:
     return reprlib.repr(text)
 
 
-def read_cells(path: str | os.PathLike[str]) -> Cells:
-    """All cells of a CSV file. Raises DataError for a file that is no table, FileNotFoundError where there is none."""
+def read_cells(path: str | os.PathLike[str], *, wrong: dict[int, str] | None = None) -> Cells:
+    """All cells of a CSV file. Raises DataError for a file that is no table, FileNotFoundError where there is none.
+
+    Rows of too many or too few cells are refused, or noted in `wrong`, if it is given, by their place.
+    """
     data = _bytes(path)
     name = text_of(path)
     delimiter = _checked(name, data)
@@ -108,10 +121,13 @@ def read_cells(path: str | os.PathLike[str]) -> Cells:
                 header = _header(name, start, stripped, delimiter)
                 continue
             if len(stripped) != len(header):
-                raise DataError(
+                said = (
                     f"{name}, line {start}: {count(len(stripped), 'cell')} where the header has "
                     f"{count(len(header), 'column')}, separated by {DELIMITERS[delimiter]}"
                 )
+                if wrong is None:
+                    raise DataError(said)
+                wrong[len(rows)] = said
             rows.append([same.setdefault(cell, cell) for cell in stripped])
             lines.append(start)
     except csv.Error as error:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -59,6 +60,7 @@ def read(path: str | Path) -> tuple[dict[str, list[float]], dict[str, Any]]:
     data = Path(path).read_bytes()
     try:
         metadata = _metadata(data)
+        check_format(path, metadata["format"], FORMAT)
         arrays = require("safetensors.numpy", extra="train").load(data)
         if metadata["checksum"] != _checksum(arrays, metadata["about"]):
             raise ValueError("its checksum is wrong")
@@ -66,12 +68,20 @@ def read(path: str | Path) -> tuple[dict[str, list[float]], dict[str, Any]]:
         numbers = {name: array.tolist() for name, array in arrays.items() if array.dtype == float and array.ndim == 1}
         if metadata["format"] != FORMAT or not isinstance(about, dict) or len(numbers) != len(arrays):
             raise ValueError("it is another program's")
-    except ImportError:
+    except (ImportError, CheckpointError):
         raise
     except Exception as error:  # whatever a damaged file makes the reader say
         said = " ".join(str(error).split())[:100] or type(error).__name__
         raise CheckpointError(f"{path} is no checkpoint of micrograd's, or is damaged ({said})") from None
     return numbers, about
+
+
+def check_format(path: str | Path, found: Any, own: str) -> None:
+    """Raise CheckpointError for a file of a format to come: "micrograd 2" where this program knows "micrograd 1"."""
+    name, _, number = own.rpartition(" ")
+    given = re.fullmatch(rf"{name} ([0-9]{{1,4}})", found) if isinstance(found, str) else None
+    if given and int(given[1]) > int(number):
+        raise CheckpointError(f"{path} was written by a newer micrograd, in the format {found!r}: update micrograd")
 
 
 def _metadata(data: bytes) -> dict[str, str]:

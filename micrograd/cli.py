@@ -11,14 +11,20 @@ A wrong expression, value or option is one line on standard error and exit statu
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import inspect
+import io
+import os
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from micrograd.commands import add_commands
+
+EXPRESSIONS = ("draw", "step", "explain")  # the commands that take one
 
 
 def run(main: Callable[..., Any], argv: Sequence[str] | None = None) -> Any:
@@ -42,8 +48,8 @@ def run(main: Callable[..., Any], argv: Sequence[str] | None = None) -> Any:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    if len(argv) > 1 and argv[1].startswith("-") and not re.match(r"-(h|o|-[a-z])", argv[1]):
-        argv[1] = f" {argv[1]}"  # an expression such as -x is no option
+    if len(argv) > 1 and argv[0] in EXPRESSIONS and re.match(r"-(?!h|o|-[a-z]|-$)", argv[1]):
+        argv[1] = f" {argv[1]}"  # an expression such as -x is not an option
     parser = _parser()
     options, rest = parser.parse_known_args(argv)
     if any(item.startswith("-") or "=" not in item for item in rest) or (rest and not hasattr(options, "values")):
@@ -54,13 +60,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a console that cannot draw a tree's lines shows them as ?
     try:
-        return options.do(options) or 0
+        with _whole_output():
+            return options.do(options) or 0
+    except BrokenPipeError:  # nobody reads any more, as after `| head`
+        return 128 + 13  # as a shell says of a program that SIGPIPE ended
     except KeyboardInterrupt:
         print(f"\nmicrograd {options.command}: stopped", file=sys.stderr)
         return 130
     except (ArithmeticError, ValueError, TypeError, LookupError, OSError, RuntimeError, ImportError) as error:
         print(f"micrograd {options.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+
+
+@contextlib.contextmanager
+def _whole_output() -> Iterator[None]:
+    """Print all that is printed, or raise OSError before the exit status is said.
+
+    Unbuffered, Python prints what one call of the system takes and forgets the rest; buffered, it hears of a full disk
+    when all is over.
+    """
+    out: Any = sys.stdout
+    is_raw = isinstance(getattr(out, "buffer", None), io.RawIOBase)
+    whole = io.TextIOWrapper(io.BufferedWriter(out.buffer), out.encoding, out.errors) if is_raw else out
+    sys.stdout = whole
+    try:
+        yield
+        whole.flush()
+    except BrokenPipeError:
+        with contextlib.suppress(OSError, ValueError):  # what is left goes nowhere, also when Python ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), whole.fileno())
+        raise
+    except OSError as error:
+        if error.filename is None and error.errno == errno.ENOSPC:  # files are named where they are written
+            raise OSError(error.errno, error.strerror, "standard output") from None
+        raise
+    finally:
+        sys.stdout = out
+        if is_raw:
+            with contextlib.suppress(OSError):
+                whole.detach().detach()
 
 
 class _Parser(argparse.ArgumentParser):

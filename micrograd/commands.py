@@ -23,6 +23,7 @@ from typing import Any
 
 SETS = "iris, moons, circles, spirals, xor, digits, diabetes, mnist"
 OPTIMIZERS = ("adam", "sgd", "rmsprop", "adamw")
+SHOWN = 20  # rows that an error is said of
 LOSSES = ("auto", "cross_entropy", "hinge", "mse", "binary_cross_entropy")
 
 TRAIN_HELP = f"""\
@@ -38,6 +39,7 @@ examples:
 
 A CSV file has a header; its last column is the target unless --target names another. The folder ends up with
 model.safetensors, history.csv, loss.png, net.svg, and for two inputs of numbers and classes regions.png.
+The net is written first; where a picture cannot be made, that is said, and the exit status is 1.
 After Ctrl-C, or a crash, the same command with --resume goes on from the last checkpoint."""
 
 PREDICT_HELP = """\
@@ -46,7 +48,8 @@ examples:
   micrograd predict run-houses new.csv -o prices.csv
 
 The file has the columns that the net was trained on, by name and in any order; others, the target too, are passed
-over. The answer has a row for each of its rows: the prediction, and for classes the probability of the one chosen."""
+over. The answer has a row for each of its rows: the prediction, and for classes the probability of the one chosen.
+A row that cannot be read has an empty prediction; what is wrong with it is said, and the exit status is 1."""
 
 SHOW_HELP = """\
 examples:
@@ -99,7 +102,7 @@ def add_commands(commands: Any) -> None:
         metavar="N",
         help="stop after N epochs without a lower loss on a fifth of the rows, kept from training; keep the best net",
     )
-    how.add_argument("--backend", choices=("auto", "eager", "jit"), default="auto", help="default auto: as installed")
+    how.add_argument("--backend", choices=("auto", "eager", "jit"), default="auto", help="default auto: the sooner")
     train.add_argument("--resume", action="store_true", help="go on where the same command was stopped")
     train.add_argument("--out", type=Path, metavar="FOLDER", help="folder for the run (default run-NAME)")
 
@@ -190,47 +193,71 @@ def _activation(text: str) -> str:
 
 
 def _train(options: Any) -> int:
+    from micrograd.lock import alone_in
     from micrograd.train_command import Training
 
     training = Training(options)
     print(training.about(), flush=True)
     try:
-        training.run()
-        for line in training.results():
-            print(line)
+        with alone_in(training.folder):
+            training.run()
+            lines = list(training.results())  # all is written before anything is said: the reader may be gone
+        print("\n".join(lines))
+        for said in training.failed:
+            print(f"micrograd train: {said}", file=sys.stderr)
+        return 1 if training.failed else 0
     except KeyboardInterrupt:
         kept = training.has_begun or training.goes_on
-        again = shlex.join(["micrograd", *options.argv] + ["--resume"] * (not options.resume))
+        again = _command_line(options.argv, *["--resume"] * (not options.resume))
         said = "no epoch had ended"
         if kept:
             said = f"{training.folder} keeps the last checkpoint; to go on: {again}"
-            said += f"\nto use the net as it is, end it there: {again} --epochs 1"
+            ended = _command_line(options.argv, *["--resume"] * (not options.resume), "--epochs", "1")
+            said += f"\nto use the net as it is, end it there: {ended}"
         print(f"\nmicrograd train: stopped: {said}", file=sys.stderr)
         return 130
-    return 0
 
 
-def _predict(options: Any) -> None:
+def _command_line(argv: list[str], *more: str) -> str:
+    """The command as a shell reads it, with more options, which stand before a -- that ends them."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    return shlex.join(["micrograd", *argv[:end], *more, *argv[end:]])
+
+
+def _predict(options: Any) -> int:
+    from micrograd.cells import DataError, count
     from micrograd.files import write_whole
     from micrograd.runs import load
 
     model = load(options.run)
-    rows = model.preparation.read_csv(options.file)
+    rows, wrong = model.preparation.read_csv_in_part(options.file)
     if options.output and options.output.exists() and options.output.samefile(options.file):
         raise ValueError(f"{options.output} is the file to read: write the answers to another")
     if options.output and options.output.is_dir():
         raise IsADirectoryError(f"{options.output} is a directory: give a file to write")
-    answers = model.answers(rows)
-    has_probability = answers[0][1] is not None
+    right = {i: row for i, row in enumerate(rows) if row is not None}
+    places, failed = [*right], dict[int, Exception]()
+    answers = dict(zip(places, model.answers([*right.values()], failed=failed)))
+    wrong |= {places[i]: f"{options.file}, row {places[i] + 1}: {error}" for i, error in failed.items()}
+    if len(wrong) == len(rows):
+        raise DataError(wrong[min(wrong)])
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["prediction", "probability"] if has_probability else ["prediction"])
-    writer.writerows([answer, f"{p:.6g}"] if has_probability else [answer] for answer, p in answers)
+    writer.writerow(["prediction", "probability"] if model.has_probabilities else ["prediction"])
+    for i in range(len(rows)):
+        answer, p = answers.get(i, ("", None))
+        writer.writerow([answer, "" if p is None else f"{p:.6g}"] if model.has_probabilities else [answer])
     if options.output is None:
         sys.stdout.write(text.getvalue())
     else:
         write_whole(options.output, text.getvalue().encode())
-        print(f"saved {len(answers):,} answers in {options.output}")
+        print(f"saved {len(rows) - len(wrong):,} answers in {options.output}")
+    for _, said in sorted(wrong.items())[:SHOWN]:
+        print(f"micrograd predict: {' '.join(said.split())}", file=sys.stderr)
+    if wrong:
+        what = f"{count(len(wrong), 'row')} of {len(rows):,} left without a prediction"
+        print(f"micrograd predict: {what}", file=sys.stderr)
+    return 1 if wrong else 0
 
 
 def _show(options: Any) -> None:

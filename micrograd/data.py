@@ -28,6 +28,7 @@ from typing import Any
 
 from micrograd.cells import DataError
 from micrograd.extras import require
+from micrograd.intake import rows_of
 from micrograd.tables import Table, nearest, table_of
 
 MNIST_SIZE = 70_000
@@ -169,7 +170,7 @@ def split(X: Sequence[Any], y: Sequence[Any], *, held_out: float, rng: random.Ra
     """
     if not 0 < held_out < 1:
         raise ValueError(f"held_out is a fraction between 0 and 1, not {held_out}")
-    _check_lengths(X, y)
+    X, y = _pair(X, y)
     groups: dict[Any, list[int]] = {}
     for i, target in enumerate(y):
         groups.setdefault(target if isinstance(target, numbers.Integral) else None, []).append(i)
@@ -209,11 +210,13 @@ def batch_indices(count: int, size: int, *, rng: random.Random) -> Iterator[list
 
 def batches(X: Sequence[Any], y: Sequence[Any], size: int, *, rng: random.Random) -> Iterator[Batch]:
     """Pairs of `size` rows and their targets, once through the data in a shuffled order; the last may be smaller."""
-    _check_lengths(X, y)
+    X, y = _pair(X, y)
     for chosen in batch_indices(len(X), size, rng=rng):
         yield [X[i] for i in chosen], [y[i] for i in chosen]
 
 
-def _check_lengths(X: Sequence[Any], y: Sequence[Any]) -> None:
+def _pair(X: Any, y: Any) -> tuple[Any, Any]:
+    X, y = rows_of(X, "X"), rows_of(y, "y")
     if len(X) != len(y):
         raise ValueError(f"there are {len(X)} rows but {len(y)} targets")
+    return X, y

@@ -30,6 +30,7 @@ from typing import Any
 import graphviz
 
 from micrograd import layout
+from micrograd.files import write_whole
 from micrograd.fold import MAX_BOXES, Box, Folded, Link, fold
 from micrograd.graph import CONSTANT_NUMBER, FAILED, LEAF, PARAMETER, Node, Snapshot, short, snapshot
 
@@ -127,12 +128,10 @@ def save(root: Any, path: str | os.PathLike[str], **options: Any) -> Path:
     suffix = path.suffix.lower()
     dot = draw_dot(root, **options)
     if suffix == ".svg":
-        path.write_text(svg_text(dot), encoding="utf-8")
-    elif suffix in (".dot", ".gv"):
-        path.write_text(dot.source.replace(BACKSLASH, "\\\\"), encoding="utf-8")
-    else:
-        path.write_bytes(dot.pipe(suffix[1:]))
-    return path
+        return write_whole(path, svg_text(dot).encode())
+    if suffix in (".dot", ".gv"):
+        return write_whole(path, dot.source.replace(BACKSLASH, "\\\\").encode())
+    return write_whole(path, dot.pipe(suffix[1:]))
 
 
 def with_suffix(path: str | os.PathLike[str], *allowed: str) -> Path:

@@ -16,8 +16,9 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from micrograd.backends import outputs_of
+from micrograd.choice import outputs_of
 from micrograd.extras import require
+from micrograd.intake import refuse_masked, rows_of
 from micrograd.losses import binary_cross_entropy, cross_entropy, mse, softmax
 from micrograd.nn import MLP, init_for
 from micrograd.ops import sigmoid
@@ -59,6 +60,18 @@ class _Net(BaseEstimator):
         self.epochs, self.batch_size, self.patience = epochs, batch_size, patience
         self.standardize, self.backend, self.random_state = standardize, backend, random_state
 
+    def _checked(self, X: Any, y: Any, **options: Any) -> tuple[Any, Any]:
+        """Rows and targets as scikit-learn checks them. It reads what is under a mask, which is refused here."""
+        refuse_masked(X, "X")
+        refuse_masked(y, "y")
+        X, y = validate_data(self, X, y, dtype=float, accept_sparse="csr", **options)
+        return rows_of(X, "X"), y
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def _train(self, X: Any, targets: Any, outputs: int, loss: Any) -> None:
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         count: int = X.shape[1]
@@ -93,7 +106,8 @@ class _Net(BaseEstimator):
     def _outputs(self, X: Any) -> list[Any]:
         """The net's outputs for each row, as floats."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=float)
+        refuse_masked(X, "X")
+        X = rows_of(validate_data(self, X, reset=False, dtype=float, accept_sparse="csr"), "X")
         return outputs_of(self.net_, ((X - self.mean_) / self.scale_).tolist(), backend=self.backend)
 
 
@@ -113,7 +127,7 @@ class MLPClassifier(ClassifierMixin, _Net):
 
     def fit(self, X: Any, y: Any) -> MLPClassifier:
         """Train on rows X of shape (n, inputs) and n labels. Raises ValueError for data that is none."""
-        X, y = validate_data(self, X, y, dtype=float)
+        X, y = self._checked(X, y)
         check_classification_targets(y)
         self.classes_, targets = numpy.unique(y, return_inverse=True)
         count = len(self.classes_)
@@ -147,7 +161,7 @@ class MLPRegressor(RegressorMixin, _Net):
 
     def fit(self, X: Any, y: Any) -> MLPRegressor:
         """Train on rows X of shape (n, inputs) and n numbers, or n rows of numbers."""
-        X, y = validate_data(self, X, y, dtype=float, multi_output=True, y_numeric=True)
+        X, y = self._checked(X, y, multi_output=True, y_numeric=True)
         y = numpy.asarray(y, float)
         self.target_mean_, self.target_scale_ = _standard(y)
         targets = (y - self.target_mean_) / self.target_scale_

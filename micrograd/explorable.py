@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from micrograd.draw import drawing, one_line, svg_text, with_suffix
+from micrograd.files import write_whole
 from micrograd.fold import Folded, fold
 from micrograd.graph import CONSTANT_NUMBER, FAILED, LEAF, OPERATION, PARAMETER, Node, short
 
@@ -103,8 +104,7 @@ def explain(root: Any, path: str | os.PathLike[str], *, names: Any = None) -> Pa
 def save(trace: Trace, path: str | os.PathLike[str]) -> Path:
     """Save the page of a trace as one file, and give back its path."""
     path = with_suffix(path, ".html", ".htm")
-    path.write_bytes(page(trace).encode("utf-8"))  # bytes: the hashes must hold on Windows too
-    return path
+    return write_whole(path, page(trace).encode())  # bytes: the hashes must hold on Windows too
 
 
 def page(trace: Trace) -> str:

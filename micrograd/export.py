@@ -27,7 +27,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from micrograd.c_code import c_text, to_c
+from micrograd.c_code import c_text, refuse_keeper, to_c
 from micrograd.engine import Value
 from micrograd.extras import require
 from micrograd.files import write_whole
@@ -137,6 +137,7 @@ def from_safetensors(model: MLP | Layer | Neuron, path: str | os.PathLike[str]) 
 
 def dense_layers(model: Any, doing: str) -> list[Dense]:
     """The layers of a net that is nothing but layers, one feeding the next. Raises TypeError for any other."""
+    refuse_keeper(model, doing)
     named = {"": model}
     if isinstance(model, MLP):
         named = {f"layers.{i}": layer for i, layer in enumerate(model.layers)}

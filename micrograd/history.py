@@ -13,26 +13,31 @@ epoch    loss
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from micrograd.extras import require
+from micrograd.files import write_whole
+from micrograd.plots import legend, named, save_figure
 
 Record = dict[str, float]
+TURNED = 0.05  # of the lowest loss: what a loss rises by that has turned, and does not only waver
 
 
 class History:
     """A list of one record for each epoch.
 
-    `history["loss"]` is a column and `history[-1]` a record. `backend` says what computed it, and `stopped` why it
-    ended before the last epoch, if it did; `best` is the epoch of the lowest loss, of the validation rows if any.
+    `history["loss"]` is a column and `history[-1]` a record. `backend` says what computed it and `why`, in a line, and
+    `stopped` why it ended before the last epoch, if it did; `best` is the epoch of the lowest loss, of the validation
+    rows if any, and `turned` what to say where that loss has risen since.
     """
 
     def __init__(self, records: list[Record] | None = None, *, backend: str = "", stopped: str = ""):
         self.records: list[Record] = list(records or [])
-        self.backend, self.stopped, self.best = backend, stopped, 0
+        self.backend, self.stopped, self.best, self.why = backend, stopped, 0, ""
 
     def __getitem__(self, key: str | int) -> Any:
         if isinstance(key, int):
@@ -52,12 +57,27 @@ class History:
         """The names of what was measured."""
         return list(dict.fromkeys(name for record in self.records for name in record))
 
+    @property
+    def turned(self) -> str:
+        """At which epoch the loss of the validation rows was lowest, where it has risen since; else nothing."""
+        losses = self["validation loss"] if "validation loss" in self.columns else []
+        lowest = min(losses, default=math.nan)
+        place = losses.index(lowest) if lowest in losses else 0
+        is_long_ago = len(losses) - 1 - place >= max(2, len(losses) // 10)
+        if not is_long_ago or not losses[-1] - lowest > TURNED * abs(lowest):
+            return ""
+        epoch = number_text(self.records[place].get("epoch"))
+        return f"the validation loss was lowest at epoch {epoch}, {number_text(lowest)}; now {number_text(losses[-1])}"
+
     def __str__(self) -> str:
         if not self.records:
             return "no epochs yet"
         rows = [self.columns, *([number_text(record.get(name)) for name in self.columns] for record in self.records)]
         widths = [max(map(len, column)) for column in zip(*rows)]
-        return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows)
+        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows]
+        if self.turned:
+            lines.append(f"{self.turned}: keep_best=True keeps the net of that epoch, patience= stops in time")
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         last = (
@@ -69,10 +89,11 @@ class History:
 
     def to_csv(self, path: str | Path) -> None:
         """Write a file with a header and a line for each epoch; every number reads back as it was."""
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.columns)
-            writer.writeheader()
-            writer.writerows(self.records)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self.columns)
+        writer.writeheader()
+        writer.writerows(self.records)
+        write_whole(path, text.getvalue().encode())
 
     def plot(self, path: str | Path) -> None:
         """Draw every column over the epochs, those of one kind on one plot, and save the picture."""
@@ -85,14 +106,14 @@ class History:
         figure = require("matplotlib.figure", extra="train").Figure(figsize=(6, 2.2 * len(kinds)), layout="constrained")
         axes = figure.subplots(len(kinds), sharex=True, squeeze=False)
         for axis, (kind, names) in zip(axes[:, 0], kinds.items()):
-            for name in names:
-                axis.plot(self["epoch"], self[name], label=name, marker="." if len(self) < 30 else None)
-            axis.set_ylabel(kind)
+            marker = "." if len(self) < 30 else None
+            lines = [axis.plot(self["epoch"], self[name], marker=marker)[0] for name in names]
+            named(axis.yaxis.label, kind)
             axis.grid(alpha=0.3)
             if len(names) > 1:
-                axis.legend()
+                legend(axis, lines, names)
         axes[-1, 0].set_xlabel("epoch")
-        figure.savefig(path)
+        save_figure(figure, path)
 
 
 def number_text(x: float | None) -> str:

@@ -8,6 +8,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from micrograd.intake import rows_of
 from micrograd.modes import no_grad
 from micrograd.ops import take, where
 from micrograd.table import float_of
@@ -49,6 +50,7 @@ def accuracy(net: Callable[[Any], Any], X: Sequence[Any], y: Sequence[int]) -> f
 
     Labels are class indices; for a net with a single score -1 and 1, or 0 and 1. Raises TypeError for other labels.
     """
+    X, y = rows_of(X, "X"), rows_of(y, "y")
     if len(X) == 0 or len(X) != len(y):
         raise ValueError(f"accuracy needs as many rows as labels, and at least one, not {len(X)} and {len(y)}")
     for label in y:

@@ -1,11 +1,20 @@
-"""Draw what a trained net does: `decision_regions(predict, X, y, "moons.png")`."""
+"""Draw what a trained net does: `decision_regions(predict, X, y, "moons.png")`.
+
+`named` and `save_figure` are for every picture here that matplotlib makes: names are text, and never the language for
+formulas that matplotlib reads between two dollar signs; a file is written whole or not at all.
+"""
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from micrograd.extras import require
+from micrograd.files import write_whole
+from micrograd.intake import rows_of
 from micrograd.table import float_of
 
 BLUE, ORANGE = "#0072b2", "#e69f00"  # told apart by colour-blind readers (Okabe and Ito), as are these:
@@ -18,7 +27,7 @@ def decision_regions(
     score: Callable[[list[float]], Any],
     X: Sequence[Sequence[float]],
     y: Sequence[int],
-    path: str,
+    path: str | os.PathLike[str],
     *,
     points: int = 60,
     classes: Sequence[str] = (),
@@ -29,6 +38,7 @@ def decision_regions(
     One score chooses by its sign between the labels -1 (or 0) and 1; of several the greatest does, and labels are
     their indices. `score` is called on a grid of `points` by `points`. `classes` and `inputs` are names to write.
     """
+    X, y = rows_of(X, "X"), rows_of(y, "y")
     if any(len(row) != 2 for row in X):
         raise ValueError(f"decision regions are drawn for rows of 2 inputs, not {len(X[0])}")
     figure = require("matplotlib.figure", extra="train").Figure(figsize=(5, 4), layout="constrained")
@@ -41,6 +51,8 @@ def decision_regions(
     across, up = ranges
     leads = [[_leads(score([x0, x1])) for x0 in across] for x1 in up]
     count = len(leads[0][0])
+    handles: list[Any] = []
+    names: list[str] = []
     is_single = count == 2 and not classes
     for k in range(count):
         lead = [[cell[k] for cell in row] for row in leads]
@@ -53,17 +65,44 @@ def decision_regions(
         chosen = [row for row, target in zip(X, y) if (int(target > 0) if count == 2 else target) == k]
         if chosen:
             name = f"label {2 * k - 1}" if is_single else classes[k] if classes else f"label {k}"
-            axes.scatter(*zip(*chosen), c=colour, marker=marker, edgecolors="black", linewidths=0.5, label=name)
+            handles.append(axes.scatter(*zip(*chosen), c=colour, marker=marker, edgecolors="black", linewidths=0.5))
+            names.append(name)
             if count > MAX_LEGEND:
                 x0, x1 = (sum(column) / len(chosen) for column in zip(*chosen))
                 box = {"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1}
-                axes.text(x0, x1, name, ha="center", va="center", bbox=box)
+                named(axes.text(x0, x1, "", ha="center", va="center", bbox=box), name)
     if inputs:
-        axes.set_xlabel(inputs[0])
-        axes.set_ylabel(inputs[1])
+        named(axes.xaxis.label, inputs[0])
+        named(axes.yaxis.label, inputs[1])
     if count <= MAX_LEGEND:
-        axes.legend()
-    figure.savefig(path, dpi=120)
+        legend(axes, handles, names)
+    save_figure(figure, path, dpi=120)
+
+
+def named(text: Any, name: object) -> None:
+    """Write a name in one of matplotlib's texts, as it is, whatever signs it holds."""
+    text.set_parse_math(False)
+    text.set_usetex(False)
+    text.set_text(str(name))
+
+
+def legend(axes: Any, handles: Sequence[Any], names: Sequence[object]) -> None:
+    """A legend with these names, also where one begins with "_", which matplotlib would leave out."""
+    made = axes.legend(handles, [f"{i}" for i in range(len(names))])
+    for text, name in zip(made.get_texts(), names):
+        named(text, name)
+
+
+def save_figure(figure: Any, path: Any, **options: Any) -> None:
+    """Save a picture in the format of the path's suffix, PNG where there is none; or write it to an open file."""
+    if hasattr(path, "write"):
+        figure.savefig(path, **options)
+        return
+    path, picture = Path(path), io.BytesIO()
+    if not path.suffix:
+        path = path.with_name(f"{path.name}.png")
+    figure.savefig(picture, format=path.suffix[1:], **options)
+    write_whole(path, picture.getvalue())
 
 
 def _leads(scores: Any) -> list[float]:

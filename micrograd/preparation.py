@@ -105,7 +105,12 @@ class Preparation:
         return f"Preparation({len(self._names)} columns to {len(self.inputs)} inputs; {self.target}: {kind})"
 
     def row(self, row: Mapping[str, Any] | Sequence[Any], *, where: str = "the row") -> list[float]:
-        """The inputs of one row: a dict by column names, whose others are passed over, or a list in their order."""
+        """The inputs of one row: a dict by column names, whose others are passed over, or a list in their order.
+
+        A Series of pandas is a dict where its labels are columns' names, else a list.
+        """
+        if not isinstance(row, Mapping) and hasattr(row, "keys") and set(self._names) & set(row.keys()):
+            row = dict(zip(row.keys(), row))
         if isinstance(row, Mapping):
             for name in self._names:
                 if name not in row:
@@ -134,12 +139,29 @@ class Preparation:
 
     def read_csv(self, path: str | os.PathLike[str]) -> list[list[float]]:
         """The inputs of all rows of a CSV file, which needs no target. Raises DataError as `tables.read_csv` does."""
-        cells = read_cells(path)
+        rows, wrong = self.read_csv_in_part(path)
+        for said in wrong.values():
+            raise DataError(said)
+        return [row for row in rows if row is not None]
+
+    def read_csv_in_part(self, path: str | os.PathLike[str]) -> tuple[list[list[float] | None], dict[int, str]]:
+        """The inputs of each row of a CSV file, None for one that has something wrong; and what that is, by its place.
+
+        Raises DataError where the whole file has something wrong, such as a column that it lacks.
+        """
+        wrong: dict[int, str] = {}
+        cells = read_cells(path, wrong=wrong)
         places = self._places(cells.name, cells.header)
-        return [
-            self.row([row[j] for j in places], where=f"{cells.name}, line {line}")
-            for row, line in zip(cells.rows, cells.lines)
-        ]
+        rows: list[list[float] | None] = []
+        for i, (row, line) in enumerate(zip(cells.rows, cells.lines)):
+            found = None
+            if i not in wrong:
+                try:
+                    found = self.row([row[j] for j in places], where=f"{cells.name}, line {line}")
+                except DataError as error:
+                    wrong[i] = str(error)
+            rows.append(found)
+        return rows, dict(sorted(wrong.items()))
 
     def _places(self, where: str, names: Sequence[str]) -> list[int]:
         """Where the columns are among those of a table. Raises DataError for one that is missing."""

@@ -1,6 +1,6 @@
 """Show how training goes: a bar in a terminal, plain lines elsewhere, nothing when asked.
 
-`progress(epochs, show)` gives a function to call with each epoch's record, inside a `with` block.
+`progress(epochs, show)` gives a `Display`, inside a `with` block: call it with each epoch's record.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from typing import Any
 
 from micrograd.history import Record, number_text
@@ -16,16 +17,34 @@ from micrograd.history import Record, number_text
 LINES = 20  # of plain text, at most, for a whole run
 
 
+SILENCE = (5.0, 300.0)  # seconds without a line: at first, and at the most, as a run goes on
+
+
+class Display:
+    """Shows nothing; what the others have in common."""
+
+    is_on = False
+
+    def __call__(self, record: Record) -> None:
+        """Show an epoch that has ended."""
+
+    def within(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        """Show how far an epoch has come, if nothing was shown for some time."""
+
+    def say(self, text: str) -> None:
+        """Show a line."""
+
+
 @contextlib.contextmanager
-def progress(epochs: int, show: bool, *, done: int = 0) -> Iterator[Callable[[Record], None]]:
+def progress(epochs: int, show: bool, *, done: int = 0) -> Iterator[Display]:
     """`show` is False for silence; else there is a bar in a terminal, and lines where the output goes to a file."""
     if not show:
-        yield lambda record: None
+        yield Display()
     elif sys.stderr.isatty() and importlib.util.find_spec("rich"):
-        with _bar(epochs, done) as update:
-            yield update
+        with _bar(epochs, done) as bar:
+            yield bar
     else:
-        yield _lines(epochs)
+        yield Lines(epochs)
 
 
 def said(record: Record) -> str:
@@ -33,14 +52,31 @@ def said(record: Record) -> str:
     return "  ".join(f"{name} {number_text(x)}" for name, x in record.items() if name not in ("epoch", "seconds"))
 
 
-def _lines(epochs: int) -> Callable[[Record], None]:
-    every = max(1, -(-epochs // LINES))
+class Lines(Display):
+    """At most so many lines for the epochs, and others where it would be silent for long."""
 
-    def update(record: Record) -> None:
-        if record["epoch"] % every == 0 or record["epoch"] == epochs:
-            print(f"epoch {record['epoch']:{len(str(epochs))}}/{epochs}  {said(record)}", file=sys.stderr, flush=True)
+    is_on = True
 
-    return update
+    def __init__(self, epochs: int):
+        self.epochs, self.every = epochs, max(1, -(-epochs // LINES))
+        self.began = time.monotonic()
+        self.next = self.began + SILENCE[0]
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+        now = time.monotonic()
+        self.next = now + min(max(SILENCE[0], (now - self.began) / 2), SILENCE[1])
+
+    def __call__(self, record: Record) -> None:
+        if record["epoch"] % self.every == 0 or record["epoch"] == self.epochs:
+            self.say(f"{self._epoch(record['epoch'])}  {said(record)}")
+
+    def within(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        if time.monotonic() >= self.next:
+            self.say(f"{self._epoch(epoch)}  step {step:,} of {steps:,}, loss {number_text(loss)}")
+
+    def _epoch(self, epoch: float) -> str:
+        return f"epoch {epoch:{len(str(self.epochs))}}/{self.epochs}"
 
 
 def in_width(record: Record, width: int) -> str:
@@ -59,8 +95,28 @@ def in_width(record: Record, width: int) -> str:
     return out
 
 
+class Bar(Display):
+    """A bar of rich's, with what matters most of the last record."""
+
+    is_on = True
+
+    def __init__(self, bar: Any, task: Any, width: int):
+        self.bar, self.task, self.width = bar, task, width
+
+    def say(self, text: str) -> None:
+        self.bar.console.print(text, markup=False, highlight=False)
+
+    def __call__(self, record: Record) -> None:
+        self.bar.update(self.task, completed=int(record["epoch"]), said=in_width(record, self.width))
+
+    def within(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        share = step / steps
+        text = in_width({"loss": loss}, self.width - 9)
+        self.bar.update(self.task, completed=epoch - 1 + share, said=f"{share:4.0%} of it {text}" if text else "")
+
+
 @contextlib.contextmanager
-def _bar(epochs: int, done: int) -> Iterator[Callable[[Record], None]]:
+def _bar(epochs: int, done: int) -> Iterator[Bar]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -76,4 +132,4 @@ def _bar(epochs: int, done: int) -> Iterator[Callable[[Record], None]]:
     left = console.width - len(f"epoch {epochs}/{epochs}  0:00:00 ") - wide
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("training", total=epochs, completed=done, said="")
-        yield lambda record: bar.update(task, completed=int(record["epoch"]), said=in_width(record, left))
+        yield Bar(bar, task, left)

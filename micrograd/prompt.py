@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from micrograd.breakpoints import Seen, check_expression
 from micrograd.draw import tree_of, with_suffix
+from micrograd.files import write_whole
 from micrograd.graph import CONSTANT_NUMBER, Node, short
 from micrograd.stepper import Trace
 from micrograd.walk import DONE, Walk
@@ -190,7 +191,7 @@ class Prompt(Walk):
     def do_svg(self, arg: str) -> None:
         """svg [FILE]: save the drawing as it is now, by default to step.svg."""
         path = with_suffix(arg or "step.svg", ".svg")
-        path.write_text(self.trace.svg(self.position), encoding="utf-8")
+        write_whole(path, self.trace.svg(self.position).encode())
         self._say(f"saved {path}")
 
     def do_html(self, arg: str) -> None:

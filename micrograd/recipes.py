@@ -14,14 +14,19 @@ from __future__ import annotations
 
 import itertools
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd.engine import Value
+from micrograd.losses import binary_cross_entropy, cross_entropy, hinge, mse
 from micrograd.nn import MLP, Neuron
 from micrograd.table import TABLE, as_float
 
 KEYS = ("kind", "inputs", "layers", "activation", "output", "bias")
+LOSSES: dict[str, Callable[[Any, Any], Any]] = {
+    f.__name__: f for f in (cross_entropy, hinge, mse, binary_cross_entropy)
+}  # all that a file may name
+WITH_PROBABILITY = ("binary_cross_entropy", "cross_entropy")
 MAX_PARAMETERS = 1_000_000  # each is a Python object; a damaged recipe must not fill the memory
 
 

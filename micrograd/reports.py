@@ -9,24 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from micrograd import losses
 from micrograd.cells import count, text_of
 from micrograd.draw import save, with_suffix
 from micrograd.engine import Value
 from micrograd.history import number_text
+from micrograd.losses import binary_cross_entropy
 from micrograd.nn import MLP
 from micrograd.optim import SGD
 from micrograd.progress import said
-from micrograd.recipes import count_of, recipe
+from micrograd.recipes import LOSSES, count_of, recipe
 from micrograd.runs import Model
 from micrograd.tables import Table, listed
 
 MAX_CONFUSION = 12  # classes; the table of more is no longer read
-
-
-def loss_of(name: str) -> Any:
-    """The loss of that name."""
-    return getattr(losses, name)
 
 
 def measured(model: Model, table: Table) -> tuple[dict[str, float], list[str]]:
@@ -108,7 +103,7 @@ def draw_model(model: Model, path: Path) -> None:
         raise ValueError("the model keeps no row to draw the net for")
     row = [Value(x, label=name) for x, name in zip(example["inputs"], model.preparation.inputs)]
     output = model.net(row)
-    loss = loss_of(model.facts["loss"])(output, example["target"])
+    loss = LOSSES[model.facts["loss"]](output, example["target"])
     loss.label = "loss"
     model.net.zero_grad()
     loss.backward()
@@ -129,7 +124,7 @@ def timing(rows: int = 32) -> Iterator[str]:
     net, optimizer = net_and_optimizer()
 
     def step() -> None:
-        total = sum((losses.binary_cross_entropy(net(row), target) for row, target in zip(X, y)), Value(0.0)) / rows
+        total = sum((binary_cross_entropy(net(row), target) for row, target in zip(X, y)), Value(0.0)) / rows
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
@@ -146,7 +141,7 @@ def timing(rows: int = 32) -> Iterator[str]:
     from micrograd.compiler.training import train_step
 
     net, optimizer = net_and_optimizer()
-    train = train_step(lambda row, target: losses.binary_cross_entropy(net(row), target), optimizer)
+    train = train_step(lambda row, target: binary_cross_entropy(net(row), target), optimizer)
     began = time.perf_counter()
     train.run(X, y, epochs=1, batch_size=rows)
     compiling = time.perf_counter() - began

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from micrograd.backends import outputs_of
-from micrograd.checkpoints import CHECKPOINT, CheckpointError, read, write
+from micrograd.checkpoints import CHECKPOINT, CheckpointError, check_format, read, write
+from micrograd.choice import outputs_of
 from micrograd.files import write_whole
+from micrograd.lock import LOCK, check_free
 from micrograd.nn import MLP
 from micrograd.preparation import Preparation
-from micrograd.recipes import net_of, recipe
+from micrograd.recipes import LOSSES, WITH_PROBABILITY, net_of, recipe
 from micrograd.table import float_of
 
 MODEL, RUN, FORMAT = "model.safetensors", "run.json", "micrograd run 1"
 RESULTS = (MODEL, "history.csv", "loss.png", "regions.png", "net.svg")
-WITH_PROBABILITY = ("binary_cross_entropy", "cross_entropy")
 
 
 @dataclass
@@ -43,15 +43,28 @@ class Model:
         """The net's outputs for rows as the preparation makes them: floats, or lists of them."""
         return outputs_of(self.net, rows, backend=self.backend)
 
-    def answers(self, rows: Sequence[Sequence[float]]) -> list[tuple[str | float, float | None]]:
-        """A class or a number for each row, and the probability of the class, if the loss was one that gives it."""
-        return [(self.preparation.answer(output), self._probability(output)) for output in self.outputs(rows)]
+    def answers(
+        self, rows: Sequence[Sequence[float]], *, failed: dict[int, Exception] | None = None
+    ) -> list[tuple[str | float, float | None]]:
+        """A class or a number for each row, and the probability of the class, if the loss was one that gives it.
+
+        Errors of rows without a result are raised; or kept in `failed`, if that is given, and the answer is empty.
+        """
+        outputs = outputs_of(self.net, rows, backend=self.backend, failed=failed)
+        return [
+            ("", None) if output is None else (self.preparation.answer(output), self._probability(output))
+            for output in outputs
+        ]
+
+    @property
+    def has_probabilities(self) -> bool:
+        return self.facts["loss"] in WITH_PROBABILITY
 
     def _probability(self, output: Any) -> float | None:
         from micrograd.losses import softmax
         from micrograd.ops import sigmoid
 
-        if self.facts["loss"] not in WITH_PROBABILITY:
+        if not self.has_probabilities:
             return None
         return max(map(float_of, softmax(output))) if isinstance(output, list) else float_of(sigmoid(abs(output)))
 
@@ -97,6 +110,8 @@ def _check_facts(facts: dict[str, Any]) -> None:
     for name, kind in FACTS.items():
         if not isinstance(facts[name], kind):
             raise ValueError(f"{name!r} is of another kind")
+    if facts["loss"] not in LOSSES:
+        raise ValueError(f"its loss {facts['loss'][:40]!r} is none of {', '.join(LOSSES)}")
     if facts["example"] is not None:
         _check_numbers("the example", [*facts["example"]["inputs"], facts["example"]["target"]])
     _check_numbers("the metrics", facts["metrics"].values())
@@ -114,10 +129,13 @@ def options_of(folder: Path) -> dict[str, Any] | None:
     """The options that a folder's run was started with; None where it holds no run. Raises CheckpointError."""
     try:
         found = json.loads((folder / RUN).read_bytes())
+        check_format(folder / RUN, found["format"], FORMAT)
         if found["format"] != FORMAT or not isinstance(found["options"], dict):
             raise ValueError
     except FileNotFoundError:
         return None
+    except CheckpointError:
+        raise
     except (ValueError, TypeError, KeyError, RecursionError):
         raise CheckpointError(f"{folder / RUN} is damaged: choose another folder with --out, or delete this") from None
     return found["options"]
@@ -130,7 +148,8 @@ def claim(folder: Path, options: dict[str, Any], *, resume: bool) -> bool:
     """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file: choose a folder with --out")
-    if not folder.is_dir() or not any(folder.iterdir()):
+    check_free(folder)
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} <= {LOCK}:
         return False
     other = options_of(folder)
     if other is None:

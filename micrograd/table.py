@@ -107,7 +107,7 @@ class Op:
         """The settings that need not be given."""
         return {p.name: p.default for p in self._parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
 
-    @property
+    @functools.cached_property
     def is_unary(self) -> bool:
         """Whether it takes one operand and no setting has to be given, as an activation function does."""
         return len(self.operands) == 1 and self.operands[0][0] != "*" and set(self.settings) == set(self.defaults)

@@ -34,6 +34,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from micrograd.cells import Cells, DataError, complaint, count, read_cells, reading, short, text_of
+from micrograd.intake import rows_of
 from micrograd.table import is_bool
 
 TASKS = ("classes", "numbers")
@@ -167,6 +168,7 @@ def table_of(
     `classes` are names for the labels in order; by default a label's text is its name.
     """
     _check_task(task)
+    X, y = rows_of(X, "X"), rows_of(y, "y")
     if len(X) == 0 or len(X) != len(y):
         raise DataError(
             f"{name} has {count(len(X), 'row')} and {count(len(y), 'target')}: it takes as many of each, at least one"

@@ -17,23 +17,30 @@ brings its learning rate or schedule, and clips gradients if it was made with `c
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import operator
 import random
+import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from micrograd.backends import Backend, backend_for, plain
-from micrograd.checkpoints import CHECKPOINT, CheckpointError, Keeper, read
+from micrograd.backends import Backend
+from micrograd.checkpoints import CHECKPOINT, Keeper
+from micrograd.choice import SHORT, Work, backend_for
 from micrograd.data import split
-from micrograd.engine import Value
 from micrograd.files import remove_leftovers
 from micrograd.history import History, Record
-from micrograd.identity import check_same, check_schedule, fingerprint, identity
+from micrograd.identity import fingerprint, identity
+from micrograd.intake import plain, taken
+from micrograd.lock import alone_in
 from micrograd.optim import Adam, Optimizer
+from micrograd.progress import Display
 from micrograd.progress import progress as progress_of
+from micrograd.run_state import RunState
 from micrograd.table import as_count, is_bool
 
 COLUMNS = ("epoch", "loss", "gradient norm", "learning rate", "seconds")  # of every history
@@ -70,95 +77,150 @@ def fit(
     many epochs without a lower loss, of the validation rows if there are any. With `keep_best` the parameters of the
     epoch with the lowest such loss are put back at the end.
 
-    `backend` is "eager", "jit", or "auto": compiled where the extra `jit` is installed and the loss can be. Both give
-    the same history to 1e-9. `progress` is a bar in a terminal and lines elsewhere, or False for silence.
+    `backend` is "eager", "jit", or "auto": compiled where the extra `jit` is installed, the loss can be recorded, and
+    compiling takes less time than it saves; `history.why` says in a line what was chosen and why. Both give the same
+    history to 1e-9. `progress` is a bar in a terminal and lines elsewhere, within a long epoch too, or False for
+    silence.
 
     `checkpoint` is a folder that keeps the run: it is written after an epoch, at most about once a second, and when
-    training ends, whatever ends it. With `resume=True` a run that was killed goes on from there, and ends with the very
-    numbers of one that was not. It must be called with the same model, data and options; only `epochs` may be more.
+    training ends, whatever ends it; meanwhile no other run may have it. With `resume=True` a run that was killed goes
+    on from there, and ends with the very numbers of one that was not. It must be called with the same model, data and
+    options; only `epochs` may be more.
 
-    X and y are rows of numbers, lists or arrays, and are not to change meanwhile; eagerly, they may be whatever the
-    model takes. True and False count as 1 and 0.
+    X and y are rows of numbers, lists, arrays, DataFrames or sparse matrices, taken by position, and are not to change
+    meanwhile; eagerly, they may be whatever the model takes. True and False count as 1 and 0.
+
+    Whatever ends training early, Ctrl-C too, carries what was measured until then: `error.history`.
 
     Raises FloatingPointError when a loss or a gradient becomes nan or inf: the message names the operation, the step is
     not taken, and parameters are as after the last one. So it does where a metric has no result after an epoch.
-    ValueError for data or options that cannot be.
+    ValueError for data or options that cannot be; where a row is to blame, its index is said.
     """
     optimizer = Adam(model.parameters(), lr=0.01) if optimizer is None else optimizer
     _check_kinds(loss, optimizer, metrics, callbacks)
     epochs, callbacks = as_count(epochs, "fit: epochs"), tuple(callbacks)
-    batch_size, patience = _count("batch_size", batch_size), _count("patience", patience)
+    given_size, patience = _count("batch_size", batch_size), _count("patience", patience)
     seed = operator.index(seed) if hasattr(seed, "__index__") else seed
+    X, y = plain(X, "fit: X"), plain(y, "fit: y")
     _check_pair("X and y", X, y)
     _check_metrics(metrics or {})
     _check_optimizer(optimizer, model)
     rng = random.Random(seed)
-    X, y = plain(X), plain(y)
     held_out: tuple[Any, Any] | None = None
+    places = _Places()
     if isinstance(validation, (tuple, list)):
         if len(validation) != 2:
             raise ValueError(
                 f"fit: validation is a fraction, or a pair of rows and targets, not {len(validation)} things"
             )
-        held_out = plain(validation[0]), plain(validation[1])
+        held_out = plain(validation[0], "fit: validation's X"), plain(validation[1], "fit: validation's y")
         _check_pair("validation", *held_out)
+        places = _Places(prefix="validation ")
     elif validation is not None:
-        X, y, *others = split(X, y, held_out=validation, rng=rng)
-        if not X or not others[0]:
-            raise ValueError(f"fit: validation={validation} of {len(X) + len(others[0])} rows leaves none on one side")
-        held_out = others[0], others[1]
-    run = _Run(optimizer, rng, patience=patience, keep_best=keep_best)
-    chosen = backend_for(backend, model, loss, optimizer, metrics or {}, X, y)
-    run.history.backend = chosen.name
-    path, about = None, {}
+        train, _, test, _ = split(range(len(X)), y, held_out=validation, rng=rng)
+        if not train or not test:
+            raise ValueError(f"fit: validation={validation} of {len(X)} rows leaves none on one side")
+        held_out = taken(X, test), taken(y, test)
+        X, y = taken(X, train), taken(y, train)
+        places = _Places(train, test)
+    run = RunState(optimizer, rng, patience=patience, keep_best=keep_best)
     if resume and checkpoint is None:
         raise ValueError("fit: resume=True goes on from a checkpoint: name its folder, checkpoint='run/'")
+    path, about = None, {}
     if checkpoint is not None:
         path = _folder(checkpoint) / CHECKPOINT
-        remove_leftovers(path)
         # What a run to go on with must have in common with this one.
-        options = {"batch_size": batch_size, "seed": repr(seed), "patience": patience, "keep_best": keep_best}
+        options = {"batch_size": given_size, "seed": repr(seed), "patience": patience, "keep_best": keep_best}
         about = options | identity(model, loss, metrics or {}, optimizer) | {"data": fingerprint(X, y)}
         about["validation"] = fingerprint(*held_out) if held_out else None
-    if path and resume and path.exists():
-        run.load(path, about)
-    keeper = Keeper(path)
-    try:
-        with progress_of(epochs, progress, done=len(run.history)) as update:
-            while len(run.history) < epochs and not run.history.stopped:
-                record = _epoch(chosen, run, X, y, batch_size or len(X), held_out)
-                answers = [callback(record) for callback in callbacks]
-                if any(is_bool(answer) and not answer for answer in answers):
-                    run.history.stopped = "a callback said so"
-                if path:
-                    keeper.keep(*run.state(about))
-                update(record)
-    finally:
-        keeper.write()  # also after Ctrl-C, or an error
+    with alone_in(path.parent) if path else contextlib.nullcontext():
+        if path:
+            remove_leftovers(path)
+        if path and resume and path.exists():
+            run.load(path, about)
+        keeper, history = Keeper(path), run.history
+        work = Work(X, y, held_out, max(1, epochs - len(history)), given_size or len(X))
+        try:
+            with places.of_training():
+                chosen = backend_for(backend, model, loss, optimizer, metrics or {}, work)
+            history.backend, history.why = chosen.name, chosen.why
+            with progress_of(epochs, progress, done=len(history)) as show:
+                if len(history) < epochs and (backend == "auto" or chosen.compiling > SHORT):
+                    show.say(chosen.why)
+                while len(history) < epochs and not history.stopped:
+                    record = _epoch(chosen, run, work, places, show)
+                    answers = [callback(record) for callback in callbacks]
+                    if any(is_bool(answer) and not answer for answer in answers):
+                        history.stopped = "a callback said so"
+                    if path:
+                        keeper.keep(*run.state(about))
+                    show(record)
+        except BaseException as error:
+            with contextlib.suppress(AttributeError):  # of a kind that takes none
+                error.history = history  # type: ignore[attr-defined]
+            raise
+        finally:
+            keeper.write()  # also after Ctrl-C, or an error
     if run.best:
         for p, x in zip(run.parameters, run.best):
             p.data = x
-    return run.history
+    return history
 
 
-def _epoch(backend: Backend, run: _Run, X: Any, y: Any, batch_size: int, held_out: Any) -> Record:
+class _Places:
+    """Where the rows to train on, and those held out, were among the data given: errors speak of these places."""
+
+    def __init__(self, train: list[int] | None = None, test: list[int] | None = None, *, prefix: str = ""):
+        self.train, self.test, self.prefix = train, test, prefix
+
+    def of_training(self) -> contextlib.AbstractContextManager[None]:
+        return _renumbered(self.train, "")
+
+    def of_validation(self) -> contextlib.AbstractContextManager[None]:
+        return _renumbered(self.test, self.prefix)
+
+
+@contextlib.contextmanager
+def _renumbered(places: list[int] | None, prefix: str) -> Iterator[None]:
+    """Say of errors that name a row by its index, `row 3: ...`, which row of the data given that is."""
+
+    def given(match: re.Match[str]) -> str:
+        return f"{match[1]}{places[int(match[2])] if places else match[2]}:"
+
+    try:
+        yield
+    except (ArithmeticError, ValueError, LookupError) as error:
+        if len(error.args) == 1 and isinstance(error.args[0], str):
+            said, count = re.subn(r"(^row |; the row at index )([0-9]+):", given, error.args[0], count=1)
+            error.args = (prefix * count + said,)
+        raise
+
+
+def _epoch(backend: Backend, run: RunState, work: Work, places: _Places, show: Display) -> Record:
     """Train once through the data, measure, and add the record."""
     began = time.perf_counter()
     rate = run.optimizer.learning_rate()
-    losses, norms = backend.epoch(X, y, batch_size, run.rng)
+    X, y, batch_size, number = work.X, work.y, work.batch_size, len(run.history) + 1
+    with places.of_training():
+        within = functools.partial(show.within, number) if show.is_on else None
+        losses, norms = backend.epoch(X, y, batch_size, run.rng, within)
     sizes = [min(batch_size, len(X) - start) for start in range(0, len(X), batch_size)]
     record: Record = {
-        "epoch": len(run.history) + 1,
+        "epoch": number,
         "loss": math.fsum(x * n for x, n in zip(losses, sizes)) / len(X),  # a smaller last batch counts less
         "gradient norm": math.fsum(norms) / len(norms),
         "learning rate": rate,
     }
-    record.update(_measured(backend, backend.metrics, X, y, "", record["epoch"]))
-    if held_out:
-        names, (rows, targets) = ["loss", *backend.metrics], held_out
-        record.update(_measured(backend, names, rows, targets, "validation ", record["epoch"]))
+    with places.of_training():
+        record.update(_measured(backend, backend.metrics, X, y, "", number))
+    if work.held_out:
+        with places.of_validation():
+            record.update(_measured(backend, ["loss", *backend.metrics], *work.held_out, "validation ", number))
     record["seconds"] = time.perf_counter() - began
     run.add(record)
+    if backend.why != run.history.why:  # it went over to the other
+        show.say(backend.why)
+        run.history.backend, run.history.why = backend.name, backend.why
     return record
 
 
@@ -170,81 +232,6 @@ def _measured(backend: Backend, names: list[str], X: Any, y: Any, prefix: str, e
             raise
         what = " and ".join(prefix + name for name in names)
         raise FloatingPointError(f"{what} after epoch {epoch}: {error}") from None
-
-
-class _Run:
-    """What a run has come to: the history, the best parameters, and how to put all of it into a file and back."""
-
-    def __init__(self, optimizer: Optimizer, rng: random.Random, *, patience: int | None, keep_best: bool):
-        self.optimizer, self.rng, self.patience, self.keep_best = optimizer, rng, patience, keep_best
-        self.history = History()
-        self.best: list[float] = []
-        self.lowest, self.waited = math.inf, 0
-
-    @property
-    def parameters(self) -> list[Value]:
-        return self.optimizer.parameters
-
-    def add(self, record: Record) -> None:
-        """Note an epoch; stop where there was no lower loss for too long."""
-        self.history.records.append(record)
-        watched = record.get("validation loss", record["loss"])
-        self.waited += 1
-        if watched < self.lowest:
-            self.lowest, self.waited, self.history.best = watched, 0, int(record["epoch"])
-            if self.keep_best:
-                self.best = [p.data for p in self.parameters]
-        if self.patience and self.waited >= self.patience:
-            self.history.stopped = f"no lower loss for {self.patience} epochs"
-
-    def state(self, about: dict[str, Any]) -> tuple[dict[str, list[float]], dict[str, Any]]:
-        """Numbers and facts to go on from, as they are now."""
-        state = self.optimizer.state_dict()
-        numbers = {f"optimizer.{name}": x for name, x in state.pop("state").items()}
-        numbers["parameters"] = [p.data for p in self.parameters]
-        if self.best:
-            numbers["best"] = self.best
-        facts = {
-            "run": about,
-            "optimizer": state,
-            "lr": None if callable(self.optimizer.lr) else self.optimizer.lr,  # which callbacks may change
-            "rng": self.rng.getstate(),
-            "history": [*self.history.records],
-            "stopped": self.history.stopped,
-            "best epoch": self.history.best,
-            "lowest": self.lowest,
-            "waited": self.waited,
-        }
-        return numbers, facts
-
-    def load(self, path: Path, about: dict[str, Any]) -> None:
-        """Go on from a file; CheckpointError, and nothing changed, where it belongs to another run."""
-        numbers, facts = read(path)
-        try:
-            check_same(path, facts["run"], about)
-            state = {"optimizer": facts["optimizer"]["optimizer"], "steps": facts["optimizer"]["steps"]}
-            state["state"] = {name: numbers[f"optimizer.{name}"] for name in self.optimizer.state_names}
-            parameters, rate = numbers["parameters"], facts["lr"]
-            version, words, gauss = facts["rng"]
-            rng, records = random.Random(), [dict(record) for record in facts["history"]]
-            rng.setstate((version, tuple(words), gauss))
-            lowest, waited, stopped = float(facts["lowest"]), int(facts["waited"]), str(facts["stopped"])
-            best = int(facts["best epoch"])
-            check_schedule(path, self.optimizer, records, state["steps"])
-            if len(parameters) != len(self.parameters):
-                raise ValueError("it has other parameters")
-            self.optimizer.load_state_dict(state)
-        except CheckpointError:
-            raise
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{path} is damaged ({error})") from None
-        for p, x in zip(self.parameters, parameters):
-            p.data = x
-        if rate is not None:
-            self.optimizer.lr = rate
-        self.rng.setstate(rng.getstate())
-        self.history.records, self.history.stopped, self.history.best = records, stopped, best
-        self.lowest, self.waited, self.best = lowest, waited, numbers.get("best", [])
 
 
 def _count(name: str, n: Any) -> int | None:
@@ -288,5 +275,4 @@ def _folder(given: str | Path) -> Path:
     path = Path(given)
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(f"fit: checkpoint names a folder for the run's file, and {path} is a file")
-    path.mkdir(parents=True, exist_ok=True)
     return path

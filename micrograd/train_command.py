@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import random
+import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from micrograd.backends import has_compiler
 from micrograd.cells import DataError, count
-from micrograd.checkpoints import CHECKPOINT, CheckpointError
+from micrograd.checkpoints import CHECKPOINT, CheckpointError, read
+from micrograd.choice import is_worth_compiling
 from micrograd.data import SETS, named, split_table
 from micrograd.extras import require
 from micrograd.history import History
@@ -20,9 +23,9 @@ from micrograd.nn import MLP, init_for
 from micrograd.optim import SGD, WEIGHT_DECAY, Adam, AdamW, Optimizer, RMSProp
 from micrograd.plots import decision_regions
 from micrograd.preparation import Preparation
-from micrograd.recipes import count_of_sizes, net_of, recipe
-from micrograd.reports import draw_model, loss_of, measured, net_line
-from micrograd.runs import Model, claim, start
+from micrograd.recipes import LOSSES, count_of_sizes, net_of, recipe
+from micrograd.reports import draw_model, measured, net_line
+from micrograd.runs import MODEL, Model, claim, start
 from micrograd.tables import Table, nearest, read_csv
 from micrograd.train import fit
 
@@ -43,6 +46,7 @@ class Training:
         kept = {key: getattr(options, key) for key in [*KEPT.split(), "patience", "backend"]}
         self.kept = {**kept, "data": options.data if options.data in SETS else Path(options.data).name}
         self.goes_on = claim(self.folder, self.kept, resume=options.resume)
+        self.done = _epochs_in(self.folder / CHECKPOINT) if self.goes_on else 0
         self.loss = _loss(options.loss, self.table)
         self.train, self.test = self._split()
         self.learned, self.watched = self._split_again()
@@ -51,6 +55,7 @@ class Training:
         self.optimizer = self._optimizer()
         self.history = History()
         self.seconds = 0.0
+        self.failed: list[str] = []  # what is said of pictures that could not be made
         self.has_begun = False  # whether an epoch has gone well, and what was in the folder is replaced
 
     def _split(self) -> tuple[Table, Table | None]:
@@ -96,10 +101,13 @@ class Training:
         batches = f"batches of {min(o.batch, len(self.learned)):,}"
         kept = f"{len(self.watched):,} to stop by, " if o.patience and self.watched else ""
         held = f"{len(self.test):,} held out" if self.test else "none held out"
+        before = f", from its checkpoint after {count(self.done, 'epoch')}" if self.goes_on else ""
+        if self.done >= o.epochs:
+            before += ": none is left to do"
         return (
             f"{self.table}\n{net_line(self.net)}; {count(len(self.learned), 'row')} to learn from, {kept}{held}\n"
             f"{self.loss}, {o.optimizer} at {o.lr:g}, {count(o.epochs, 'epoch')} of {batches}, seed {o.seed}, "
-            f"into {self.folder}{os.sep}" + (", from its checkpoint" if self.goes_on else "")
+            f"into {self.folder}{os.sep}{before}"
         )
 
     def _begin(self, record: Any) -> None:
@@ -116,7 +124,7 @@ class Training:
         try:
             self.history = fit(
                 self.net,
-                loss_of(self.loss),
+                LOSSES[self.loss],
                 self.preparation.rows(self.learned),
                 self._targets(self.learned),
                 optimizer=self.optimizer,
@@ -151,24 +159,33 @@ class Training:
         how = "compiled" if self.history.backend == "jit" else "eager"
         best = f"; the net is that of epoch {self.history.best}" if self.options.patience else ""
         yield f"{count(len(self.history), 'epoch')}{stopped} in {self.seconds:.1f} s, {how}{best}"
+        if self.history.turned and not self.options.patience:
+            yield f"{self.history.turned}: --patience 20 stops in time, and keeps the net of the lowest"
         table = self.test or self.learned
         where = "held out" if self.test else "on the rows that it learned from"
-        model.facts["metrics"], lines = measured(model, table)
-        model.facts["measured"] = where
+        try:
+            model.facts["metrics"], lines = measured(model, table)
+            model.facts["measured"] = where
+        finally:
+            model.save(self.folder)  # before anything that may fail
         yield f"{where}: {lines[0]}"
         yield from lines[1:]
-        written = {"history.csv": "what was measured after each epoch", "loss.png": "the same, drawn"}
+        folder = str(self.folder) if str(self.folder)[:1] != "-" else os.path.join(".", self.folder)
+        yield f"{self.folder / MODEL}  the net: {shlex.join(['micrograd', 'predict', folder])} FILE.csv"
         self.history.to_csv(self.folder / "history.csv")
-        self.history.plot(self.folder / "loss.png")
+        yield f"{self.folder / 'history.csv'}  what was measured after each epoch"
+        pictures: dict[str, tuple[str, Callable[[Path], None]]] = {"loss.png": ("the same, drawn", self.history.plot)}
         if self._has_regions():
-            self._regions(model)
-            written["regions.png"] = "the class chosen at each point of the plane"
-        draw_model(model, self.folder / "net.svg")
-        written["net.svg"] = "the net and its gradients for one row"
-        model.save(self.folder)
-        written = {"model.safetensors": f"the net: micrograd predict {self.folder} FILE.csv", **written}
-        for name, what in written.items():
-            yield f"{self.folder / name}  {what}"
+            pictures["regions.png"] = "the class chosen at each point of the plane", partial(self._regions, model)
+        pictures["net.svg"] = "the net and its gradients for one row", partial(draw_model, model)
+        for name, (what, draw) in pictures.items():
+            path = self.folder / name
+            try:
+                draw(path)
+                yield f"{path}  {what}"
+            except Exception as error:  # whatever it is, the run is whole without its picture
+                said = " ".join(str(error).split())[:200] or "no more is known"
+                self.failed.append(f"{path} could not be drawn: {type(error).__name__}: {said}")
 
     def _model(self) -> Model:
         # A net of plain Values: the compiled run keeps its numbers elsewhere.
@@ -193,12 +210,13 @@ class Training:
             return False
         return all(min(column) < max(column) for column in zip(*self.table.rows))
 
-    def _regions(self, model: Model) -> None:
+    def _regions(self, model: Model, path: Path) -> None:
         from micrograd.modes import no_grad
 
         net: Any = model.net
-        points = 60 if len(net.parameters()) < 2_000 else 25  # operation by operation these are many
-        if model.backend == "auto" and has_compiler():
+        count = len(net.parameters())
+        points = 60 if count < 2_000 else 25 if count < 50_000 else 10  # operation by operation these are many
+        if model.backend == "auto" and has_compiler() and is_worth_compiling(net, 60 * 60):
             from micrograd.compiler.jit import jit
 
             net, points = jit(net), 60
@@ -207,11 +225,17 @@ class Training:
                 lambda row: net(self.preparation.row(row)),
                 [[float(x) for x in row] for row in self.table.rows],
                 self.table.targets,
-                str(self.folder / "regions.png"),
+                path,
                 points=points,
                 classes=self.table.classes,
                 inputs=[column.name for column in self.table.columns],
             )
+
+
+def _epochs_in(checkpoint: Path) -> int:
+    """How many epochs a checkpoint has behind it; whether it is one of this run, `fit` says."""
+    kept = read(checkpoint)[1].get("history")
+    return len(kept) if isinstance(kept, list) else 0
 
 
 def _need(backend: str) -> None:
@@ -229,6 +253,8 @@ def _table(options: Any) -> Table:
             if getattr(options, flag):
                 raise ValueError(f"--{flag} is for CSV files, and {data} is a named data set")
         return named(data, seed=options.seed)
+    if data == "-":
+        raise DataError("standard input is not read: save the table in a file, and give its name")
     if not os.path.exists(data) and os.sep not in data and not Path(data).suffix:
         raise DataError(f"there is no file {data!r}, and no data set of that name{nearest(data, list(SETS))}")
     o = options

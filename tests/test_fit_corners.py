@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from test_train import X, Y, net_of, numbers_of, run
 
-from micrograd import backends
 from micrograd.losses import binary_cross_entropy, half_squared_sum, hinge, mse
 from micrograd.metrics import accuracy, is_right
 from micrograd.nn import MLP
@@ -228,16 +227,6 @@ def test_auto_runs_eagerly_what_cannot_be_recorded(metric):
 def test_metrics_that_are_conditions_or_constants_can_be_compiled(metric):
     found = [run(metrics={"m": metric}, backend=backend, epochs=2)[1]["m"] for backend in ("eager", "jit")]
     assert found[0] == pytest.approx(found[1], rel=1e-12)
-
-
-def test_auto_compiles_what_is_short_enough(monkeypatch):
-    assert run(backend="auto", epochs=1)[1].backend == "jit"
-    monkeypatch.setattr(backends, "LONGEST", 1)
-    assert run(backend="auto", epochs=1)[1].backend == "eager"
-    assert run(backend="jit", epochs=1)[1].backend == "jit"
-    for missing in ("llvmlite", "numpy"):
-        monkeypatch.setattr(backends.importlib.util, "find_spec", lambda name, missing=missing: name != missing)
-        assert backends.missing_package() == missing and not backends.has_compiler()
 
 
 # -------------------------------------------------------------------- not finite

@@ -23,7 +23,7 @@ def test_columns_of_one_kind_are_drawn_on_one_plot(monkeypatch, tmp_path):
     ]
     drawn = []
     save = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda figure, path: (drawn.append(figure), save(figure, path)))
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *a, **o: (drawn.append(figure), save(figure, *a, **o)))
     before = matplotlib.get_backend()
     History(records).plot(tmp_path / "h.png")
     assert [axis.get_ylabel() for axis in drawn[0].axes] == ["loss", "accuracy"]  # a rate that stays is not drawn

@@ -18,14 +18,17 @@ MODULES = sorted((ROOT / "micrograd").rglob("*.py"))
 
 # Imports point from a later entry to an earlier one, never the other way.
 HOUSE = """
-    number table ops modes engine operators copies text higher transforms blame check extras nn losses optim metrics
-    compiler compiler.tape compiler.symbols compiler.trace compiler.simplify compiler.arguments compiler.machine
+    number table ops modes engine operators copies text higher transforms blame check extras files lock intake nn losses
+    optim metrics
+    compiler compiler.locks compiler.tape compiler.symbols compiler.trace compiler.simplify compiler.guards
+    compiler.bytecode compiler.watch compiler.recording compiler.arguments compiler.machine
     compiler.plan compiler.inside compiler.rule compiler.context compiler.emit compiler.lanes compiler.update
     compiler.shuffle compiler.loop compiler.native compiler.store compiler.program compiler.rows compiler.batch
     compiler.jit compiler.training
     graph fold layout draw stepper animate breakpoints walk prompt explorable notebook expression
-    files c_statements c_code onnx_nodes export cells tables preparation data plots
-    history progress checkpoints identity backends train recipes estimators runs reports train_command commands cli
+    c_statements c_code onnx_nodes export cells tables preparation data plots
+    history progress checkpoints identity backends choice run_state train recipes
+    estimators runs reports train_command commands cli
     __main__ __init__
 """.split()
 

@@ -8,12 +8,13 @@ import numpy as np
 
 import micrograd
 from benchmarks.workloads import POINT
-from micrograd import Value, losses, value_and_grad
+from micrograd import Value, value_and_grad
 from micrograd.compiler.jit import jit
 from micrograd.compiler.native import native_of
 from micrograd.compiler.training import train_step
 from micrograd.nn import MLP
 from micrograd.optim import SGD, Adam
+from micrograd.recipes import LOSSES
 
 NAMES = {
     "run": "micrograd step.run",
@@ -62,7 +63,7 @@ class Trainer:
         parameters = self.model.parameters()
         self.optimizer = SGD(parameters, lr=net.lr) if net.optimizer == "sgd" else Adam(parameters, lr=net.lr)
         self.fresh = self.optimizer.state_dict()
-        of_row, model = getattr(losses, net.loss), self.model
+        of_row, model = LOSSES[net.loss], self.model
         if net.sizes[-1] == 1:
             self.loss = lambda x, y: of_row(model(x), y[0])
         else:

@@ -1,0 +1,143 @@
+"""Take rows from whatever holds them, by position: `rows_of(frame, "X")`, `plain(labels, "y")`.
+
+    >>> from micrograd.intake import plain, rows_of
+    >>> rows_of(range(3), "X")
+    [0, 1, 2]
+    >>> plain([True, False], "y")
+    [1, 0]
+
+A pandas Series answers `y[0]` with the row labelled 0, wherever a shuffle has put it; a DataFrame answers `X[0]` with a
+column; a masked array with the number under the mask. After `rows_of`, `x[i]` is row i and nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import numbers
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any
+
+from micrograd.table import is_array, is_bool
+
+MAX_DENSE = 100_000_000  # numbers of a sparse matrix that are written out: 800 MB
+SIMPLE = frozenset([float, int, str])  # items that are what they seem
+SINGLE = (str, bytes, Mapping, Set, Iterator, numbers.Number)  # what is not rows, though some have a length
+
+
+def rows_of(x: Any, name: str) -> Any:
+    """The rows so that `x[i]` is row i: a list, or a plain array; what is neither, but has a length, as it is.
+
+    Series and DataFrames of pandas, polars and others, tensors and sparse matrices become arrays. Raises ValueError for
+    masked rows, missing values, and a sparse matrix that is too large to write out; TypeError for what holds no rows.
+    """
+    if isinstance(x, list):
+        return [_item(row, f"{name}: row {i}") for i, row in enumerate(x)] if _odd(x) else x
+    if isinstance(x, SINGLE) or not (hasattr(x, "__len__") or hasattr(x, "shape")):
+        advice = "; write list(...) around it" if isinstance(x, (Iterator, Set)) else ""
+        raise TypeError(f"{name} must be rows, a list or an array of them, not {type(x).__name__}{advice}")
+    array = _array(x, name)
+    if array is not None:
+        if not array.ndim:
+            raise TypeError(f"{name} must be rows, a list or an array of them, not a single number")
+        return array
+    return rows_of(list(x), name) if isinstance(x, Sequence) else x
+
+
+def plain(x: Any, name: str) -> Any:
+    """The rows as eager and compiled training read them: numbers of 64 bits, True and False as 1 and 0."""
+    x = rows_of(x, name)
+    if is_array(x):
+        x = _wide(x)
+        return x if x.ndim > 1 else x.tolist()
+    return [_without_bools(row) for row in x] if isinstance(x, list) and _odd(x) else x
+
+
+def taken(x: Any, places: list[int]) -> Any:
+    """These rows, in this order."""
+    return x[places] if is_array(x) else [x[i] for i in places]
+
+
+def refuse_masked(x: Any, name: str) -> None:
+    """Raise ValueError for an array of NumPy with masked numbers: what lies under a mask is not to be learned from."""
+    if not hasattr(x, "mask") or not is_array(x):
+        return
+    mask = importlib.import_module("numpy").ma.getmaskarray(x)
+    if not mask.any():
+        return
+    what = "is masked" if ": row " in name or not x.ndim else ""
+    if not what:
+        rows = mask.reshape(len(mask), -1).any(axis=1)
+        what = f"row {int(rows.argmax())} is masked ({int(rows.sum()):,} of {len(rows):,} rows are)"
+    raise ValueError(
+        f"{name} {what}: leave out the rows that hold masked numbers, in X and y alike, or put numbers in their place, "
+        "as filled(...) does"
+    )
+
+
+def _odd(rows: Sequence[Any]) -> bool:
+    """Whether a list may hold something else than numbers and text; asked of a whole row at once, which is quick."""
+    return not SIMPLE.issuperset(map(type, rows))
+
+
+def _array(x: Any, name: str) -> Any:
+    """A plain array of what NumPy, pandas, SciPy, PyTorch and their like hold; None for anything else."""
+    if is_array(x):
+        refuse_masked(x, name)
+    elif hasattr(x, "toarray") and hasattr(x, "nnz"):
+        size = 1
+        for n in x.shape:
+            size *= int(n)
+        if size > MAX_DENSE:
+            raise ValueError(
+                f"{name} is a sparse matrix of {' x '.join(f'{n:,}' for n in x.shape)} numbers, too many to write out: "
+                "give fewer rows, or fewer columns, as sklearn.decomposition.TruncatedSVD makes them"
+            )
+        x = x.toarray()
+    elif hasattr(x, "to_numpy"):
+        x = x.to_numpy()
+    elif not hasattr(x, "__array__") or hasattr(x, "_apply_op"):
+        return None
+    numpy = importlib.import_module("numpy")
+    array = numpy.asarray(x)  # of a matrix too, whose rows would be matrices
+    return _of_objects(numpy, array, name) if array.dtype == object and array.ndim else array
+
+
+def _of_objects(numpy: Any, array: Any, name: str) -> Any:
+    """An array of Python objects, as pandas gives for columns of several kinds: of numbers where all are numbers."""
+    items = array.ravel().tolist()
+    for place, item in enumerate(items):
+        if item is None or type(item).__name__ in ("NAType", "NaTType"):
+            raise ValueError(
+                f"{name}: row {place // max(1, array.size // len(array))} has a missing value ({item!r}): fill it in, "
+                "or leave the row out, in X and y alike"
+            )
+    if not all(isinstance(item, numbers.Real) or is_bool(item) for item in items):
+        return array
+    whole = (isinstance(item, numbers.Integral) or is_bool(item) for item in items)
+    if all(whole) and all(-(2**63) <= int(item) < 2**63 for item in items):
+        return numpy.array([int(item) for item in items]).reshape(array.shape)
+    return numpy.array([float(item) for item in items]).reshape(array.shape)
+
+
+def _item(x: Any, name: str) -> Any:
+    """A row or a number of a list, without what pandas and NumPy dress it in."""
+    if isinstance(x, (list, tuple)):
+        return type(x)(_item(item, name) for item in x) if _odd(x) and not hasattr(x, "_fields") else x
+    if type(x).__module__ == "numpy" and not is_array(x) and hasattr(x, "item"):
+        return x.item()  # a number
+    array = _array(x, name) if hasattr(x, "__array__") or hasattr(x, "nnz") or hasattr(x, "to_numpy") else None
+    return x if array is None else array if array.ndim else array.item()
+
+
+def _wide(x: Any) -> Any:
+    if x.dtype.kind == "f" or (x.dtype.kind == "u" and x.size and x.max() >= 2**63):
+        return x.astype(float)
+    return x.astype(int) if x.dtype.kind in "iub" else x
+
+
+def _without_bools(x: Any) -> Any:
+    if is_bool(x):
+        return int(x)
+    if isinstance(x, (list, tuple)):
+        return [_without_bools(item) for item in x] if _odd(x) else x
+    return _wide(x) if is_array(x) else x

@@ -1,0 +1,117 @@
+"""Bad data are refused with one error, eagerly and compiled: its kind, its words, and the row in the data given."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from micrograd import fit
+from micrograd.history import History
+from micrograd.losses import binary_cross_entropy, cross_entropy, hinge, mse
+from micrograd.nn import MLP
+from micrograd.optim import SGD
+
+BOTH = pytest.mark.parametrize("backend", ["eager", "jit"])
+ROWS = [[i / 20, 1 - i / 20] for i in range(20)]
+
+
+def refused(loss, y, backend, *, outputs=1, batch_size=4, **options):
+    net = MLP(2, [outputs], rng=random.Random(0))
+    before, rng_free = [p.data for p in net.parameters()], options.pop("rows", ROWS)
+    with pytest.raises((ValueError, IndexError, FloatingPointError)) as caught:
+        fit(net, loss, rng_free, y, backend=backend, batch_size=batch_size, progress=False, **options)
+    assert [p.data for p in net.parameters()] == before  # the first bad row is found before the first step
+    return caught.value
+
+
+def changed(y, **bad):
+    return [bad.get(f"at{i}", label) for i, label in enumerate(y)]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "loss, y, outputs, kind, said",
+    [
+        (hinge, changed([1] * 20, at7=3, at3=0), 1, ValueError, "row 3: hinge: a label must be -1 or 1, not 0"),
+        (
+            binary_cross_entropy,
+            changed([0.5] * 20, at19=1.5),
+            1,
+            ValueError,
+            "row 19: binary_cross_entropy: a target must be from 0 to 1, not 1.5",
+        ),
+        (cross_entropy, changed([1] * 20, at5=2, at11=-1), 2, IndexError, "row 5: take: index 2"),
+    ],
+)
+def test_a_bad_target_is_named_by_its_row(loss, y, outputs, kind, said, backend):
+    error = refused(loss, y, backend, outputs=outputs)
+    assert type(error) is kind and str(error).startswith(said)
+    assert kind is IndexError or str(error) == said
+
+
+@BOTH
+def test_rows_are_numbered_as_they_were_given(backend):
+    """With validation=0.25 the rows are split and shuffled first."""
+    for bad in range(20):
+        error = refused(hinge, changed([1] * 20, **{f"at{bad}": 5}), backend, validation=0.25, epochs=1)
+        assert str(error) == f"row {bad}: hinge: a label must be -1 or 1, not 5"
+        break_at = [[1e300 if i == bad else x, y] for i, (x, y) in enumerate(ROWS)]
+        if bad % 5 == 0:
+            options = {"validation": 0.25, "epochs": 1, "rows": break_at, "batch_size": None}
+            net_error = overflowing(backend, **options)
+            assert f"the row at index {bad}: " in net_error or net_error.startswith("validation loss after epoch 1")
+
+
+def overflowing(backend, *, rows, **options):
+    net = MLP(2, [1], rng=random.Random(0))
+    with pytest.raises(FloatingPointError) as caught:
+        fit(
+            net,
+            mse,
+            rows,
+            [0.0] * 20,
+            optimizer=SGD(net.parameters(), lr=0.0),
+            backend=backend,
+            progress=False,
+            **options,
+        )
+    return str(caught.value)
+
+
+@BOTH
+def test_rows_held_out_by_the_caller_are_called_validation_rows(backend):
+    net = MLP(2, [1], rng=random.Random(0))
+    with pytest.raises(ValueError) as caught:
+        fit(net, hinge, ROWS, [1] * 20, validation=(ROWS[:3], [1, 1, 0]), backend=backend, progress=False)
+    assert str(caught.value) == "validation row 2: hinge: a label must be -1 or 1, not 0"
+    assert len(caught.value.history) == 0
+
+
+def test_probabilities_that_are_none_are_named_by_their_row_eagerly():
+    y = [[0.5, 0.5]] * 18 + [[0.5, 0.9], [-3, 4]]
+    error = refused(cross_entropy, y, "eager", outputs=2)
+    assert str(error).startswith("row 18: cross_entropy: the target's probabilities must be at least 0 and sum to 1")
+
+
+# ------------------------------------------------------------------ a loss that has turned
+
+
+def test_a_validation_loss_that_has_risen_says_when_it_was_lowest():
+    def history(*losses, **others):
+        return History([{"epoch": i, "loss": 1 / i, "validation loss": x} for i, x in enumerate(losses, 1)])
+
+    turned = history(1.0, 0.54, 0.6, 1.27)
+    assert turned.turned == "the validation loss was lowest at epoch 2, 0.5400; now 1.2700"
+    assert str(turned).splitlines()[-1].endswith("keep_best=True keeps the net of that epoch, patience= stops in time")
+    assert len(str(turned).splitlines()) == 6
+    wavering = history(*(1 / i for i in range(1, 20)), 0.5)  # one worse epoch after many that were better
+    for fine in (
+        wavering,
+        history(1.0, 0.5, 0.51),
+        history(1.0, 0.5, 0.5, 0.51),
+        history(1.0),
+        History([{"epoch": 1, "loss": 1.0}]),
+        History(),
+    ):
+        assert fine.turned == "" and "keep_best" not in str(fine)
