@@ -132,19 +132,6 @@ class Trainer:
         return all(type(x) is np.ndarray and x.flags.owndata and x.flags.c_contiguous for x in (self.X, self.y))
 
 
-def made_data(seed, count, kind):
-    """Rows and targets, in eighths so that every type of number holds them exactly."""
-    rng = np.random.default_rng(seed)
-    X, y = rng.integers(-16, 17, (count, 2)) / 8, rng.integers(-8, 9, count) / 8
-    if kind == "list":
-        return X.tolist(), y.tolist()
-    if kind == "whole":
-        return (8 * X).astype("i4") // 8, np.sign(y).astype("i8")
-    if kind == "slices":
-        return np.repeat(X, 2, axis=0)[::2], np.asfortranarray(np.column_stack([y, y]))[:, 0]
-    return X.astype(kind), y.astype(kind)
-
-
 def between_steps(change):
     """A rule that is tried between two compiled steps: the second has to see what has changed since the first."""
 
@@ -188,7 +175,7 @@ class Training(RuleBasedStateMachine):
         make, loss = MODELS[model]
         made = make(random.Random(seed))
         numbers = np.array([p.data for p in made.parameters()])
-        self.add(Trained(made, numbers, loss), range(len(numbers)), optimizer, rate, *made_data(seed, 5, "f8"))
+        self.add(Trained(made, numbers, loss), range(len(numbers)), optimizer, rate, *plain.made_data(seed, 5, "f8"))
 
     # Training.
 
@@ -359,12 +346,12 @@ class Training(RuleBasedStateMachine):
     @rule(which=WHICH, seed=SEEDS, count=COUNTS, kind=KINDS)
     @between_steps
     def give_other_data(self, t, seed, count, kind):
-        t.X, t.y = made_data(seed, count, kind)
+        t.X, t.y = plain.made_data(seed, count, kind)
 
     @rule(which=WHICH, seed=SEEDS)
     @between_steps
     def change_contents(self, t, seed):
-        t.X[:], t.y[:] = made_data(seed, len(t.y), "whole" if t.is_in_place and t.y.dtype.kind in "iu" else "f4")
+        t.X[:], t.y[:] = plain.made_data(seed, len(t.y), "whole" if t.is_in_place and t.y.dtype.kind in "iu" else "f4")
 
     @rule(which=WHICH, count=COUNTS, large=st.booleans())
     @between_steps
