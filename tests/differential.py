@@ -15,7 +15,7 @@ import time
 
 from bounds import bounded, bounds_of, may_be_equal
 from programs import namespace_of, random_program
-from ways import WAYS, Case
+from ways import EXACT, WAYS, Case
 
 from micrograd import Value, jit
 from micrograd.table import FLOAT
@@ -72,8 +72,11 @@ def may_turn(case, row):
 
 def disagreements(program, ways=()):
     """The comparisons of a program that do not agree, each with the name of the way."""
-    cases = [Case(program), Case(program, exact=True)] if HAS_EXACT else [Case(program)]
-    return [(name, c) for case in cases for name in ways or WAYS for c in list(WAYS[name](case)) if not agree(c, case)]
+    case, exact = Case(program), Case(program, exact=True)
+    runs = [(name, case) for name in ways or WAYS]
+    if HAS_EXACT:
+        runs += [(name, exact) for name in ways or EXACT if name in EXACT]
+    return [(name, c) for name, case in runs for c in list(WAYS[name](case)) if not agree(c, case)]
 
 
 def kind_of(c):
