@@ -81,7 +81,7 @@ class Case:
 
     @functools.cached_property
     def is_pythons(self):
-        """Whether plain numbers go ways that are not micrograd's: NumPy's with its types, complex after (-8.0) ** 0.5."""
+        """Whether plain numbers go ways that are not micrograd's: NumPy's, or complex after (-8.0) ** 0.5."""
         errors = [str(outcome(self.f()[0], *self.values(row)).error) for row in self.rows]
         return "np." in self.program.text or any("**" in error and "whole" in error for error in errors)
 
