@@ -23,7 +23,7 @@ def first_guilty(
             with detect_anomaly():
                 out = loss(*row)
         except (ArithmeticError, ValueError, LookupError) as error:
-            if isinstance(error, FloatingPointError) or hasattr(error, "failed"):
+            if isinstance(error, ArithmeticError) or hasattr(error, "failed"):
                 return f"the row at index {number}: {error}"
             raise of_row(error, number) from None
         try:
@@ -39,7 +39,7 @@ def first_guilty(
 
 def of_row(error: Exception, number: int) -> Exception:
     """The same error, which says of which row it is."""
-    if type(error) in (ValueError, IndexError, KeyError, ArithmeticError):
+    if type(error) in (ValueError, IndexError, KeyError):
         return type(error)(f"row {number}: {error}")
     error.add_note(f"in the row at index {number}")
     return error

@@ -106,7 +106,8 @@ class _Reader:
             pushed = 1 + _effect(instruction)
             self.stack += [expression] if pushed == 1 else [UNKNOWN] * pushed
         elif name == "BINARY_SUBSCR" or (name == "BINARY_OP" and instruction.argrepr == "[]"):
-            by, of = self._pop(), self._pop_part()
+            by = self._pop()
+            of = self._pop_part() if _is_known(by) else self._pop()
             self._note(READ, offset, ("item", of, by))
             self.stack.append(("item", of, by))
         elif name == "STORE_ATTR":

@@ -12,13 +12,15 @@ import threading
 import weakref
 from typing import Any
 
-_owners: weakref.WeakSet[Any] = weakref.WeakSet()
+_owners: list[weakref.ref[Any]] = []  # no WeakSet: its callbacks would swallow a Ctrl-C
 _held: list[Any] = []
 
 
 def new_in_child(owner: Any) -> None:
     """After a fork, give `owner` a new `_lock` in the child, unless the thread that lives on holds it."""
-    _owners.add(owner)
+    if len(_owners) > 1000 and len(_owners) & 1023 == 0:
+        _owners[:] = [each for each in _owners if each() is not None]
+    _owners.append(weakref.ref(owner))
 
 
 def held_over_forks() -> Any:
@@ -42,8 +44,8 @@ def _after() -> None:
 
 
 def _in_the_child() -> None:
-    for owner in list(_owners):
-        if not owner._lock._is_owned():
+    for owner in [each() for each in _owners]:
+        if owner is not None and not owner._lock._is_owned():
             owner._lock = threading.RLock()
     _after()
 

@@ -44,6 +44,11 @@ class Constant(NamedTuple):
         return f"{self.name} = {self.value!r}, at {self.line}"
 
 
+def _is_counted(read: Read) -> bool:
+    """Whether a change of the place is counted: an attribute of a module's own, and not of its class."""
+    return read.kind == "attr" and isinstance(read.container, nn.Module) and read.by in vars(read.container)
+
+
 class Outside:
     """The places outside a recorded function that it read. `constants` lists those that held numbers."""
 
@@ -51,7 +56,7 @@ class Outside:
         self.reads = list(reads)
         self.constants = [Constant(read.name, read.value, read.line) for read in reads if read.is_number]
         # Modules count the changes of their attributes, all together: one look spares one for each weight's neuron.
-        self._others = [read for read in reads if not isinstance(read.container, nn.Module)]
+        self._others = [read for read in reads if not _is_counted(read)]
         self._changes = changes.count
         self._quick = self._compiled()
 
@@ -163,17 +168,30 @@ def recorded(run: Callable[[type[Tape]], tuple[Tape, Any, T]], *functions: Any) 
             if not _same(before, result, watches):
                 raise _refused(watches, marked)
     except BaseException:
-        _forget(watches, everything=True)
+        for watch in reversed(watches):  # as if the function had not run
+            watch.put_back()
+            watch.rewind()
         raise
-    _forget(watches, everything=False)
     first, last = watches[-2].reads, watches[-1].reads
     return result[2], Outside([read for key, read in last.items() if key in first])
 
 
 def _run(run: Callable[[type[Tape]], Any], kind: type[Tape], watches: list[Watch], functions: Any) -> Any:
-    watches.append(Watch(functions))
-    with watches[-1]:
-        return run(kind)
+    watch = Watch(functions)
+    watches.append(watch)
+    with watch:
+        result = run(kind)
+    if (read := watch.kept()) is not None:
+        raise TraceError(_changes(read, f"{read.value!r}, then a number that it computed"))
+    watch.put_back(only=holds_recorded)  # the next run finds what this one found
+    return result
+
+
+def _changes(read: Read, found: str) -> str:
+    return (
+        f"the function changes {read.name} each time it runs ({found}), at {read.line}; compiled code would have it as "
+        "it was once: give it as an argument, or change it outside the function"
+    )
 
 
 def _same(one: Any, other: Any, watches: Sequence[Watch]) -> bool:
@@ -227,10 +245,7 @@ def _refused(watches: Sequence[Watch], marked: Any) -> TraceError:
     read = _changed_between(watches)
     if read is not None:
         found = f"{read.value!r}, then {watches[-1].reads[_key(read)].value!r}"
-        return TraceError(
-            f"the function changes {read.name} each time it runs ({found}), at {read.line}; compiled code would have "
-            "it as it was once: give it as an argument, or change it outside the function"
-        )
+        return TraceError(_changes(read, found))
     return TraceError(
         "the function does not do the same each time it runs, as jit found when it recorded it a second time; what "
         f"differs first is at {marked.line or 'an unknown line'}: is there a random number, a counter or the time in "
@@ -240,13 +255,3 @@ def _refused(watches: Sequence[Watch], marked: Any) -> TraceError:
 
 def _key(read: Read) -> Any:
     return read.kind, id(read.container), read.by
-
-
-def _forget(watches: Sequence[Watch], *, everything: bool) -> None:
-    """Leave nothing of a recording on the user's objects; after an error, nothing that the function set either."""
-    for watch in reversed(watches):
-        if everything:
-            watch.put_back()
-            watch.rewind()
-        else:
-            watch.put_back(only=holds_recorded)

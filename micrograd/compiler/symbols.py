@@ -163,7 +163,10 @@ def operand_of(x: Any) -> Operand:
 
 def write(name: str, *xs: Any) -> Symbol:
     """Append an instruction to the tape of the Symbols among its operands."""
-    tape = next(x.tape for x in xs if isinstance(x, Symbol))
+    for x in xs:
+        if isinstance(x, Symbol):
+            tape = x.tape
+            break
     if tape.closed:
         raise trace_error(
             "a number that jit made while it recorded a function was used after the recording ended",

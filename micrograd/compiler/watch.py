@@ -15,6 +15,7 @@ these are. Functions of this package are passed over, but for the nets of nn.py,
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gc
 import os
@@ -36,6 +37,9 @@ MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
 LARGEST = 10_000  # numbers in a list or an array that is compared number by number
 _PACKAGE = os.path.dirname(micrograd.__file__) + os.sep
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
+
+
+_COUNTING = (nn.Module.__setattr__.__code__, nn.Module.__delattr__.__code__)  # of no interest themselves
 
 
 @functools.cache
@@ -90,11 +94,12 @@ class Watch:
         self.sets: dict[Any, tuple[str, Any, Any, Any]] = {}
         self.drawn_from: dict[int, tuple[Any, Any, str]] = {}
         self._functions: dict[types.CodeType, Any] = {}
+        self._start: types.FrameType | None = None
         for f in functions:
             self._note_function(f)
 
     def __enter__(self) -> Watch:
-        self._before = sys.gettrace()
+        self._before, self._start = sys.gettrace(), sys._getframe(1)
         sys._getframe().f_trace_opcodes = True  # from Python 3.12 on, some frame must have asked before settrace
         self._installed = self._entered
         sys.settrace(self._installed)
@@ -103,10 +108,11 @@ class Watch:
     def __exit__(self, *_: Any) -> None:
         if sys.gettrace() is self._installed:  # and a debugger that the function started has not taken over
             sys.settrace(self._before)
+        self._start = None
 
     def _entered(self, frame: types.FrameType, event: str, argument: Any) -> Any:
         code = frame.f_code
-        if _is_passed_over(code.co_filename):
+        if _is_passed_over(code.co_filename) or code in _COUNTING:
             return None
         places = places_in(code)
         if not places:
@@ -128,6 +134,8 @@ class Watch:
 
     def _see(self, frame: types.FrameType, place: Place) -> None:
         kind, container, by = self._located(frame, place.expression)
+        if container is MISSING and place.expression[0] == "item":
+            self._see_array(frame, place.expression[1])
         if container is MISSING or (isinstance(container, (Symbol, Value)) and _is_traced(container)):
             return
         key = (kind, id(container), by)
@@ -144,6 +152,14 @@ class Watch:
         self._note_function(value)
         if not _is_told(value):
             self.reads[key] = Read(kind, container, by, value, said(place.expression), line, whole=place.whole)
+
+    def _see_array(self, frame: types.FrameType, expression: Expression) -> None:
+        """Of an array that an item is read from, all numbers are looked at later."""
+        if expression[0] in ("attr", "item", "global", "free") and is_array(self._evaluated(frame, expression)):
+            kind, container, by = self._located(frame, expression)
+            read = self.reads.get((kind, id(container), by))
+            if read is not None and read.content is None:
+                read.content = _content(read.value)
 
     def _note_function(self, value: Any) -> None:
         function = function_in(value)
@@ -187,7 +203,7 @@ class Watch:
         if name not in code.co_freevars:
             return MISSING  # the function's own
         outer = frame.f_back
-        while outer is not None:
+        while outer is not None and outer is not self._start:
             if name in outer.f_code.co_cellvars and code in outer.f_code.co_consts:
                 return MISSING
             outer = outer.f_back
@@ -216,11 +232,19 @@ class Watch:
                 return generator, line
         return None
 
+    def kept(self) -> Read | None:
+        """A place that was read, and now holds a number of the recording: a running mean, say."""
+        for key, (kind, container, by, _) in self.sets.items():
+            if key in self.reads and holds_recorded(look(kind, container, by)):
+                return self.reads[key]
+        return None
+
     def put_back(self, *, only: Callable[[Any], bool] = lambda value: True) -> None:
         """Set every place that was set, and holds now what `only` says, to what it held before; generators too."""
         for kind, container, by, value in reversed(self.sets.values()):
             if only(look(kind, container, by)):
-                _set(kind, container, by, value)
+                with contextlib.suppress(AttributeError, ValueError):  # it was not there, and is gone already
+                    _set(kind, container, by, value)
 
     def rewind(self) -> None:
         """Put every random generator back to where it was."""
