@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 from micrograd.commands import add_commands
 
 EXPRESSIONS = ("draw", "step", "explain")  # the commands that take one
+FULL = [getattr(errno, name) for name in ("ENOSPC", "EFBIG", "EDQUOT", "EIO") if hasattr(errno, name)]
 
 
 def run(main: Callable[..., Any], argv: Sequence[str] | None = None) -> Any:
@@ -47,6 +48,7 @@ def run(main: Callable[..., Any], argv: Sequence[str] | None = None) -> Any:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
+    is_program = argv is None
     argv = list(sys.argv[1:] if argv is None else argv)
     if len(argv) > 1 and argv[0] in EXPRESSIONS and re.match(r"-(?!h|o|-[a-z]|-$)", argv[1]):
         argv[1] = f" {argv[1]}"  # an expression such as -x is not an option
@@ -60,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a console that cannot draw a tree's lines shows them as ?
     try:
-        with _whole_output():
+        with _whole_output(is_program=is_program):
             return options.do(options) or 0
     except BrokenPipeError:  # nobody reads any more, as after `| head`
         return 128 + 13  # as a shell says of a program that SIGPIPE ended
@@ -72,8 +74,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
+def _lines_of(out: Any) -> Any:
+    return io.TextIOWrapper(io.BufferedWriter(out.buffer), out.encoding, out.errors, line_buffering=True)
+
+
 @contextlib.contextmanager
-def _whole_output() -> Iterator[None]:
+def _whole_output(*, is_program: bool) -> Iterator[None]:
     """Print all that is printed, or raise OSError before the exit status is said.
 
     Unbuffered, Python prints what one call of the system takes and forgets the rest; buffered, it hears of a full disk
@@ -81,19 +87,18 @@ def _whole_output() -> Iterator[None]:
     """
     out: Any = sys.stdout
     is_raw = isinstance(getattr(out, "buffer", None), io.RawIOBase)
-    whole = io.TextIOWrapper(io.BufferedWriter(out.buffer), out.encoding, out.errors) if is_raw else out
+    whole = _lines_of(out) if is_raw else out
     sys.stdout = whole
     try:
         yield
         whole.flush()
-    except BrokenPipeError:
-        with contextlib.suppress(OSError, ValueError):  # what is left goes nowhere, also when Python ends
-            os.dup2(os.open(os.devnull, os.O_WRONLY), whole.fileno())
-        raise
     except OSError as error:
-        if error.filename is None and error.errno == errno.ENOSPC:  # files are named where they are written
-            raise OSError(error.errno, error.strerror, "standard output") from None
-        raise
+        if error.filename is not None or error.errno not in (*FULL, errno.EPIPE):  # files are named by those who write
+            raise
+        if is_program:
+            with contextlib.suppress(OSError, ValueError):  # what is left goes nowhere, also when Python ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), whole.fileno())
+        raise OSError(error.errno, error.strerror, "standard output") from None  # a BrokenPipeError, where it is one
     finally:
         sys.stdout = out
         if is_raw:

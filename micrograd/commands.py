@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import io
 import math
@@ -197,7 +198,8 @@ def _train(options: Any) -> int:
     from micrograd.train_command import Training
 
     training = Training(options)
-    print(training.about(), flush=True)
+    with contextlib.suppress(BrokenPipeError):  # a reader that has seen enough does not take the run along
+        print(training.about(), flush=True)
     try:
         with alone_in(training.folder):
             training.run()

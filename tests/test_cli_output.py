@@ -33,9 +33,12 @@ def trained(tmp_path_factory):
     return folder / "run"
 
 
+ENVIRONMENT = {name: x for name, x in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+
 def micrograd(*arguments, python=(), **options):
     line = [sys.executable, *python, "-m", "micrograd", *map(str, arguments)]
-    return subprocess.run(line, stderr=subprocess.PIPE, text=True, **options)
+    return subprocess.run(line, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, **options)
 
 
 # ------------------------------------------------------------------ rows without a prediction
@@ -113,7 +116,7 @@ def test_a_file_that_may_not_grow_gets_no_part_with_success(python, trained):
     ask(*["1,2,red"] * 500)
     with open("answers.csv", "w") as out:
         done = micrograd("predict", trained, "new.csv", python=python, stdout=out, preexec_fn=small)
-    assert done.returncode == 2 and "File too large" in done.stderr
+    assert done.returncode == 2 and "File too large: 'standard output'" in done.stderr
     with open("answers.csv", "w") as out:
         assert micrograd("predict", trained, "new.csv", python=python, stdout=out).returncode == 0
     assert Path("answers.csv").read_text().count("\n") == 501
@@ -130,9 +133,10 @@ def test_a_reader_that_goes_is_not_an_error_to_read_about(python, trained):
         assert (done.returncode, done.stderr) == (141, "")
 
 
-def test_a_reader_that_goes_does_not_take_the_run_along(tmp_path):
-    line = [sys.executable, "-m", "micrograd", "train", "xor", "--epochs", "2", "--hidden", "2"]
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.mark.parametrize("python", [(), ("-u",)])
+def test_a_reader_that_goes_does_not_take_the_run_along(python, tmp_path):
+    line = [sys.executable, *python, "-m", "micrograd", "train", "xor", "--epochs", "2", "--hidden", "2"]
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     assert process.stdout.readline().startswith("xor: 4 rows")
     process.stdout.close()
     process.wait(60)
