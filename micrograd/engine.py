@@ -242,6 +242,8 @@ def constant(x: Any, where: str) -> Value:
 
 def number_of(x: Any, where: str) -> Any:
     """The float that x stands for; in a trace, a number of the trace stands for itself."""
+    if x.__class__ is float:
+        return x
     if isinstance(x, Value):
         if x._prev:
             raise TypeError(f"{where} would lose the graph of {x!r}: use it as it is, or its number, value.data")

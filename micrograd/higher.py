@@ -71,7 +71,8 @@ def derivatives_as_values(node: Any) -> tuple[Any, ...]:
     if entry.by_hand or isinstance(node._local, ByHand):
         raise TypeError(
             f"backward(create_graph=True): {node!r} was made by hand (operation {entry.symbol!r}), so there is no rule "
-            "to differentiate again; enter the operation into the table with @micrograd.op"
+            "to differentiate again; enter the operation into the table with @micrograd.op, or, where the number of a "
+            "derivative is enough, call grad(f) inside no_grad()"
         )
     operands = tuple([x.node if x.__class__ is Shadow else x for x in node._prev])
     try:

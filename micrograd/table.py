@@ -151,6 +151,8 @@ class Op:
 
     def printed_as(self, symbol: str) -> Op:
         """The same operation under another symbol."""
+        if symbol == self.symbol:
+            return self
         return written_by_hand(symbol) if self.by_hand else replace(self, symbol=symbol)
 
     @property

@@ -7,7 +7,7 @@ import random
 import numpy
 import pytest
 
-from micrograd import Value, check_grads, op, relu
+from micrograd import Value, check_grads, grad, no_grad, op, relu
 from micrograd.losses import mse
 from micrograd.nn import MLP
 from micrograd.table import TABLE
@@ -56,3 +56,19 @@ def test_a_kink_is_reported():
 def test_values_and_numbers_are_not_mixed():
     with pytest.raises(TypeError, match="either all Values or all plain numbers"):
         check_grads(lambda x, y: x * y, (Value(1.0), 2.0))
+
+
+def test_a_function_with_weights_of_its_own_and_a_step_by_hand():
+    w = Value(3.0)
+
+    def square(x):
+        out = Value(x.data**2, (x,), "square")
+        out._backward = lambda: setattr(x, "grad", x.grad + 2 * x.data * out.grad)
+        return out
+
+    check_grads(lambda x: square(x) * w, (2.0,))
+    with pytest.raises(TypeError, match=r"made by hand.*inside no_grad\(\)"):
+        grad(lambda x: square(x) * w)(2.0)
+    with no_grad():
+        assert grad(lambda x: square(x) * w)(2.0) == 12.0
+    assert w.grad == 0.0
