@@ -273,7 +273,7 @@ def one_training_step(case):
         return  # only their sum is too large, which another order of adding may avoid
     step = train_step(g, SGD(g_leaves, lr=LR))
     other = outcome(lambda: [step(*case.columns), *g_leaves])
-    if str(other.error).startswith(UNUSED) and (one.error or one.numbers[1:] == before):
+    if str(other.error).startswith(UNUSED) and (one.error or repr(one.numbers[1:]) == repr(before)):
         return  # refused, for a step would change nothing
     if one.error is None or other.error is None:
         bounds = lambda: [b if i == 0 else b * LR for i, b in enumerate(mean_bounds(case))]  # noqa: E731
