@@ -221,7 +221,7 @@ class Recording:
     def indices(self) -> list[str]:
         """What is said of numbers that index."""
         return [
-            f"{self._places[i]} is an index: a whole number from 0 to {count - 1}" for i, count, _ in self.trace.indices
+            f"{self._places[i]} is an index: a whole number from 0 to {count - 1}" for i, count in self.trace.indices
         ]
 
     def declared(self) -> list[str]:

@@ -95,6 +95,18 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable
     return jacobian(grad(f, argnums), argnums)
 
 
+@contextlib.contextmanager
+def nested() -> Iterator[None]:
+    """Let transformations inside know that they run inside another: their results belong to its graph."""
+    before = getattr(_nesting, "depth", 0)
+    try:
+        _nesting.depth = before + 1
+        with modes.recording():
+            yield
+    finally:
+        _nesting.depth = before
+
+
 class _Run:
     """One run of `f` on Values that stand in for the numbers of the differentiated arguments."""
 
@@ -106,16 +118,12 @@ class _Run:
         for i in positions:
             if not -len(args) <= i < len(args):
                 raise TypeError(f"{_name(f)} was called with {len(args)} arguments; there is no number {i} (argnums)")
-        _nesting.depth = self.depth + 1
-        try:
-            with modes.recording():
-                lifted = {i % len(args): map_numbers(self._stand_in, args[i]) for i in positions}
-                self.arguments: Any = tuple(lifted.values())
-                if isinstance(argnums, int):
-                    self.arguments = self.arguments[0]
-                self.out = f(*[lifted.get(i, x) for i, x in enumerate(args)], **kwargs)
-        finally:
-            _nesting.depth = self.depth
+        with nested():
+            lifted = {i % len(args): map_numbers(self._stand_in, args[i]) for i in positions}
+            self.arguments: Any = tuple(lifted.values())
+            if isinstance(argnums, int):
+                self.arguments = self.arguments[0]
+            self.out = f(*[lifted.get(i, x) for i, x in enumerate(args)], **kwargs)
 
     def _stand_in(self, x: Any) -> Value:
         if isinstance(x, Value):

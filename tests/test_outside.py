@@ -1,4 +1,4 @@
-"""What a recorded function reads outside, and what changes from run to run: looked at, named with its line, followed."""
+"""What a recorded function reads outside, and what changes from run to run: found, named with its line, followed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from micrograd import Value, fit, jit, tanh, train_step
-from micrograd.compiler.jit import BatchJitted
 from micrograd.compiler.symbols import TraceError
 from micrograd.losses import mse
 from micrograd.nn import MLP, Module
@@ -224,11 +223,11 @@ def test_random_numbers_are_refused_with_their_line_and_put_back(draw, thread):
 
     def try_it():
         for f in (lambda x: x + draw(), lambda x: x * (2.0 if draw() < 0.5 else 0.0)):
-            for compiled in (jit(f), jit(f, batch=True)):
+            for compiled, given in ((jit(f), 1.0), (jit(f, batch=True), [1.0])):
                 with pytest.raises(
                     TraceError, match=r"drew random numbers .* at .*test_outside.py:\d+ in .*draw\(\)"
                 ) as e:
-                    compiled([1.0] if type(compiled) is BatchJitted else 1.0)
+                    compiled(given)
                 said.append(str(e.value))
 
     if thread:
@@ -403,7 +402,7 @@ def test_the_number_of_a_trained_parameter_is_read_afresh_at_each_step():
             optimizer.zero_grad()
             (eager * eager.data).backward()
             optimizer.step()
-        train_step(lambda x: compiled * compiled.data * x, SGD([compiled], lr=0.1)).run([1.0], steps=steps)
+        train_step(lambda x, w=compiled: w * w.data * x, SGD([compiled], lr=0.1)).run([1.0], steps=steps)
         assert compiled.data == pytest.approx(eager.data, rel=1e-12)
 
 

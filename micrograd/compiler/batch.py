@@ -150,7 +150,7 @@ class BatchProgram:
         return trace.tape, compared, (_Recording(trace, sources, types, by, result), update, scale)
 
     def _batch(self, lanes: int, *, is_single: bool = False) -> Batch:
-        indices = [(self._sources[place], count) for place, count, _ in self.indices]
+        indices = [(self._sources[place], count) for place, count in self.indices]
         return Batch(
             self.tape,
             self._sources,
@@ -268,22 +268,10 @@ class BatchProgram:
             raise RuntimeError("nothing has been compiled yet: the last call was refused")
         return next(reversed(self._natives.values()))
 
-    def bad_index(self, rows: Rows) -> IndexError:
-        """What to say of the row that native code found an index out of range in."""
-        row = self["position"]
-        for place, count, said in self.indices:
-            source = self._sources[place]
-            found = rows.arrays[source.array][row : row + 1].reshape(-1)[source.place] if source.is_row else 0
-            if not 0 <= found < count:
-                return IndexError(f"row {row}: {said.format(found)}")
-        raise AssertionError(row)
-
-    def check_others(self, numbers: Sequence[Any]) -> None:
-        """Raise IndexError if a number that indexes, and is the same for all rows, is out of range."""
-        for place, count, said in self.indices:
-            source = self._sources[place]
-            if not source.is_row and not 0 <= numbers[source.place] < count:
-                raise IndexError(said.format(numbers[source.place]))
+    def has_bad_index(self, numbers: Sequence[Any]) -> bool:
+        """Whether a number that indexes, and is the same for all rows, is out of range."""
+        sources = [(self._sources[place], count) for place, count in self.indices]
+        return any(not source.is_row and not 0 <= numbers[source.place] < count for source, count in sources)
 
     def go(self, native: Native, steps: int) -> int:
         """Take so many steps from where the last call ended; gives what `run` returns.

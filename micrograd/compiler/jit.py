@@ -245,7 +245,10 @@ class BatchJitted(_Jitted):
         if modes.active and (modes.state.trace or modes.state.anomaly):
             return call.eagerly()
         connected = not (modes.active and modes.state.no_grad)
-        program = self._program(call, connected=connected)
+        try:
+            program = self._program(call, connected=connected)
+        except (ArithmeticError, ValueError):  # of constants, such as log(-1.0): the function itself says so
+            return call.eagerly()
         out = self._computed(program, call.rows, call.numbers)
         if out is None:
             return call.eagerly()
@@ -289,16 +292,17 @@ class BatchJitted(_Jitted):
 
     @staticmethod
     def _computed(program: BatchProgram, rows: Any, numbers: Sequence[Any]) -> list[float] | None:
-        """The derivatives and the mean, or None where one is not finite."""
+        """The derivatives and the mean, or None where one is not finite or an index is out of range."""
         with program.in_use():
-            program.check_others(numbers)
+            if program.has_bad_index(numbers):
+                return None
             native = program.set_rows(rows, batch_size=rows.count)
             for i, x in enumerate(numbers):
                 program.others.view[i] = x.data if isinstance(x, Value) else x
             program.read_leaves()
             program.start()
             if program.go(native, 1) == BAD_INDEX:
-                raise program.bad_index(rows)
+                return None
             out = program.results()
         return out if math.isfinite(sum(out)) else None
 

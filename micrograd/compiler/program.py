@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any, NamedTuple
 
-from micrograd import modes
 from micrograd.compiler.arguments import Structure, rebuild
 from micrograd.compiler.guards import guarded
 from micrograd.compiler.locks import new_in_child
@@ -33,13 +32,13 @@ from micrograd.engine import UNREACHED, Value, constant
 from micrograd.higher import VALUE
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, Text
-from micrograd.transforms import gradients, map_numbers
+from micrograd.transforms import gradients, map_numbers, nested
 
 READABLE = 30  # instructions whose derivatives are still shown as formulas
 
 
 class NotFiniteError(ArithmeticError):
-    """A compiled result or derivative is nan or inf: the function itself, run again, says why."""
+    """A compiled result or derivative is nan or inf, or an index out of range: the function itself says why."""
 
 
 class _Recording(NamedTuple):
@@ -117,6 +116,8 @@ class Program:
     def _tape_of(self, found: _Recording, *, with_derivatives: bool) -> Tape:
         tape, several = found.trace.tape, len(found.results) > 1
         tape.outputs = {f"value[{k}]" if several else "value": operand_of(x.data) for k, x in enumerate(found.results)}
+        if not found.results:
+            tape.outputs["value"] = 0.0  # to show where an operation failed, all the same
         if with_derivatives:
             inputs = [found.trace.inputs[i] for i in self._by]
             for k, x in enumerate(found.results):
@@ -156,9 +157,9 @@ class Program:
 
     def __call__(self, given: list[Any], *, connected: bool) -> Any:
         """What the function gives for these numbers and Values; `connected` says whether it belongs to a graph."""
-        for i, count, said in self.indices:
+        for i, count in self.indices:
             if not 0 <= given[i] < count:
-                raise IndexError(said.format(given[i]))
+                raise NotFiniteError  # or something that fails sooner: the function says what
         if self._all_values:
             numbers = [x.data for x in given]
         else:
@@ -180,7 +181,10 @@ class Program:
             return node_of(out[0], self._entries[0], operands, tuple(local))
         out = self._computer("values")(numbers)
         rows = _Rows(self, numbers, operands)
-        nodes = [node_of(x, self._entries[k], operands, functools.partial(rows.row, k)) for k, x in enumerate(out)]
+        nodes = [
+            node_of(x, entry, operands, functools.partial(rows.row, k))
+            for k, (x, entry) in enumerate(zip(out, self._entries))
+        ]
         return self._arranged(self._as_plain(nodes))
 
     def _as_plain(self, out: list[Any]) -> list[Any]:
@@ -205,7 +209,7 @@ class Program:
             inputs.append(stand_in)
             return stand_in
 
-        with modes.recording():
+        with nested():
             pairs = zip(self._named, self._structures)
             out = self._call([rebuild(structure, name, argument) for name, structure in pairs])
         found: list[Any] = []

@@ -17,11 +17,10 @@ before or after a step, and reading a parameter always gives its present number.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import threading
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from micrograd import modes
@@ -78,77 +77,59 @@ def _stored_class(plain: Any) -> Any:
 class Store:
     """The numbers of some Values in one array. `is_current` until another store takes one of them over.
 
-    One thread at a time works on it, between `acquire()` and `release()`; stores that have Values in common exclude
-    each other as well.
+    One thread at a time works on it, inside `with store.lock:`, after `ready()`; stores that have Values in common
+    exclude each other as well.
     """
 
     def __init__(self, values: Sequence[Value]):
         self.values: list[Any] = list(values)
         self.memory = Memory(-(-len(self.values) // 8) * 8)  # whole vectors
         self.is_current = False
-        self._lock = threading.RLock()
-        self._user = 0  # the thread that works on it
+        # Python's own, taken by `with` alone: Ctrl-C can come between any two steps of code of ours.
+        self._lock: Any = threading.RLock()
         new_in_child(self)
-        self.acquire()
-        self.release()
+        self.ready()
 
-    def acquire(self) -> None:
-        """Take the numbers for this thread alone, and make this their home; other threads' work on them is waited for.
+    @property
+    def lock(self) -> Any:
+        return self._lock
+
+    def ready(self) -> None:
+        """Make this the home of its Values' numbers; other threads' work on them is waited for.
 
         Raises RuntimeError where this thread works on some of them already, as a callback or a signal handler would.
         """
-        try:
-            self._lock_for_this_thread()
-            while not self.is_current:
-                self._lock.release()
-                self._take()
-                self._lock_for_this_thread()
-            self._user = threading.get_ident()
-        except BaseException:  # Ctrl-C while waiting, say
-            if self._user != threading.get_ident() and self._lock._is_owned():  # type: ignore[attr-defined]
-                self._lock.release()
-            raise
+        self.refuse_a_second_use()
+        while not self.is_current:
+            stores = {self, *self._owners()}
+            for store in stores:
+                store.refuse_a_second_use()
+            self._take(sorted(stores, key=id), stores)  # in one order, so that no two threads wait for each other
 
-    def release(self) -> None:
-        """Let other threads work on the numbers."""
-        self._user = 0
-        self._lock.release()
-
-    @contextlib.contextmanager
-    def lent(self) -> Iterator[None]:
-        """Let this thread, which has acquired the store, make another of its Values."""
-        self._user = 0
-        try:
-            yield
-        finally:
-            self._user = threading.get_ident()
-
-    def _lock_for_this_thread(self) -> None:
-        if self._user == threading.get_ident():
+    def refuse_a_second_use(self) -> None:
+        if self._lock._is_owned():
             raise RuntimeError(
                 "a step is under way on these parameters: neither a callback of run() nor a signal handler may take "
                 "another"
             )
-        self._lock.acquire()
 
-    def _take(self) -> None:
+    def _take(self, to_lock: Sequence[Store], stores: set[Store]) -> None:
         """Move the numbers here from wherever they are, with the locks of all stores that are concerned."""
-        with contextlib.ExitStack() as locks:
-            stores = {self, *self._owners()}
-            for store in sorted(stores, key=id):  # in one order, so that no two threads wait for each other
-                store._lock_for_this_thread()
-                locks.callback(store._lock.release)
-            with _moving:
-                if not self._owners() <= stores:  # another thread was sooner
-                    return
-                for place, value in enumerate(self.values):
-                    self.memory.view[place] = value.data
-                    if isinstance(value, Stored):
-                        value._store.is_current = False
-                    else:
-                        value.__class__ = _stored_class(type(value))  # type: ignore[arg-type]
-                    value._store, value._cell = self, (self.memory.view, place)
-                self.is_current = True
+        if to_lock:
+            with to_lock[0].lock:
+                return self._take(to_lock[1:], stores)
+        with _moving:
+            if not self._owners() <= stores:  # another thread was sooner
+                return None
+            for place, value in enumerate(self.values):
+                self.memory.view[place] = value.data
+                if isinstance(value, Stored):
+                    value._store.is_current = False
+                value._cell, value._store = (self.memory.view, place), self
+                if not isinstance(value, Stored):
+                    value.__class__ = _stored_class(type(value))  # type: ignore[arg-type]
+            self.is_current = True
+            return None
 
     def _owners(self) -> set[Store]:
         return {value._store for value in self.values if isinstance(value, Stored)}

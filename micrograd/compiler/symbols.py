@@ -184,7 +184,9 @@ def write(name: str, *xs: Any) -> Symbol:
 def _infix(name: str, *, reflected: bool = False) -> Callable[..., Any]:
     def method(self: Symbol, *others: Any) -> Any:
         if others and not isinstance(others[0], numbers.Real):
-            return NotImplemented
+            if not is_bool(others[0]):
+                return NotImplemented
+            others = (float(others[0]),)
         return write(name, *reversed((self, *others))) if reflected else write(name, self, *others)
 
     return method

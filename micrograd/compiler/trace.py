@@ -107,15 +107,14 @@ class Trace:
     """One recording. Inside `with trace.recording():` this thread's Values write their operations on `tape`.
 
     `inputs` stand for the tape's inputs, in order; `leaves` are the Values from outside that were met, whose stand-ins
-    are the last of them. `indices` holds the inputs that index, each with the count of what it chooses from and what to
-    say when it is out of range.
+    are the last of them. `indices` holds the inputs that index, each with the count of what it chooses from.
     """
 
     def __init__(self, kind: type[Tape] = Tape) -> None:
         self.tape = kind([])
         self.inputs: list[Value] = []
         self.leaves: list[Value] = []
-        self.indices: list[tuple[int, int, str]] = []
+        self.indices: list[tuple[int, int]] = []
         self._whole: dict[Value, int] = {}
         self._stand_ins: dict[int, Value] = {}  # by the id of a Value from outside, which `leaves` keeps alive
         self._created: dict[Value, int] = {}  # this trace's own, in order of creation
@@ -151,9 +150,7 @@ class Trace:
                 f"{_described(node.data)} chooses one of {count} values, such as the score of a class, so it must be "
                 "an integer, as it was given: y.astype(int) for an array, [int(label) for label in y] for a list"
             )
-        place = self._whole[node]
-        said = f"take: index {{}} ({self.tape.inputs[place]}) is out of range for {count} values: use 0 to {count - 1}"
-        self.indices.append((place, count, said))
+        self.indices.append((self._whole[node], count))
         return node
 
     def owns(self, x: Any) -> bool:

@@ -82,12 +82,16 @@ class TrainStep(Inside):
 
     def _adopt(self) -> None:
         """Take in the optimizer's parameters, states and settings as they are now."""
+        store = store_of(self.optimizer.parameters)
+        with self._store.lock if hasattr(self, "_store") else store.lock:  # after the steps of other threads
+            self._set_up(store)
+
+    def _set_up(self, store: Store) -> None:
         optimizer = self.optimizer
         optimizer.match_state()
-        self._parameters = tuple(optimizer.parameters)
-        self._store = store_of(optimizer.parameters)
-        self._states = [Memory(len(self._store.memory.view)) for _ in optimizer.state]
-        self._views = {n: m.view[: len(optimizer.parameters)] for n, m in zip(optimizer.state, self._states)}
+        self._parameters, self._store = tuple(store.values), store
+        self._states = [Memory(len(store.memory.view)) for _ in optimizer.state]
+        self._views = {n: m.view[: len(self._parameters)] for n, m in zip(optimizer.state, self._states)}
         self._settings = settings_of(optimizer)
         own = sorted(set(vars(optimizer)) - set(OWN))
         self._settings_now = operator.attrgetter("__class__", *own)
@@ -106,29 +110,27 @@ class TrainStep(Inside):
         Raises FloatingPointError, and changes nothing, when the loss or a gradient is nan or inf; ValueError where the
         loss refuses a row, such as one with a wrong label.
         """
-        store = self._acquired()
-        try:
-            program, native, rows = self._prepared(data, None)
-            program.start()
-            self._take(program, native, rows, 1, 0)
-            return self._losses.view[0]
-        finally:
-            store.release()
-
-    def _acquired(self) -> Store:
-        """The store of the parameters, for this thread alone, after the optimizer's changes were taken in."""
         while True:
-            store = self._store
-            store.acquire()
-            try:
-                if store is self._store and self._is_up_to_date():
-                    return store
-                with store.lent():  # native code of other threads is kept out while the memory is another
-                    self._adopt()
-            except BaseException:
-                store.release()
-                raise
-            store.release()
+            store = self._store_of_now()
+            with store.lock:
+                if not self._works_on(store):
+                    continue
+                program, native, rows = self._prepared(data, None)
+                program.start()
+                self._take(program, native, rows, 1, 0)
+                return self._losses.view[0]
+
+    def _store_of_now(self) -> Store:
+        """The store of the optimizer's parameters, with their numbers in it; to be used with its lock."""
+        self._store.refuse_a_second_use()
+        if not self._is_up_to_date():
+            self._adopt()
+        self._store.ready()
+        return self._store
+
+    def _works_on(self, store: Store) -> bool:
+        """With the store's lock, whether no other thread has changed anything meanwhile."""
+        return store is self._store and store.is_current and self._is_up_to_date()
 
     def _is_up_to_date(self) -> bool:
         optimizer = self.optimizer
@@ -175,26 +177,26 @@ class TrainStep(Inside):
         if epochs is not None and steps is not None:
             raise ValueError("give epochs or steps, not both")
         rng = generator(shuffle)
-        store = self._acquired()
-        program = None
-        try:
-            program, native, rows = self._prepared(data, batch_size)
-            in_epoch = -(-rows.count // min(batch_size or rows.count, rows.count))
-            total = steps if steps is not None else in_epoch * (1 if epochs is None else epochs)
-            numpy = require("numpy", extra="jit")
-            losses, self.norms = numpy.empty(total), numpy.empty(total)
-            program.start()
-            words = words_of(rng) if rng else None
-            try:
-                if words:
-                    program.will_shuffle(words.buffer_info()[0])
-                return self._run(program, native, rows, losses, callback, every)
-            finally:
-                program["shuffle"] = 0
-                if rng and words:
-                    put_back(rng, words)
-        finally:
-            store.release()
+        while True:
+            store = self._store_of_now()
+            with store.lock:
+                if not self._works_on(store):
+                    continue
+                program, native, rows = self._prepared(data, batch_size)
+                in_epoch = -(-rows.count // min(batch_size or rows.count, rows.count))
+                total = steps if steps is not None else in_epoch * (1 if epochs is None else epochs)
+                numpy = require("numpy", extra="jit")
+                losses, self.norms = numpy.empty(total), numpy.empty(total)
+                program.start()
+                words = words_of(rng) if rng else None
+                try:
+                    if words:
+                        program.will_shuffle(words.buffer_info()[0])
+                    return self._run(program, native, rows, losses, callback, every)
+                finally:
+                    program["shuffle"] = 0
+                    if rng and words:
+                        put_back(rng, words)
 
     def _run(self, program: BatchProgram, native: Native, rows: Rows, losses: Any, callback: Any, every: int) -> Any:
         taken, total, norms = 0, len(losses), self.norms
@@ -238,7 +240,8 @@ class TrainStep(Inside):
         finally:
             optimizer.__dict__["steps"] = program.places[TAKEN]  # sooner than an attribute that is watched
         if status == BAD_INDEX:
-            raise program.bad_index(rows)
+            row = program["position"]
+            raise not_finite(before + 1, first_guilty(self.loss, [(row, rows.row(row))], optimizer.parameters))
         if status == NOT_FINITE:
             chosen = [(i, rows.row(i)) for i in program.rows_of_this_step()]
             step = before + optimizer.steps - start + 1
@@ -292,7 +295,10 @@ class TrainStep(Inside):
                 function=self.loss,
                 exact=self.exact,
             )
-        except (TypeError, ValueError) as error:
+        except (ArithmeticError, ValueError, TypeError) as error:
+            if hasattr(error, "failed"):  # an operation on constants, such as log(-1.0), as the function itself says
+                row = [(0, rows.row(0))] if rows.arrays else [(0, [])]
+                raise not_finite(1, first_guilty(self.loss, row, self._parameters)) from None
             rows_are = ", ".join(_said(name, shape) for name, (_, shape, _) in zip(names, rows.structures))
             error.add_note(f"train_step calls the loss with one row at a time: {rows_are}")
             raise
@@ -309,11 +315,8 @@ class TrainStep(Inside):
 
     def trace(self, *data: Any) -> Tape:
         """The tape for such data, without compiling it yet: to see what it is, and how long."""
-        store = self._acquired()
-        try:
+        with self._store_of_now().lock:
             return self._program(as_rows(data, self._names(len(data)))).tape
-        finally:
-            store.release()
 
     def __repr__(self) -> str:
         name = getattr(self.loss, "__name__", type(self.loss).__name__)
