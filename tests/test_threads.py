@@ -94,7 +94,7 @@ def test_a_child_of_fork_does_not_wait_for_a_thread_it_does_not_have():
     holds, done = threading.Event(), threading.Event()
 
     def hold():
-        with modes.one_sweep, modes._lock:
+        with modes.one_sweep:
             holds.set()
             done.wait()
 
