@@ -1,7 +1,7 @@
 """Locks that a forked process can go on with.
 
 Only the thread that forks lives on in the child: what another thread held there would be held for ever. So an object
-with a `_lock` gets a new one in the child (`new_in_child(self)`), and what must not be forked in the midst of its work,
+with a lock gets a new one in the child (`new_in_child(self)`), and what must not be forked in the midst of its work,
 LLVM above all, is waited for: a lock of `held_over_forks()` is taken before a fork and given back on both sides.
 """
 
@@ -12,15 +12,15 @@ import threading
 import weakref
 from typing import Any
 
-_owners: list[weakref.ref[Any]] = []  # no WeakSet: its callbacks would swallow a Ctrl-C
+_owners: list[tuple[weakref.ref[Any], str]] = []  # no WeakSet: its callbacks would swallow a Ctrl-C
 _held: list[Any] = []
 
 
-def new_in_child(owner: Any) -> None:
-    """After a fork, give `owner` a new `_lock` in the child, unless the thread that lives on holds it."""
+def new_in_child(owner: Any, name: str = "_lock") -> None:
+    """After a fork, give `owner` a new lock of that name in the child, unless the thread that lives on holds it."""
     if len(_owners) > 1000 and len(_owners) & 1023 == 0:
-        _owners[:] = [each for each in _owners if each() is not None]
-    _owners.append(weakref.ref(owner))
+        _owners[:] = [(each, name) for each, name in _owners if each() is not None]
+    _owners.append((weakref.ref(owner), name))
 
 
 def held_over_forks() -> Any:
@@ -44,9 +44,9 @@ def _after() -> None:
 
 
 def _in_the_child() -> None:
-    for owner in [each() for each in _owners]:
-        if owner is not None and not owner._lock._is_owned():
-            owner._lock = threading.RLock()
+    for owner, name in [(each(), name) for each, name in _owners]:
+        if owner is not None and not getattr(owner, name)._is_owned():
+            setattr(owner, name, threading.RLock())
     _after()
 
 

@@ -77,7 +77,8 @@ class Program:
         found, self.outside = recorded(self._record, function)
         self._recording: _Recording | None = found
         self._tape: Tape | None = None
-        self._computers: dict[str, _Computer] = {}
+        self._of_values: _Computer | None = None
+        self._of_tape: _Computer | None = None
         given = len(found.kinds)
         self._leaves = list(found.trace.leaves)
         self._kinds = found.kinds
@@ -141,19 +142,22 @@ class Program:
         assert self._tape is not None
         return self._tape
 
-    def _computer(self, which: str) -> _Computer:
-        found = self._computers.get(which)
-        if found is None:
-            with self._lock:
-                found = self._computers.get(which)
-                if found is None:
-                    found = self._computers[which] = _Computer(getattr(self, which), exact=self.exact)
-        return found
+    def _without_derivatives(self) -> _Computer:
+        with self._lock:
+            if self._of_values is None:  # and no other thread was sooner
+                self._of_values = _Computer(self.values, exact=self.exact)
+            return self._of_values
+
+    def _with_derivatives(self) -> _Computer:
+        with self._lock:
+            if self._of_tape is None:
+                self._of_tape = _Computer(self.tape, exact=self.exact)
+            return self._of_tape
 
     @property
     def native(self) -> Native:
         """The code with derivatives, if there are any to take."""
-        return self._computer("tape" if self._by else "values").native
+        return (self._with_derivatives() if self._by else self._without_derivatives()).native
 
     def __call__(self, given: list[Any], *, connected: bool) -> Any:
         """What the function gives for these numbers and Values; `connected` says whether it belongs to a graph."""
@@ -167,19 +171,19 @@ class Program:
         if self._leaves:
             numbers += [leaf.data for leaf in self._leaves]
         if not connected or not self._by:
-            out: list[Any] = self._computer("values")(numbers)
+            out: list[Any] = (self._of_values or self._without_derivatives())(numbers)
             if self._by:
                 out = [node_of(number, DETACHED, (), ()) for number in out]
             return out[0] if self._is_single else self._arranged(self._as_plain(out))
         values = given if self._all_values else [x if isinstance(x, Value) else constant(x, "jit") for x in given]
         operands = (*values, *self._leaves)
         if self._is_single:
-            out = self._computer("tape")(numbers)
+            out = (self._of_tape or self._with_derivatives())(numbers)
             local = out[1:]
             if len(self._by) < len(operands):
                 return node_of(out[0], self._entries[0], operands, _spread(local, self._by, len(operands)))
             return node_of(out[0], self._entries[0], operands, tuple(local))
-        out = self._computer("values")(numbers)
+        out = (self._of_values or self._without_derivatives())(numbers)
         rows = _Rows(self, numbers, operands)
         nodes = [
             node_of(x, entry, operands, functools.partial(rows.row, k))
@@ -304,7 +308,7 @@ class _Rows:
     def row(self, k: int) -> tuple[float, ...]:
         program, width = self.program, len(self.program._by)
         if not self._all:
-            self._all = program._computer("tape").outputs(self.numbers)
+            self._all = program._with_derivatives().outputs(self.numbers)
         values = len(program._plain)
         found = self._all[values + k * width : values + (k + 1) * width]
         if not (all(map(isfinite, found)) and all(map(isfinite, self._all[:values]))):

@@ -86,13 +86,9 @@ class Store:
         self.memory = Memory(-(-len(self.values) // 8) * 8)  # whole vectors
         self.is_current = False
         # Python's own, taken by `with` alone: Ctrl-C can come between any two steps of code of ours.
-        self._lock: Any = threading.RLock()
-        new_in_child(self)
+        self.lock: Any = threading.RLock()
+        new_in_child(self, "lock")
         self.ready()
-
-    @property
-    def lock(self) -> Any:
-        return self._lock
 
     def ready(self) -> None:
         """Make this the home of its Values' numbers; other threads' work on them is waited for.
@@ -107,7 +103,7 @@ class Store:
             self._take(sorted(stores, key=id), stores)  # in one order, so that no two threads wait for each other
 
     def refuse_a_second_use(self) -> None:
-        if self._lock._is_owned():
+        if self.lock._is_owned():
             raise RuntimeError(
                 "a step is under way on these parameters: neither a callback of run() nor a signal handler may take "
                 "another"

@@ -111,30 +111,21 @@ class TrainStep(Inside):
         loss refuses a row, such as one with a wrong label.
         """
         while True:
-            store = self._store_of_now()
+            store = self._store
+            store.refuse_a_second_use()
             with store.lock:
-                if not self._works_on(store):
-                    continue
-                program, native, rows = self._prepared(data, None)
-                program.start()
-                self._take(program, native, rows, 1, 0)
-                return self._losses.view[0]
-
-    def _store_of_now(self) -> Store:
-        """The store of the optimizer's parameters, with their numbers in it; to be used with its lock."""
-        self._store.refuse_a_second_use()
-        if not self._is_up_to_date():
-            self._adopt()
-        self._store.ready()
-        return self._store
+                if self._works_on(store):
+                    program, native, rows = self._prepared(data, None)
+                    program.start()
+                    self._take(program, native, rows, 1, 0)
+                    return self._losses.view[0]
+            self._catch_up()
 
     def _works_on(self, store: Store) -> bool:
-        """With the store's lock, whether no other thread has changed anything meanwhile."""
-        return store is self._store and store.is_current and self._is_up_to_date()
-
-    def _is_up_to_date(self) -> bool:
-        optimizer = self.optimizer
-        settings, count = self._as_they_were
+        """With the store's lock: whether the numbers are there, and parameters and settings are those taken in."""
+        optimizer, (settings, count) = self.optimizer, self._as_they_were
+        if store is not self._store or not store.is_current:
+            return False
         if (
             self._changes != changes.count
             or len(optimizer.__dict__) != count
@@ -144,6 +135,12 @@ class TrainStep(Inside):
                 return False
             self._changes = changes.count
         return True
+
+    def _catch_up(self) -> None:
+        """Without the store's lock: take in what `_works_on` missed."""
+        if not self._is_adopted():
+            self._adopt()
+        self._store.ready()
 
     def _is_adopted(self) -> bool:
         """Whether the optimizer's parameters and settings are those that were taken in."""
@@ -178,25 +175,30 @@ class TrainStep(Inside):
             raise ValueError("give epochs or steps, not both")
         rng = generator(shuffle)
         while True:
-            store = self._store_of_now()
+            store = self._store
+            store.refuse_a_second_use()
             with store.lock:
-                if not self._works_on(store):
-                    continue
-                program, native, rows = self._prepared(data, batch_size)
-                in_epoch = -(-rows.count // min(batch_size or rows.count, rows.count))
-                total = steps if steps is not None else in_epoch * (1 if epochs is None else epochs)
-                numpy = require("numpy", extra="jit")
-                losses, self.norms = numpy.empty(total), numpy.empty(total)
-                program.start()
-                words = words_of(rng) if rng else None
-                try:
-                    if words:
-                        program.will_shuffle(words.buffer_info()[0])
-                    return self._run(program, native, rows, losses, callback, every)
-                finally:
-                    program["shuffle"] = 0
-                    if rng and words:
-                        put_back(rng, words)
+                if self._works_on(store):
+                    return self._run_all(data, batch_size, epochs, steps, rng, callback, every)
+            self._catch_up()
+
+    def _run_all(self, data: Any, batch_size: Any, epochs: Any, steps: Any, rng: Any, callback: Any, every: int) -> Any:
+        """`run` with its options checked, and the parameters for this thread alone."""
+        program, native, rows = self._prepared(data, batch_size)
+        in_epoch = -(-rows.count // min(batch_size or rows.count, rows.count))
+        total = steps if steps is not None else in_epoch * (1 if epochs is None else epochs)
+        numpy = require("numpy", extra="jit")
+        losses, self.norms = numpy.empty(total), numpy.empty(total)
+        program.start()
+        words = words_of(rng) if rng else None
+        try:
+            if words:
+                program.will_shuffle(words.buffer_info()[0])
+            return self._run(program, native, rows, losses, callback, every)
+        finally:
+            program["shuffle"] = 0
+            if rng and words:
+                put_back(rng, words)
 
     def _run(self, program: BatchProgram, native: Native, rows: Rows, losses: Any, callback: Any, every: int) -> Any:
         taken, total, norms = 0, len(losses), self.norms
@@ -315,7 +317,8 @@ class TrainStep(Inside):
 
     def trace(self, *data: Any) -> Tape:
         """The tape for such data, without compiling it yet: to see what it is, and how long."""
-        with self._store_of_now().lock:
+        self._catch_up()
+        with self._store.lock:
             return self._program(as_rows(data, self._names(len(data)))).tape
 
     def __repr__(self) -> str:
