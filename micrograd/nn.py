@@ -59,12 +59,12 @@ class Module:
     """Anything with parameters: subclass it, keep Values and modules as attributes, and they are found by name."""
 
     def __setattr__(self, name: str, x: Any) -> None:
-        changes.count += 1
-        object.__setattr__(self, name, x)
+        super().__setattr__(name, x)
+        changes.count += 1  # after it: who looks in between sees the old number, and looks again
 
     def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
         changes.count += 1
-        object.__delattr__(self, name)
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0.0, as each training step starts by doing."""

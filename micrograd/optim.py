@@ -43,8 +43,9 @@ def _noting(name: str) -> Any:
     change = getattr(list, name)
 
     def method(self: Parameters, *args: Any, **options: Any) -> Any:
+        result = change(self, *args, **options)
         changes.count += 1
-        return change(self, *args, **options)
+        return result
 
     method.__name__, method.__doc__ = name, change.__doc__
     return method
@@ -66,9 +67,9 @@ class Optimizer:
     def __setattr__(self, name: str, x: Any) -> None:
         if name == "parameters":
             x = Parameters(x)
+        super().__setattr__(name, x)
         if name not in ("lr", "steps", "state"):
             changes.count += 1
-        object.__setattr__(self, name, x)
 
     def __init__(self, parameters: Iterable[Value], lr: float | Schedule, *, clip: float | None = None):
         if not isinstance(parameters, Iterable):

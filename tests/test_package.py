@@ -21,7 +21,8 @@ HOUSE = """
     number table ops modes engine operators copies text higher transforms blame check extras files lock intake nn losses
     optim metrics
     compiler compiler.locks compiler.tape compiler.symbols compiler.trace compiler.simplify compiler.guards
-    compiler.bytecode compiler.watch compiler.recording compiler.arguments compiler.machine
+    compiler.bytecode compiler.generators compiler.places compiler.watch compiler.recording
+    compiler.arguments compiler.machine
     compiler.plan compiler.inside compiler.rule compiler.context compiler.emit compiler.lanes compiler.update
     compiler.shuffle compiler.loop compiler.native compiler.store compiler.program compiler.rows compiler.batch
     compiler.jit compiler.training

@@ -6,14 +6,13 @@ once for each width of vectors that the sizes of its batches call for.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import itertools
 import marshal
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from micrograd.compiler.arguments import rebuild
@@ -70,7 +69,7 @@ class BatchProgram:
         function: Any = None,
         exact: bool = False,
     ):
-        self._lock, self._in_use = threading.RLock(), False
+        self._lock: Any = threading.RLock()
         new_in_child(self)
         self._f, self._names, self._structures = f, names, structures
         self._parameters, self._rule, self._exact = parameters, rule, exact
@@ -249,17 +248,12 @@ class BatchProgram:
         self._last_count = count
         return native
 
-    @contextlib.contextmanager
-    def in_use(self) -> Iterator[None]:
-        """One call at a time: other threads wait; a call in the midst of one, as by a signal handler, is refused."""
-        with self._lock:
-            if self._in_use:
-                raise RuntimeError("this compiled function is in the midst of a call already")
-            self._in_use = True
-            try:
-                yield
-            finally:
-                self._in_use = False
+    @property
+    def in_use(self) -> Any:
+        """`with program.in_use:` one call at a time. Other threads wait; a call in the midst of one is refused."""
+        if self._lock._is_owned():  # by a signal handler; asked of Python's own lock, which Ctrl-C cannot leave held
+            raise RuntimeError("this compiled function is in the midst of a call already")
+        return self._lock
 
     @property
     def native(self) -> Native:

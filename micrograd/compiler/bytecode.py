@@ -34,6 +34,7 @@ _NAMES = {
     "LOAD_GLOBAL": "global",
     "LOAD_NAME": "global",
 }
+ASKING = {"getattr", "vars", "attrgetter", "__dict__"}  # names of what reads attributes by their text
 _NOTHING = {"RESUME", "NOP", "PRECALL", "KW_NAMES", "CACHE", "EXTENDED_ARG", "MAKE_CELL", "COPY_FREE_VARS", "NOT_TAKEN"}
 
 
@@ -56,9 +57,18 @@ def said(expression: Expression) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
+def _read(code: CodeType) -> _Reader:
+    return _Reader(code)
+
+
 def places_in(code: CodeType) -> dict[int, Place]:
     """The places that the instructions of a function read or set, by the instruction's offset."""
-    return _Reader(code).places
+    return _read(code).places
+
+
+def loose_names(code: CodeType) -> frozenset[str]:
+    """The attributes that a function reads of what calls return, and the texts that it may give to getattr()."""
+    return _read(code).loose
 
 
 class _Reader:
@@ -67,6 +77,9 @@ class _Reader:
     def __init__(self, code: CodeType):
         self.stack: list[Expression] = []
         self.places: dict[int, Place] = {}
+        self.loose: frozenset[str] = frozenset()
+        if not ASKING.isdisjoint(code.co_names):
+            self.loose = frozenset(x for x in code.co_consts if isinstance(x, str))
         self._read_at: dict[Expression, int] = {}  # the offset of the last read of an expression, to say it is a part
         for instruction in dis.get_instructions(code):
             if instruction.is_jump_target:
@@ -102,6 +115,8 @@ class _Reader:
             self.stack.append(("const", argument))
         elif name in ("LOAD_ATTR", "LOAD_METHOD"):
             expression = ("attr", self._pop_part(), argument)
+            if not _is_known(expression):
+                self.loose |= {argument}
             self._note(READ, offset, expression)
             pushed = 1 + _effect(instruction)
             self.stack += [expression] if pushed == 1 else [UNKNOWN] * pushed

@@ -36,7 +36,7 @@ from micrograd.compiler.inside import Inside
 from micrograd.compiler.locks import new_in_child
 from micrograd.compiler.program import NotFiniteError, Program, node_of
 from micrograd.compiler.recording import Recorded
-from micrograd.compiler.rows import KeptRows, Rows, as_index, as_rows, names_of
+from micrograd.compiler.rows import KeptRows, Rows, WholeNumber, as_rows, names_of
 from micrograd.compiler.tape import Tape
 from micrograd.engine import Value
 from micrograd.table import DETACHED, Op
@@ -184,8 +184,9 @@ class Jitted(_Jitted):
 
     def _itself(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """The function, with floats for whole numbers: in Python's, 10 ** (10 ** 9) would take for ever."""
-        args = [as_index(x) if type(x) is int and x.bit_length() < 1024 else x for x in args]
-        return self.f(*args, **kwargs)
+        names = self._names(args, kwargs)
+        given = [x if name in self._static else _as_floats(x) for name, x in zip(names, [*args, *kwargs.values()])]
+        return self.f(*given[: len(args)], **dict(zip(kwargs, given[len(args) :])))
 
     def _structure(self, args: Sequence[Any], kwargs: dict[str, Any], numbers: list[Any]) -> Any:
         names = self._names(args, kwargs)
@@ -204,6 +205,15 @@ class Jitted(_Jitted):
         structures = key[1] if key[:1] == ("call",) else key
         names = self._names(args, kwargs)
         return Program(call, self._name, names, structures, function=self.f, exact=self.exact)
+
+
+def _as_floats(x: Any) -> Any:
+    """An argument as compiled code takes it, with floats that may index in the place of whole numbers."""
+    if type(x) is int:
+        return WholeNumber(x) if x.bit_length() < 1024 else x
+    if type(x) in (list, tuple):
+        return type(x)(map(_as_floats, x))
+    return {key: _as_floats(item) for key, item in x.items()} if type(x) is dict else x
 
 
 class _BatchCall(NamedTuple):
@@ -293,7 +303,7 @@ class BatchJitted(_Jitted):
     @staticmethod
     def _computed(program: BatchProgram, rows: Any, numbers: Sequence[Any]) -> list[float] | None:
         """The derivatives and the mean, or None where one is not finite or an index is out of range."""
-        with program.in_use():
+        with program.in_use:
             if program.has_bad_index(numbers):
                 return None
             native = program.set_rows(rows, batch_size=rows.count)

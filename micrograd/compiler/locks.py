@@ -18,9 +18,10 @@ _held: list[Any] = []
 
 def new_in_child(owner: Any, name: str = "_lock") -> None:
     """After a fork, give `owner` a new lock of that name in the child, unless the thread that lives on holds it."""
-    if len(_owners) > 1000 and len(_owners) & 1023 == 0:
-        _owners[:] = [(each, name) for each, name in _owners if each() is not None]
-    _owners.append((weakref.ref(owner), name))
+    with _listing:
+        if len(_owners) % 1024 == 1023:
+            _owners[:] = [(each, other) for each, other in _owners if each() is not None]
+        _owners.append((weakref.ref(owner), name))
 
 
 def held_over_forks() -> Any:
@@ -30,6 +31,7 @@ def held_over_forks() -> Any:
     return lock
 
 
+_listing = held_over_forks()
 compiling = held_over_forks()  # LLVM's global context is for one thread at a time
 
 

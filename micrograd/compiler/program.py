@@ -23,7 +23,7 @@ from micrograd.compiler.locks import new_in_child
 from micrograd.compiler.machine import this_machine
 from micrograd.compiler.native import CALL, Native, call_module, native_of
 from micrograd.compiler.recording import recorded
-from micrograd.compiler.rows import as_index
+from micrograd.compiler.rows import WholeNumber
 from micrograd.compiler.simplify import simplify
 from micrograd.compiler.symbols import TAPE, Symbol, operand_of
 from micrograd.compiler.tape import Tape
@@ -207,7 +207,7 @@ class Program:
             i = next(given)
             number = operands[i].data if numbers is None else numbers[i]
             if kind != "value":
-                return as_index(number) if kind == "whole" else number
+                return WholeNumber(number) if kind == "whole" else number
             stand_in = operands[i] * 1.0
             stand_in.data, stand_in.label = number, operands[i].label
             inputs.append(stand_in)

@@ -16,9 +16,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from micrograd import nn
+from micrograd.compiler.places import Read
 from micrograd.compiler.symbols import TraceError
 from micrograd.compiler.tape import Tape
-from micrograd.compiler.watch import Read, Watch, holds_recorded
+from micrograd.compiler.watch import Watch, holds_recorded
 from micrograd.modes import changes, line_of_the_caller
 
 T = TypeVar("T")
@@ -45,19 +46,25 @@ class Constant(NamedTuple):
 
 
 def _is_counted(read: Read) -> bool:
-    """Whether a change of the place is counted: an attribute of a module's own, and not of its class."""
-    return read.kind == "attr" and isinstance(read.container, nn.Module) and read.by in vars(read.container)
+    """Whether a change of the place is counted: an attribute of a module's own, and not of its class.
+
+    A list that changes in place is not counted. Of numbers it is looked at each time; of layers and weights it is not,
+    which would take longer than to compute with them.
+    """
+    if read.kind != "attr" or not isinstance(read.container, nn.Module) or read.by not in vars(read.container):
+        return False
+    return not read.is_of_numbers
 
 
 class Outside:
     """The places outside a recorded function that it read. `constants` lists those that held numbers."""
 
-    def __init__(self, reads: Sequence[Read] = ()):
+    def __init__(self, reads: Sequence[Read], count: int):
         self.reads = list(reads)
         self.constants = [Constant(read.name, read.value, read.line) for read in reads if read.is_number]
         # Modules count the changes of their attributes, all together: one look spares one for each weight's neuron.
         self._others = [read for read in reads if not _is_counted(read)]
-        self._changes = changes.count
+        self._changes = count
         self._quick = self._compiled()
 
     def _compiled(self) -> Callable[[], bool]:
@@ -75,8 +82,9 @@ class Outside:
 
     def holds(self) -> bool:
         """Whether every place holds what it held when it was read."""
+        count = changes.count  # before the look: what another thread sets meanwhile is seen at the next
         try:
-            if self._quick() and changes.count == self._changes:
+            if self._quick() and count == self._changes:
                 return True
         except Exception:  # an attribute that is gone, say
             return False
@@ -84,7 +92,7 @@ class Outside:
             return False
         for read in self.reads:
             read.value = read.now()  # an equal number, to be found at the first look from now on
-        self._changes, self._quick = changes.count, self._compiled()
+        self._changes, self._quick = count, self._compiled()
         return True
 
     def changed(self) -> Read | None:
@@ -158,6 +166,7 @@ def recorded(run: Callable[[type[Tape]], tuple[Tape, Any, T]], *functions: Any) 
     the first one only prepared something, such as a table that is kept.
     """
     watches: list[Watch] = []
+    count = changes.count  # before the first look: what is set meanwhile is looked at once more
     try:
         before = _run(run, Tape, watches, functions)
         result = _run(run, Tape, watches, functions)
@@ -173,7 +182,7 @@ def recorded(run: Callable[[type[Tape]], tuple[Tape, Any, T]], *functions: Any) 
             watch.rewind()
         raise
     first, last = watches[-2].reads, watches[-1].reads
-    return result[2], Outside([read for key, read in last.items() if key in first])
+    return result[2], Outside([read for key, read in last.items() if key in first], count)
 
 
 def _run(run: Callable[[type[Tape]], Any], kind: type[Tape], watches: list[Watch], functions: Any) -> Any:
@@ -244,14 +253,10 @@ def _refused(watches: Sequence[Watch], marked: Any) -> TraceError:
     _refuse_random_numbers(watches)
     read = _changed_between(watches)
     if read is not None:
-        found = f"{read.value!r}, then {watches[-1].reads[_key(read)].value!r}"
+        found = f"{read.value!r}, then {watches[-1].reads[read.key].value!r}"
         return TraceError(_changes(read, found))
     return TraceError(
         "the function does not do the same each time it runs, as jit found when it recorded it a second time; what "
         f"differs first is at {marked.line or 'an unknown line'}: is there a random number, a counter or the time in "
         "it? Give it as an argument"
     )
-
-
-def _key(read: Read) -> Any:
-    return read.kind, id(read.container), read.by

@@ -51,11 +51,6 @@ class WholeNumber(float):
         return repr(int(self))
 
 
-def as_index(number: float) -> WholeNumber:
-    """A whole number as a function outside compiled code is given it."""
-    return WholeNumber(number)
-
-
 class Rows:
     """Arrays with as many rows each: `count`. `structures` says for each what one row is."""
 
@@ -71,7 +66,7 @@ class Rows:
         for rows, (kind, shape, numbers) in zip(self.arrays, self.structures):
             row = rows[i].astype(float)
             if numbers[0] in "iu":
-                row = array_of(shape, map(as_index, row.ravel()))
+                row = array_of(shape, map(WholeNumber, row.ravel()))
             out.append(row if kind == "array" and shape else row.tolist())
         return out
 

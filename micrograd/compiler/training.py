@@ -31,13 +31,13 @@ from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.context import BAD_INDEX, COLUMNS, NOT_FINITE, SLOT, STEPS_AT_ONCE
 from micrograd.compiler.inside import Inside
 from micrograd.compiler.native import Memory, Native
+from micrograd.compiler.places import frozen
 from micrograd.compiler.recording import Recorded
 from micrograd.compiler.rows import Rows, as_rows, header_of, names_of
 from micrograd.compiler.rule import check_rule, scale_tape, update_tape
 from micrograd.compiler.shuffle import generator, put_back, words_of
 from micrograd.compiler.store import Store, store_of
 from micrograd.compiler.tape import Tape
-from micrograd.compiler.watch import frozen
 from micrograd.extras import require
 from micrograd.modes import changes
 from micrograd.optim import Optimizer
@@ -110,15 +110,22 @@ class TrainStep(Inside):
         Raises FloatingPointError, and changes nothing, when the loss or a gradient is nan or inf; ValueError where the
         loss refuses a row, such as one with a wrong label.
         """
+        return self._alone(self._one, data)
+
+    def _one(self, data: tuple[Any, ...]) -> float:
+        program, native, rows = self._prepared(data, None)
+        program.start()
+        self._take(program, native, rows, 1, 0)
+        return self._losses.view[0]
+
+    def _alone(self, do: Callable[..., Any], *given: Any) -> Any:
+        """What `do` gives, with the parameters for this thread alone and the optimizer's changes taken in."""
         while True:
             store = self._store
             store.refuse_a_second_use()
             with store.lock:
                 if self._works_on(store):
-                    program, native, rows = self._prepared(data, None)
-                    program.start()
-                    self._take(program, native, rows, 1, 0)
-                    return self._losses.view[0]
+                    return do(*given)
             self._catch_up()
 
     def _works_on(self, store: Store) -> bool:
@@ -174,13 +181,7 @@ class TrainStep(Inside):
         if epochs is not None and steps is not None:
             raise ValueError("give epochs or steps, not both")
         rng = generator(shuffle)
-        while True:
-            store = self._store
-            store.refuse_a_second_use()
-            with store.lock:
-                if self._works_on(store):
-                    return self._run_all(data, batch_size, epochs, steps, rng, callback, every)
-            self._catch_up()
+        return self._alone(self._run_all, data, batch_size, epochs, steps, rng, callback, every)
 
     def _run_all(self, data: Any, batch_size: Any, epochs: Any, steps: Any, rng: Any, callback: Any, every: int) -> Any:
         """`run` with its options checked, and the parameters for this thread alone."""
@@ -317,9 +318,7 @@ class TrainStep(Inside):
 
     def trace(self, *data: Any) -> Tape:
         """The tape for such data, without compiling it yet: to see what it is, and how long."""
-        self._catch_up()
-        with self._store.lock:
-            return self._program(as_rows(data, self._names(len(data)))).tape
+        return self._alone(lambda: self._program(as_rows(data, self._names(len(data)))).tape)
 
     def __repr__(self) -> str:
         name = getattr(self.loss, "__name__", type(self.loss).__name__)

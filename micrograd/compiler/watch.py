@@ -19,7 +19,6 @@ import contextlib
 import functools
 import gc
 import os
-import random
 import sys
 import types
 from collections.abc import Callable, Iterable
@@ -27,18 +26,29 @@ from typing import Any
 
 import micrograd
 from micrograd import nn
-from micrograd.compiler.bytecode import READ, Expression, Place, places_in, said
+from micrograd.compiler.bytecode import READ, Expression, Place, loose_names, places_in, said
+from micrograd.compiler.generators import restore, state_of
+from micrograd.compiler.places import MISSING, Read, content_of, is_container, is_number, look, set_back
 from micrograd.compiler.symbols import Symbol
 from micrograd.engine import Value
 from micrograd.modes import line_of_the_user
-from micrograd.table import is_array, is_bool
 
-MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
-LARGEST = 10_000  # numbers in a list or an array that is compared number by number
 _PACKAGE = os.path.dirname(micrograd.__file__) + os.sep
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
-
-
+# Methods of containers that tell nothing of what is in them.
+CHANGING = {
+    "append",
+    "appendleft",
+    "add",
+    "insert",
+    "extend",
+    "update",
+    "clear",
+    "remove",
+    "discard",
+    "sort",
+    "reverse",
+}
 _COUNTING = (nn.Module.__setattr__.__code__, nn.Module.__delattr__.__code__)  # of no interest themselves
 
 
@@ -48,37 +58,6 @@ def _is_passed_over(file: str) -> bool:
     if file.startswith(_PACKAGE):
         return file != nn.__file__
     return file.startswith(("<frozen ", _LIBRARY)) and "-packages" not in file
-
-
-class Read:
-    """A place outside the function and what it held when the function first read it.
-
-    `name` is how the function's code names it and `line` where. `now()` gives what it holds now.
-    """
-
-    __slots__ = ("by", "container", "content", "kind", "line", "name", "value")
-
-    def __init__(self, kind: str, container: Any, by: Any, value: Any, name: str, line: str, *, whole: bool):
-        self.kind, self.container, self.by, self.value, self.name, self.line = kind, container, by, value, name, line
-        self.content = _content(value) if whole else None  # of a list, a dict or an array: what was in it
-
-    def now(self) -> Any:
-        return look(self.kind, self.container, self.by)
-
-    @property
-    def is_number(self) -> bool:
-        return is_number(self.value) or self.content is not None
-
-    def holds(self) -> bool:
-        """Whether the place holds what it held: the same object, or an equal number."""
-        now = self.now()
-        if now is not self.value and not _equal(now, self.value):
-            return False
-        return self.content is None or _content(now) == self.content
-
-    def same_as(self, other: Read) -> bool:
-        """Whether two runs found the same here."""
-        return (self.value is other.value or _equal(self.value, other.value)) and self.content == other.content
 
 
 class Watch:
@@ -95,6 +74,7 @@ class Watch:
         self.drawn_from: dict[int, tuple[Any, Any, str]] = {}
         self._functions: dict[types.CodeType, Any] = {}
         self._start: types.FrameType | None = None
+        self._loose: frozenset[str] = frozenset()  # attributes of objects that were not known by a name
         for f in functions:
             self._note_function(f)
 
@@ -109,12 +89,14 @@ class Watch:
         if sys.gettrace() is self._installed:  # and a debugger that the function started has not taken over
             sys.settrace(self._before)
         self._start = None
+        self._see_loose()
 
     def _entered(self, frame: types.FrameType, event: str, argument: Any) -> Any:
         code = frame.f_code
         if _is_passed_over(code.co_filename) or code in _COUNTING:
             return None
         places = places_in(code)
+        self._loose |= loose_names(code)
         if not places:
             return None
         at, see = places.get, self._see
@@ -134,8 +116,9 @@ class Watch:
 
     def _see(self, frame: types.FrameType, place: Place) -> None:
         kind, container, by = self._located(frame, place.expression)
-        if container is MISSING and place.expression[0] == "item":
-            self._see_array(frame, place.expression[1])
+        is_item, is_method = place.expression[0] == "item", place.expression[0] == "attr" and is_container(container)
+        if (is_item and container is MISSING) or (is_method and by not in CHANGING):
+            self._see_inside(frame, place.expression[1])
         if container is MISSING or (isinstance(container, (Symbol, Value)) and _is_traced(container)):
             return
         key = (kind, id(container), by)
@@ -153,13 +136,24 @@ class Watch:
         if not _is_told(value):
             self.reads[key] = Read(kind, container, by, value, said(place.expression), line, whole=place.whole)
 
-    def _see_array(self, frame: types.FrameType, expression: Expression) -> None:
-        """Of an array that an item is read from, all numbers are looked at later."""
-        if expression[0] in ("attr", "item", "global", "free") and is_array(self._evaluated(frame, expression)):
+    def _see_inside(self, frame: types.FrameType, expression: Expression) -> None:
+        """Of a container of which a part is used, by an index or a method, all that is in it is looked at later."""
+        if expression[0] in ("attr", "item", "global", "free") and is_container(self._evaluated(frame, expression)):
             kind, container, by = self._located(frame, expression)
             read = self.reads.get((kind, id(container), by))
             if read is not None and read.content is None:
-                read.content = _content(read.value)
+                read.content = content_of(read.value)
+
+    def _see_loose(self) -> None:
+        """Find what was read of objects that no name leads to, as of `get().t` or by getattr(model, "t")."""
+        found = [*self.reads.values()] if self._loose else []
+        for read in found:  # which grows, as one object leads to the next
+            for name in self._loose if isinstance(getattr(read.value, "__dict__", None), dict) else ():
+                value, key = look("attr", read.value, name), ("attr", id(read.value), name)
+                if key in self.reads or key in self.sets or value is MISSING or _is_told(value):
+                    continue
+                self.reads[key] = Read("attr", read.value, name, value, f"{read.name}.{name}", read.line, whole=True)
+                found.append(self.reads[key])
 
     def _note_function(self, value: Any) -> None:
         function = function_in(value)
@@ -219,16 +213,16 @@ class Watch:
     # -------------------------------------------------------------- random numbers
 
     def _note_generator(self, value: Any, line: str) -> None:
-        generator = value if _state_of(value) is not None else getattr(value, "__self__", None)
+        generator = value if state_of(value) is not None else getattr(value, "__self__", None)
         if generator is not None and id(generator) not in self.drawn_from:
-            state = _state_of(generator)
+            state = state_of(generator)
             if state is not None:
                 self.drawn_from[id(generator)] = generator, state, line
 
     def drawn(self) -> tuple[Any, str] | None:
         """A generator that has drawn random numbers since it was seen, and the line."""
         for generator, state, line in self.drawn_from.values():
-            if _state_of(generator) != state:
+            if state_of(generator) != state:
                 return generator, line
         return None
 
@@ -244,13 +238,13 @@ class Watch:
         for kind, container, by, value in reversed(self.sets.values()):
             if only(look(kind, container, by)):
                 with contextlib.suppress(AttributeError, ValueError):  # it was not there, and is gone already
-                    _set(kind, container, by, value)
+                    set_back(kind, container, by, value)
 
     def rewind(self) -> None:
         """Put every random generator back to where it was."""
         for generator, state, _ in self.drawn_from.values():
-            if _state_of(generator) != state:
-                _restore(generator, state)
+            if state_of(generator) != state:
+                restore(generator, state)
 
 
 def _cell_of(function: Any, place: int, value: Any) -> Any:
@@ -267,11 +261,6 @@ def function_in(f: Any) -> Any:
         f = f.func
     f = getattr(f, "__func__", f)
     return f if isinstance(f, types.FunctionType) else vars(type(f)).get("__call__")
-
-
-def is_number(x: Any) -> bool:
-    """Whether x is a number or a truth that Python computes with."""
-    return isinstance(x, (int, float)) or is_bool(x) or (type(x).__module__ == "numpy" and getattr(x, "ndim", 1) == 0)
 
 
 def holds_recorded(x: Any) -> bool:
@@ -296,120 +285,3 @@ def _is_told(value: Any) -> bool:
     if isinstance(value, (type, types.ModuleType, types.BuiltinFunctionType, types.MethodType)) or _is_traced(value):
         return True
     return isinstance(value, types.FunctionType) and str(value.__module__).startswith("micrograd.")
-
-
-def look(kind: str, container: Any, by: Any) -> Any:
-    """What a place holds, without running any code of the container's own; MISSING where that cannot be known."""
-    if kind == "cell":
-        try:
-            return container.cell_contents
-        except ValueError:
-            return MISSING
-    if kind == "item":
-        try:
-            return container[by]
-        except (LookupError, TypeError):
-            return MISSING
-    if isinstance(container, types.ModuleType):
-        return vars(container).get(by, MISSING)
-    own = MISSING
-    for each in container.__mro__ if isinstance(container, type) else type(container).__mro__:
-        if by in vars(each):
-            own = vars(each)[by]
-            break
-    if isinstance(own, types.MemberDescriptorType):
-        try:
-            return own.__get__(container) if not isinstance(container, type) else MISSING
-        except AttributeError:
-            return MISSING
-    if isinstance(own, property):
-        return MISSING  # its own code is watched as it runs
-    inside = getattr(container, "__dict__", None) if not isinstance(container, type) else None
-    if isinstance(inside, dict) and by in inside:
-        return inside[by]
-    if isinstance(own, types.FunctionType) and not isinstance(container, type):
-        return types.MethodType(own, container)
-    if own is not MISSING and hasattr(type(own), "__get__") and not isinstance(own, types.FunctionType):
-        bound = isinstance(own, (types.MethodDescriptorType, types.BuiltinFunctionType, types.BuiltinMethodType))
-        return getattr(container, by, MISSING) if bound or _state_of(container) is not None else MISSING
-    return own
-
-
-def _set(kind: str, container: Any, by: Any, value: Any) -> None:
-    if kind == "cell":
-        if value is MISSING:
-            del container.cell_contents
-        else:
-            container.cell_contents = value
-    elif kind == "item":
-        if value is MISSING:
-            container.pop(by, None)
-        else:
-            container[by] = value
-    elif value is MISSING:
-        delattr(container, by)
-    else:
-        setattr(container, by, value)
-
-
-def _content(x: Any) -> Any:
-    """What a list, a dict or an array of numbers holds, to compare with later; None for anything else."""
-    if is_array(x):
-        return (x.shape, x.dtype.str, x.tobytes()) if x.size <= LARGEST and x.dtype.kind in "fiub" else None
-    if isinstance(x, (list, dict)) and len(x) <= LARGEST:
-        items = [*x.items()] if isinstance(x, dict) else x
-        found = [_content(item) if isinstance(item, list) else item for item in items]
-        flat = [item[1] if isinstance(x, dict) else item for item in found]
-        if all(is_number(item) or (isinstance(item, list) and item is not None) for item in flat):
-            return found
-    return None
-
-
-def frozen(x: Any) -> Any:
-    """What tells x from what it may become: the content of a list, a dict or an array of numbers, else x itself."""
-    content = _content(x)
-    return x if content is None else content
-
-
-def _equal(x: Any, y: Any) -> bool:
-    """Whether two numbers, texts or pairs of them are the same in every respect that a function could ask."""
-    if type(x) is not type(y) or not (is_number(x) or isinstance(x, (str, tuple, bytes, types.MethodType))):
-        return False
-    try:
-        return (bool(x == y) and (not isinstance(x, float) or x.hex() == y.hex())) or (x != x and y != y)
-    except Exception:
-        return False
-
-
-def _state_of(x: Any) -> Any:
-    """The state of a random generator, something that can be compared; None for anything else."""
-    if isinstance(x, random.Random):
-        try:
-            return x.getstate()
-        except NotImplementedError:  # SystemRandom has none
-            return None
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(x, (numpy.random.Generator, numpy.random.RandomState)):
-        return _comparable((x.bit_generator if isinstance(x, numpy.random.Generator) else x._bit_generator).state)
-    return None
-
-
-def _comparable(state: Any) -> Any:
-    if isinstance(state, dict):
-        return tuple((key, _comparable(x)) for key, x in state.items())
-    return ("array", state.tobytes(), state.dtype.str) if is_array(state) else state
-
-
-def _restore(generator: Any, state: Any) -> None:
-    if isinstance(generator, random.Random):
-        generator.setstate(state)
-        return
-    numpy = sys.modules["numpy"]
-
-    def plain(x: Any) -> Any:
-        if isinstance(x, tuple) and x[:1] == ("array",):
-            return numpy.frombuffer(x[1], dtype=x[2]).copy()
-        return {key: plain(item) for key, item in x} if isinstance(x, tuple) else x
-
-    bits = generator.bit_generator if isinstance(generator, numpy.random.Generator) else generator._bit_generator
-    bits.state = plain(state)

@@ -1,0 +1,184 @@
+"""Places that hold what a function reads: an attribute, an item, a variable. Look at one, compare it, set it back.
+
+    >>> from micrograd.compiler.places import MISSING, look
+    >>> class Model:
+    ...     temperature = 2.0
+    >>> look("attr", Model(), "temperature"), look("item", {"a": 1}, "b") is MISSING
+    (2.0, True)
+
+Looking runs no code of the user's: a property is not asked, for its own code is watched as it runs.
+"""
+
+from __future__ import annotations
+
+import types
+from collections import deque
+from typing import Any
+
+from micrograd.compiler.generators import state_of
+from micrograd.table import is_array, is_bool
+
+MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
+LARGEST = 10_000  # items in a list or an array that is compared item by item
+
+
+class Read:
+    """A place outside the function and what it held when the function first read it.
+
+    `name` is how the function's code names it and `line` where. `now()` gives what it holds now.
+    """
+
+    __slots__ = ("by", "container", "content", "kind", "line", "name", "value")
+
+    def __init__(self, kind: str, container: Any, by: Any, value: Any, name: str, line: str, *, whole: bool):
+        self.kind, self.container, self.by, self.value, self.name, self.line = kind, container, by, value, name, line
+        self.content = content_of(value) if whole else None  # of a list, a dict or an array: what was in it
+
+    @property
+    def key(self) -> Any:
+        return self.kind, id(self.container), self.by
+
+    def now(self) -> Any:
+        return look(self.kind, self.container, self.by)
+
+    @property
+    def is_number(self) -> bool:
+        return is_number(self.value) or _has_numbers(self.content)
+
+    @property
+    def is_of_numbers(self) -> bool:
+        """Whether it held a container with numbers in it."""
+        return _has_numbers(self.content)
+
+    def holds(self) -> bool:
+        """Whether the place holds what it held: the same object, or an equal number."""
+        now = self.now()
+        if now is not self.value and not is_equal(now, self.value):
+            return False
+        return self.content is None or _are_equal(content_of(now), self.content)
+
+    def same_as(self, other: Read) -> bool:
+        """Whether two runs found the same here."""
+        same = self.value is other.value or is_equal(self.value, other.value)
+        return same and _are_equal(self.content, other.content)
+
+
+def _are_equal(x: Any, y: Any) -> bool:
+    try:
+        return bool(x == y)
+    except Exception:  # of objects that cannot be compared
+        return False
+
+
+def _has_numbers(content: Any) -> bool:
+    if isinstance(content, dict):
+        content = content.values()
+    elif isinstance(content, tuple) and len(content) == 3 and isinstance(content[2], bytes):
+        return True  # of an array
+    elif not isinstance(content, (list, tuple, set)):
+        return is_number(content)
+    return any(map(_has_numbers, content))
+
+
+def is_number(x: Any) -> bool:
+    """Whether x is a number or a truth that Python computes with."""
+    return isinstance(x, (int, float)) or is_bool(x) or (type(x).__module__ == "numpy" and getattr(x, "ndim", 1) == 0)
+
+
+def look(kind: str, container: Any, by: Any) -> Any:
+    """What a place holds, without running any code of the container's own; MISSING where that cannot be known."""
+    if kind == "cell":
+        try:
+            return container.cell_contents
+        except ValueError:
+            return MISSING
+    if kind == "item":
+        try:
+            return container[by]
+        except (LookupError, TypeError):
+            return MISSING
+    if isinstance(container, types.ModuleType):
+        return vars(container).get(by, MISSING)
+    own = MISSING
+    for each in container.__mro__ if isinstance(container, type) else type(container).__mro__:
+        if by in vars(each):
+            own = vars(each)[by]
+            break
+    if isinstance(own, types.MemberDescriptorType):
+        try:
+            return own.__get__(container) if not isinstance(container, type) else MISSING
+        except AttributeError:
+            return MISSING
+    if isinstance(own, property):
+        return MISSING  # its own code is watched as it runs
+    inside = getattr(container, "__dict__", None) if not isinstance(container, type) else None
+    if isinstance(inside, dict) and by in inside:
+        return inside[by]
+    if isinstance(own, types.FunctionType) and not isinstance(container, type):
+        return types.MethodType(own, container)
+    if own is not MISSING and hasattr(type(own), "__get__") and not isinstance(own, types.FunctionType):
+        bound = isinstance(own, (types.MethodDescriptorType, types.BuiltinFunctionType, types.BuiltinMethodType))
+        return getattr(container, by, MISSING) if bound or state_of(container) is not None else MISSING
+    return own
+
+
+def set_back(kind: str, container: Any, by: Any, value: Any) -> None:
+    if kind == "cell":
+        if value is MISSING:
+            del container.cell_contents
+        else:
+            container.cell_contents = value
+    elif kind == "item":
+        if value is MISSING:
+            container.pop(by, None)
+        else:
+            container[by] = value
+    elif value is MISSING:
+        delattr(container, by)
+    else:
+        setattr(container, by, value)
+
+
+def is_container(x: Any) -> bool:
+    """Whether x holds items that may change while it stays the same object."""
+    return isinstance(x, (list, dict, set, deque)) or is_array(x)
+
+
+def content_of(x: Any) -> Any:
+    """What a container holds, containers within it included, to compare with later; None for anything else.
+
+    Items are compared as `==` does: numbers by value, Values and other objects by identity. Of more than LARGEST items
+    nothing is kept.
+    """
+    if is_array(x):
+        if x.size > LARGEST:
+            return None
+        return (x.shape, x.dtype.str, list(x.flat) if x.dtype == object else x.tobytes())
+    if isinstance(x, tuple):
+        return tuple(map(_inside, x)) if any(map(is_container, x)) else None
+    if not is_container(x) or len(x) > LARGEST:
+        return None
+    if isinstance(x, dict):
+        return {key: _inside(item) for key, item in x.items()}
+    return set(x) if isinstance(x, set) else list(map(_inside, x))
+
+
+def _inside(item: Any) -> Any:
+    content = content_of(item)
+    return item if content is None else content
+
+
+def frozen(x: Any) -> Any:
+    """What tells x from what it may become: the content of a container, else x itself."""
+    content = content_of(x)
+    return x if content is None else content
+
+
+def is_equal(x: Any, y: Any) -> bool:
+    """Whether two numbers, texts or pairs of them are the same in every respect that a function could ask."""
+    if type(x) is not type(y) or not (is_number(x) or isinstance(x, (str, tuple, bytes, types.MethodType))):
+        return False
+    try:
+        return (bool(x == y) and (not isinstance(x, float) or x.hex() == y.hex())) or (x != x and y != y)
+    except Exception:
+        return False
