@@ -224,9 +224,11 @@ class Compiled(Backend):
             if before.is_finite():
                 raise
             is_finite = False
-        except TraceError:  # what it took as constant has changed: the epoch is as if it had not begun
+        except (TraceError, ValueError, LookupError) as error:  # the epoch is as if it had not begun
             before.put_back()
             rng.setstate(order)
+            if not isinstance(error, TraceError):  # bad data, of which eager training names the first row
+                _raise_first(self.of_row("loss"), X, y)
             raise
         if not is_finite:  # some step made a parameter inf or nan; eagerly we see which, and stop before it
             before.put_back()

@@ -34,7 +34,9 @@ def agree(c, case):
         return not case.exact and c.compiled.error is None and rounding_may_avoid(c.eager.error)
     pairs = list(zip(c.eager.numbers, c.compiled.numbers, strict=True))
     if c.exact:
-        return all(x.hex() == y.hex() or (x != x and y != y) for x, y in pairs)
+        # Documented: where a function takes a derivative itself, a zero may have another sign.
+        takes = c.what.startswith("derivatives at [") or "grad(" in case.program.source()
+        return all(x.hex() == y.hex() or (x != x and y != y) or (takes and x == y == 0.0) for x, y in pairs)
     near = [x == y or (x != x and y != y) or abs(x - y) <= RELATIVE * abs(x) for x, y in pairs]
     if all(near) or not c.bounds:
         return all(near)

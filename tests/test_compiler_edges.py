@@ -158,7 +158,7 @@ def test_rules_and_optimizers_that_ask_for_equality_are_told_too():
             return (x - (2 * lr if t == 1 else lr) * grad,)
 
     w = Value(1.0)
-    with pytest.raises(TraceError, match="== and != of t"):
+    with pytest.raises(TraceError, match=r"t has no value .* so == and != cannot compare it"):
         train_step(lambda x: w * x, First([w], 0.1))([1.0])
 
 

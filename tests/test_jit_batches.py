@@ -93,7 +93,7 @@ def test_bad_rows(args, error, said):
 
 def test_nothing_to_look_at_where_every_call_was_refused():
     f = jit(lambda x, k: take([x, x * x], k), batch=True)
-    with pytest.raises(IndexError, match=r"index 5 \(k\) is out of range for 2 values"):
+    with pytest.raises(IndexError, match=r"index 5 is out of range for 2 values"):
         f([1.0, 2.0], 5)
     with pytest.raises(RuntimeError, match="nothing has been compiled yet"):
         f.lower()

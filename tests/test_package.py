@@ -24,7 +24,7 @@ HOUSE = """
     compiler.bytecode compiler.generators compiler.places compiler.watch compiler.recording
     compiler.arguments compiler.machine
     compiler.plan compiler.inside compiler.rule compiler.context compiler.emit compiler.lanes compiler.update
-    compiler.shuffle compiler.loop compiler.native compiler.store compiler.program compiler.rows compiler.batch
+    compiler.shuffle compiler.loop compiler.native compiler.store compiler.rows compiler.program compiler.batch
     compiler.jit compiler.training
     graph fold layout draw stepper animate breakpoints walk prompt explorable notebook expression
     c_statements c_code onnx_nodes export cells tables preparation data plots

@@ -12,9 +12,10 @@ from micrograd import Value, value_and_grad
 from micrograd.compiler.jit import jit
 from micrograd.compiler.native import native_of
 from micrograd.compiler.training import train_step
+from micrograd.losses import half_squared_sum
 from micrograd.nn import MLP
 from micrograd.optim import SGD, Adam
-from micrograd.recipes import LOSSES
+from micrograd.recipes import LOSSES as BY_NAME
 
 NAMES = {
     "run": "micrograd step.run",
@@ -26,6 +27,8 @@ NAMES = {
 }
 LOOPS = {"run"}
 SLOW = {"eager"}
+
+LOSSES = {**BY_NAME, "half_squared_sum": half_squared_sum}
 
 
 def version():

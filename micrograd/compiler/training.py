@@ -45,6 +45,7 @@ from micrograd.table import as_count, is_bool
 
 TAKEN = SLOT["taken"]
 OWN = ("parameters", "state", "steps", "lr")  # of every optimizer, and no settings that its rule reads as constants
+FEW = 1000  # rows that are run eagerly to find the first that is refused
 KEPT = 16  # structures of data that one step is compiled for at a time
 
 
@@ -243,8 +244,10 @@ class TrainStep(Inside):
         finally:
             optimizer.__dict__["steps"] = program.places[TAKEN]  # sooner than an attribute that is watched
         if status == BAD_INDEX:
-            row = program["position"]
-            raise not_finite(before + 1, first_guilty(self.loss, [(row, rows.row(row))], optimizer.parameters))
+            row = program["position"]  # the first with a bad index; one before it may be refused for something else
+            first = 0 if row < FEW else row
+            chosen = [(i, rows.row(i)) for i in range(first, row + 1)]
+            raise not_finite(before + 1, first_guilty(self.loss, chosen, optimizer.parameters))
         if status == NOT_FINITE:
             chosen = [(i, rows.row(i)) for i in program.rows_of_this_step()]
             step = before + optimizer.steps - start + 1
@@ -299,7 +302,7 @@ class TrainStep(Inside):
                 exact=self.exact,
             )
         except (ArithmeticError, ValueError, TypeError) as error:
-            if hasattr(error, "failed"):  # an operation on constants, such as log(-1.0), as the function itself says
+            if isinstance(error, ArithmeticError) or hasattr(error, "failed"):  # on constants: the loss itself says so
                 row = [(0, rows.row(0))] if rows.arrays else [(0, [])]
                 raise not_finite(1, first_guilty(self.loss, row, self._parameters)) from None
             rows_are = ", ".join(_said(name, shape) for name, (_, shape, _) in zip(names, rows.structures))

@@ -28,7 +28,7 @@ import micrograd
 from micrograd import nn
 from micrograd.compiler.bytecode import READ, Expression, Place, loose_names, places_in, said
 from micrograd.compiler.generators import restore, state_of
-from micrograd.compiler.places import MISSING, Read, content_of, is_container, is_number, look, set_back
+from micrograd.compiler.places import MISSING, Read, content_of, is_container, look, set_back
 from micrograd.compiler.symbols import Symbol
 from micrograd.engine import Value
 from micrograd.modes import line_of_the_user
