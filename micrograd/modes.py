@@ -47,15 +47,6 @@ class _State(threading.local):
 state = _State()
 
 
-class _Changes:
-    """How often an attribute of any module, or a setting of any optimizer, was set: compiled code looks here first."""
-
-    count = 0
-
-
-changes = _Changes()
-
-
 class _Mode(contextlib.ContextDecorator):
     counter = ""
 

@@ -22,8 +22,8 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from micrograd.changes import CountedList, changes
 from micrograd.engine import UNREACHED, Value, number_at
-from micrograd.modes import changes
 from micrograd.table import CONSTANT, DETACHED, RECORDED, TABLE, as_count, as_float, is_array, is_bool, shown
 
 
@@ -167,7 +167,7 @@ class Neuron(Module):
         draw = INITIALISERS.get(init) if isinstance(init, str) else init
         if draw is None or not callable(draw):
             raise ValueError(f"no initialisation is called {init!r}: choose from {', '.join(INITIALISERS)}")
-        self.w = [Value(draw(rng, nin, fan_out)) for _ in range(nin)]
+        self.w = CountedList(Value(draw(rng, nin, fan_out)) for _ in range(nin))
         self.b = Value(0) if bias else None
         self.nonlin = nonlin and activation != "linear"
         self.activation = _activation("relu" if activation == "linear" else activation)
@@ -196,7 +196,7 @@ class Layer(Module):
 
     def __init__(self, nin: int, nout: int, **options: Any):
         nout = as_count(nout, "the number of neurons")
-        self.neurons = [Neuron(nin, **{"fan_out": nout, **options}) for _ in range(nout)]
+        self.neurons = CountedList(Neuron(nin, **{"fan_out": nout, **options}) for _ in range(nout))
 
     def __call__(self, x: Any) -> Any:
         x = _row(x)
@@ -236,7 +236,7 @@ class MLP(Module):
             )
         sizes = [nin, *nouts]
         last = len(nouts) - 1
-        self.layers = [
+        self.layers = CountedList(
             Layer(
                 sizes[i],
                 sizes[i + 1],
@@ -245,7 +245,7 @@ class MLP(Module):
                 **options,
             )
             for i in range(len(nouts))
-        ]
+        )
 
     def __call__(self, x: Any) -> Any:
         for layer in self.layers:

@@ -23,36 +23,13 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from micrograd.changes import CountedList, changes
 from micrograd.engine import UNREACHED, Value
-from micrograd.modes import changes
 from micrograd.table import FLOAT, as_float, float_of
 
 Schedule = Callable[..., Any]
 WEIGHT_DECAY = 0.003  # of 0, 0.0001, 0.001, 0.003, 0.005 and 0.01 the one that does well on all of `data`'s small sets
 SMALLEST = 1e-300  # of what is divided by beside a root that may be 0
-
-
-class Parameters(list[Value]):
-    """An optimizer's parameters: a list that says when it changes, for compiled steps to notice."""
-
-    def __reduce__(self) -> Any:
-        return Parameters, (list(self),)
-
-
-def _noting(name: str) -> Any:
-    change = getattr(list, name)
-
-    def method(self: Parameters, *args: Any, **options: Any) -> Any:
-        result = change(self, *args, **options)
-        changes.count += 1
-        return result
-
-    method.__name__, method.__doc__ = name, change.__doc__
-    return method
-
-
-for _name in "append extend insert remove pop clear sort reverse __setitem__ __delitem__ __iadd__ __imul__".split():
-    setattr(Parameters, _name, _noting(_name))
 
 
 class Optimizer:
@@ -66,7 +43,7 @@ class Optimizer:
 
     def __setattr__(self, name: str, x: Any) -> None:
         if name == "parameters":
-            x = Parameters(x)
+            x = CountedList(x)
         super().__setattr__(name, x)
         if name not in ("lr", "steps", "state"):
             changes.count += 1

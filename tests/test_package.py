@@ -18,8 +18,8 @@ MODULES = sorted((ROOT / "micrograd").rglob("*.py"))
 
 # Imports point from a later entry to an earlier one, never the other way.
 HOUSE = """
-    number table ops modes engine operators copies text higher transforms blame check extras files lock intake nn losses
-    optim metrics
+    changes number table ops modes engine operators copies text higher transforms blame check extras files lock intake
+    nn losses optim metrics
     compiler compiler.locks compiler.tape compiler.symbols compiler.trace compiler.simplify compiler.guards
     compiler.bytecode compiler.generators compiler.places compiler.watch compiler.recording
     compiler.arguments compiler.machine

@@ -81,7 +81,10 @@ def _exactly(x: Any) -> Any:
     """What tells values apart that are equal and yet not the same: 1 and True, 0.0 and -0.0."""
     if isinstance(x, float):
         return x.hex()
-    return tuple(map(_exactly, x)) if type(x) is tuple else type(x)
+    if type(x) is tuple:
+        return tuple(map(_exactly, x))
+    # Objects of a class of one's own may be equal and yet have other attributes.
+    return type(x) if type(x).__module__ == "builtins" else (type(x), id(x))
 
 
 def rebuild(structure: Structure, name: str, leaf: Leaf) -> Any:

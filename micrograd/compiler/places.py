@@ -12,6 +12,7 @@ Looking runs no code of the user's: a property is not asked, for its own code is
 from __future__ import annotations
 
 import types
+from array import array
 from collections import deque
 from typing import Any
 
@@ -19,7 +20,9 @@ from micrograd.compiler.generators import state_of
 from micrograd.table import is_array, is_bool
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
-LARGEST = 10_000  # items in a list or an array that is compared item by item
+ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "nothing"})()  # a place that is not there, yet
+LARGEST = 10_000  # items in a list that is compared item by item
+LARGEST_ARRAY = 1_000_000
 
 
 class Read:
@@ -82,7 +85,9 @@ def _has_numbers(content: Any) -> bool:
 
 def is_number(x: Any) -> bool:
     """Whether x is a number or a truth that Python computes with."""
-    return isinstance(x, (int, float)) or is_bool(x) or (type(x).__module__ == "numpy" and getattr(x, "ndim", 1) == 0)
+    if isinstance(x, (int, float)) or is_bool(x):
+        return True
+    return type(x).__module__ == "numpy" and getattr(x, "ndim", 1) == 0
 
 
 def look(kind: str, container: Any, by: Any) -> Any:
@@ -95,10 +100,12 @@ def look(kind: str, container: Any, by: Any) -> Any:
     if kind == "item":
         try:
             return container[by]
-        except (LookupError, TypeError):
+        except LookupError:
+            return ABSENT
+        except TypeError:
             return MISSING
     if isinstance(container, types.ModuleType):
-        return vars(container).get(by, MISSING)
+        return vars(container).get(by, MISSING if "__getattr__" in vars(container) else ABSENT)
     own = MISSING
     for each in container.__mro__ if isinstance(container, type) else type(container).__mro__:
         if by in vars(each):
@@ -119,10 +126,25 @@ def look(kind: str, container: Any, by: Any) -> Any:
     if own is not MISSING and hasattr(type(own), "__get__") and not isinstance(own, types.FunctionType):
         bound = isinstance(own, (types.MethodDescriptorType, types.BuiltinFunctionType, types.BuiltinMethodType))
         return getattr(container, by, MISSING) if bound or state_of(container) is not None else MISSING
+    if own is MISSING and not isinstance(container, type) and not hasattr(type(container), "__getattr__"):
+        return ABSENT if isinstance(inside, dict) else MISSING
     return own
 
 
+def owner_of(x: Any, name: str) -> Any:
+    """The class of the user's own on which an object's attribute stands; None for one of the object's own."""
+    if isinstance(x, (type, types.ModuleType)) or name in (getattr(x, "__dict__", None) or ()):
+        return None
+    for each in type(x).__mro__:
+        if name in vars(each):
+            return (
+                None if each.__module__ in ("builtins", "numpy") or each.__module__.startswith("micrograd.") else each
+            )
+    return None
+
+
 def set_back(kind: str, container: Any, by: Any, value: Any) -> None:
+    value = MISSING if value is ABSENT else value
     if kind == "cell":
         if value is MISSING:
             del container.cell_contents
@@ -141,7 +163,7 @@ def set_back(kind: str, container: Any, by: Any, value: Any) -> None:
 
 def is_container(x: Any) -> bool:
     """Whether x holds items that may change while it stays the same object."""
-    return isinstance(x, (list, dict, set, deque)) or is_array(x)
+    return isinstance(x, (list, dict, set, deque, array)) or is_array(x)
 
 
 def content_of(x: Any) -> Any:
@@ -151,7 +173,7 @@ def content_of(x: Any) -> Any:
     nothing is kept.
     """
     if is_array(x):
-        if x.size > LARGEST:
+        if x.size > (LARGEST if x.dtype == object else LARGEST_ARRAY):
             return None
         return (x.shape, x.dtype.str, list(x.flat) if x.dtype == object else x.tobytes())
     if isinstance(x, tuple):

@@ -15,12 +15,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from micrograd import nn
-from micrograd.compiler.places import Read
+from micrograd.changes import CountedList, changes
+from micrograd.compiler.places import ABSENT, Read
 from micrograd.compiler.symbols import TraceError
 from micrograd.compiler.tape import Tape
 from micrograd.compiler.watch import Watch, holds_recorded
-from micrograd.modes import changes, line_of_the_caller
+from micrograd.modes import line_of_the_caller
 
 T = TypeVar("T")
 AGAIN = 16  # times that a function is recorded anew for what changed outside it
@@ -46,14 +46,9 @@ class Constant(NamedTuple):
 
 
 def _is_counted(read: Read) -> bool:
-    """Whether a change of the place is counted: an attribute of a module's own, and not of its class.
-
-    A list that changes in place is not counted. Of numbers it is looked at each time; of layers and weights it is not,
-    which would take longer than to compute with them.
-    """
-    if read.kind != "attr" or not isinstance(read.container, nn.Module) or read.by not in vars(read.container):
-        return False
-    return not read.is_of_numbers
+    """Whether a change of the place is counted: an attribute of a net of this package, with lists that count theirs."""
+    own = type(read.container).__module__ == "micrograd.nn" and read.kind == "attr" and read.by in vars(read.container)
+    return own and (read.content is None or isinstance(read.value, CountedList))
 
 
 class Outside:
@@ -74,8 +69,9 @@ class Outside:
         for i, read in enumerate(self._others):
             known[f"c{i}"], known[f"k{i}"], known[f"v{i}"] = read.container, read.by, read.value
             place = {"attr": f"c{i}.{read.by}", "item": f"c{i}[k{i}]", "cell": f"c{i}.cell_contents"}[read.kind]
-            parts.append(f"{place} is v{i}")
-            if read.content is not None:
+            if read.value is not ABSENT:
+                parts.append(f"{place} is v{i}")
+            if read.content is not None or read.value is ABSENT:
                 known[f"h{i}"] = read.holds
                 parts.append(f"h{i}()")
         return eval(f"lambda: {' and '.join(parts) or 'True'}", known)
@@ -173,8 +169,9 @@ def recorded(run: Callable[[type[Tape]], tuple[Tape, Any, T]], *functions: Any) 
         if not _same(before, result, watches):
             _refuse_random_numbers(watches)
             marked = _marked(_first_difference(before[0], result[0]))
+            computed = _written(before), before[1]
             before, result = result, _run(run, marked, watches, functions)
-            if not _same(before, result, watches):
+            if not _same(before, result, watches) or computed != (_written(result), result[1]):
                 raise _refused(watches, marked)
     except BaseException:
         for watch in reversed(watches):  # as if the function had not run
@@ -190,6 +187,11 @@ def _run(run: Callable[[type[Tape]], Any], kind: type[Tape], watches: list[Watch
     watches.append(watch)
     with watch:
         result = run(kind)
+    if watch.assigned:
+        raise TraceError(
+            f"the function sets {watch.assigned[0]}, at {watch.assigned[1]}; compiled code only computes: set it "
+            "outside, or return the number"
+        )
     if (read := watch.kept()) is not None:
         raise TraceError(_changes(read, f"{read.value!r}, then a number that it computed"))
     watch.put_back(only=holds_recorded)  # the next run finds what this one found
@@ -208,7 +210,11 @@ def _same(one: Any, other: Any, watches: Sequence[Watch]) -> bool:
     if any(watch.drawn() for watch in watches) or _changed_between(watches) is not None:
         return False
     # By their bytes: 1 and 1.0 are a position and a constant, 0.0 and -0.0 two constants, and nan is nan.
-    return marshal.dumps(one[0].code, 2) == marshal.dumps(other[0].code, 2) and one[1] == other[1]
+    return _written(one) == _written(other) and one[1] == other[1]
+
+
+def _written(found: Any) -> bytes:
+    return marshal.dumps(found[0].code, 2)
 
 
 def _changed_between(watches: Sequence[Watch]) -> Read | None:

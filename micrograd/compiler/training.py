@@ -27,6 +27,7 @@ from collections.abc import Callable
 from typing import Any
 
 from micrograd.blame import first_guilty, not_finite
+from micrograd.changes import changes
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.context import BAD_INDEX, COLUMNS, NOT_FINITE, SLOT, STEPS_AT_ONCE
 from micrograd.compiler.inside import Inside
@@ -39,7 +40,6 @@ from micrograd.compiler.shuffle import generator, put_back, words_of
 from micrograd.compiler.store import Store, store_of
 from micrograd.compiler.tape import Tape
 from micrograd.extras import require
-from micrograd.modes import changes
 from micrograd.optim import Optimizer
 from micrograd.table import as_count, is_bool
 

@@ -28,7 +28,7 @@ import micrograd
 from micrograd import nn
 from micrograd.compiler.bytecode import READ, Expression, Place, loose_names, places_in, said
 from micrograd.compiler.generators import restore, state_of
-from micrograd.compiler.places import MISSING, Read, content_of, is_container, look, set_back
+from micrograd.compiler.places import ABSENT, MISSING, Read, content_of, is_container, look, owner_of, set_back
 from micrograd.compiler.symbols import Symbol
 from micrograd.engine import Value
 from micrograd.modes import line_of_the_user
@@ -72,6 +72,7 @@ class Watch:
         self.reads: dict[Any, Read] = {}
         self.sets: dict[Any, tuple[str, Any, Any, Any]] = {}
         self.drawn_from: dict[int, tuple[Any, Any, str]] = {}
+        self.assigned: tuple[str, str] | None = None  # a Value's number that the function sets, and the line
         self._functions: dict[types.CodeType, Any] = {}
         self._start: types.FrameType | None = None
         self._loose: frozenset[str] = frozenset()  # attributes of objects that were not known by a name
@@ -127,14 +128,24 @@ class Watch:
         value = look(kind, container, by)
         if place.kind != READ:
             self.sets[key] = kind, container, by, value
+            if isinstance(container, Value) and by == "data" and not self.assigned:
+                self.assigned = said(place.expression), line_of_the_user(frame)
             return
-        if value is MISSING:
+        if value is MISSING or (
+            kind == "item" and container is frame.f_globals and frame.f_code.co_filename == nn.__file__
+        ):
             return
-        line = line_of_the_user(frame)
+        line, name = line_of_the_user(frame), said(place.expression)
         self._note_generator(value, line)
         self._note_function(value)
-        if not _is_told(value):
-            self.reads[key] = Read(kind, container, by, value, said(place.expression), line, whole=place.whole)
+        owner = owner_of(container, by) if kind == "attr" else None
+        if owner is not None:  # also of the class, for objects that the function makes itself, and for its methods
+            self._note(Read("attr", owner, by, look("attr", owner, by), name, line, whole=place.whole))
+        self._note(Read(kind, container, by, value, name, line, whole=place.whole))
+
+    def _note(self, read: Read) -> None:
+        if read.value is not MISSING and read.key not in self.sets and not _is_told(read.value):
+            self.reads.setdefault(read.key, read)
 
     def _see_inside(self, frame: types.FrameType, expression: Expression) -> None:
         """Of a container of which a part is used, by an index or a method, all that is in it is looked at later."""
@@ -150,15 +161,19 @@ class Watch:
         for read in found:  # which grows, as one object leads to the next
             for name in self._loose if isinstance(getattr(read.value, "__dict__", None), dict) else ():
                 value, key = look("attr", read.value, name), ("attr", id(read.value), name)
-                if key in self.reads or key in self.sets or value is MISSING or _is_told(value):
-                    continue
-                self.reads[key] = Read("attr", read.value, name, value, f"{read.name}.{name}", read.line, whole=True)
-                found.append(self.reads[key])
+                if value is not ABSENT and key not in self.reads:
+                    self._note(Read("attr", read.value, name, value, f"{read.name}.{name}", read.line, whole=True))
+                    found += [self.reads[key]] if key in self.reads else []
 
     def _note_function(self, value: Any) -> None:
         function = function_in(value)
         if isinstance(function, types.FunctionType):
             self._functions[function.__code__] = function
+            for i, default in enumerate(function.__defaults__ or ()):
+                if is_container(default):
+                    name = f"a default of {function.__name__}()"
+                    line = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+                    self._note(Read("item", function.__defaults__, i, default, name, line, whole=True))
 
     def _located(self, frame: types.FrameType, expression: Expression) -> tuple[str, Any, Any]:
         """The kind of a place, what it is in, and by which name or key."""
@@ -171,7 +186,7 @@ class Watch:
         if kind == "attr":
             return "attr", container, rest[1]
         key = self._evaluated(frame, rest[1])
-        if type(container) not in (list, tuple, dict) or type(key) not in (int, str, bool, float, tuple):
+        if type(container) not in (list, tuple, dict) or key is MISSING or not _has_hash(key):
             return "item", MISSING, None  # an item of another kind of object may be anything
         return "item", container, key
 
@@ -281,7 +296,17 @@ def _slot(x: Any, name: str) -> Any:
 
 
 def _is_told(value: Any) -> bool:
-    """Whether another object in this place needs no notice: this package's own functions, classes and modules."""
-    if isinstance(value, (type, types.ModuleType, types.BuiltinFunctionType, types.MethodType)) or _is_traced(value):
+    """Whether another object in this place needs no notice: numbers of the recording, and methods, which are new each
+    time that they are asked for and belong to their class.
+    """
+    if isinstance(value, (types.MethodType, types.MethodWrapperType)) or _is_traced(value):
         return True
-    return isinstance(value, types.FunctionType) and str(value.__module__).startswith("micrograd.")
+    return isinstance(value, types.BuiltinFunctionType) and not isinstance(value.__self__, types.ModuleType)
+
+
+def _has_hash(key: Any) -> bool:
+    try:
+        hash(key)
+    except TypeError:
+        return False
+    return True
