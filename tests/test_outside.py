@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import operator
 import random
 import types
 from functools import partial
@@ -10,10 +11,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from micrograd import Value, fit, jit, train_step
+from micrograd import Value, fit, jit, tanh, train_step
 from micrograd.compiler.symbols import TraceError
 from micrograd.losses import mse
-from micrograd.nn import MLP, Module
+from micrograd.nn import MLP, Layer, Module
 from micrograd.optim import SGD
 
 T = 2.0
@@ -162,6 +163,113 @@ def test_other_functions_and_longer_lists_are_followed():
     assert f(1.0) == 12.0
     values.append(Value(4.0))
     assert f(1.0) == 16.0
+
+
+class First:
+    t = 2.0
+
+    def two(self, x):
+        return 2.0 * x
+
+    def three(self, x):
+        return 3.0 * x
+
+
+class Second:
+    t = 3.0
+
+
+def changes():
+    """Functions that give 2 x, with what makes 3 x of them, by another object in a place rather than another number."""
+    first, cls, table, absent = First(), [First], {}, types.SimpleNamespace()
+    first.act, first.cls = first.two, First
+    operation = {"of": operator.add}
+
+    def missing(x):
+        try:
+            return x * table["k"]
+        except KeyError:
+            return x * 2.0
+
+    def no_attribute(x):
+        try:
+            return x * absent.scale
+        except AttributeError:
+            return x * 2.0
+
+    class Patched:
+        def __call__(self, x):
+            return 2.0 * x
+
+    patched = Patched()
+    yield "a bound method", lambda x: first.act(x), lambda: setattr(first, "act", first.three)
+    yield "a class", lambda x: x * first.cls.t, lambda: setattr(first, "cls", Second)
+    yield "a class in a list", lambda x: x * cls[0].t, lambda: cls.__setitem__(0, Second)
+    yield "a method of a class", lambda x: patched(x), lambda: setattr(Patched, "__call__", lambda self, x: 3.0 * x)
+    yield "an object made inside", lambda x: x * First().t, lambda: setattr(First, "t", 3.0)
+    yield "a builtin", lambda x: operation["of"](x, x), lambda: operation.update(of=lambda x, y: 3.0 * x)
+    yield "an item that was not there", missing, lambda: table.update(k=3.0)
+    yield "an attribute that was not there", no_attribute, lambda: setattr(absent, "scale", 3.0)
+    yield "a default", default, lambda: default.__defaults__[0].__setitem__(0, 3.0)
+
+
+def default(x, scales=[2.0]):  # noqa: B006
+    for scale in scales:
+        x = x * scale
+    return x
+
+
+@pytest.mark.parametrize(("f", "change"), [pytest.param(f, change, id=name) for name, f, change in changes()])
+def test_another_object_in_a_place_is_followed(f, change):
+    fast = jit(lambda x: f(x))
+    try:
+        assert fast(1.5) == f(1.5) == 3.0
+        change()
+        assert fast(1.5) == f(1.5) == 4.5
+    finally:
+        First.t = 2.0
+
+
+def test_layers_and_weights_replaced_in_place_are_followed():
+    net = MLP(2, [3, 1], rng=random.Random(0))
+    fast, row = jit(net), [1.0, 2.0]
+    fast(row)
+    for change in (
+        lambda: net.layers[0].neurons[0].w.__setitem__(0, Value(5.0)),
+        lambda: net.layers.__setitem__(0, Layer(2, 3, rng=random.Random(5))),
+        lambda: net.layers.insert(1, Layer(3, 3, rng=random.Random(6))),
+        lambda: net.layers.pop(1),
+        lambda: setattr(net.layers[0].neurons[0], "activation", tanh),
+    ):
+        change()
+        assert fast(row).data == pytest.approx(net(row).data, rel=1e-12)
+
+
+def test_static_objects_that_are_equal_are_told_apart():
+    class Setting:
+        def __init__(self, t):
+            self.t = t
+
+        def __eq__(self, other):
+            return True
+
+        def __hash__(self):
+            return 0
+
+    fast = jit(lambda x, setting: x * setting.t)
+    assert (fast(1.0, Setting(2.0)), fast(1.0, Setting(3.0))) == (2.0, 3.0)
+
+
+def test_a_function_that_sets_a_number_outside_is_refused():
+    w = Value(3.0)
+
+    def f(x):
+        w.data = 7.0
+        return w * x
+
+    with pytest.raises(TraceError, match=r"the function sets w\.data, at .*test_outside.py"):
+        jit(f)(2.0)
+    assert w.data == 3.0
 
 
 def test_a_flag_that_goes_on_and_off_is_compiled_for_twice():

@@ -141,7 +141,8 @@ class Watch:
         owner = owner_of(container, by) if kind == "attr" else None
         if owner is not None:  # also of the class, for objects that the function makes itself, and for its methods
             self._note(Read("attr", owner, by, look("attr", owner, by), name, line, whole=place.whole))
-        self._note(Read(kind, container, by, value, name, line, whole=place.whole))
+        if owner is None or not isinstance(value, types.MethodType):  # which is a new object at each look
+            self._note(Read(kind, container, by, value, name, line, whole=place.whole))
 
     def _note(self, read: Read) -> None:
         if read.value is not MISSING and read.key not in self.sets and not _is_told(read.value):
@@ -159,14 +160,18 @@ class Watch:
         """Find what was read of objects that no name leads to, as of `get().t` or by getattr(model, "t")."""
         found = [*self.reads.values()] if self._loose else []
         for read in found:  # which grows, as one object leads to the next
-            for name in self._loose if isinstance(getattr(read.value, "__dict__", None), dict) else ():
+            has_attributes = hasattr(read.value, "__dict__") and not isinstance(read.value, types.ModuleType)
+            for name in self._loose if has_attributes else ():
                 value, key = look("attr", read.value, name), ("attr", id(read.value), name)
-                if value is not ABSENT and key not in self.reads:
+                if value is not ABSENT and key not in self.reads and not isinstance(value, types.MethodType):
                     self._note(Read("attr", read.value, name, value, f"{read.name}.{name}", read.line, whole=True))
                     found += [self.reads[key]] if key in self.reads else []
 
     def _note_function(self, value: Any) -> None:
         function = function_in(value)
+        if not isinstance(value, type) and (owner := owner_of(value, "__call__")) is not None:
+            said = f"{owner.__name__}.__call__"
+            self._note(Read("attr", owner, "__call__", look("attr", owner, "__call__"), said, said, whole=False))
         if isinstance(function, types.FunctionType):
             self._functions[function.__code__] = function
             for i, default in enumerate(function.__defaults__ or ()):
@@ -296,10 +301,10 @@ def _slot(x: Any, name: str) -> Any:
 
 
 def _is_told(value: Any) -> bool:
-    """Whether another object in this place needs no notice: numbers of the recording, and methods, which are new each
-    time that they are asked for and belong to their class.
+    """Whether another object in this place needs no notice: numbers of the recording, and the methods of what C made,
+    which are new each time that they are asked for.
     """
-    if isinstance(value, (types.MethodType, types.MethodWrapperType)) or _is_traced(value):
+    if isinstance(value, types.MethodWrapperType) or _is_traced(value):
         return True
     return isinstance(value, types.BuiltinFunctionType) and not isinstance(value.__self__, types.ModuleType)
 
