@@ -75,12 +75,12 @@ def guarded(tape: Tape) -> Tape:
     conditions: list[Any] = []
     for position in _always(tape):
         name, *operands = tape.code[position]
-        if name in FAILS and not shown[position]:
+        if name in FAILS and not shown[position] and not _is_safe(tape, name, operands):
             conditions.append(_on(out, FAILS[name], [*operands, position]))
     for start, end in tape.derived:
         for position in range(start, end):
             name, *operands = tape.code[position]
-            if name in FAILS and live[position] and not shown[position]:
+            if name in FAILS and live[position] and not shown[position] and not _is_safe(tape, name, operands):
                 conditions.append(_on(out, FAILS[name], [*operands, position]))
     value = next((name for name in out.outputs if name.startswith("value")), None)
     if value is None:
@@ -92,6 +92,15 @@ def guarded(tape: Tape) -> Tape:
         result = TAPE.where(Symbol(out, required) if isinstance(required, int) else required, result, math.nan)
     out.outputs[value] = result.operand if isinstance(result, Symbol) else float(result)
     return out
+
+
+def _is_safe(tape: Tape, name: str, operands: list[Operand]) -> bool:
+    """Whether an instruction cannot fail by its form: exp(-abs(x)), of which sigmoid and softplus are made."""
+    for outer in ("neg", "abs") if name in ("exp", "expm1") else ():
+        if not isinstance(operands[0], int) or tape.code[operands[0]][0] != outer:
+            return False
+        operands = list(tape.code[operands[0]][1:])
+    return name in ("exp", "expm1")
 
 
 def _always(tape: Tape) -> list[int]:

@@ -171,7 +171,7 @@ class Jitted(_Jitted):
             key = tuple([flatten(x, numbers) for x in args])
         ready = self._programs.ready
         program = ready.get(key)
-        if program is None or len(ready) == KEPT or (program.outside.reads and not program.outside.holds()):
+        if program is None or len(ready) == KEPT or not program.outside.holds():
             try:
                 program = self._kept(key, lambda: self._compile(args, kwargs, key))
             except (ArithmeticError, ValueError):  # of constants, such as log(-1.0): the function itself says so

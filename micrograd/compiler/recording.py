@@ -59,11 +59,11 @@ class Outside:
         self.constants = [Constant(read.name, read.value, read.line) for read in reads if read.is_number]
         # Modules count the changes of their attributes, all together: one look spares one for each weight's neuron.
         self._others = [read for read in reads if not _is_counted(read)]
-        self._changes = count
-        self._quick = self._compiled()
+        self.count = count
+        self.unmoved = self._compiled()
 
     def _compiled(self) -> Callable[[], bool]:
-        """Whether each place that is no module's holds the same object as before, in one expression."""
+        """Whether each place that is not counted holds the same object as before, in one expression."""
         known: dict[str, Any] = {}
         parts = []
         for i, read in enumerate(self._others):
@@ -74,21 +74,21 @@ class Outside:
             if read.content is not None or read.value is ABSENT:
                 known[f"h{i}"] = read.holds
                 parts.append(f"h{i}()")
-        return eval(f"lambda: {' and '.join(parts) or 'True'}", known)
+        same = " and ".join(parts) or "True"
+        text = f"def unmoved():\n try: return {same}\n except Exception: return False"
+        exec(text, known)  # an attribute that is gone raises
+        return known["unmoved"]
 
     def holds(self) -> bool:
-        """Whether every place holds what it held when it was read."""
+        """Whether every place holds what it held when it was read. `unmoved()` is the first look of it, at less cost."""
         count = changes.count  # before the look: what another thread sets meanwhile is seen at the next
-        try:
-            if self._quick() and count == self._changes:
-                return True
-        except Exception:  # an attribute that is gone, say
-            return False
+        if count == self.count and self.unmoved():
+            return True
         if self.changed() is not None:
             return False
         for read in self.reads:
             read.value = read.now()  # an equal number, to be found at the first look from now on
-        self._changes, self._quick = count, self._compiled()
+        self.count, self.unmoved = count, self._compiled()
         return True
 
     def changed(self) -> Read | None:

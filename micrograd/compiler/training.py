@@ -34,7 +34,7 @@ from micrograd.compiler.inside import Inside
 from micrograd.compiler.native import Memory, Native
 from micrograd.compiler.places import frozen
 from micrograd.compiler.recording import Recorded
-from micrograd.compiler.rows import Rows, as_rows, header_of, names_of
+from micrograd.compiler.rows import Rows, as_rows, layout_of, names_of
 from micrograd.compiler.rule import check_rule, scale_tape, update_tape
 from micrograd.compiler.shuffle import generator, put_back, words_of
 from micrograd.compiler.store import Store, store_of
@@ -94,16 +94,13 @@ class TrainStep(Inside):
         self._states = [Memory(len(store.memory.view)) for _ in optimizer.state]
         self._views = {n: m.view[: len(self._parameters)] for n, m in zip(optimizer.state, self._states)}
         self._settings = settings_of(optimizer)
-        own = sorted(set(vars(optimizer)) - set(OWN))
-        self._settings_now = operator.attrgetter("__class__", *own)
-        self._as_they_were = self._settings_now(optimizer), len(vars(optimizer))
         self._changes = changes.count
         self._programs.clear()
         self._data: tuple[Any, ...] = ()  # the arrays of the last call, and what was made ready for them
         self._batch_size: int | None = None
         self._ready: tuple[BatchProgram, Native, Rows] | None = None
-        self._live: list[tuple[Any, Any]] = []  # the arrays among them with their headers, and how they lie in memory
-        self._layouts: list[Any] = []
+        self._layout: list[Any] = []  # how the arrays among them lie in memory, and how they lay then
+        self._layout_then: list[Any] = []
 
     def __call__(self, *data: Any) -> float:
         """One step on all rows of `data`; gives the mean loss before it.
@@ -111,6 +108,12 @@ class TrainStep(Inside):
         Raises FloatingPointError, and changes nothing, when the loss or a gradient is nan or inf; ValueError where the
         loss refuses a row, such as one with a wrong label.
         """
+        store = self._store
+        lock = store.lock
+        if not lock._is_owned():
+            with lock:  # as nearly always: nothing was changed since the last step
+                if changes.count == self._changes and store.is_current and store is self._store:
+                    return self._one(data)
         return self._alone(self._one, data)
 
     def _one(self, data: tuple[Any, ...]) -> float:
@@ -131,17 +134,14 @@ class TrainStep(Inside):
 
     def _works_on(self, store: Store) -> bool:
         """With the store's lock: whether the numbers are there, and parameters and settings are those taken in."""
-        optimizer, (settings, count) = self.optimizer, self._as_they_were
         if store is not self._store or not store.is_current:
             return False
-        if (
-            self._changes != changes.count
-            or len(optimizer.__dict__) != count
-            or self._settings_now(optimizer) != settings
-        ):
-            if not self._is_adopted():
-                return False
-            self._changes = changes.count
+        count = changes.count
+        if not self._is_adopted():
+            return False
+        if self._ready is not None and not self._ready[0].outside.holds():
+            self._ready = None
+        self._changes = count
         return True
 
     def _catch_up(self) -> None:
@@ -261,16 +261,16 @@ class TrainStep(Inside):
             or batch_size != self._batch_size
             or len(data) != len(self._data)
             or not all(map(operator.is_, data, self._data))
-            or [(x.shape, x.strides, header.raw) for x, header in self._live] != self._layouts  # changed in place
-            or (ready[0].outside.reads and not ready[0].outside.holds())
+            or [part.raw for part in self._layout] != self._layout_then  # changed in place
+            or not ready[0].outside.unmoved()
         ):
             self._ready = None
             rows = as_rows(data, self._names(len(data))) if data else Rows([], (), 1)
             program = self._program(rows)
             ready = program, program.set_rows(rows, batch_size=min(batch_size or rows.count, rows.count)), rows
             if rows.are_arrays:  # a list may hold other numbers next time
-                self._live = [(x, header_of(x)) for x in rows.arrays]
-                self._layouts = [(x.shape, x.strides, header.raw) for x, header in self._live]
+                self._layout = [part for x in rows.arrays for part in layout_of(x)]
+                self._layout_then = [part.raw for part in self._layout]
                 self._data, self._batch_size, self._ready = data, batch_size, ready
         assert ready is not None
         self._read_outside(ready[0])
