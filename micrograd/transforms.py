@@ -44,6 +44,7 @@ from micrograd.table import CONSTANT, DETACHED, Op, as_float, is_array
 
 _nesting = threading.local()
 ARGUMENT = Op(name="argument", symbol="")  # what stands in for a plain number by which is differentiated
+NOT_FROM_OUTSIDE = (CONSTANT, DETACHED, ARGUMENT)
 
 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -98,13 +99,12 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable
 @contextlib.contextmanager
 def nested() -> Iterator[None]:
     """Let transformations inside know that they run inside another: their results belong to its graph."""
-    before = getattr(_nesting, "depth", 0)
+    before, without = getattr(_nesting, "depth", 0), modes.state.no_grad
     try:
-        _nesting.depth = before + 1
-        with modes.recording():
-            yield
+        _nesting.depth, modes.state.no_grad = before + 1, 0  # as recording() does, in half the time
+        yield
     finally:
-        _nesting.depth = before
+        _nesting.depth, modes.state.no_grad = before, without
 
 
 class _Run:
@@ -114,6 +114,7 @@ class _Run:
         self.depth = getattr(_nesting, "depth", 0)
         self.connected = self.depth > 0  # results belong to a surrounding graph
         self.inputs: list[Value] = []
+        self.orders: dict[Value, list[Value]] = {}  # of the outputs that were looked through
         positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
         for i in positions:
             if not -len(args) <= i < len(args):
@@ -140,16 +141,17 @@ class _Run:
         if self.connected or modes.state.no_grad:
             return
         for out in outputs:
-            if isinstance(out, Value) and any(
-                not x._prev and x._operation not in (CONSTANT, DETACHED, ARGUMENT)
-                for x in topological_order(out, inputs=self.inputs)
-            ):
-                self.connected = True
-                return
+            if isinstance(out, Value):
+                order = self.orders[out] = topological_order(out, inputs=self.inputs)
+                for x in order:
+                    if not x._prev and x._operation not in NOT_FROM_OUTSIDE:
+                        self.connected = True
+                        return
 
     def gradient(self, out: Any) -> Any:
         """The derivatives of one output, arranged as the arguments are."""
-        found = dict(zip(self.inputs, gradients(out, self.inputs, create_graph=self.connected)))
+        order = self.orders.get(out) if isinstance(out, Value) else None
+        found = dict(zip(self.inputs, gradients(out, self.inputs, create_graph=self.connected, order=order)))
         return map_numbers(lambda x: self.result(found[x]), self.arguments)
 
     def result(self, x: Any) -> Any:
@@ -176,14 +178,17 @@ def borrowed_gradients(nodes: Iterable[Value]) -> Iterator[None]:
                 node.grad = grad
 
 
-def gradients(out: Any, inputs: Sequence[Value], *, create_graph: bool = False) -> list[Any]:
+def gradients(
+    out: Any, inputs: Sequence[Value], *, create_graph: bool = False, order: Sequence[Value] | None = None
+) -> list[Any]:
     """The derivatives of `out` with respect to each of `inputs`. No `grad` of the graph is touched.
 
-    Derivatives by what does not depend on `inputs` are not asked for, and need not exist.
+    Derivatives by what does not depend on `inputs` are not asked for, and need not exist. `order` is the topological
+    order of `out` beyond `inputs`, where it is known.
     """
     if not isinstance(out, Value):
         return [0.0] * len(inputs)  # a result that is a plain number depends on no input
-    order = topological_order(out, inputs=inputs)
+    order = topological_order(out, inputs=inputs) if order is None else order
     shadows = {x: Shadow(x, x._operation) for x in inputs}
     for node in order:
         operands = [shadows.get(p) for p in node._prev]
@@ -194,7 +199,7 @@ def gradients(out: Any, inputs: Sequence[Value], *, create_graph: bool = False) 
             shadows[node] = Shadow(node, node._operation, node._local, tuple(unasked))
     if out not in shadows:
         return [0.0] * len(inputs)
-    with modes.recording():
+    with modes.recording() if create_graph else contextlib.nullcontext():  # numbers need no graph
         sweep(shadows[out], list(shadows.values()), create_graph=create_graph)
     found = [shadows[x].grad for x in inputs]
     return [0.0 if x is NOTHING else x for x in found]

@@ -80,7 +80,7 @@ class Outside:
         return known["unmoved"]
 
     def holds(self) -> bool:
-        """Whether every place holds what it held when it was read. `unmoved()` is the first look of it, at less cost."""
+        """Whether every place holds what it held when it was read. `unmoved()` is its first look, at less cost."""
         count = changes.count  # before the look: what another thread sets meanwhile is seen at the next
         if count == self.count and self.unmoved():
             return True
