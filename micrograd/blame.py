@@ -19,23 +19,32 @@ def first_guilty(
     changed. Where the loss refuses a row, as one with a wrong label, that is raised, with the row's index.
     """
     for number, row in rows:
-        try:
-            loss(*row)  # as it is first: nan may go in, and only then be refused
-            with detect_anomaly():
-                out = loss(*row)
-        except (ArithmeticError, ValueError, LookupError) as error:
-            if isinstance(error, ArithmeticError) or hasattr(error, "failed"):
-                return f"the row at index {number}: {error}"
-            raise of_row(error, number) from None
+        if said := first_refused(loss, [(number, row)]):  # as it is at first: nan may go in, and only then be refused
+            return said
         try:
             with detect_anomaly():
-                gradients(out, parameters)
+                gradients(loss(*row), parameters)
         except (ArithmeticError, ValueError) as error:
             return f"the row at index {number}: {error}"
     return (
         "no single row does that when run eagerly: their sum is too large, or the norm of the gradients to clip is, or "
         "it is rounding"
     )
+
+
+def first_refused(loss: Callable[..., Any], rows: Iterable[tuple[int, Sequence[Any]]]) -> str:
+    """What eager code says of the first of the numbered rows in which an operation fails; empty where none does.
+
+    Where the loss refuses a row, that is raised, with the row's index.
+    """
+    for number, row in rows:
+        try:
+            loss(*row)
+        except (ArithmeticError, ValueError, LookupError) as error:
+            if isinstance(error, ArithmeticError) or hasattr(error, "failed"):
+                return f"the row at index {number}: {error}"
+            raise of_row(error, number) from None
+    return ""
 
 
 def of_row(error: Exception, number: int) -> Exception:

@@ -226,12 +226,16 @@ def _epoch(backend: Backend, run: RunState, work: Work, places: _Places, show: D
 
 def _measured(backend: Backend, names: list[str], X: Any, y: Any, prefix: str, epoch: float) -> Record:
     try:
-        return {prefix + name: x for name, x in zip(names, backend.means(names, X, y))}
+        found = {prefix + name: x for name, x in zip(names, backend.means(names, X, y))}
     except (ArithmeticError, ValueError) as error:
         if not hasattr(error, "failed"):  # a wrong label, say, and no operation that has no result
             raise
         what = " and ".join(prefix + name for name in names)
         raise FloatingPointError(f"{what} after epoch {epoch}: {error}") from None
+    for name, x in found.items():
+        if math.isnan(x):
+            raise FloatingPointError(f"{name} after epoch {epoch} is nan: is there a nan in the rows?")
+    return found
 
 
 def _count(name: str, n: Any) -> int | None:

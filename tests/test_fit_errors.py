@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -115,3 +116,19 @@ def test_a_validation_loss_that_has_risen_says_when_it_was_lowest():
         History(),
     ):
         assert fine.turned == "" and "keep_best" not in str(fine)
+
+
+@pytest.mark.parametrize("backend", ["eager", "jit"])
+def test_a_nan_among_the_validation_rows_is_an_error(backend):
+    net = MLP(1, [1], rng=random.Random(0))
+    with pytest.raises(FloatingPointError, match="validation loss after epoch 1 is nan"):
+        fit(
+            net,
+            mse,
+            [[1.0]] * 3,
+            [1.0] * 3,
+            validation=([[math.nan]], [1.0]),
+            epochs=2,
+            progress=False,
+            backend=backend,
+        )

@@ -154,7 +154,7 @@ def test_bad_data_and_losses():
     classes = train_step(lambda x, y: cross_entropy([net(x), 0.0], y), optimizer)
     with pytest.raises(IndexError, match=r"row 3: take: index 2 is out of range for 2 values: use 0 to 1"):
         classes(X2[:5], np.array([0, 1, 0, 2, 1]))
-    with pytest.raises(IndexError, match=r"row 4: take: index -1 \(y\)"):
+    with pytest.raises(IndexError, match=r"row 4: take: index -1 is out"):
         classes.run(X2[:5], [0, 1, 0, 1, -1], epochs=3)
     assert net.state_dict() == before and optimizer.steps == 0
 

@@ -1,9 +1,9 @@
 """Places that hold what a function reads: an attribute, an item, a variable. Look at one, compare it, set it back.
 
-    >>> from micrograd.compiler.places import MISSING, look
+    >>> from micrograd.compiler.places import ABSENT, look
     >>> class Model:
     ...     temperature = 2.0
-    >>> look("attr", Model(), "temperature"), look("item", {"a": 1}, "b") is MISSING
+    >>> look("attr", Model(), "temperature"), look("item", {"a": 1}, "b") is ABSENT
     (2.0, True)
 
 Looking runs no code of the user's: a property is not asked, for its own code is watched as it runs.

@@ -26,7 +26,7 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-from micrograd.blame import first_guilty, not_finite
+from micrograd.blame import first_guilty, first_refused, not_finite
 from micrograd.changes import changes
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.context import BAD_INDEX, COLUMNS, NOT_FINITE, SLOT, STEPS_AT_ONCE
@@ -247,7 +247,7 @@ class TrainStep(Inside):
             row = program["position"]  # the first with a bad index; one before it may be refused for something else
             first = 0 if row < FEW else row
             chosen = [(i, rows.row(i)) for i in range(first, row + 1)]
-            raise not_finite(before + 1, first_guilty(self.loss, chosen, optimizer.parameters))
+            raise not_finite(before + 1, first_refused(self.loss, chosen))
         if status == NOT_FINITE:
             chosen = [(i, rows.row(i)) for i in program.rows_of_this_step()]
             step = before + optimizer.steps - start + 1
