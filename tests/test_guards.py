@@ -260,3 +260,16 @@ def test_exact_code_rounds_as_eager_code_does():
     z.backward()
     assert (z.data, x.grad) == (0.0, 0.0)
     assert "contract" not in fast.llvm_ir
+
+
+def test_a_constant_index_out_of_range_comes_after_what_fails_before_it():
+    def f(x):
+        root = sqrt(x)
+        return take([root], 2)
+
+    w = Value(1.0)
+    for g in (f, jit(f), lambda x: jit(f, batch=True)([x]), lambda x: train_step(lambda x: w * f(x), SGD([w]))([x])):
+        with pytest.raises((ValueError, FloatingPointError), match=r"sqrt\(x\), where x = -1.0: needs x >= 0"):
+            g(-1.0)
+        with pytest.raises(IndexError, match="take: index 2 is out of range for 1 values"):
+            g(4.0)

@@ -174,7 +174,7 @@ class Jitted(_Jitted):
         if program is None or len(ready) == KEPT or not program.outside.holds():
             try:
                 program = self._kept(key, lambda: self._compile(args, kwargs, key))
-            except (ArithmeticError, ValueError):  # of constants, such as log(-1.0): the function itself says so
+            except (ArithmeticError, ValueError, LookupError):  # of constants, such as log(-1.0): the function says so
                 return self._itself(args, kwargs)
         self._programs.latest = program
         try:
@@ -257,7 +257,7 @@ class BatchJitted(_Jitted):
         connected = not (modes.active and modes.state.no_grad)
         try:
             program = self._program(call, connected=connected)
-        except (ArithmeticError, ValueError):  # of constants, such as log(-1.0): the function itself says so
+        except (ArithmeticError, ValueError, LookupError):  # of constants, such as log(-1.0): the function says so
             return call.eagerly()
         out = self._computed(program, call.rows, call.numbers)
         if out is None:

@@ -301,9 +301,9 @@ class TrainStep(Inside):
                 function=self.loss,
                 exact=self.exact,
             )
-        except (ArithmeticError, ValueError, TypeError) as error:
-            if isinstance(error, ArithmeticError) or hasattr(error, "failed"):  # on constants: the loss itself says so
-                row = [(0, rows.row(0))] if rows.arrays else [(0, [])]
+        except (ArithmeticError, ValueError, TypeError, LookupError) as error:
+            if isinstance(error, (ArithmeticError, LookupError)) or hasattr(error, "failed"):
+                row = [(0, rows.row(0))] if rows.arrays else [(0, [])]  # of constants: the loss itself says so
                 raise not_finite(1, first_guilty(self.loss, row, self._parameters)) from None
             rows_are = ", ".join(_said(name, shape) for name, (_, shape, _) in zip(names, rows.structures))
             error.add_note(f"train_step calls the loss with one row at a time: {rows_are}")
