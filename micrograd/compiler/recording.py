@@ -10,12 +10,15 @@ Torch Dynamo calls such places guards (Ansel et al., PyTorch 2, ASPLOS 2024).
 
 from __future__ import annotations
 
+import contextlib
 import marshal
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from micrograd.changes import CountedList, changes
+from micrograd.compiler.locks import held_over_forks
 from micrograd.compiler.places import ABSENT, Read
 from micrograd.compiler.symbols import TraceError
 from micrograd.compiler.tape import Tape
@@ -25,6 +28,10 @@ from micrograd.modes import line_of_the_caller
 T = TypeVar("T")
 AGAIN = 16  # times that a function is recorded anew for what changed outside it
 KEPT_OF_ONE = 4  # programs of one structure
+
+
+# Python 3.12 crashes where two threads have trace functions at once; other versions need not wait for each other.
+_one_at_a_time: Any = held_over_forks() if sys.version_info[:2] == (3, 12) else contextlib.nullcontext()
 
 
 class _HasOutside(Protocol):
@@ -185,7 +192,7 @@ def recorded(run: Callable[[type[Tape]], tuple[Tape, Any, T]], *functions: Any) 
 def _run(run: Callable[[type[Tape]], Any], kind: type[Tape], watches: list[Watch], functions: Any) -> Any:
     watch = Watch(functions)
     watches.append(watch)
-    with watch:
+    with _one_at_a_time, watch:
         result = run(kind)
     if watch.assigned:
         raise TraceError(
