@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 import random
 import sys
@@ -252,3 +253,25 @@ def test_a_debugger_keeps_its_trace_function():
         assert sys.gettrace() is tracer
     finally:
         sys.settrace(before)
+
+
+def test_functions_that_the_collector_calls_are_not_the_functions_own():
+    counted = {"n": 0}
+
+    def callback(phase, info):
+        counted["n"] += 1
+
+    def f(x):
+        for _ in range(300):
+            x = tanh(x)
+        return x
+
+    gc.callbacks.append(callback)
+    threshold = gc.get_threshold()
+    gc.set_threshold(10)
+    try:
+        assert jit(f)(0.5) == f(0.5)
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(callback)
+    assert gc.isenabled()

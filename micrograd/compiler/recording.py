@@ -23,7 +23,7 @@ from micrograd.compiler.places import ABSENT, Read
 from micrograd.compiler.symbols import TraceError
 from micrograd.compiler.tape import Tape
 from micrograd.compiler.watch import Watch, holds_recorded
-from micrograd.modes import line_of_the_caller
+from micrograd.modes import collector_paused, line_of_the_caller
 
 T = TypeVar("T")
 AGAIN = 16  # times that a function is recorded anew for what changed outside it
@@ -192,7 +192,7 @@ def recorded(run: Callable[[type[Tape]], tuple[Tape, Any, T]], *functions: Any) 
 def _run(run: Callable[[type[Tape]], Any], kind: type[Tape], watches: list[Watch], functions: Any) -> Any:
     watch = Watch(functions)
     watches.append(watch)
-    with _one_at_a_time, watch:
+    with collector_paused(), _one_at_a_time, watch:  # the collector calls functions of others, which count their calls
         result = run(kind)
     if watch.assigned:
         raise TraceError(
