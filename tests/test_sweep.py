@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from test_demos import demo
 
 pytest.importorskip("distributed")
@@ -50,6 +51,8 @@ def cluster(tmp_path):
 
 
 def test_sweep_on_this_machine(capsys):
+    # Of workers that an earlier test left idle, some may be about to go: joblib would wait for them.
+    get_reusable_executor().shutdown(wait=True, kill_workers=True)
     drawn, scores = demo("sweep").main(**SMALL, jobs=2)
     assert len(drawn) == len(scores) == 8 and max(scores) > 0.2
     assert "8 nets in" in capsys.readouterr().out
