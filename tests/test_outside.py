@@ -245,6 +245,20 @@ def test_layers_and_weights_replaced_in_place_are_followed():
         assert fast(row).data == pytest.approx(net(row).data, rel=1e-12)
 
 
+class Settings(dict):
+    __getattr__ = dict.__getitem__  # raises KeyError for what is not there
+
+
+def test_objects_whose_getattr_raises_are_looked_at_without_asking_it():
+    settings = Settings(t=2.0, deep=Settings(t=1.0))
+    fast = jit(lambda x: x * settings.t * settings.deep.t)
+    assert fast(3.0) == 6.0
+    settings["t"] = 5.0
+    assert fast(3.0) == 15.0
+    settings["deep"]["t"] = 2.0
+    assert fast(3.0) == 30.0
+
+
 def test_static_objects_that_are_equal_are_told_apart():
     class Setting:
         def __init__(self, t):

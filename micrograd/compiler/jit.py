@@ -11,9 +11,9 @@
     >>> f(2.0, -4.0)
     -1.0
 
-The function is run once, on symbols, for each structure of arguments: so it must not ask `if` of a number (write
-`where`), and what it does besides computing, such as printing, happens once. Values that it uses from outside are read
-afresh at each call; other things from outside are as they were at the first.
+The function is run on symbols, twice, for each structure of arguments: so it must not ask `if` of a number (write
+`where`), and what it does besides computing, such as printing, happens then. Values that it uses from outside are read
+afresh at each call; other things from outside are looked at, and where one changed the function is recorded anew.
 """
 
 from __future__ import annotations

@@ -48,11 +48,6 @@ class Read:
     def is_number(self) -> bool:
         return is_number(self.value) or _has_numbers(self.content)
 
-    @property
-    def is_of_numbers(self) -> bool:
-        """Whether it held a container with numbers in it."""
-        return _has_numbers(self.content)
-
     def holds(self) -> bool:
         """Whether the place holds what it held: the same object, or an equal number."""
         now = self.now()
@@ -118,7 +113,7 @@ def look(kind: str, container: Any, by: Any) -> Any:
             return MISSING
     if isinstance(own, property):
         return MISSING  # its own code is watched as it runs
-    inside = getattr(container, "__dict__", None) if not isinstance(container, type) else None
+    inside = attributes_of(container) if not isinstance(container, type) else None
     if isinstance(inside, dict) and by in inside:
         return inside[by]
     if isinstance(own, types.FunctionType) and not isinstance(container, type):
@@ -131,9 +126,17 @@ def look(kind: str, container: Any, by: Any) -> Any:
     return own
 
 
+def attributes_of(x: Any) -> Any:
+    """An object's own attributes by name, or None. Its `__getattr__`, which may raise anything, is not asked."""
+    try:
+        return object.__getattribute__(x, "__dict__")
+    except AttributeError:
+        return None
+
+
 def owner_of(x: Any, name: str) -> Any:
     """The class of the user's own on which an object's attribute stands; None for one of the object's own."""
-    if isinstance(x, (type, types.ModuleType)) or name in (getattr(x, "__dict__", None) or ()):
+    if isinstance(x, (type, types.ModuleType)) or name in (attributes_of(x) or ()):
         return None
     for each in type(x).__mro__:
         if name in vars(each):

@@ -45,7 +45,7 @@ from micrograd.table import CONSTANT, DETACHED, RECORDED, Op, explain
 from micrograd.transforms import borrowed_gradients
 
 
-def _number_inside(value: Value) -> Any:
+def number_inside(value: Value) -> Any:
     """A Value's number as it stands in its slot; None where it is kept elsewhere, as a trained parameter's is."""
     try:
         return Value.data.__get__(value)  # type: ignore[attr-defined]
@@ -167,7 +167,7 @@ class Trace:
             return value
         stand_in = self._stand_ins.get(id(value))
         if stand_in is None:
-            if value._operation is RECORDED or isinstance(_number_inside(value), Symbol):
+            if value._operation is RECORDED or isinstance(number_inside(value), Symbol):
                 raise trace_error(
                     "a Value that jit made while it recorded another function is used here",
                     "return it from that function, instead of keeping it in a list or an attribute",

@@ -28,8 +28,19 @@ import micrograd
 from micrograd import nn
 from micrograd.compiler.bytecode import READ, Expression, Place, loose_names, places_in, said
 from micrograd.compiler.generators import restore, state_of
-from micrograd.compiler.places import ABSENT, MISSING, Read, content_of, is_container, look, owner_of, set_back
+from micrograd.compiler.places import (
+    ABSENT,
+    MISSING,
+    Read,
+    attributes_of,
+    content_of,
+    is_container,
+    look,
+    owner_of,
+    set_back,
+)
 from micrograd.compiler.symbols import Symbol
+from micrograd.compiler.trace import number_inside
 from micrograd.engine import Value
 from micrograd.modes import line_of_the_user
 
@@ -160,7 +171,7 @@ class Watch:
         """Find what was read of objects that no name leads to, as of `get().t` or by getattr(model, "t")."""
         found = [*self.reads.values()] if self._loose else []
         for read in found:  # which grows, as one object leads to the next
-            has_attributes = hasattr(read.value, "__dict__") and not isinstance(read.value, types.ModuleType)
+            has_attributes = attributes_of(read.value) is not None and not isinstance(read.value, types.ModuleType)
             for name in self._loose if has_attributes else ():
                 value, key = look("attr", read.value, name), ("attr", id(read.value), name)
                 if value is not ABSENT and key not in self.reads and not isinstance(value, types.MethodType):
@@ -233,7 +244,9 @@ class Watch:
     # -------------------------------------------------------------- random numbers
 
     def _note_generator(self, value: Any, line: str) -> None:
-        generator = value if state_of(value) is not None else getattr(value, "__self__", None)
+        generator = value
+        if state_of(value) is None:  # asked of the type first: an object's __getattr__ may raise anything
+            generator = value.__self__ if hasattr(type(value), "__self__") else None
         if generator is not None and id(generator) not in self.drawn_from:
             state = state_of(generator)
             if state is not None:
@@ -254,7 +267,7 @@ class Watch:
         return None
 
     def put_back(self, *, only: Callable[[Any], bool] = lambda value: True) -> None:
-        """Set every place that was set, and holds now what `only` says, to what it held before; generators too."""
+        """Set every place that was set, and holds now what `only` says, to what it held before."""
         for kind, container, by, value in reversed(self.sets.values()):
             if only(look(kind, container, by)):
                 with contextlib.suppress(AttributeError, ValueError):  # it was not there, and is gone already
@@ -279,7 +292,7 @@ def function_in(f: Any) -> Any:
     """The Python function that a call of f runs, through methods, partial() and instances that can be called."""
     while isinstance(f, functools.partial):
         f = f.func
-    f = getattr(f, "__func__", f)
+    f = f.__func__ if isinstance(f, types.MethodType) else f
     return f if isinstance(f, types.FunctionType) else vars(type(f)).get("__call__")
 
 
@@ -293,11 +306,7 @@ def holds_recorded(x: Any) -> bool:
 
 
 def _is_traced(x: Any) -> bool:
-    return isinstance(x, Symbol) or (isinstance(x, Value) and isinstance(_slot(x, "data"), Symbol))
-
-
-def _slot(x: Any, name: str) -> Any:
-    return Value.__dict__[name].__get__(x) if not isinstance(type(x).__dict__.get(name), property) else None
+    return isinstance(x, Symbol) or (isinstance(x, Value) and isinstance(number_inside(x), Symbol))
 
 
 def _is_told(value: Any) -> bool:
