@@ -178,12 +178,21 @@ def bounds_of(root):
     values, locals_ = {}, {}
     for node in order:
         values[node], locals_[node] = read(node, [values[x] for x in node._prev])
-    gradients = {root: Bounded(1.0)}
+    terms = {root: [Bounded(1.0)]}
+    gradients = {}
     for node in reversed(order):
+        gradients[node] = in_any_order(terms[node])
         for operand, local in zip(node._prev, locals_[node]):
-            sent = bounded(local) * gradients[node]
-            gradients[operand] = gradients[operand] + sent if operand in gradients else sent
+            terms.setdefault(operand, []).append(bounded(local) * gradients[node])
     return values[root], gradients
+
+
+def in_any_order(terms):
+    """Their sum. Where one order loses nothing, as (1 - 1) + 1e-300 does, another, as (1 + 1e-300) - 1, may."""
+    total = sum(terms[1:], terms[0])
+    if len(terms) > 2:
+        total.error += ULP * sum(abs(x.value) for x in terms)
+    return total
 
 
 def read(node, operands):

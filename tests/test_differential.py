@@ -105,3 +105,12 @@ def test_bounds_hold_what_rounding_does(f, x):
         assert abs(f(leaf).data - true) <= value.error * FACTOR
         slope = mpmath.exp(-x) / (1 + mpmath.exp(-x)) ** 2 if slope is None else slope
         assert abs(grad(f)(x) - slope) <= gradients[leaf].error * FACTOR
+
+
+def test_bounds_of_a_gradient_know_that_its_terms_are_added_in_any_order():
+    x, y = Value(1e-300), Value(1.0)
+    out = y - (y * x + (y - x))
+    out.backward()
+    assert y.grad == -1e-300  # (1 - 1) - 1e-300; in another order 0.0
+    assert bounds_of(out)[1][y].error * FACTOR > 2e-16
+    assert bounds_of(out)[1][x].error == 0.0

@@ -184,32 +184,34 @@ def address_of(array: Any) -> int:
         return array.__array_interface__["data"][0]
 
 
-class _Layout:
-    """How an array lies in memory, as NumPy tells it."""
-
-    def __init__(self, x: Any):
-        self._x = x
-
-    @property
-    def raw(self) -> Any:
-        return address_of(self._x), self._x.shape, self._x.strides, self._x.dtype
-
-
-def layout_of(x: Any) -> list[Any]:
-    """Objects of which the `raw` of one is another when the array was moved or reshaped in place, behind our back.
+def watch_of(arrays: Sequence[Any]) -> Callable[[], bool]:
+    """A function that says whether no array was moved or reshaped in place since, behind our back.
 
     `X.resize(n, refcheck=False)` moves an array without leaving its object. The address stands in the object itself, as
     NumPy's C API documents (PyArrayObject), and so does where dimensions and strides are; to read them there takes a
-    fifth of the time of asking NumPy. The second place is looked at only after the first, which says that it is there.
+    tenth of the time of asking NumPy. The second place is looked at only after the first, which says that it is there.
     """
-    if not _is_laid_out_as_known():
-        return [_Layout(x)]
-    start = id(x) + object.__basicsize__
-    fields = (ctypes.c_size_t * 4).from_address(start)  # the address, the number of dimensions, these, the strides
-    count = x.ndim
-    if fields[3] != fields[2] + 8 * count:
-        return [_Layout(x)]
-    return [(ctypes.c_char * 48).from_address(start), (ctypes.c_char * (16 * count)).from_address(fields[2])]
+    objects, shapes = [], []
+    for x in arrays:
+        if not _is_laid_out_as_known():
+            return _as_numpy_tells(arrays)
+        start = id(x) + object.__basicsize__
+        fields = (ctypes.c_size_t * 4).from_address(start)  # the address, the number of dimensions, these, the strides
+        if fields[3] != fields[2] + 8 * x.ndim:
+            return _as_numpy_tells(arrays)
+        objects.append((ctypes.c_char * 48).from_address(start))
+        shapes.append((ctypes.c_char * (16 * x.ndim)).from_address(fields[2]))
+    join = b"".join
+    objects_then, shapes_then = join(objects), join(shapes)
+    return lambda: join(objects) == objects_then and join(shapes) == shapes_then
+
+
+def _as_numpy_tells(arrays: Sequence[Any]) -> Callable[[], bool]:
+    def layouts() -> Any:
+        return [(address_of(x), x.shape, x.strides, x.dtype) for x in arrays]
+
+    then = layouts()
+    return lambda: layouts() == then
 
 
 @functools.cache

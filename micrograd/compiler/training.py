@@ -34,7 +34,7 @@ from micrograd.compiler.inside import Inside
 from micrograd.compiler.native import Memory, Native
 from micrograd.compiler.places import frozen
 from micrograd.compiler.recording import Recorded
-from micrograd.compiler.rows import Rows, as_rows, layout_of, names_of
+from micrograd.compiler.rows import Rows, as_rows, names_of, watch_of
 from micrograd.compiler.rule import check_rule, scale_tape, update_tape
 from micrograd.compiler.shuffle import generator, put_back, words_of
 from micrograd.compiler.store import Store, store_of
@@ -44,7 +44,8 @@ from micrograd.optim import Optimizer
 from micrograd.table import as_count, is_bool
 
 TAKEN = SLOT["taken"]
-OWN = ("parameters", "state", "steps", "lr")  # of every optimizer, and no settings that its rule reads as constants
+OWN = {"parameters", "state", "steps", "lr"}  # of every optimizer, and no settings that its rule reads as constants
+PLAIN = {float, int, bool, type(None)}  # which nothing changes in place
 FEW = 1000  # rows that are run eagerly to find the first that is refused
 KEPT = 16  # structures of data that one step is compiled for at a time
 
@@ -99,8 +100,7 @@ class TrainStep(Inside):
         self._data: tuple[Any, ...] = ()  # the arrays of the last call, and what was made ready for them
         self._batch_size: int | None = None
         self._ready: tuple[BatchProgram, Native, Rows] | None = None
-        self._layout: list[Any] = []  # how the arrays among them lie in memory, and how they lay then
-        self._layout_then: list[Any] = []
+        self._are_in_place: Callable[[], bool] = lambda: False  # of the arrays among them
 
     def __call__(self, *data: Any) -> float:
         """One step on all rows of `data`; gives the mean loss before it.
@@ -108,19 +108,19 @@ class TrainStep(Inside):
         Raises FloatingPointError, and changes nothing, when the loss or a gradient is nan or inf; ValueError where the
         loss refuses a row, such as one with a wrong label.
         """
-        store = self._store
-        lock = store.lock
-        if not lock._is_owned():
-            with lock:  # as nearly always: nothing was changed since the last step
-                if changes.count == self._changes and store.is_current and store is self._store:
-                    return self._one(data)
-        return self._alone(self._one, data)
-
-    def _one(self, data: tuple[Any, ...]) -> float:
-        program, native, rows = self._prepared(data, None)
-        program.start()
-        self._take(program, native, rows, 1, 0)
-        return self._losses.view[0]
+        while True:
+            store = self._store
+            lock = store.lock
+            if lock._is_owned():
+                store.refuse_a_second_use()
+            with lock:  # nearly always nothing was changed since the last step, which the first line finds
+                unchanged = changes.count == self._changes and store.is_current and store is self._store
+                if unchanged or self._works_on(store):
+                    program, native, rows = self._prepared(data, None)
+                    program.start()
+                    self._take(program, native, rows, 1, 0)
+                    return self._losses.view[0]
+            self._catch_up()
 
     def _alone(self, do: Callable[..., Any], *given: Any) -> Any:
         """What `do` gives, with the parameters for this thread alone and the optimizer's changes taken in."""
@@ -243,6 +243,8 @@ class TrainStep(Inside):
             status = program.go(native, count)
         finally:
             optimizer.__dict__["steps"] = program.places[TAKEN]  # sooner than an attribute that is watched
+        if not status:
+            return
         if status == BAD_INDEX:
             row = program["position"]  # the first with a bad index; one before it may be refused for something else
             first = 0 if row < FEW else row
@@ -261,7 +263,7 @@ class TrainStep(Inside):
             or batch_size != self._batch_size
             or len(data) != len(self._data)
             or not all(map(operator.is_, data, self._data))
-            or [part.raw for part in self._layout] != self._layout_then  # changed in place
+            or not self._are_in_place()
             or not ready[0].outside.unmoved()
         ):
             self._ready = None
@@ -269,11 +271,11 @@ class TrainStep(Inside):
             program = self._program(rows)
             ready = program, program.set_rows(rows, batch_size=min(batch_size or rows.count, rows.count)), rows
             if rows.are_arrays:  # a list may hold other numbers next time
-                self._layout = [part for x in rows.arrays for part in layout_of(x)]
-                self._layout_then = [part.raw for part in self._layout]
+                self._are_in_place = watch_of(rows.arrays)
                 self._data, self._batch_size, self._ready = data, batch_size, ready
         assert ready is not None
-        self._read_outside(ready[0])
+        if self._views or ready[0].leaves:
+            self._read_outside(ready[0])
         return ready
 
     def _read_outside(self, program: BatchProgram) -> None:
@@ -351,8 +353,8 @@ def _made_again(loss: Any, optimizer: Optimizer, exact: bool) -> TrainStep:
 
 def settings_of(optimizer: Optimizer) -> Any:
     """What the optimizer's rule reads as constants, as it is now: a copy, to compare with later."""
-    kept = {k: x for k, x in vars(optimizer).items() if k not in OWN}
-    return type(optimizer), {k: frozen(x) for k, x in kept.items()}
+    kept = [(k, x) for k, x in vars(optimizer).items() if k not in OWN]
+    return type(optimizer), {k: x if x.__class__ in PLAIN else frozen(x) for k, x in kept}
 
 
 def _count(what: str, n: Any) -> int | None:
