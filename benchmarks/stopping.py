@@ -61,6 +61,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=20, help="how often each run is interrupted")
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts in the background ignore it
     print(f"Python {platform.python_version()}, {platform.machine()}\n")
     print("| steps on | interrupted | minimum ms | median ms | maximum ms |")
     print("|---|--:|--:|--:|--:|")

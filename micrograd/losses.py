@@ -129,10 +129,11 @@ def _require(holds: Any, message: str, x: Any) -> None:
 
 
 def _shown(x: Any) -> str:
-    """A target as it was given: of a Value its number."""
+    """A target as it was given: of a Value its number, of a NumPy number the one of Python's."""
     if _is_sequence(x):
         return f"[{', '.join(map(_shown, x))}]"
-    return repr(getattr(x, "data", x))
+    number = x.data if hasattr(x, "_prev") else x
+    return repr(number.item() if hasattr(number, "item") else number)
 
 
 def _sum(terms: Iterable[Any]) -> Any:

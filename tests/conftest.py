@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -14,6 +15,9 @@ from micrograd.table import TABLE, float_of, split_case
 hypothesis.settings.register_profile("here", deadline=None, max_examples=60)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+# Many tests interrupt with Ctrl-C, which a shell lets whatever it starts in the background ignore.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BUILT_IN = {name: entry for name, entry in TABLE.items() if entry.built_in}
 CASES = [

@@ -273,3 +273,15 @@ def test_a_constant_index_out_of_range_comes_after_what_fails_before_it():
             g(-1.0)
         with pytest.raises(IndexError, match="take: index 2 is out of range for 1 values"):
             g(4.0)
+
+
+def test_a_row_that_is_refused_comes_before_one_that_is_nan_as_in_eager_code():
+    """Eager code finds a nan only when all rows are summed; by then the wrong label was refused."""
+    w, y = Value(math.nan, label="w"), np.array([1.0, 0.0])
+    for loss in (lambda y: hinge(w, y), lambda y: w + 0.0 * hinge(2.0, y)):
+        with pytest.raises(ValueError, match="hinge: a label must be -1 or 1, not 0"):
+            sum(loss(label) for label in y)
+        with pytest.raises(ValueError, match="row 1: hinge: a label must be -1 or 1, not 0"):
+            train_step(loss, SGD([w], lr=0.1))(y)
+    with pytest.raises(FloatingPointError, match=r"the row at index 1: log\(x\), where x = -1.0"):
+        train_step(lambda x: w * x + log(x), SGD([w], lr=0.1))(np.array([2.0, -1.0]))

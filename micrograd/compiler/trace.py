@@ -66,7 +66,7 @@ class Traced(Value):
     def __eq__(self, other: Any) -> Any:
         if self is other or not isinstance(other, (numbers.Real, Traced)):
             return self is other
-        number = self.data if isinstance(self.data, Symbol) else getattr(other, "data", other)
+        number = self.data if isinstance(self.data, Symbol) or not isinstance(other, Value) else other.data
         return number == (other if number is self.data else self.data)  # which explains, of a symbol
 
     def __ne__(self, other: Any) -> Any:

@@ -26,7 +26,7 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-from micrograd.blame import first_guilty, first_refused, not_finite
+from micrograd.blame import FEW, first_guilty, first_refused, not_finite
 from micrograd.changes import changes
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.context import BAD_INDEX, COLUMNS, NOT_FINITE, SLOT, STEPS_AT_ONCE
@@ -46,7 +46,6 @@ from micrograd.table import as_count, is_bool
 TAKEN = SLOT["taken"]
 OWN = {"parameters", "state", "steps", "lr"}  # of every optimizer, and no settings that its rule reads as constants
 PLAIN = {float, int, bool, type(None)}  # which nothing changes in place
-FEW = 1000  # rows that are run eagerly to find the first that is refused
 KEPT = 16  # structures of data that one step is compiled for at a time
 
 
