@@ -64,7 +64,7 @@ def test_arrays_that_are_changed_in_place_are_read_as_they_are(change, wanted):
 def test_masked_rows_are_refused_and_other_subclasses_are_arrays():
     w = Value(0.5)
     step = train_step(lambda x: w * x, SGD([w]))
-    with pytest.raises(ValueError, match="x: the row at index 1 is masked"):
+    with pytest.raises(ValueError, match="x row 1 is masked"):
         step(np.ma.array([1.0, 1e6], mask=[0, 1]))
     with pytest.raises(ValueError, match="masked"):
         jit(lambda x: w * x, batch=True)(np.ma.array([[1.0], [1e6]], mask=[[0], [1]])[:, 0])

@@ -24,6 +24,7 @@ from micrograd.compiler.arguments import array_of
 from micrograd.compiler.context import READ
 from micrograd.engine import Value
 from micrograd.extras import require
+from micrograd.intake import refuse_masked
 from micrograd.table import is_array
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -113,13 +114,8 @@ def _types() -> tuple[dict[Any, str], type]:
 
 def _plain_array(x: Any, name: str) -> Any:
     """An array of a subclass as one of NumPy's own. Raises ValueError where rows are masked."""
-    numpy = require("numpy", extra="jit")
-    if numpy.ma.is_masked(x):
-        row = int(numpy.ma.getmaskarray(x).reshape(len(x), -1).any(axis=1).argmax())
-        raise ValueError(
-            f"{name}: the row at index {row} is masked; fill what is masked, x.filled(0.0), or leave it out"
-        )
-    return numpy.asarray(x)
+    refuse_masked(x, name)
+    return require("numpy", extra="jit").asarray(x)
 
 
 def _array_of_list(x: Any, name: str) -> tuple[Any, str]:
