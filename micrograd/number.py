@@ -51,7 +51,7 @@ def as_count(n: Any, what: str) -> int:
     return operator.index(n)
 
 
-MASKED = "a masked entry is not a number: choose one with array.filled(value), or leave them out with array.compressed()"
+MASKED = "a masked entry is not a number: choose one by array.filled(value), or leave them out by array.compressed()"
 
 
 def is_masked(x: Any) -> bool:
