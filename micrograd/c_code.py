@@ -34,7 +34,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from micrograd.c_statements import RESERVED, Statements, comment, inputs_used, is_free_name, is_input, literal, plain
+from micrograd.c_statements import (
+    RESERVED,
+    Statements,
+    array_of,
+    block,
+    inputs_used,
+    is_free_name,
+    is_input,
+    literal,
+    plain,
+)
 from micrograd.compiler.arguments import flatten, rebuild
 from micrograd.compiler.rows import names_of
 from micrograd.compiler.rule import check_rule, scale_tape, update_tape
@@ -265,10 +275,10 @@ class _File:
             if values:
                 noted = [f"{self.names.get(id(p)) or p.label or array} = {p.data!r}" for p in values]
                 constant = "" if array == "parameters" and self.optimizer else "const "
-                parts.append(_array(f"static {constant}double {self.name}_{array}", [p.data for p in values], noted))
+                parts.append(array_of(f"static {constant}double {self.name}_{array}", [p.data for p in values], noted))
         statements, lines = self.given.statements(self.places)
         results = [f"{key} = {statements.of(x)};" for key, x in self.given.tape.outputs.items()]
-        parts.append(_block(self.inference, [*lines, *results]))
+        parts.append(block(self.inference, [*lines, *results]))
         if self.step and self.optimizer:
             parts += [*self._update(self.optimizer), self._step(self.step, len(self.optimizer.parameters))]
         return "\n\n".join(parts) + "\n"
@@ -313,7 +323,7 @@ class _File:
             f"{name}_update(rate);",
             "return loss;",
         ]
-        return _block(self.training, lines)
+        return block(self.training, lines)
 
     def _clipping(self, count: int) -> list[str]:
         """Shorten the gradient, where the optimizer does."""
@@ -343,7 +353,7 @@ class _File:
         parts = [f"static double {name}_gradient[{count}];"]
         for i, (given, called) in enumerate(zip(optimizer.state_names, states.values()), start=2):
             if i in used:
-                parts.append(_array(f"static double {name}_{called}", list(optimizer.state[given])))
+                parts.append(array_of(f"static double {name}_{called}", list(optimizer.state[given])))
         lines, plan, statements = [], schedule_of(tape), Statements(tape, places)
         if len(tape.inputs) - 1 in used:
             parts.append(f"static double {name}_steps = {literal(float(optimizer.steps))};")
@@ -361,7 +371,7 @@ class _File:
             if not is_input(tape, x, given) and (given == "x" or tape.inputs.index(given) in used):
                 inside.append(f"{name}_{arrays[given]}[i] = {statements.of(x)};")
         lines += [f"for (int i = 0; i < {count}; i++) {{", *(f"    {line}" for line in inside), "}"]
-        return [*parts, _block(f"static void {name}_update(double rate)", lines)]
+        return [*parts, block(f"static void {name}_update(double rate)", lines)]
 
 
 def _operand(x: Value | float) -> Operand:
@@ -380,16 +390,3 @@ def _state_names(names: Sequence[str]) -> list[str]:
     if all(is_free_name(x) and x not in taken and not re.fullmatch(r"v\d+", x) for x in names):
         return list(names)
     return [f"state{k}" for k in range(len(names))]
-
-
-def _array(declared: str, numbers: Sequence[float], noted: Sequence[str] = ()) -> str:
-    """An array with its numbers, one on a line; zeros need no list."""
-    if not noted and not any(numbers):
-        return f"{declared}[{len(numbers)}];"
-    said = noted or [repr(x) for x in numbers]
-    lines = [f"    {literal(x)},{comment(f'{i}: {what}')}" for i, (x, what) in enumerate(zip(numbers, said))]
-    return "\n".join([f"{declared}[{len(numbers)}] = {{", *lines, "};"])
-
-
-def _block(head: str, lines: Sequence[str]) -> str:
-    return "\n".join([head, "{", *(f"    {line}" for line in lines), "}"])

@@ -137,3 +137,16 @@ class Statements:
         if name in INFIX:
             return f"{given[0]} {INFIX[name]} {given[1]}"
         return f"{FUNCTIONS[name]}({', '.join(given)})"
+
+
+def array_of(declared: str, numbers: Sequence[float], noted: Sequence[str] = ()) -> str:
+    """An array with its numbers, one on a line; zeros need no list."""
+    if not noted and not any(numbers):
+        return f"{declared}[{len(numbers)}];"
+    said = noted or [repr(x) for x in numbers]
+    lines = [f"    {literal(x)},{comment(f'{i}: {what}')}" for i, (x, what) in enumerate(zip(numbers, said))]
+    return "\n".join([f"{declared}[{len(numbers)}] = {{", *lines, "};"])
+
+
+def block(head: str, lines: Sequence[str]) -> str:
+    return "\n".join([head, "{", *(f"    {line}" for line in lines), "}"])
