@@ -14,9 +14,9 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from micrograd.blame import first_guilty, not_finite
+from micrograd.blame import first_guilty, is_refusal, not_connected, not_finite, of_row, raise_refusal
 from micrograd.data import batch_indices
-from micrograd.engine import Value
+from micrograd.engine import Value, topological_order
 from micrograd.modes import no_grad
 from micrograd.optim import Optimizer
 from micrograd.table import float_of
@@ -86,22 +86,20 @@ class Eager(Backend):
         norms: list[float] = []
         loss, optimizer = self.of_row("loss"), self.optimizer
         steps, order = -(-len(X) // batch_size), rng.getstate()
-        at_first = SavedState(optimizer, self._numbers)
+        at_first, connected = SavedState(optimizer, self._numbers), False
         for chosen in batch_indices(len(X), batch_size, rng=rng):
             step, total = len(losses) + 1, None
             try:
                 total = functools.reduce(operator.add, [loss(X[i], y[i]) for i in chosen]) / len(chosen)
             except (ArithmeticError, ValueError, LookupError) as error:
-                if not hasattr(error, "failed"):  # bad data rather than a failed operation
+                if is_refusal(error):
                     at_first.put_back()
                     rng.setstate(order)
-                    _raise_first(loss, X, y)
+                    raise_refusal(loss, enumerate(zip(X, y)))
                     raise
             if total is not None and not isinstance(total, Value):
-                raise TypeError(
-                    f"the loss gave {total!r}, which no gradient goes through: it must compute with the model's output "
-                    "as it is, by micrograd.exp(x) rather than math.exp(x), and without float(x)"
-                )
+                raise not_connected(total)
+            connected = connected or self._is_connected(total)
             gradients = [math.nan] if total is None else self._backward(total)
             norm, now = math.sqrt(sum(g * g for g in gradients)), math.nan if total is None else total.data
             if not all(map(math.isfinite, [now, *gradients])) or (optimizer.scales and math.isinf(norm)):
@@ -119,10 +117,17 @@ class Eager(Backend):
             norms.append(norm)
             if within:
                 within(step, steps, now)
+        if not connected:
+            at_first.put_back()
+            raise not_connected(losses[-1])
         return losses, norms
 
     def _numbers(self) -> list[float]:
         return [p.data for p in self.optimizer.parameters]
+
+    def _is_connected(self, total: Value | None) -> bool:
+        """Whether a result was computed from some parameter; without, nothing would ever be trained."""
+        return total is not None and not {*self.optimizer.parameters}.isdisjoint(topological_order(total))
 
     def _backward(self, total: Any) -> list[float]:
         """The gradients; nan where one does not exist."""
@@ -144,26 +149,8 @@ class Eager(Backend):
                     for name, numbers in zip(names, found):
                         numbers.append(float_of(self.of_output[name](output, target)))
                 except (ArithmeticError, ValueError, LookupError) as error:
-                    raise _of_row(i, error) from None
+                    raise of_row(error, i) from None
         return [math.fsum(numbers) / len(X) for numbers in found]
-
-
-def _of_row(i: int, error: Exception) -> Exception:
-    """The error of row i, saying so; one of an operation says where it was by itself."""
-    if not hasattr(error, "failed") and len(error.args) == 1:
-        error.args = (f"row {i}: {error.args[0]}",)
-    return error
-
-
-def _raise_first(loss: Function, X: Sequence[Any], y: Sequence[Any]) -> None:
-    """Raise what the loss says of the first row that it refuses, as compiled training does before its first step."""
-    with no_grad():
-        for i in range(len(X)):
-            try:
-                loss(X[i], y[i])
-            except (ArithmeticError, ValueError, LookupError) as error:
-                if not hasattr(error, "failed"):
-                    raise _of_row(i, error) from None
 
 
 class Compiled(Backend):
@@ -228,7 +215,7 @@ class Compiled(Backend):
             before.put_back()
             rng.setstate(order)
             if not isinstance(error, TraceError):  # bad data, of which eager training names the first row
-                _raise_first(self.of_row("loss"), X, y)
+                raise_refusal(self.of_row("loss"), enumerate(zip(X, y)))
             raise
         if not is_finite:  # some step made a parameter inf or nan; eagerly we see which, and stop before it
             before.put_back()

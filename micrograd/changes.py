@@ -24,6 +24,8 @@ changes = _Changes()
 class CountedList(list[Any]):
     """A list that counts its changes: the layers and weights of a net, the parameters of an optimizer."""
 
+    version = 0  # how often this list was changed
+
     def __reduce__(self) -> Any:
         return CountedList, (list(self),)
 
@@ -33,6 +35,7 @@ def _counted(name: str) -> Any:
 
     def method(self: CountedList, *args: Any, **options: Any) -> Any:
         result = change(self, *args, **options)
+        self.version += 1
         changes.count += 1  # after it: who looks in between sees the old items, and looks again
         return result
 

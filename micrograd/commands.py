@@ -194,7 +194,7 @@ def _activation(text: str) -> str:
 
 
 def _train(options: Any) -> int:
-    from micrograd.lock import alone_in
+    from micrograd.folder_lock import alone_in
     from micrograd.train_command import Training
 
     training = Training(options)

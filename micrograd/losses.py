@@ -38,8 +38,8 @@ def hinge(scores: Any, labels: Any) -> Any:
     """Mean of max(0, 1 - label * score), the support vector machine's loss; labels are -1 and 1."""
 
     def one(score: Any, label: Any) -> Any:
-        is_either = ((label >= 1) & (label <= 1)) | ((label >= -1) & (label <= -1))  # == of Values is identity
-        _require(is_either, "hinge: a label must be -1 or 1", label)
+        size = abs(label)
+        _require((size >= 1) & (size <= 1), "hinge: a label must be -1 or 1", label)  # == of Values is identity
         return relu(1.0 - label * score)
 
     return _mean(_pairwise("hinge", one, scores, labels))

@@ -17,8 +17,10 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
+from micrograd.locks import new_in_child
 from micrograd.table import CONSTANT, FLOAT, as_float, float_of
 
+_PACKAGE = os.path.dirname(__file__) + os.sep
 active = 0  # how many modes are entered, in all threads together
 _entered: dict[int, int] = {}  # by each thread
 # Held while gradients are added up, for `grad += ...` of two threads at once would lose one of the two. It may be taken
@@ -26,14 +28,9 @@ _entered: dict[int, int] = {}  # by each thread
 one_sweep = threading.RLock()
 
 
-def _after_fork() -> None:
-    """A child of fork() has none of the threads that held the lock, so it starts with one of its own."""
-    global one_sweep
-    one_sweep = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork)
+_counting = threading.RLock()
+new_in_child(sys.modules[__name__], "one_sweep")
+new_in_child(sys.modules[__name__], "_counting")
 
 
 class _State(threading.local):
@@ -67,8 +64,9 @@ def _set(counter: str, count: int) -> None:
     """Set a counter of this thread. An interrupt in between leaves nothing that the next call does not set right."""
     global active
     setattr(state, counter, count)
-    _entered[threading.get_ident()] = state.no_grad + state.anomaly + state.traces
-    active = sum(_entered.copy().values())
+    with _counting:  # between the sum and `active`, another thread could enter a mode, and be forgotten
+        _entered[threading.get_ident()] = state.no_grad + state.anomaly + state.traces
+        active = sum(_entered.values())
 
 
 class no_grad(_Mode):
@@ -234,10 +232,14 @@ def line_of_the_caller() -> str:
     return line_of_the_user(sys._getframe(1))
 
 
+def is_of_this_package(frame: FrameType) -> bool:
+    """Whether code of this package runs in the frame, and not a user's."""
+    return frame.f_code.co_filename.startswith(_PACKAGE)
+
+
 def line_of_the_user(frame: FrameType | None) -> str:
     """`file.py:12 in loss: y = x / z`, for the innermost frame outside this package."""
-    package = os.path.dirname(__file__) + os.sep
-    while frame is not None and frame.f_code.co_filename.startswith(package):
+    while frame is not None and is_of_this_package(frame):
         frame = frame.f_back
     if frame is None:
         return "an unknown line"

@@ -16,7 +16,7 @@ from typing import Any
 from micrograd.checkpoints import CHECKPOINT, CheckpointError, check_format, read, write
 from micrograd.choice import outputs_of
 from micrograd.files import write_whole
-from micrograd.lock import LOCK, check_free
+from micrograd.folder_lock import LOCK, check_free
 from micrograd.nn import MLP
 from micrograd.preparation import Preparation
 from micrograd.recipes import LOSSES, WITH_PROBABILITY, net_of, recipe

@@ -22,21 +22,21 @@ import functools
 import math
 import operator
 import random
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from micrograd.backends import Backend
+from micrograd.blame import renumber
 from micrograd.checkpoints import CHECKPOINT, Keeper
 from micrograd.choice import SHORT, Work, backend_for
 from micrograd.data import split
 from micrograd.files import remove_leftovers
+from micrograd.folder_lock import alone_in
 from micrograd.history import History, Record
 from micrograd.identity import fingerprint, identity
 from micrograd.intake import plain, taken
-from micrograd.lock import alone_in
 from micrograd.optim import Adam, Optimizer
 from micrograd.progress import Display
 from micrograd.progress import progress as progress_of
@@ -184,15 +184,10 @@ class _Places:
 def _renumbered(places: list[int] | None, prefix: str) -> Iterator[None]:
     """Say of errors that name a row by its index, `row 3: ...`, which row of the data given that is."""
 
-    def given(match: re.Match[str]) -> str:
-        return f"{match[1]}{places[int(match[2])] if places else match[2]}:"
-
     try:
         yield
     except (ArithmeticError, ValueError, LookupError) as error:
-        if len(error.args) == 1 and isinstance(error.args[0], str):
-            said, count = re.subn(r"(^row |; the row at index )([0-9]+):", given, error.args[0], count=1)
-            error.args = (prefix * count + said,)
+        renumber(error, places, prefix)
         raise
 
 

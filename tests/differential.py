@@ -6,7 +6,6 @@ A disagreement is made as small as it stays one, and printed as a program to run
 from __future__ import annotations
 
 import argparse
-import inspect
 import math
 import random
 import re
@@ -17,12 +16,11 @@ from bounds import bounded, bounds_of, may_be_equal
 from programs import namespace_of, random_program
 from ways import EXACT, WAYS, Case
 
-from micrograd import Value, jit
+from micrograd import Value
 from micrograd.table import FLOAT
 
 FACTOR = 16.0  # on the bounds, which count each rounding once and not the few more that another order may have
 RELATIVE = 1e-12
-HAS_EXACT = "exact" in inspect.signature(jit).parameters
 
 
 def agree(c, case):
@@ -75,9 +73,7 @@ def may_turn(case, row):
 def disagreements(program, ways=()):
     """The comparisons of a program that do not agree, each with the name of the way."""
     case, exact = Case(program), Case(program, exact=True)
-    runs = [(name, case) for name in ways or WAYS]
-    if HAS_EXACT:
-        runs += [(name, exact) for name in ways or EXACT if name in EXACT]
+    runs = [(name, case) for name in ways or WAYS] + [(name, exact) for name in ways or EXACT if name in EXACT]
     return [(name, c) for name, case in runs for c in list(WAYS[name](case)) if not agree(c, case)]
 
 

@@ -150,22 +150,19 @@ def test_compiling_interrupted_at_any_moment():
 @pytest.mark.parametrize("how", ["steps", "runs", "both"])
 @pytest.mark.parametrize("shared", ["all", "some"])
 def test_two_threads_that_train_one_parameter_lose_no_step(how, shared):
-    """Each waits for the other, or is refused with words: what was taken was taken. Whole eighths are exact."""
+    """Each waits for the other. Whole eighths are exact."""
     w, v = Value(0.0), Value(0.0)
     optimizers = SGD([w], lr=0.125), SGD([w] if shared == "all" else [v, w], lr=0.125)
     rows = -np.ones(20_000 if how == "steps" else 4)
     steps = [train_step(lambda x: w * x, optimizers[0]), train_step(lambda x: w * x + v * 0.0, optimizers[1])]
     for step in steps:
         step(rows)
-    together, errors = threading.Barrier(2), []
+    together = threading.Barrier(2)
 
     def train(step, runs):
         together.wait()
         for _ in range(20 if runs else 1000):
-            try:
-                step.run(rows, steps=30_000) if runs else step(rows)
-            except RuntimeError as error:
-                errors.append(str(error))
+            step.run(rows, steps=30_000) if runs else step(rows)
 
     runs = {"steps": (False, False), "runs": (True, True), "both": (False, True)}[how]
     threads = [threading.Thread(target=train, args=given) for given in zip(steps, runs)]
@@ -173,5 +170,4 @@ def test_two_threads_that_train_one_parameter_lose_no_step(how, shared):
         thread.start()
     for thread in threads:
         thread.join()
-    assert not {error for error in errors if "another train_step" not in error}
     assert w.data == 0.125 * sum(optimizer.steps for optimizer in optimizers)

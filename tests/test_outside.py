@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import operator
 import random
+import threading
 import types
 from functools import partial
 
@@ -16,6 +17,7 @@ from micrograd.compiler.symbols import TraceError
 from micrograd.losses import mse
 from micrograd.nn import MLP, Layer, Module
 from micrograd.optim import SGD
+from tests import outside_numbers
 
 T = 2.0
 TABLE = {"t": 2.0, "other": 0.0}
@@ -23,7 +25,11 @@ NUMBERS = [2.0, 5.0]
 ARRAY = np.array([2.0, 5.0])
 PAIRS = [(2.0, 1.0)]
 DEFAULTS = collections.defaultdict(float, t=2.0)
-settings = types.SimpleNamespace(deep=types.SimpleNamespace(t=2.0))
+NAMES = ["temperature"]
+VIEW, USER, CHAIN = types.MappingProxyType(TABLE), collections.UserDict(t=2.0), collections.ChainMap(TABLE)
+LOCAL = threading.local()
+LOCAL.t = 2.0
+settings = types.SimpleNamespace(deep=types.SimpleNamespace(t=2.0), **{"lambda": 2.0})
 
 
 class Slotted:
@@ -90,12 +96,34 @@ def places():
             x = x * t * one
         return x
 
+    def by_names(x):
+        for name in ("shared", "temperature"):
+            x = x * getattr(model, name)
+        return x * 0.5
+
+    def by_import(x):
+        from tests.outside_numbers import T
+
+        return x * T
+
+    def by_keyword(x):
+        return x * getattr(settings, "lambda")  # as argparse has it for an option --lambda
+
     yield "pairs", by_pairs, lambda number: PAIRS.__setitem__(0, (number, 1.0))
     yield "dict.get()", lambda x: x * TABLE.get("t"), partial(TABLE.__setitem__, "t")
     yield "dict.values()", lambda x: x * max(TABLE.values()), partial(TABLE.__setitem__, "t")
     yield "defaultdict", lambda x: x * DEFAULTS["t"], partial(DEFAULTS.__setitem__, "t")
     yield "array's method", lambda x: x * ARRAY.tolist()[0], partial(ARRAY.__setitem__, 0)
     yield "getattr()", lambda x: x * getattr(model, "temperature"), partial(setattr, model, "temperature")  # noqa: B009
+    yield "getattr() in a loop", by_names, partial(setattr, model, "temperature")
+    yield "getattr() by a list", lambda x: x * getattr(model, NAMES[0]), partial(setattr, model, "temperature")
+    yield "attribute of __class__", lambda x: x * model.__class__.shared, partial(setattr, Model, "shared")
+    yield "import inside", by_import, partial(setattr, outside_numbers, "T")
+    yield "of this thread", lambda x: x * LOCAL.t, partial(setattr, LOCAL, "t")
+    yield "view of a dict", lambda x: x * VIEW["t"], partial(TABLE.__setitem__, "t")
+    yield "UserDict", lambda x: x * USER["t"], partial(USER.__setitem__, "t")
+    yield "ChainMap", lambda x: x * CHAIN["t"], partial(TABLE.__setitem__, "t")
+    yield "attribute with a keyword's name", by_keyword, partial(setattr, settings, "lambda")
     yield "vars()", lambda x: x * vars(model)["temperature"], partial(setattr, model, "temperature")
     yield "what a call returns", lambda x: x * get().deep.t, partial(setattr, settings.deep, "t")
     yield "one of two", lambda x: x * (model if T else settings).temperature, partial(setattr, model, "temperature")

@@ -18,9 +18,10 @@ MODULES = sorted((ROOT / "micrograd").rglob("*.py"))
 
 # Imports point from a later entry to an earlier one, never the other way.
 HOUSE = """
-    changes number table ops modes engine operators copies text higher transforms blame check extras files lock intake
+    changes locks number table ops modes engine operators copies text higher transforms blame check
+    extras files folder_lock intake
     nn losses optim metrics
-    compiler compiler.locks compiler.tape compiler.symbols compiler.trace compiler.simplify compiler.guards
+    compiler compiler.tape compiler.symbols compiler.trace compiler.simplify compiler.guards
     compiler.bytecode compiler.generators compiler.places compiler.watch compiler.recording
     compiler.arguments compiler.machine
     compiler.plan compiler.inside compiler.rule compiler.context compiler.emit compiler.lanes compiler.update

@@ -191,7 +191,8 @@ def test_objects_made_inside_are_no_state():
             seen.append(x * running.total)
         return sum(seen)
 
-    assert jit(f)(2.0) == 12.0 and not jit(f)._programs.latest
+    fast = jit(f)
+    assert fast(2.0) == 12.0 and not fast.constants
 
 
 class Keeping(Module):
@@ -211,7 +212,7 @@ def test_a_value_of_a_recording_that_a_model_keeps_is_not_a_parameter():
     count = len(net.parameters())
     fit(net, mse, [[0.0, 1.0], [1.0, 0.0]], [0.0, 1.0], epochs=2, batch_size=1, progress=False, backend="jit")
     assert len(net.parameters()) == count == len(net.state_dict())
-    assert not hasattr(net, "last_input") or all(isinstance(x, float) for x in net.last_input)
+    assert not hasattr(net, "last_input")  # a number of the recording that was there no longer
     again = pickle.loads(pickle.dumps(copy.deepcopy(net)))
     assert len(again.parameters()) == count
     with pytest.raises(TraceError, match="after the recording ended"):

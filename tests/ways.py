@@ -21,7 +21,7 @@ from micrograd.transforms import map_numbers
 
 LR = 0.125
 WRONG_TARGETS = ("take: index", "hinge: a label", "binary_cross_entropy: a target", "cross_entropy: the target's")
-UNUSED = "the loss uses none of the optimizer's"
+UNUSED = ("the loss uses none of the optimizer's", "the loss gave a number, which no gradient goes through")
 WAYS: dict[str, Callable[[Case], Any]] = {}
 EXACT = "jit of values", "jit of numbers", "grad of jit", "jit of grad"  # the ways that exact=True holds for
 
@@ -275,6 +275,10 @@ def one_training_step(case):
     other = outcome(lambda: [step(*case.columns), *g_leaves])
     if str(other.error).startswith(UNUSED) and (one.error or repr(one.numbers[1:]) == repr(before)):
         return  # refused, for a step would change nothing
+    if one.numbers and isinstance(other.error, FloatingPointError):
+        sums = [(x - now) / LR * len(case.rows) for x, now in zip(before, one.numbers[1:])]
+        if not all(map(math.isfinite, sums)):
+            return  # a mean is a number, but the sum that compiled code divides is none
     if one.error is None or other.error is None:
         bounds = lambda: [b if i == 0 else b * LR for i, b in enumerate(mean_bounds(case))]  # noqa: E731
         yield Comparison("loss and parameters", one, other, bounds)

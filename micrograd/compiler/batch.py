@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from micrograd.blame import not_connected
 from micrograd.compiler.arguments import rebuild
 from micrograd.compiler.context import COLUMNS, PAUSED, SLOT, SLOTS, WIDEST, Batch, Source
 from micrograd.compiler.guards import guarded
-from micrograd.compiler.locks import new_in_child
 from micrograd.compiler.loop import batch_module
 from micrograd.compiler.machine import this_machine
 from micrograd.compiler.native import RUN, Memory, Native, native_of
@@ -31,6 +31,7 @@ from micrograd.compiler.trace import Trace
 from micrograd.compiler.update import schedule_of
 from micrograd.engine import Value, constant, topological_order
 from micrograd.extras import require
+from micrograd.locks import new_in_child
 
 PAUSE = 0.02  # seconds after which native code comes back to Python, so that Ctrl-C is heard
 ROWS, UNCHECKED, POSITION, DONE, NUMBER, STEPS, BUDGET = (
@@ -80,6 +81,9 @@ class BatchProgram:
                 f"the loss uses none of the optimizer's {len(parameters)} parameters: was the model made anew "
                 "after the optimizer?"
             )
+        reached = {*topological_order(found.result)}
+        if parameters and not any(id(leaf) in place_of and trace.node(leaf) in reached for leaf in trace.leaves):
+            raise not_connected("a number")
         _check_no_shortcut(trace.leaves, parameters or [])
         self._sources, self._types = found.sources, found.types
         self._first_leaf = sum(not source.is_row for source in found.sources)

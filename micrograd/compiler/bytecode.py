@@ -16,12 +16,13 @@ from __future__ import annotations
 import dis
 import functools
 import sys
+from collections.abc import Iterator
 from types import CodeType
 from typing import Any, NamedTuple
 
 Expression = tuple[
     Any, ...
-]  # ("local", name), ("free", name), ("global", name), ("const", x), ("attr" or "item", of, by)
+]  # ("local", name), ("free", name), ("global", name), ("module", name), ("const", x), ("attr" or "item", of, by)
 UNKNOWN: Expression = ("unknown",)
 READ, SET = "read", "set"
 
@@ -71,6 +72,20 @@ def loose_names(code: CodeType) -> frozenset[str]:
     return _read(code).loose
 
 
+def asks_by_text(code: CodeType) -> bool:
+    """Whether a function reads attributes by names that are texts, such as those in a list."""
+    return _read(code).asks
+
+
+def texts_in(x: Any) -> Iterator[str]:
+    """The texts in a container, those within it included."""
+    if isinstance(x, str):
+        yield x
+    elif isinstance(x, (tuple, list, set, frozenset, dict)):
+        for item in x:
+            yield from texts_in(item)
+
+
 class _Reader:
     """Goes through a function's instructions once, in order; where branches meet, the stack is forgotten."""
 
@@ -78,8 +93,9 @@ class _Reader:
         self.stack: list[Expression] = []
         self.places: dict[int, Place] = {}
         self.loose: frozenset[str] = frozenset()
-        if not ASKING.isdisjoint(code.co_names):
-            self.loose = frozenset(x for x in code.co_consts if isinstance(x, str))
+        self.asks = not ASKING.isdisjoint(code.co_names)
+        if self.asks:
+            self.loose = frozenset(texts_in(code.co_consts))
         self._read_at: dict[Expression, int] = {}  # the offset of the last read of an expression, to say it is a part
         for instruction in dis.get_instructions(code):
             if instruction.is_jump_target:
@@ -125,6 +141,14 @@ class _Reader:
             of = self._pop_part() if _is_known(by) else self._pop()
             self._note(READ, offset, ("item", of, by))
             self.stack.append(("item", of, by))
+        elif name == "IMPORT_NAME":
+            of_it, level = self._pop(), self._pop()
+            whole = argument if of_it != ("const", None) else argument.partition(".")[0]
+            self.stack.append(("module", whole) if level == ("const", 0) else UNKNOWN)
+        elif name == "IMPORT_FROM":
+            expression = ("attr", self.stack[-1] if self.stack else UNKNOWN, argument)
+            self._note(READ, offset, expression)
+            self.stack.append(expression)
         elif name == "STORE_ATTR":
             self._note(SET, offset, ("attr", self._pop(), argument))
             self._pop()

@@ -33,12 +33,12 @@ from micrograd.compiler.arguments import static as as_static
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.context import BAD_INDEX
 from micrograd.compiler.inside import Inside
-from micrograd.compiler.locks import new_in_child
 from micrograd.compiler.program import NotFiniteError, Program, node_of
 from micrograd.compiler.recording import Recorded
 from micrograd.compiler.rows import KeptRows, Rows, WholeNumber, as_rows, names_of
 from micrograd.compiler.tape import Tape
 from micrograd.engine import Value
+from micrograd.locks import new_in_child
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, Text
 
@@ -65,7 +65,7 @@ def jit(
     With `batch=True`, arguments that are lists or arrays hold rows; `f` is given one of each, and the result is the
     mean over the rows, one number.
 
-    The code has an instruction for every operation that `f` does, loops included, and compiling takes about 80
+    The code has an instruction for every operation that `f` does, loops included, and compiling takes about 100
     microseconds for each: give rows with `batch=True`, or to `train_step`, rather than in one long list.
 
     What `f` reads from outside, such as a global `temperature` or `model.training`, is looked at before each call, and

@@ -13,9 +13,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Literal
 
 from micrograd.compiler.emit import Emitter
-from micrograd.compiler.locks import compiling
 from micrograd.compiler.machine import Machine, llvm
 from micrograd.compiler.tape import Tape
+from micrograd.locks import compiling
 
 ALIGNMENT = 64  # bytes: the widest vector register
 

@@ -11,11 +11,13 @@ Looking runs no code of the user's: a property is not asked, for its own code is
 
 from __future__ import annotations
 
+import threading
 import types
 from array import array
-from collections import deque
+from collections import ChainMap, UserDict, UserList, deque
 from typing import Any
 
+from micrograd.changes import CountedList
 from micrograd.compiler.generators import state_of
 from micrograd.table import is_array, is_bool
 
@@ -23,6 +25,9 @@ MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
 ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "nothing"})()  # a place that is not there, yet
 LARGEST = 10_000  # items in a list that is compared item by item
 LARGEST_ARRAY = 1_000_000
+_DICTS = (dict, types.MappingProxyType, UserDict, ChainMap)
+_BUILT_IN = (list, dict, set, deque, array, types.MappingProxyType)
+_OF_THE_LIBRARY = (tuple, UserDict, UserList, ChainMap)  # by themselves: a subclass may run code when it is asked
 
 
 class Read:
@@ -46,36 +51,28 @@ class Read:
 
     @property
     def is_number(self) -> bool:
-        return is_number(self.value) or _has_numbers(self.content)
+        return is_number(self.value) or (self.content is not None and _has_numbers(self.value))
 
     def holds(self) -> bool:
         """Whether the place holds what it held: the same object, or an equal number."""
         now = self.now()
         if now is not self.value and not is_equal(now, self.value):
             return False
-        return self.content is None or _are_equal(content_of(now), self.content)
+        return self.content is None or content_of(now) == self.content
 
     def same_as(self, other: Read) -> bool:
         """Whether two runs found the same here."""
         same = self.value is other.value or is_equal(self.value, other.value)
-        return same and _are_equal(self.content, other.content)
+        return same and self.content == other.content
 
 
-def _are_equal(x: Any, y: Any) -> bool:
-    try:
-        return bool(x == y)
-    except Exception:  # of objects that cannot be compared
-        return False
-
-
-def _has_numbers(content: Any) -> bool:
-    if isinstance(content, dict):
-        content = content.values()
-    elif isinstance(content, tuple) and len(content) == 3 and isinstance(content[2], bytes):
-        return True  # of an array
-    elif not isinstance(content, (list, tuple, set)):
-        return is_number(content)
-    return any(map(_has_numbers, content))
+def _has_numbers(x: Any) -> bool:
+    """Whether a container has a number somewhere in it."""
+    if isinstance(x, CountedList) or not is_container(x):
+        return is_number(x)
+    if is_array(x):
+        return bool(x.dtype.kind in "biuf") or any(map(_has_numbers, x.flat))
+    return any(map(_has_numbers, x.values() if isinstance(x, _DICTS) else x))
 
 
 def is_number(x: Any) -> bool:
@@ -101,6 +98,10 @@ def look(kind: str, container: Any, by: Any) -> Any:
             return MISSING
     if isinstance(container, types.ModuleType):
         return vars(container).get(by, MISSING if "__getattr__" in vars(container) else ABSENT)
+    if by == "__class__":
+        return type(container)
+    if isinstance(container, threading.local):
+        return getattr(container, by, ABSENT)
     own = MISSING
     for each in container.__mro__ if isinstance(container, type) else type(container).__mro__:
         if by in vars(each):
@@ -165,45 +166,69 @@ def set_back(kind: str, container: Any, by: Any, value: Any) -> None:
 
 
 def is_container(x: Any) -> bool:
-    """Whether x holds items that may change while it stays the same object."""
-    return isinstance(x, (list, dict, set, deque, array)) or is_array(x)
+    """Whether x holds items: they may change while it stays the same object, or, of a tuple, change themselves."""
+    return type(x) in _OF_THE_LIBRARY or isinstance(x, _BUILT_IN) or is_array(x)
 
 
 def content_of(x: Any) -> Any:
     """What a container holds, containers within it included, to compare with later; None for anything else.
 
-    Items are compared as `==` does: numbers by value, Values and other objects by identity. Of more than LARGEST items
-    nothing is kept.
+    Two are equal where no function could tell what it read from what is there now: numbers by their type and their
+    bits, Values and other objects by identity. Of more than LARGEST items nothing is kept. The lists of a net of this
+    package count their changes, so the count is enough.
     """
+    if isinstance(x, CountedList):
+        return x.version
     if is_array(x):
         if x.size > (LARGEST if x.dtype == object else LARGEST_ARRAY):
             return None
-        return (x.shape, x.dtype.str, list(x.flat) if x.dtype == object else x.tobytes())
-    if isinstance(x, tuple):
-        return tuple(map(_inside, x)) if any(map(is_container, x)) else None
+        return x.shape, x.dtype.str, _items(list(x.flat)) if x.dtype == object else x.tobytes()
     if not is_container(x) or len(x) > LARGEST:
         return None
-    if isinstance(x, dict):
-        return {key: _inside(item) for key, item in x.items()}
-    return set(x) if isinstance(x, set) else list(map(_inside, x))
+    if type(x) is tuple and not any(map(is_container, x)):
+        return None  # nothing in it changes
+    if isinstance(x, _DICTS):
+        return type(x), _items(list(x)), _items(list(x.values()))
+    return type(x), set(map(exactly, x)) if isinstance(x, set) else _items(list(x))
 
 
-def _inside(item: Any) -> Any:
-    content = content_of(item)
-    return item if content is None else content
+def _items(items: list[Any]) -> Any:
+    kinds = set(map(type, items))
+    if kinds == {float}:
+        return array("d", items).tobytes()
+    return items if kinds <= {int, str} and len(kinds) == 1 else list(map(exactly, items))
 
 
-def frozen(x: Any) -> Any:
-    """What tells x from what it may become: the content of a container, else x itself."""
+def exactly(x: Any) -> Any:
+    """What tells x from all that a function could tell it from: 1 from True, 0.0 from -0.0, one object from another."""
+    if isinstance(x, float):
+        return type(x), x.hex()
+    if type(x) is tuple:
+        return tuple(map(exactly, x))
+    if isinstance(x, (int, str, bytes)) or is_number(x):
+        return type(x), x
     content = content_of(x)
-    return x if content is None else content
+    return _Same(x) if content is None else (_Same(x), content)
+
+
+class _Same:
+    """An object, kept, that equals itself alone."""
+
+    __slots__ = ("x",)
+
+    def __init__(self, x: Any):
+        self.x = x
+
+    def __hash__(self) -> int:
+        return id(self.x)
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, _Same) and other.x is self.x
 
 
 def is_equal(x: Any, y: Any) -> bool:
-    """Whether two numbers, texts or pairs of them are the same in every respect that a function could ask."""
-    if type(x) is not type(y) or not (is_number(x) or isinstance(x, (str, tuple, bytes, types.MethodType))):
+    """Whether two numbers or texts, or tuples of them, are the same in every respect that a function could ask."""
+    plain = is_number(x) or isinstance(x, (str, tuple, bytes, types.MethodType))
+    if type(x) is not type(y) or not plain:
         return False
-    try:
-        return (bool(x == y) and (not isinstance(x, float) or x.hex() == y.hex())) or (x != x and y != y)
-    except Exception:
-        return False
+    return x == y if isinstance(x, types.MethodType) else exactly(x) == exactly(y)

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 from micrograd.compiler.arguments import Structure, rebuild
 from micrograd.compiler.guards import guarded
-from micrograd.compiler.locks import new_in_child
 from micrograd.compiler.machine import this_machine
 from micrograd.compiler.native import CALL, Native, call_module, native_of
 from micrograd.compiler.recording import recorded
@@ -30,6 +29,7 @@ from micrograd.compiler.tape import Tape
 from micrograd.compiler.trace import Trace
 from micrograd.engine import UNREACHED, Value, constant
 from micrograd.higher import VALUE
+from micrograd.locks import new_in_child
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, Text
 from micrograd.transforms import gradients, map_numbers, nested

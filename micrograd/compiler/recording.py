@@ -11,18 +11,20 @@ Torch Dynamo calls such places guards (Ansel et al., PyTorch 2, ASPLOS 2024).
 from __future__ import annotations
 
 import contextlib
+import keyword
 import marshal
 import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from micrograd.changes import CountedList, changes
-from micrograd.compiler.locks import held_over_forks
 from micrograd.compiler.places import ABSENT, Read
 from micrograd.compiler.symbols import TraceError
 from micrograd.compiler.tape import Tape
 from micrograd.compiler.watch import Watch, holds_recorded
+from micrograd.locks import new_in_child
 from micrograd.modes import collector_paused, line_of_the_caller
 
 T = TypeVar("T")
@@ -30,8 +32,12 @@ AGAIN = 16  # times that a function is recorded anew for what changed outside it
 KEPT_OF_ONE = 4  # programs of one structure
 
 
-# Python 3.12 crashes where two threads have trace functions at once; other versions need not wait for each other.
-_one_at_a_time: Any = held_over_forks() if sys.version_info[:2] == (3, 12) else contextlib.nullcontext()
+# Python 3.12 crashes where two threads have trace functions at once; other versions need not wait for each other. It is
+# not held over forks: who holds it may be waiting for a lock that is.
+_one_at_a_time: Any = contextlib.nullcontext()
+if sys.version_info[:2] == (3, 12):
+    _one_at_a_time = threading.RLock()
+    new_in_child(sys.modules[__name__], "_one_at_a_time")
 
 
 class _HasOutside(Protocol):
@@ -76,9 +82,10 @@ class Outside:
         for i, read in enumerate(self._others):
             known[f"c{i}"], known[f"k{i}"], known[f"v{i}"] = read.container, read.by, read.value
             place = {"attr": f"c{i}.{read.by}", "item": f"c{i}[k{i}]", "cell": f"c{i}.cell_contents"}[read.kind]
-            if read.value is not ABSENT:
+            is_name = read.kind != "attr" or (read.by.isidentifier() and not keyword.iskeyword(read.by))
+            if is_name and read.value is not ABSENT:
                 parts.append(f"{place} is v{i}")
-            if read.content is not None or read.value is ABSENT:
+            if not is_name or read.content is not None or read.value is ABSENT:
                 known[f"h{i}"] = read.holds
                 parts.append(f"h{i}()")
         same = " and ".join(parts) or "True"
@@ -93,9 +100,13 @@ class Outside:
             return True
         if self.changed() is not None:
             return False
+        replaced = False
         for read in self.reads:
-            read.value = read.now()  # an equal number, to be found at the first look from now on
-        self.count, self.unmoved = count, self._compiled()
+            if (now := read.now()) is not read.value:
+                read.value, replaced = now, True  # by an equal number, to be found at the first look from now on
+        if replaced:
+            self.unmoved = self._compiled()
+        self.count = count
         return True
 
     def changed(self) -> Read | None:
@@ -119,7 +130,7 @@ class Recorded(Generic[P]):
     """The programs of one function by the structure of its arguments: `get(key, record)`.
 
     A structure may have several, recorded while places outside held other things: a flag that is switched on and off
-    finds what was compiled before. What changes at every call is refused after AGAIN recordings, with its line.
+    finds what was compiled before. What changes again and again is refused after AGAIN recordings, with its line.
     """
 
     def __init__(self, most: int):

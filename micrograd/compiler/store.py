@@ -24,9 +24,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from micrograd import modes
-from micrograd.compiler.locks import held_over_forks, new_in_child
 from micrograd.compiler.native import Memory
 from micrograd.engine import Value
+from micrograd.locks import held_over_forks, new_in_child
+from micrograd.table import as_float
 
 _moving = held_over_forks()
 
@@ -49,7 +50,10 @@ class Stored(Value):
     @data.setter
     def data(self, number: float) -> None:
         view, place = self._cell
-        view[place] = number
+        try:
+            view[place] = number
+        except TypeError:
+            view[place] = as_float(number, f"the data of {self.label or 'a parameter'}")
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         plain = type(self)._plain  # type: ignore[attr-defined]

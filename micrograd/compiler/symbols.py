@@ -27,9 +27,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from micrograd import modes
 from micrograd.compiler.tape import CONDITIONS, ELEMENTARY, Operand, Tape
 from micrograd.engine import Value
-from micrograd.modes import line_of_the_user
+from micrograd.modes import is_of_this_package, line_of_the_user
 from micrograd.table import FLOAT, Namespace, Op, is_bool
 
 COMPARED = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&", "or": "|"}
@@ -54,7 +55,6 @@ class Symbol:
 
     __slots__ = ("operand", "tape")
     __array_priority__ = Value.__array_priority__
-    __hash__ = object.__hash__
 
     def __init__(self, tape: Tape, operand: int):
         self.tape, self.operand = tape, operand
@@ -92,6 +92,15 @@ class Symbol:
             f"~ of {self.described()} cannot be recorded",
             "write the comparison the other way round, x <= 0 for ~(x > 0)",
         )
+
+    def __hash__(self) -> int:
+        """Of use to this package alone: a dict or a set of the user's would not find what it finds by a number."""
+        if modes.state.trace and not is_of_this_package(sys._getframe(1)):
+            raise self._not_found()
+        return id(self)
+
+    def _not_found(self) -> TraceError:
+        return self._has_no_value("a dict or a set cannot find it", "write take(values, index), or where(...)")
 
     def _has_no_value(self, so: str, advice: str) -> TraceError:
         """The error for what needs a number now; of an argument of jit it says that it may be static."""

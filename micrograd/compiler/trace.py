@@ -34,6 +34,7 @@ import contextlib
 import functools
 import itertools
 import numbers
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -41,6 +42,7 @@ from micrograd import modes
 from micrograd.compiler.symbols import TAPE, Symbol, TraceError, operand_of, trace_error
 from micrograd.compiler.tape import Tape
 from micrograd.engine import NOTHING, UNREACHED, Value, sweep, topological_order
+from micrograd.modes import is_of_this_package
 from micrograd.table import CONSTANT, DETACHED, RECORDED, Op, explain
 from micrograd.transforms import borrowed_gradients
 
@@ -61,7 +63,11 @@ class Traced(Value):
     """A value in a trace. It stands for a number, so what a number could do and it cannot is an error that explains."""
 
     __slots__ = ()
-    __hash__ = Value.__hash__
+
+    def __hash__(self) -> int:
+        if modes.state.trace and not is_of_this_package(sys._getframe(1)) and isinstance(self.data, Symbol):
+            raise self.data._not_found()
+        return id(self)
 
     def __eq__(self, other: Any) -> Any:
         if self is other or not isinstance(other, (numbers.Real, Traced)):

@@ -26,13 +26,13 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-from micrograd.blame import FEW, first_guilty, first_refused, not_finite
+from micrograd.blame import FEW, first_guilty, not_finite
 from micrograd.changes import changes
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.context import BAD_INDEX, COLUMNS, NOT_FINITE, SLOT, STEPS_AT_ONCE
 from micrograd.compiler.inside import Inside
 from micrograd.compiler.native import Memory, Native
-from micrograd.compiler.places import frozen
+from micrograd.compiler.places import exactly
 from micrograd.compiler.recording import Recorded
 from micrograd.compiler.rows import Rows, as_rows, names_of, watch_of
 from micrograd.compiler.rule import check_rule, scale_tape, update_tape
@@ -248,7 +248,7 @@ class TrainStep(Inside):
             row = program["position"]  # the first with a bad index; one before it may be refused for something else
             first = 0 if row < FEW else row
             chosen = [(i, rows.row(i)) for i in range(first, row + 1)]
-            raise not_finite(before + 1, first_refused(self.loss, chosen))
+            raise not_finite(before + 1, first_guilty(self.loss, chosen, optimizer.parameters))
         if status == NOT_FINITE:
             chosen = [(i, rows.row(i)) for i in program.rows_of_this_step()]
             step = before + optimizer.steps - start + 1
@@ -353,7 +353,7 @@ def _made_again(loss: Any, optimizer: Optimizer, exact: bool) -> TrainStep:
 def settings_of(optimizer: Optimizer) -> Any:
     """What the optimizer's rule reads as constants, as it is now: a copy, to compare with later."""
     kept = [(k, x) for k, x in vars(optimizer).items() if k not in OWN]
-    return type(optimizer), {k: x if x.__class__ in PLAIN else frozen(x) for k, x in kept}
+    return type(optimizer), {k: x if x.__class__ in PLAIN else exactly(x) for k, x in kept}
 
 
 def _count(what: str, n: Any) -> int | None:

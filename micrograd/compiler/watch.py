@@ -26,7 +26,7 @@ from typing import Any
 
 import micrograd
 from micrograd import nn
-from micrograd.compiler.bytecode import READ, Expression, Place, loose_names, places_in, said
+from micrograd.compiler.bytecode import READ, Expression, Place, asks_by_text, loose_names, places_in, said, texts_in
 from micrograd.compiler.generators import restore, state_of
 from micrograd.compiler.places import (
     ABSENT,
@@ -87,6 +87,7 @@ class Watch:
         self._functions: dict[types.CodeType, Any] = {}
         self._start: types.FrameType | None = None
         self._loose: frozenset[str] = frozenset()  # attributes of objects that were not known by a name
+        self._asks = False  # for attributes by a text, which may stand in a list
         for f in functions:
             self._note_function(f)
 
@@ -109,6 +110,7 @@ class Watch:
             return None
         places = places_in(code)
         self._loose |= loose_names(code)
+        self._asks = self._asks or asks_by_text(code)
         if not places:
             return None
         at, see = places.get, self._see
@@ -152,7 +154,8 @@ class Watch:
         owner = owner_of(container, by) if kind == "attr" else None
         if owner is not None:  # also of the class, for objects that the function makes itself, and for its methods
             self._note(Read("attr", owner, by, look("attr", owner, by), name, line, whole=place.whole))
-        if owner is None or not isinstance(value, types.MethodType):  # which is a new object at each look
+        is_method = isinstance(value, types.MethodType) and by not in (attributes_of(container) or ())
+        if not is_method:  # a method is a new object at each look
             self._note(Read(kind, container, by, value, name, line, whole=place.whole))
 
     def _note(self, read: Read) -> None:
@@ -169,6 +172,8 @@ class Watch:
 
     def _see_loose(self) -> None:
         """Find what was read of objects that no name leads to, as of `get().t` or by getattr(model, "t")."""
+        if self._asks:
+            self._loose |= {text for read in self.reads.values() for text in texts_in(read.value)}
         found = [*self.reads.values()] if self._loose else []
         for read in found:  # which grows, as one object leads to the next
             has_attributes = attributes_of(read.value) is not None and not isinstance(read.value, types.ModuleType)
@@ -214,6 +219,9 @@ class Watch:
             return frame.f_locals.get(rest[0], MISSING)
         if kind == "global":
             return frame.f_globals.get(rest[0], MISSING)
+        if kind == "module":
+            module = sys.modules.get(rest[0], MISSING)
+            return MISSING if _is_passed_over(getattr(module, "__file__", None) or "<frozen ") else module
         container = self._evaluated(frame, rest[0])
         if container is MISSING:
             return MISSING
@@ -236,9 +244,11 @@ class Watch:
         cell = _cell_of(self._functions.get(code), place, value)
         if cell is MISSING and name != "__class__":  # super()'s own
             for found in gc.get_referrers(code):
-                if cell is MISSING and isinstance(found, types.FunctionType) and found.__code__ is code:
+                if isinstance(found, types.FunctionType) and found.__code__ is code:
                     cell = _cell_of(found, place, value)
-                    self._functions[code] = found
+                    if cell is not MISSING:
+                        self._functions[code] = found
+                        break
         return cell
 
     # -------------------------------------------------------------- random numbers

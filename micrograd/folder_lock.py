@@ -1,7 +1,7 @@
 """Let one run at a time have a folder: `with alone_in(folder): ...`.
 
     >>> import pathlib, tempfile
-    >>> from micrograd.lock import LOCK, alone_in, owner_of
+    >>> from micrograd.folder_lock import LOCK, alone_in, owner_of
     >>> folder = pathlib.Path(tempfile.mkdtemp())
     >>> with alone_in(folder):
     ...     (folder / LOCK).exists()

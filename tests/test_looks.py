@@ -1,0 +1,79 @@
+"""Looks at places outside a compiled function: what is the same there, what a look costs, what cannot be looked up."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+import types
+
+import pytest
+
+from micrograd import fit, jit
+from micrograd.compiler.symbols import TraceError
+from micrograd.losses import cross_entropy
+from micrograd.nn import MLP, Module
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [((1,), (True,)), ((0.0,), (-0.0,)), ([1.0], [1]), ({"t": (0.0,)}, {"t": (-0.0,)})]
+)
+def test_equal_numbers_that_are_not_the_same_are_another_thing(before, after):
+    def first(x):
+        number = x["t"][0] if isinstance(x, dict) else x[0]
+        return math.copysign(1.0 + isinstance(number, bool) + 2 * isinstance(number, int), number)
+
+    held = types.SimpleNamespace(x=before)
+    f = lambda y: y * first(held.x)  # noqa: E731
+    fast = jit(f)
+    assert fast(1.0) == f(1.0)
+    held.x = after
+    assert fast(1.0) == f(1.0)
+
+
+@dataclasses.dataclass
+class Weight:
+    t: float
+
+
+def test_an_equal_object_in_a_list_is_another_one():
+    weights = [Weight(2.0)]
+    fast = jit(lambda x: x * weights[0].t)
+    assert fast(1.0) == 2.0
+    weights[0] = Weight(2.0)
+    assert fast(1.0) == 2.0
+    weights[0].t = 3.0
+    assert fast(1.0) == 3.0
+
+
+def test_methods_of_nets_are_looked_at_without_comparing_all_that_is_in_them():
+    net = MLP(2, [8, 1], rng=random.Random(0))
+    fast = jit(lambda x: x * sum(p * p for p in net.parameters()))
+    fast(1.0)
+    (program,) = fast._programs.ready.values()
+    looks = []
+    program.outside.changed = lambda: looks.append(1)  # the second look
+    for _ in range(3):
+        fast(1.0)
+    assert not looks
+    Module().other = 1.0  # of another model: one more look, and not one for each call from now on
+    for _ in range(3):
+        fast(1.0)
+    assert len(looks) == 1
+
+
+def test_looking_up_a_number_is_refused_and_fit_goes_on_eagerly():
+    """A dict or a set cannot find what has no value yet; `W.get(t, 0.0)` would give 0.0 for every row."""
+    weights, X, y = {0: 1.0, 1: 2.0}, [[0.5, 1.0], [1.0, 0.0]] * 4, [0, 1] * 4
+    for lookup in (lambda t: weights[t], lambda t: weights.get(t, 0.0), lambda t: float(t in weights)):
+        with pytest.raises(TraceError, match=r"x has no value .* a dict or a set cannot find it, at .*test_looks.py"):
+            jit(lambda x, lookup=lookup: x * lookup(x))(1)
+        nets = [MLP(2, [3, 2], rng=random.Random(0)) for _ in range(2)]
+        loss = lambda out, t, lookup=lookup: lookup(t) * cross_entropy(out, t)  # noqa: E731
+        found = [
+            fit(net, loss, X, y, epochs=2, backend=backend, progress=False)["loss"]
+            for net, backend in zip(nets, ("eager", "auto"))
+        ]
+        assert found[0] == found[1]
+        with pytest.raises(TraceError, match="a dict or a set cannot find it"):
+            fit(nets[0], loss, X, y, epochs=1, backend="jit", progress=False)
