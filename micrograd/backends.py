@@ -173,11 +173,15 @@ class Compiled(Backend):
 
         TypeError where something asks for a number while it is recorded.
         """
-        lengths = [len(self._means[name].trace(X, y)) for name in self.metrics]
+        try:
+            self._length = len(self.step.trace(X, y))
+            lengths = [self._length, *(len(self._means[name].trace(X, y)) for name in self.metrics)]
+        except (ValueError, LookupError):
+            raise_refusal(self.of_row("loss"), enumerate(zip(X, y)))  # which says of which row it is
+            raise
         if held_out:
             lengths.append(len(self._means["loss"].trace(held_out[0][:1], held_out[1][:1])))
-        self._length = len(self.step.trace(X, y))
-        return [self._length, *lengths]
+        return lengths
 
     def take_in(self, *data: Any) -> None:
         """Take in rows and targets, so that what cannot be rows is said before anything else is done."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from micrograd.locks import importing
+
 
 def require(module: str, *, extra: str) -> Any:
     """The imported module. Raises ImportError with the command that installs it, in a checkout of micrograd."""
     try:
-        return importlib.import_module(module)
+        with importing:
+            return importlib.import_module(module)
     except ImportError as error:
         package = module.partition(".")[0]
         raise ImportError(

@@ -99,11 +99,12 @@ def _array(x: Any, name: str) -> Any:
         return None
     numpy = importlib.import_module("numpy")
     array = numpy.asarray(x)  # of a matrix too, whose rows would be matrices
-    return _of_objects(numpy, array, name) if array.dtype == object and array.ndim else array
+    return of_objects(array, name) if array.dtype == object and array.ndim else array
 
 
-def _of_objects(numpy: Any, array: Any, name: str) -> Any:
+def of_objects(array: Any, name: str) -> Any:
     """An array of Python objects, as pandas gives for columns of several kinds: of numbers where all are numbers."""
+    numpy = importlib.import_module("numpy")
     items = array.ravel().tolist()
     for place, item in enumerate(items):
         if item is None or type(item).__name__ in ("NAType", "NaTType"):

@@ -33,6 +33,7 @@ def held_over_forks() -> Any:
 
 _listing = held_over_forks()
 compiling = held_over_forks()  # LLVM's global context is for one thread at a time
+importing = held_over_forks()  # an import that a thread has begun would never end in the child
 
 
 def _before() -> None:

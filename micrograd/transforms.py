@@ -43,7 +43,7 @@ from micrograd.higher import Shadow
 from micrograd.table import CONSTANT, DETACHED, Op, as_float, is_array
 
 _nesting = threading.local()
-ARGUMENT = Op(name="argument", symbol="")  # what stands in for a plain number by which is differentiated
+ARGUMENT = Op(name="argument", symbol="")  # a plain number by which was differentiated, in a run that has ended
 NOT_FROM_OUTSIDE = (CONSTANT, DETACHED, ARGUMENT)
 
 
@@ -96,17 +96,17 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable
     return jacobian(grad(f, argnums), argnums)
 
 
-class nested:
-    """`with nested():` lets transformations inside know that they run inside another: they belong to its graph."""
+def inside_another(f: Callable[[], Any]) -> Any:
+    """What `f()` gives, where transformations know that they run inside another: their results belong to its graph.
 
-    __slots__ = ("_before",)
-
-    def __enter__(self) -> None:  # a class, and not a generator, for half the time
-        self._before = depth, _ = getattr(_nesting, "depth", 0), modes.state.no_grad
+    A function, and no context manager of its own: Ctrl-C can come before the first line of an `__exit__`.
+    """
+    depth, no_grad = getattr(_nesting, "depth", 0), modes.state.no_grad
+    try:
         _nesting.depth, modes.state.no_grad = depth + 1, 0  # as recording() does
-
-    def __exit__(self, *_: Any) -> None:
-        _nesting.depth, modes.state.no_grad = self._before
+        return f()
+    finally:
+        _nesting.depth, modes.state.no_grad = depth, no_grad
 
 
 class _Run:
@@ -121,12 +121,17 @@ class _Run:
         for i in positions:
             if not -len(args) <= i < len(args):
                 raise TypeError(f"{_name(f)} was called with {len(args)} arguments; there is no number {i} (argnums)")
-        with nested():
+        self.arguments: Any = None
+
+        def run() -> Any:
             lifted = {i % len(args): map_numbers(self._stand_in, args[i]) for i in positions}
-            self.arguments: Any = tuple(lifted.values())
-            if isinstance(argnums, int):
-                self.arguments = self.arguments[0]
-            self.out = f(*[lifted.get(i, x) for i, x in enumerate(args)], **kwargs)
+            self.arguments = lifted[argnums % len(args)] if isinstance(argnums, int) else tuple(lifted.values())
+            return f(*[lifted.get(i, x) for i, x in enumerate(args)], **kwargs)
+
+        self.out = inside_another(run)
+        for x in self.inputs:
+            if not x._prev:
+                x._operation = ARGUMENT
 
     def _stand_in(self, x: Any) -> Value:
         if isinstance(x, Value):
@@ -134,7 +139,6 @@ class _Run:
             stand_in = x * 1.0  # a node of this run's own, through which a surrounding run still reaches x
         else:
             stand_in = Value(as_float(x, "grad: an argument"))
-            stand_in._operation = ARGUMENT
         self.inputs.append(stand_in)
         return stand_in
 
@@ -192,19 +196,24 @@ def gradients(
         return [0.0] * len(inputs)  # a result that is a plain number depends on no input
     order = topological_order(out, inputs=inputs) if order is None else order
     shadows = {x: Shadow(x, x._operation) for x in inputs}
-    shadow_of = shadows.get
+    shadow_of, by_hand = shadows.get, False
     for node in order:
         operands = node._prev
         theirs: list[Any] = [shadow_of(p) for p in operands]
         if any(theirs):
             local = node._local
-            if local.__class__ is ByHand:  # it adds to the operands' own gradients
-                return _by_borrowing(out, order, inputs, create_graph)
+            by_hand = by_hand or local.__class__ is ByHand
             if not all(theirs):
                 theirs = [shadow or Shadow(p, CONSTANT) for shadow, p in zip(theirs, operands)]
             shadows[node] = Shadow(node, node._operation, local, tuple(theirs))
     if out not in shadows:
         return [0.0] * len(inputs)
+    if by_hand:  # a step that adds to the operands' own gradients
+        with borrowed_gradients([*order, *inputs]), modes.recording():
+            for x in inputs:
+                x.grad = NOTHING if create_graph else 0.0
+            sweep(out, [node for node in order if node in shadows], create_graph=create_graph)
+            return [0.0 if x.grad is NOTHING else x.grad for x in inputs]
     if create_graph:
         with modes.recording():
             sweep(shadows[out], list(shadows.values()), create_graph=True)
@@ -212,14 +221,6 @@ def gradients(
         sweep(shadows[out], list(shadows.values()))  # numbers need no graph
     found = [shadows[x].grad for x in inputs]
     return [0.0 if x is NOTHING else x for x in found]
-
-
-def _by_borrowing(out: Value, order: Sequence[Value], inputs: Sequence[Value], create_graph: bool) -> list[Any]:
-    with borrowed_gradients([*order, *inputs]), modes.recording():
-        for x in inputs:
-            x.grad = NOTHING if create_graph else 0.0
-        sweep(out, order, create_graph=create_graph)
-        return [0.0 if x.grad is NOTHING else x.grad for x in inputs]
 
 
 def _checked(out: Any, f: Any, doing: str) -> Any:

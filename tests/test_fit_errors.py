@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from micrograd import fit
+from micrograd import Value, fit, train_step
 from micrograd.history import History
 from micrograd.losses import binary_cross_entropy, cross_entropy, hinge, mse
 from micrograd.nn import MLP
@@ -132,3 +132,28 @@ def test_a_nan_among_the_validation_rows_is_an_error(backend):
             progress=False,
             backend=backend,
         )
+
+
+def test_a_row_in_a_users_own_words_stays_and_the_row_is_said_once():
+    def loss(out, t):
+        raise ValueError("row 3: the user's own words")
+
+    X, y = [[float(i)] for i in range(10)], [1.0] * 10
+    for backend in ("eager", "jit"):
+        with pytest.raises(ValueError) as caught:
+            fit(MLP(1, [1]), loss, X, y, epochs=1, validation=0.3, seed=1, backend=backend, progress=False)
+        row = caught.value.row
+        assert 0 < row < 10  # the first of those to train on, by its place in the data given
+        assert str(caught.value) == f"row {row}: row 3: the user's own words"
+
+
+@pytest.mark.parametrize("loss", [lambda out, t: (out.data - t) ** 2, lambda out, t: 3.0, lambda out, t: Value(3.0)])
+def test_a_loss_that_no_gradient_goes_through_is_refused_and_nothing_is_changed(loss):
+    net = MLP(1, [2, 1], rng=random.Random(0))
+    before = net.state_dict()
+    for backend in ("eager", "jit", "auto"):
+        with pytest.raises(TypeError, match="which no gradient goes through: it must compute with the model's output"):
+            fit(net, loss, [[1.0], [2.0]], [1.0, -1.0], epochs=1, backend=backend, progress=False)
+        assert net.state_dict() == before
+    with pytest.raises(TypeError, match="which no gradient goes through"):
+        train_step(lambda x, t: loss(net([x]), t), SGD(net.parameters(), lr=0.1))([1.0, 2.0], [1.0, -1.0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import random
 import types
@@ -77,3 +78,65 @@ def test_looking_up_a_number_is_refused_and_fit_goes_on_eagerly():
         assert found[0] == found[1]
         with pytest.raises(TraceError, match="a dict or a set cannot find it"):
             fit(nets[0], loss, X, y, epochs=1, backend="jit", progress=False)
+
+
+@dataclasses.dataclass
+class Pair:
+    t: float
+    other: float = 0.0
+
+
+@pytest.mark.parametrize("kind", ["list", "rows", "dict", "objects"])
+def test_what_is_read_in_part_and_then_as_a_whole_is_looked_at_as_a_whole(kind):
+    if kind == "list":
+        held = [1.0, 2.0]
+        f, change = lambda x: x * held[0] + sum(held[1:]), lambda: held.__setitem__(1, 10.0)
+    elif kind == "rows":
+        held = [[1.0], [2.0]]
+        f, change = lambda x: x * held[0][0] + sum(sum(row) for row in held), lambda: held[1].append(5.0)
+    elif kind == "dict":
+        held = {"a": 1.0, "b": 2.0}
+        f, change = lambda x: x * held["a"] + len(held), lambda: held.update(c=3.0)
+    else:
+        held = {"k": Pair(1.0)}
+        f, change = lambda x: x * held.get("k").t, lambda: setattr(held["k"], "t", 7.0)
+    fast, before = jit(f), f(1.0)
+    assert fast(1.0) == before
+    change()
+    assert fast(1.0) == f(1.0) != before
+
+
+def keeping(x, *, scale=[1.0]):  # noqa: B006
+    return x * sum(scale)
+
+
+def matched(x, pair):
+    match pair:
+        case Pair(t=t):
+            return x * t
+    return x
+
+
+class Base:
+    def scale(self):
+        return 2.0
+
+
+class Child(Base):
+    pass
+
+
+def test_defaults_partials_patterns_and_methods_of_subclasses_are_looked_at():
+    given, pair, child = [1.0], Pair(1.0), Child()
+    of_partial = functools.partial(lambda c, x: x * sum(c), given)
+    cases = [
+        (lambda x: keeping(x), lambda: keeping.__kwdefaults__["scale"].append(1.0), 2.0),
+        (of_partial, lambda: given.append(2.0), 3.0),
+        (lambda x: matched(x, pair), lambda: setattr(pair, "t", 4.0), 4.0),
+        (lambda x: x * child.scale() * 0.5, lambda: setattr(Child, "scale", lambda self: 10.0), 5.0),
+    ]
+    for f, change, wanted in cases:
+        fast = jit(f)
+        assert fast(1.0) == 1.0
+        change()
+        assert fast(1.0) == f(1.0) == wanted

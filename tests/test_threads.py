@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from micrograd import Value, detect_anomaly, jit, modes
+from micrograd import Value, detect_anomaly, grad, jit, modes
 from micrograd.transforms import gradients
 
 
@@ -161,3 +163,39 @@ def test_a_recording_does_not_wait_for_a_thread_that_sweeps():
     out._backward = step
     out.backward()
     assert len(found) == 1 and x.grad == 1.0
+
+
+def test_a_derivative_taken_in_a_thread_of_its_own_belongs_to_the_function_around_it():
+    def f(x):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(grad(lambda y: x * y * y), 2.0).result()
+
+    assert grad(f)(3.0) == 4.0  # of 2 * x * y by x
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork() here")
+def test_a_child_of_fork_needs_no_import_that_another_thread_had_begun():
+    """Several times, in new processes: the first compilation imports LLVM and more, and the fork comes in its midst."""
+    code = """
+import os, sys, threading, time
+import numpy as np
+from micrograd import Value, train_step
+from micrograd.optim import SGD
+def work():
+    w = Value(0.5)
+    train_step(lambda x: (w * x - 1) ** 2, SGD([w], lr=0.1))(np.ones(4))
+thread = threading.Thread(target=work)
+thread.start()
+time.sleep(float(sys.argv[1]))
+child = os.fork()
+if not child:
+    work()
+    os._exit(0)
+thread.join()
+print(os.waitpid(child, 0)[1])
+"""
+    for pause in (0.0, 0.01, 0.05, 0.1):
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code, str(pause)], capture_output=True, text=True, timeout=60
+        )
+        assert done.stdout == "0\n", done.stderr

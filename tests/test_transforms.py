@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import math
 import random
+import sys
 import threading
 
 import numpy
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micrograd import Value, exp, fit, grad, hessian, jacobian, jit, no_grad, op, sin, tanh, trace, value_and_grad
+from micrograd import Value, exp, fit, grad, hessian, jacobian, jit, no_grad, op, sin, sqrt, tanh, trace, value_and_grad
 from micrograd.nn import MLP, Module
 from micrograd.optim import SGD
 from micrograd.table import TABLE
@@ -314,3 +316,40 @@ def test_derivatives_nobody_asked_for_need_not_exist():
     assert jit(grad(lambda x: x * w.sqrt()))(2.0).data == 0.0
     with pytest.raises(ZeroDivisionError, match="backward through sqrt"):
         grad(lambda x: x * w.sqrt())(2.0).backward()
+
+
+def test_ctrl_c_in_a_derivative_leaves_the_next_one_as_it_would_be():
+    """Wherever it comes: an interrupt at each call that grad makes."""
+    for stop in range(200):
+        calls = itertools.count()
+
+        def interrupt(frame, event, argument, stop=stop, calls=calls):
+            if event == "call" and next(calls) == stop:
+                sys.setprofile(None)
+                raise KeyboardInterrupt
+
+        sys.setprofile(interrupt)
+        try:
+            grad(lambda x: x * x)(2.0)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.setprofile(None)
+        assert grad(lambda x: x * x)(2.0) == 4.0
+        assert type(grad(lambda x: x * x)(2.0)) is float
+
+
+def test_derivatives_nobody_asks_for_need_not_exist_beside_a_step_by_hand():
+    def square(x):
+        out = Value(x.data**2, (x,), "square")
+
+        def step():
+            x.grad += 2 * x.data * out.grad
+
+        out._backward = step
+        return out
+
+    w = Value(0.0)
+    with no_grad():
+        assert grad(lambda x: square(x) + sqrt(w))(3.0) == 6.0
+    assert w.grad == 0.0

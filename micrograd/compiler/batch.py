@@ -55,8 +55,8 @@ class BatchProgram:
     `f` is called with one argument for each structure: `(True, rows)` stands for rows of data, `(False, structure)` for
     what is the same for all rows. Derivatives are taken by `parameters`, or if None by every Value that is met, first
     those among the arguments. `leaves` are the Values met inside `f` that are no parameters: they are read afresh at
-    each call. `rule` gives the optimizer's tapes, of its update and its scale. `function` is the user's own, which `f`
-    calls, and `outside` what it read from outside.
+    each call. `rule` gives the optimizer's tapes, of its update and its scale. `functions` are the user's own, and
+    `outside` is what they read from outside.
     """
 
     def __init__(
@@ -67,14 +67,14 @@ class BatchProgram:
         *,
         parameters: Sequence[Value] | None = None,
         rule: Callable[[], tuple[Tape, Tape]] | None = None,
-        function: Any = None,
+        functions: Sequence[Any] = (),
         exact: bool = False,
     ):
         self._lock: Any = threading.RLock()
         new_in_child(self)
         self._f, self._names, self._structures = f, names, structures
         self._parameters, self._rule, self._exact = parameters, rule, exact
-        (found, self._update, self._scale), self.outside = recorded(self._record, function)
+        (found, self._update, self._scale), self.outside = recorded(self._record, *functions)
         trace, by, place_of = found.trace, list(found.by), {id(p): i for i, p in enumerate(parameters or ())}
         if parameters and not any(id(leaf) in place_of for leaf in trace.leaves):
             raise ValueError(

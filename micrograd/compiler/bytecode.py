@@ -93,11 +93,13 @@ class _Reader:
         self.stack: list[Expression] = []
         self.places: dict[int, Place] = {}
         self.loose: frozenset[str] = frozenset()
-        self.asks = not ASKING.isdisjoint(code.co_names)
+        instructions = list(dis.get_instructions(code))
+        matches = any(each.opname == "MATCH_CLASS" for each in instructions)  # which reads attributes, by its constants
+        self.asks = matches or not ASKING.isdisjoint(code.co_names)
         if self.asks:
             self.loose = frozenset(texts_in(code.co_consts))
         self._read_at: dict[Expression, int] = {}  # the offset of the last read of an expression, to say it is a part
-        for instruction in dis.get_instructions(code):
+        for instruction in instructions:
             if instruction.is_jump_target:
                 self.stack.clear()
             self._step(instruction)

@@ -25,9 +25,9 @@ def state_of(x: Any) -> Any:
             return x.getstate()
         except NotImplementedError:  # SystemRandom has none
             return None
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(x, (numpy.random.Generator, numpy.random.RandomState)):
-        return _comparable((x.bit_generator if isinstance(x, numpy.random.Generator) else x._bit_generator).state)
+    random_of_numpy = sys.modules.get("numpy.random")  # not there: no generator of its kinds either
+    if random_of_numpy is not None and isinstance(x, (random_of_numpy.Generator, random_of_numpy.RandomState)):
+        return _comparable((x.bit_generator if isinstance(x, random_of_numpy.Generator) else x._bit_generator).state)
     return None
 
 

@@ -204,7 +204,7 @@ class Jitted(_Jitted):
 
         structures = key[1] if key[:1] == ("call",) else key
         names = self._names(args, kwargs)
-        return Program(call, self._name, names, structures, function=self.f, exact=self.exact)
+        return Program(call, self._name, names, structures, functions=(self.f,), exact=self.exact)
 
 
 def _as_floats(x: Any) -> Any:
@@ -297,7 +297,9 @@ class BatchJitted(_Jitted):
         names, by = self._names(call.args, call.kwargs), None if connected else ()
         return self._kept(
             key,
-            lambda: BatchProgram(call.of_row, names, call.structures, parameters=by, function=self.f, exact=self.exact),
+            lambda: BatchProgram(
+                call.of_row, names, call.structures, parameters=by, functions=(self.f,), exact=self.exact
+            ),
         )
 
     @staticmethod

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from micrograd.extras import require
+from micrograd.locks import compiling
 
 # glibc's vector functions by lanes, as the x86-64 vector ABI names them; they are within 4 units in the last place.
 LIBMVEC = {2: "_ZGVbN2", 4: "_ZGVdN4", 8: "_ZGVeN8"}
@@ -27,10 +28,11 @@ IN_HALVES = ("znver4",)
 @functools.cache
 def llvm() -> Any:
     """llvmlite's binding, with every target that it can emit code for made ready."""
-    binding = require("llvmlite.binding", extra="jit")
-    binding.initialize_all_targets()
-    binding.initialize_all_asmprinters()
-    return binding
+    with compiling:
+        binding = require("llvmlite.binding", extra="jit")
+        binding.initialize_all_targets()
+        binding.initialize_all_asmprinters()
+        return binding
 
 
 class Machine:
@@ -73,11 +75,12 @@ class Machine:
 @functools.cache
 def this_machine() -> Machine:
     """The processor that this process runs on, with libmvec's functions where the system has them."""
-    binding = llvm()
-    with contextlib.suppress(RuntimeError):  # not glibc, or an old one: scalar calls then
-        binding.load_library_permanently("libmvec.so.1")
-    features = binding.get_host_cpu_features().flatten()
-    found = functools.cache(lambda symbol: bool(binding.address_of_symbol(symbol)))
-    return Machine(
-        binding.get_process_triple(), cpu=binding.get_host_cpu_name(), features=features, vector_functions=found
-    )
+    with compiling:
+        binding = llvm()
+        with contextlib.suppress(RuntimeError):  # not glibc, or an old one: scalar calls then
+            binding.load_library_permanently("libmvec.so.1")
+        features = binding.get_host_cpu_features().flatten()
+        found = functools.cache(lambda symbol: bool(binding.address_of_symbol(symbol)))
+        return Machine(
+            binding.get_process_triple(), cpu=binding.get_host_cpu_name(), features=features, vector_functions=found
+        )

@@ -70,9 +70,7 @@ def _has_numbers(x: Any) -> bool:
     """Whether a container has a number somewhere in it."""
     if isinstance(x, CountedList) or not is_container(x):
         return is_number(x)
-    if is_array(x):
-        return bool(x.dtype.kind in "biuf") or any(map(_has_numbers, x.flat))
-    return any(map(_has_numbers, x.values() if isinstance(x, _DICTS) else x))
+    return (is_array(x) and x.dtype.kind in "biuf") or any(map(_has_numbers, items_of(x)))
 
 
 def is_number(x: Any) -> bool:
@@ -197,6 +195,13 @@ def _items(items: list[Any]) -> Any:
     if kinds == {float}:
         return array("d", items).tobytes()
     return items if kinds <= {int, str} and len(kinds) == 1 else list(map(exactly, items))
+
+
+def items_of(x: Any) -> list[Any]:
+    """What is in a container; of anything else, nothing."""
+    if is_array(x):
+        return list(x.flat) if x.dtype == object else []
+    return [] if not is_container(x) else list(x.values() if isinstance(x, _DICTS) else x)
 
 
 def exactly(x: Any) -> Any:

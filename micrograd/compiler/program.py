@@ -32,7 +32,7 @@ from micrograd.higher import VALUE
 from micrograd.locks import new_in_child
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, Text
-from micrograd.transforms import gradients, map_numbers, nested
+from micrograd.transforms import gradients, inside_another, map_numbers
 
 READABLE = 30  # instructions whose derivatives are still shown as formulas
 
@@ -55,7 +55,7 @@ class _Recording(NamedTuple):
 class Program:
     """`values` is the tape of the results alone, `tape` the one with their derivatives by every Value.
 
-    `function` is the user's own, which `f` calls. `outside` is what the recording took from outside. With `exact`,
+    `functions` are the user's own, which `f` calls. `outside` is what the recording took from outside. With `exact`,
     every operation is rounded as it is eagerly.
     """
 
@@ -66,7 +66,7 @@ class Program:
         names: Sequence[str],
         structures: Sequence[Structure],
         *,
-        function: Any = None,
+        functions: Sequence[Any] = (),
         exact: bool = False,
     ):
         self.name, self.exact = name, exact
@@ -74,7 +74,7 @@ class Program:
         self._named, self._structures = list(names), list(structures)
         self._lock = threading.RLock()
         new_in_child(self)
-        found, self.outside = recorded(self._record, function)
+        found, self.outside = recorded(self._record, *functions)
         self._recording: _Recording | None = found
         self._tape: Tape | None = None
         self._of_values: _Computer | None = None
@@ -213,9 +213,8 @@ class Program:
             inputs.append(stand_in)
             return stand_in
 
-        with nested():
-            pairs = zip(self._named, self._structures)
-            out = self._call([rebuild(structure, name, argument) for name, structure in pairs])
+        pairs = zip(self._named, self._structures)
+        out = inside_another(lambda: self._call([rebuild(structure, name, argument) for name, structure in pairs]))
         found: list[Any] = []
         map_numbers(found.append, out)
         return found[self._leaf_of[k]], inputs + self._leaves

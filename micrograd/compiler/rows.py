@@ -24,7 +24,7 @@ from micrograd.compiler.arguments import array_of
 from micrograd.compiler.context import READ
 from micrograd.engine import Value
 from micrograd.extras import require
-from micrograd.intake import refuse_masked
+from micrograd.intake import of_objects, refuse_masked
 from micrograd.table import is_array
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -139,6 +139,8 @@ def _array_of_list(x: Any, name: str) -> tuple[Any, str]:
 def _readable(x: Any, name: str) -> Any:
     """A copy that native code can read: rows in one piece, numbers of a type that it knows."""
     numpy = require("numpy", extra="jit")
+    if x.dtype == object and x.ndim:
+        x = of_objects(x, name)
     if x.dtype.kind not in "fiub":
         hint = (
             "; labels are numbers too, as sorted(set(y)).index(label) gives"

@@ -54,6 +54,8 @@ def _without_steps(optimizer: Optimizer) -> Any:
     """The optimizer with its settings, but without `lr` and `steps`, which differ from step to step."""
 
     class Recorded(type(optimizer)):  # type: ignore[misc]
+        _stands_for = optimizer  # whose settings are looked at later
+
         @property
         def lr(self) -> Any:
             raise TraceError("update(self, m, x, grad, *state, lr, t) reads self.lr: compiled, it must use lr")

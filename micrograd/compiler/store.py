@@ -52,7 +52,7 @@ class Stored(Value):
         view, place = self._cell
         try:
             view[place] = number
-        except TypeError:
+        except (TypeError, ValueError):
             view[place] = as_float(number, f"the data of {self.label or 'a parameter'}")
 
     def __reduce_ex__(self, protocol: Any) -> Any:

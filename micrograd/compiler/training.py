@@ -72,7 +72,6 @@ class TrainStep(Inside):
     def __init__(self, loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = False):
         if not callable(loss) or not isinstance(optimizer, Optimizer):
             raise TypeError(f"train_step takes a loss function and an optimizer, not {loss!r} and {optimizer!r}")
-        check_rule(optimizer, "train_step")
         self.loss, self.optimizer, self.exact = loss, optimizer, exact
         self._names = functools.cache(lambda count: names_of(loss, count))
         self._losses, self._norms, self._rates = Memory(COLUMNS), Memory(COLUMNS), Memory(COLUMNS)
@@ -89,6 +88,7 @@ class TrainStep(Inside):
 
     def _set_up(self, store: Store) -> None:
         optimizer = self.optimizer
+        check_rule(optimizer, "train_step")
         optimizer.match_state()
         self._parameters, self._store = tuple(store.values), store
         self._states = [Memory(len(store.memory.view)) for _ in optimizer.state]
@@ -99,7 +99,7 @@ class TrainStep(Inside):
         self._data: tuple[Any, ...] = ()  # the arrays of the last call, and what was made ready for them
         self._batch_size: int | None = None
         self._ready: tuple[BatchProgram, Native, Rows] | None = None
-        self._are_in_place: Callable[[], bool] = lambda: False  # of the arrays among them
+        self._are_in_place: Callable[[], bool] = _always  # of the arrays among them
 
     def __call__(self, *data: Any) -> float:
         """One step on all rows of `data`; gives the mean loss before it.
@@ -224,6 +224,8 @@ class TrainStep(Inside):
                         "a callback may change the optimizer's lr; change its other settings and its parameters "
                         "between runs"
                     )
+                if not self._are_in_place():
+                    raise RuntimeError("a callback moved or reshaped the data of its own run, as X.resize() does")
                 if not program.outside.holds():
                     raise program.outside.refusal("was changed by a callback of run()")
                 self._read_outside(program)
@@ -236,7 +238,7 @@ class TrainStep(Inside):
             is_schedule = callable(optimizer.lr)
             rates = optimizer.learning_rates(count if is_schedule else COLUMNS)
             self._rates.view[: len(rates)] = array("d", rates)
-            self._constant_rate = None if is_schedule else optimizer.lr
+            self._constant_rate = optimizer.lr if optimizer.lr.__class__ is float else None  # else it may change
         start = program.places[TAKEN] = optimizer.steps
         try:
             status = program.go(native, count)
@@ -265,7 +267,7 @@ class TrainStep(Inside):
             or not self._are_in_place()
             or not ready[0].outside.unmoved()
         ):
-            self._ready = None
+            self._ready, self._are_in_place = None, _always
             rows = as_rows(data, self._names(len(data))) if data else Rows([], (), 1)
             program = self._program(rows)
             ready = program, program.set_rows(rows, batch_size=min(batch_size or rows.count, rows.count)), rows
@@ -299,7 +301,7 @@ class TrainStep(Inside):
                 [(True, structure) for structure in rows.structures],
                 parameters=self._parameters,
                 rule=lambda: (update_tape(self.optimizer), scale_tape(self.optimizer)),
-                function=self.loss,
+                functions=(self.loss, self.optimizer.update, self.optimizer.scale),
                 exact=self.exact,
             )
         except (ArithmeticError, ValueError, TypeError, LookupError) as error:
@@ -346,6 +348,10 @@ class TrainStep(Inside):
         return update_tape(self.optimizer)
 
 
+def _always() -> bool:
+    return True
+
+
 def _made_again(loss: Any, optimizer: Optimizer, exact: bool) -> TrainStep:
     return TrainStep(loss, optimizer, exact=exact)
 
@@ -353,7 +359,8 @@ def _made_again(loss: Any, optimizer: Optimizer, exact: bool) -> TrainStep:
 def settings_of(optimizer: Optimizer) -> Any:
     """What the optimizer's rule reads as constants, as it is now: a copy, to compare with later."""
     kept = [(k, x) for k, x in vars(optimizer).items() if k not in OWN]
-    return type(optimizer), {k: x if x.__class__ in PLAIN else exactly(x) for k, x in kept}
+    kind = type(optimizer)
+    return (kind, kind.update, kind.scale, kind.step), {k: x if x.__class__ in PLAIN else exactly(x) for k, x in kept}
 
 
 def _count(what: str, n: Any) -> int | None:

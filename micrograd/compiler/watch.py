@@ -35,6 +35,7 @@ from micrograd.compiler.places import (
     attributes_of,
     content_of,
     is_container,
+    items_of,
     look,
     owner_of,
     set_back,
@@ -136,7 +137,10 @@ class Watch:
         if container is MISSING or (isinstance(container, (Symbol, Value)) and _is_traced(container)):
             return
         key = (kind, id(container), by)
-        if key in self.sets or (place.kind == READ and key in self.reads):
+        known = self.reads.get(key)
+        if known is not None and place.kind == READ and place.whole and known.content is None:
+            known.content = content_of(known.value)  # at first only a part of it was read
+        if key in self.sets or (place.kind == READ and known is not None):
             return
         value = look(kind, container, by)
         if place.kind != READ:
@@ -153,7 +157,8 @@ class Watch:
         self._note_function(value)
         owner = owner_of(container, by) if kind == "attr" else None
         if owner is not None:  # also of the class, for objects that the function makes itself, and for its methods
-            self._note(Read("attr", owner, by, look("attr", owner, by), name, line, whole=place.whole))
+            kind_of_it = type(container)
+            self._note(Read("attr", kind_of_it, by, look("attr", kind_of_it, by), name, line, whole=place.whole))
         is_method = isinstance(value, types.MethodType) and by not in (attributes_of(container) or ())
         if not is_method:  # a method is a new object at each look
             self._note(Read(kind, container, by, value, name, line, whole=place.whole))
@@ -176,25 +181,34 @@ class Watch:
             self._loose |= {text for read in self.reads.values() for text in texts_in(read.value)}
         found = [*self.reads.values()] if self._loose else []
         for read in found:  # which grows, as one object leads to the next
-            has_attributes = attributes_of(read.value) is not None and not isinstance(read.value, types.ModuleType)
-            for name in self._loose if has_attributes else ():
-                value, key = look("attr", read.value, name), ("attr", id(read.value), name)
-                if value is not ABSENT and key not in self.reads and not isinstance(value, types.MethodType):
-                    self._note(Read("attr", read.value, name, value, f"{read.name}.{name}", read.line, whole=True))
-                    found += [self.reads[key]] if key in self.reads else []
+            for x in [read.value, *(items_of(read.value) if read.content is not None else ())]:
+                has_attributes = attributes_of(x) is not None and not isinstance(x, types.ModuleType)
+                for name in self._loose if has_attributes else ():
+                    value, key = look("attr", x, name), ("attr", id(x), name)
+                    if value is not ABSENT and key not in self.reads and not isinstance(value, types.MethodType):
+                        self._note(Read("attr", x, name, value, f"{read.name}.{name}", read.line, whole=True))
+                        found += [self.reads[key]] if key in self.reads else []
 
     def _note_function(self, value: Any) -> None:
         function = function_in(value)
         if not isinstance(value, type) and (owner := owner_of(value, "__call__")) is not None:
             said = f"{owner.__name__}.__call__"
             self._note(Read("attr", owner, "__call__", look("attr", owner, "__call__"), said, said, whole=False))
-        if isinstance(function, types.FunctionType):
-            self._functions[function.__code__] = function
-            for i, default in enumerate(function.__defaults__ or ()):
-                if is_container(default):
-                    name = f"a default of {function.__name__}()"
-                    line = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
-                    self._note(Read("item", function.__defaults__, i, default, name, line, whole=True))
+        if isinstance(value, types.MethodType) and (owner := owner_of(value.__self__, value.__name__)) is not None:
+            said, kind = f"{owner.__name__}.{value.__name__}", type(value.__self__)
+            self._note(Read("attr", kind, value.__name__, look("attr", kind, value.__name__), said, said, whole=False))
+        if not isinstance(function, types.FunctionType):
+            return
+        self._functions[function.__code__] = function
+        given = [("a default", function.__defaults__ or ()), ("a default", function.__kwdefaults__ or {})]
+        while isinstance(value, functools.partial):
+            given += [("an argument", value.args), ("an argument", value.keywords)]
+            value = value.func
+        line = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+        for what, items in given:
+            for by, x in items.items() if isinstance(items, dict) else enumerate(items):
+                if isinstance(items, dict) or is_container(x):
+                    self._note(Read("item", items, by, x, f"{what} of {function.__name__}()", line, whole=True))
 
     def _located(self, frame: types.FrameType, expression: Expression) -> tuple[str, Any, Any]:
         """The kind of a place, what it is in, and by which name or key."""
@@ -205,7 +219,7 @@ class Watch:
             return "cell", self._cell(frame, rest[0]), None
         container = self._evaluated(frame, rest[0])
         if kind == "attr":
-            return "attr", container, rest[1]
+            return "attr", vars(type(container)).get("_stands_for", container), rest[1]
         key = self._evaluated(frame, rest[1])
         if type(container) not in (list, tuple, dict) or key is MISSING or not _has_hash(key):
             return "item", MISSING, None  # an item of another kind of object may be anything
