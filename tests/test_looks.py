@@ -10,7 +10,7 @@ import types
 
 import pytest
 
-from micrograd import fit, jit
+from micrograd import Value, fit, jit
 from micrograd.compiler.symbols import TraceError
 from micrograd.losses import cross_entropy
 from micrograd.nn import MLP, Module
@@ -140,3 +140,18 @@ def test_defaults_partials_patterns_and_methods_of_subclasses_are_looked_at():
         assert fast(1.0) == 1.0
         change()
         assert fast(1.0) == f(1.0) == wanted
+
+
+def test_parameters_that_a_walk_through_the_net_finds_are_those_of_now():
+    net = MLP(2, [2, 1], rng=random.Random(0))
+    f = lambda x: x * sum(p * p for p in net.parameters())  # noqa: E731
+    fast = jit(f)
+    for change in (
+        lambda: None,
+        lambda: net.layers[0].neurons[0].w.__setitem__(0, Value(5.0)),
+        lambda: setattr(net.layers[1].neurons[0], "b", Value(-3.0)),
+        lambda: setattr(net, "scale", Value(2.0)),
+        lambda: net.layers.pop(0),
+    ):
+        change()
+        assert fast(1.0).data == pytest.approx(f(1.0).data, rel=1e-12)

@@ -82,6 +82,8 @@ def is_number(x: Any) -> bool:
 
 def look(kind: str, container: Any, by: Any) -> Any:
     """What a place holds, without running any code of the container's own; MISSING where that cannot be known."""
+    if kind == "parameters":
+        return tuple(container.parameters())
     if kind == "cell":
         try:
             return container.cell_contents

@@ -60,6 +60,8 @@ class Constant(NamedTuple):
 
 def _is_counted(read: Read) -> bool:
     """Whether a change of the place is counted: an attribute of a net of this package, with lists that count theirs."""
+    if read.kind == "parameters":
+        return True
     own = type(read.container).__module__ == "micrograd.nn" and read.kind == "attr" and read.by in vars(read.container)
     return own and (read.content is None or isinstance(read.value, CountedList))
 

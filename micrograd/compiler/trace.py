@@ -123,7 +123,8 @@ class Trace:
         self.indices: list[tuple[int, int]] = []
         self._whole: dict[Value, int] = {}
         self._stand_ins: dict[int, Value] = {}  # by the id of a Value from outside, which `leaves` keeps alive
-        self._created: dict[Value, int] = {}  # this trace's own, in order of creation
+        self._nodes: list[Value] = []  # this trace's own, in order of creation
+        self._created: dict[int, int] = {}  # the place of each among them, by its id
         self._depth = 0  # how often it is entered
 
     @contextlib.contextmanager
@@ -169,7 +170,7 @@ class Trace:
 
     def node(self, value: Value) -> Value:
         """The Value itself if this trace made it, its stand-in if it comes from outside."""
-        if value in self._created or value._operation is CONSTANT:
+        if id(value) in self._created or value._operation is CONSTANT:
             return value
         stand_in = self._stand_ins.get(id(value))
         if stand_in is None:
@@ -189,7 +190,11 @@ class Trace:
                 f"Value(..., {value._op!r}) has children but no rule, so it cannot be recorded",
                 "enter the operation into the table with @micrograd.op",
             )
-        self._created[value] = len(self._created)
+        self._keep(value)
+
+    def _keep(self, node: Value) -> None:
+        self._created[id(node)] = len(self._nodes)
+        self._nodes.append(node)
 
     def record(self, entry: Op, operands: Iterable[Value]) -> Value:
         """Make the node for one operation: its rule writes the instructions. `engine.record` ends here in a trace."""
@@ -218,7 +223,7 @@ class Trace:
     def _new(self, data: Any, entry: Op) -> Traced:
         node = object.__new__(Traced)
         node.data, node.grad, node.label, node._prev, node._operation, node._local = data, UNREACHED, "", (), entry, ()
-        self._created[node] = len(self._created)
+        self._keep(node)
         return node
 
     def gradients(self, out: Value, inputs: Sequence[Value], *, eagerly: bool = False) -> list[Any]:
@@ -229,7 +234,7 @@ class Trace:
         """
         order = topological_order(out)
         if not eagerly:
-            order.sort(key=lambda node: self._created.get(node, -1))
+            order.sort(key=lambda node: self._created.get(id(node), -1))
         reached = {*inputs}  # what does not depend on them may have no derivative, and need not
         for node in order:
             if any(x in reached for x in node._prev):

@@ -64,6 +64,9 @@ CHANGING = {
 _COUNTING = (nn.Module.__setattr__.__code__, nn.Module.__delattr__.__code__)  # of no interest themselves
 
 
+_FINDING = (nn.Module.named_parameters.__code__, nn.Module.parameters.__code__, nn.named_values.__code__)
+
+
 @functools.cache
 def _is_passed_over(file: str) -> bool:
     """Whether a file is of this package or of Python's own library."""
@@ -109,9 +112,14 @@ class Watch:
         code = frame.f_code
         if _is_passed_over(code.co_filename) or code in _COUNTING:
             return None
+        if code in _FINDING:
+            if code is nn.Module.named_parameters.__code__:
+                self._see_parameters(frame)
+            return None
         places = places_in(code)
-        self._loose |= loose_names(code)
-        self._asks = self._asks or asks_by_text(code)
+        if code.co_filename != nn.__file__:
+            self._loose |= loose_names(code)
+            self._asks = self._asks or asks_by_text(code)
         if not places:
             return None
         at, see = places.get, self._see
@@ -167,6 +175,14 @@ class Watch:
         if read.value is not MISSING and read.key not in self.sets and not _is_told(read.value):
             self.reads.setdefault(read.key, read)
 
+    def _see_parameters(self, frame: types.FrameType) -> None:
+        """Of a walk through a net, that it finds these parameters; step by step it would take long to watch."""
+        net = frame.f_locals["self"]
+        if ("parameters", id(net), None) not in self.reads:
+            name, line = f"{type(net).__name__}.parameters()", line_of_the_user(frame.f_back)
+            found = look("parameters", net, None)
+            self._note(Read("parameters", net, None, found, name, line, whole=False))
+
     def _see_inside(self, frame: types.FrameType, expression: Expression) -> None:
         """Of a container of which a part is used, by an index or a method, all that is in it is looked at later."""
         if expression[0] in ("attr", "item", "global", "free") and is_container(self._evaluated(frame, expression)):
@@ -179,11 +195,15 @@ class Watch:
         """Find what was read of objects that no name leads to, as of `get().t` or by getattr(model, "t")."""
         if self._asks:
             self._loose |= {text for read in self.reads.values() for text in texts_in(read.value)}
-        found = [*self.reads.values()] if self._loose else []
+        found, seen = [*self.reads.values()] if self._loose else [], set()
         for read in found:  # which grows, as one object leads to the next
             for x in [read.value, *(items_of(read.value) if read.content is not None else ())]:
-                has_attributes = attributes_of(x) is not None and not isinstance(x, types.ModuleType)
-                for name in self._loose if has_attributes else ():
+                own = None if id(x) in seen or isinstance(x, (types.ModuleType, Value)) else attributes_of(x)
+                seen.add(id(x))
+                if own is None:
+                    continue
+                of_nn = type(x).__module__ == nn.__name__  # whose classes do not change
+                for name in self._loose.intersection(own) if of_nn else self._loose:
                     value, key = look("attr", x, name), ("attr", id(x), name)
                     if value is not ABSENT and key not in self.reads and not isinstance(value, types.MethodType):
                         self._note(Read("attr", x, name, value, f"{read.name}.{name}", read.line, whole=True))
