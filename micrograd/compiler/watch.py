@@ -61,10 +61,6 @@ CHANGING = {
     "sort",
     "reverse",
 }
-_COUNTING = (nn.Module.__setattr__.__code__, nn.Module.__delattr__.__code__)  # of no interest themselves
-
-
-_FINDING = (nn.Module.named_parameters.__code__, nn.Module.parameters.__code__, nn.named_values.__code__)
 
 
 @functools.cache
@@ -73,6 +69,18 @@ def _is_passed_over(file: str) -> bool:
     if file.startswith(_PACKAGE):
         return file != nn.__file__
     return file.startswith(("<frozen ", _LIBRARY)) and "-packages" not in file
+
+
+def _is_written_for_us(frame: types.FrameType) -> bool:
+    """Whether the code was made by dataclasses or their like for a class of this package."""
+    return frame.f_code.co_filename == "<string>" and frame.f_globals.get("__name__", "").startswith("micrograd.")
+
+
+@functools.cache
+def _read_of_self(code: types.CodeType) -> list[Place]:
+    """What a method reads of its own object."""
+    places = places_in(code).values()
+    return [place for place in places if place.kind == READ and place.expression[:2] == ("attr", ("local", "self"))]
 
 
 class Watch:
@@ -110,16 +118,17 @@ class Watch:
 
     def _entered(self, frame: types.FrameType, event: str, argument: Any) -> Any:
         code = frame.f_code
-        if _is_passed_over(code.co_filename) or code in _COUNTING:
+        if _is_passed_over(code.co_filename) or _is_written_for_us(frame):
             return None
-        if code in _FINDING:
+        if code.co_filename == nn.__file__:  # step by step it would take long, and all that it reads is its own
             if code is nn.Module.named_parameters.__code__:
                 self._see_parameters(frame)
+            for place in _read_of_self(code):
+                self._see(frame, place)
             return None
         places = places_in(code)
-        if code.co_filename != nn.__file__:
-            self._loose |= loose_names(code)
-            self._asks = self._asks or asks_by_text(code)
+        self._loose |= loose_names(code)
+        self._asks = self._asks or asks_by_text(code)
         if not places:
             return None
         at, see = places.get, self._see
@@ -156,9 +165,7 @@ class Watch:
             if isinstance(container, Value) and by == "data" and not self.assigned:
                 self.assigned = said(place.expression), line_of_the_user(frame)
             return
-        if value is MISSING or (
-            kind == "item" and container is frame.f_globals and frame.f_code.co_filename == nn.__file__
-        ):
+        if value is MISSING:
             return
         line, name = line_of_the_user(frame), said(place.expression)
         self._note_generator(value, line)
