@@ -16,7 +16,7 @@ import statistics
 import time
 
 from micrograd import exp, jit, train_step
-from micrograd.compiler.native import native_of
+from micrograd.compiler.native.native import native_of
 from micrograd.losses import half_squared_sum, hinge
 from micrograd.nn import MLP
 from micrograd.optim import SGD

@@ -16,9 +16,9 @@ import statistics
 import time
 
 from micrograd import Value, svg, topological_order, trace
-from micrograd.explorable import page
 from micrograd.losses import hinge
 from micrograd.nn import MLP
+from micrograd.views.page import page
 
 SIZES = (40, 1_000, 10_000, 100_000)
 

@@ -12,7 +12,7 @@ from micrograd.losses import hinge
 from micrograd.metrics import accuracy, is_right
 from micrograd.nn import MLP
 from micrograd.optim import SGD, linear_decay
-from micrograd.plots import decision_regions
+from micrograd.training.plots import decision_regions
 
 
 @collector_paused()  # these graphs are large, and being free of cycles they need no garbage collector

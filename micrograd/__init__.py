@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import micrograd.copies as _copies  # noqa: F401  (gives Value its copies)
+import micrograd.old_paths as _old_paths  # noqa: F401  (finds modules by the names they had)
 import micrograd.operators as _operators  # noqa: F401  (gives Value its operators)
 from micrograd.check import check_grads
 from micrograd.engine import Value, topological_order
@@ -43,14 +44,14 @@ from micrograd.transforms import grad, hessian, jacobian, value_and_grad
 
 if TYPE_CHECKING:
     from micrograd.compiler.jit import jit
-    from micrograd.compiler.training import train_step
-    from micrograd.draw import draw_dot, save, svg, tree
-    from micrograd.explorable import explain
+    from micrograd.compiler.train_step import train_step
     from micrograd.nn import MLP, Layer, Module, Neuron
-    from micrograd.notebook import load_ipython_extension
-    from micrograd.prompt import debug
-    from micrograd.stepper import trace
-    from micrograd.train import fit
+    from micrograd.training.fit import fit
+    from micrograd.views.draw import draw_dot, save, svg, tree
+    from micrograd.views.notebook import load_ipython_extension
+    from micrograd.views.page import explain
+    from micrograd.views.prompt import debug
+    from micrograd.views.record import trace
 
 # Loaded when first used, so that importing micrograd stays quick: each name, and the module it is in.
 _LAZY = {
@@ -58,17 +59,17 @@ _LAZY = {
     "MLP": "nn",
     "Module": "nn",
     "Neuron": "nn",
-    "debug": "prompt",
-    "draw_dot": "draw",
-    "explain": "explorable",
-    "fit": "train",
+    "debug": "views.prompt",
+    "draw_dot": "views.draw",
+    "explain": "views.page",
+    "fit": "training.fit",
     "jit": "compiler.jit",
-    "load_ipython_extension": "notebook",
-    "save": "draw",
-    "svg": "draw",
-    "trace": "stepper",
-    "train_step": "compiler.training",
-    "tree": "draw",
+    "load_ipython_extension": "views.notebook",
+    "save": "views.draw",
+    "svg": "views.draw",
+    "trace": "views.record",
+    "train_step": "compiler.train_step",
+    "tree": "views.draw",
 }
 
 

@@ -314,7 +314,7 @@ def sweep(
     `zero` is what the sums start from.
     """
     if create_graph:
-        from micrograd.higher import pass_on_graphs
+        from micrograd.derivatives import pass_on_graphs
 
         visit, zero = pass_on_graphs, NOTHING
     visit = visit or pass_on
@@ -383,7 +383,7 @@ def local_derivatives(node: Value) -> tuple[Any, ...]:
         except (ArithmeticError, ValueError) as error:
             if isinstance(node._local, ByHand) or not node._operation.in_table:
                 raise  # compiled code has the function's own words already
-            from micrograd.higher import derivatives_asked_for
+            from micrograd.derivatives import derivatives_asked_for
 
             found = derivatives_asked_for(node)
             if found is None:

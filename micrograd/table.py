@@ -19,14 +19,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from micrograd.number import as_count as as_count
-from micrograd.number import as_float as as_float
-from micrograd.number import elementwise as elementwise
-from micrograd.number import float_of as float_of
-from micrograd.number import holds_one as holds_one
-from micrograd.number import is_array as is_array
-from micrograd.number import is_bool as is_bool
-from micrograd.number import shown as shown
+from micrograd.coerce import as_count as as_count
+from micrograd.coerce import as_float as as_float
+from micrograd.coerce import elementwise as elementwise
+from micrograd.coerce import float_of as float_of
+from micrograd.coerce import holds_one as holds_one
+from micrograd.coerce import is_array as is_array
+from micrograd.coerce import is_bool as is_bool
+from micrograd.coerce import shown as shown
 
 Rule = Callable[..., tuple[Any, Callable[[], tuple[Any, ...]]]]
 

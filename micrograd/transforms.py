@@ -38,8 +38,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from micrograd import modes
+from micrograd.derivatives import Shadow
 from micrograd.engine import NOTHING, UNREACHED, ByHand, Value, constant, sweep, topological_order
-from micrograd.higher import Shadow
 from micrograd.table import CONSTANT, DETACHED, Op, as_float, is_array
 
 _nesting = threading.local()

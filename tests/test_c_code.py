@@ -17,9 +17,9 @@ from test_training import OPTIMIZERS
 
 import micrograd
 from micrograd import Value, grad, jit, maximum, take, train_step, where
-from micrograd.c_code import c_text, to_c
-from micrograd.c_statements import Statements, literal
-from micrograd.compiler.tape import ELEMENTARY, Tape
+from micrograd.compiler.tape.tape import ELEMENTARY, Tape
+from micrograd.export.c_file import c_text, to_c
+from micrograd.export.c_statements import Statements, literal
 from micrograd.losses import binary_cross_entropy, cross_entropy, mse
 from micrograd.nn import MLP, Layer, Module, Neuron
 from micrograd.optim import SGD, Adam, Optimizer

@@ -9,7 +9,7 @@ import pytest
 from test_c_code import compiled, needs_c
 
 from micrograd import Value, sqrt, train_step
-from micrograd.c_code import to_c
+from micrograd.export.c_file import to_c
 from micrograd.losses import mse
 from micrograd.nn import MLP
 from micrograd.optim import SGD, Optimizer

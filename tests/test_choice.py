@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from test_train import X, Y, assert_alike, net_of, numbers_of, run
 
-from micrograd import backends, choice, progress
-from micrograd.backends import Compiled
-from micrograd.choice import Work, backend_for, compiling
 from micrograd.compiler.jit import BatchJitted
-from micrograd.compiler.symbols import TraceError
-from micrograd.compiler.training import TrainStep
+from micrograd.compiler.tape.symbols import TraceError
+from micrograd.compiler.train_step import TrainStep
 from micrograd.losses import mse
 from micrograd.metrics import is_right
 from micrograd.nn import MLP
 from micrograd.optim import Adam
+from micrograd.training import backends, choice, progress
+from micrograd.training.backends import Compiled
+from micrograd.training.choice import Work, backend_for, compiling
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import micrograd
-from micrograd import Value, cli
-from micrograd.expression import ExpressionError, evaluate
+from micrograd import Value
+from micrograd.cli import command as cli
+from micrograd.cli.expression import ExpressionError, evaluate
 from micrograd.table import TABLE
 
 pexpect = pytest.importorskip("pexpect")

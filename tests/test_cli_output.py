@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 from test_commands import command, flowers
 
-from micrograd import cli, runs
-from micrograd.cells import FOREIGN, DataError, read_cells
-from micrograd.checkpoints import read, write
+from micrograd.cli import command as cli
+from micrograd.cli import run_folder as runs
+from micrograd.data.cells import FOREIGN, DataError, read_cells
 from micrograd.export import to_c, to_onnx, to_safetensors
+from micrograd.training.checkpoints import read, write
 
 
 @pytest.fixture(autouse=True)
@@ -161,7 +162,7 @@ def test_the_closing_line_can_be_given_to_a_shell(name, capsys):
 
 
 def test_how_to_go_on_is_said_so_that_it_works_after_two_dashes(monkeypatch, capsys):
-    from micrograd import train_command
+    from micrograd.cli import train as train_command
 
     def interrupted(*_, **__):
         raise KeyboardInterrupt

@@ -15,10 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from micrograd import cli, commands, no_grad, runs
-from micrograd.checkpoints import CHECKPOINT, read, write
+from micrograd import no_grad
+from micrograd.cli import command as cli
+from micrograd.cli import models as commands
+from micrograd.cli import run_folder as runs
 from micrograd.data import SETS
 from micrograd.losses import softmax
+from micrograd.training.checkpoints import CHECKPOINT, read, write
 
 FILES = {"run.json", CHECKPOINT, "model.safetensors", "history.csv", "loss.png", "net.svg"}
 

@@ -11,9 +11,10 @@ import types
 import numpy
 import pytest
 
-from micrograd import Value, data, metrics, modes, plots
-from micrograd.cells import DataError
+from micrograd import Value, data, metrics, modes
+from micrograd.data.cells import DataError
 from micrograd.extras import require
+from micrograd.training import plots
 
 
 def test_iris_and_moons():

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from micrograd import Value, draw_dot, layout, relu, save, svg, tree
-from micrograd.draw import Drawing
+from micrograd import Value, draw_dot, relu, save, svg, tree
 from micrograd.nn import MLP
+from micrograd.views import layout
+from micrograd.views.draw import Drawing
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [

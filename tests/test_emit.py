@@ -12,12 +12,12 @@ from conftest import BUILT_IN, CASES, of_numbers
 from native import LANES, SPECIAL, Lanes, append, assert_same, by_ieee, operand_count, tape_of
 
 from micrograd import Value, train_step
-from micrograd.compiler.emit import bits
-from micrograd.compiler.loop import batch_module
-from micrograd.compiler.machine import Machine, this_machine
-from micrograd.compiler.native import assembly_of, call_module
-from micrograd.compiler.simplify import simplify
-from micrograd.compiler.tape import ELEMENTARY, Tape
+from micrograd.compiler.native.emit import bits
+from micrograd.compiler.native.loop import batch_module
+from micrograd.compiler.native.machine import Machine, this_machine
+from micrograd.compiler.native.native import assembly_of, call_module
+from micrograd.compiler.tape.simplify import simplify
+from micrograd.compiler.tape.tape import ELEMENTARY, Tape
 from micrograd.losses import hinge
 from micrograd.nn import MLP
 from micrograd.optim import Adam

@@ -8,10 +8,10 @@ import random
 import pytest
 
 from micrograd import Value, fit, train_step
-from micrograd.history import History
 from micrograd.losses import binary_cross_entropy, cross_entropy, hinge, mse
 from micrograd.nn import MLP
 from micrograd.optim import SGD
+from micrograd.training.history import History
 
 BOTH = pytest.mark.parametrize("backend", ["eager", "jit"])
 ROWS = [[i / 20, 1 - i / 20] for i in range(20)]

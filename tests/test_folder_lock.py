@@ -13,9 +13,9 @@ import pytest
 from test_commands import FILES, command
 from test_train import run
 
-from micrograd import folder_lock
-from micrograd.checkpoints import CHECKPOINT
-from micrograd.folder_lock import LOCK, FolderInUse, alone_in, check_free
+from micrograd.training import folder_lock
+from micrograd.training.checkpoints import CHECKPOINT
+from micrograd.training.folder_lock import LOCK, FolderInUse, alone_in, check_free
 
 pytest.importorskip("fcntl")
 TRAIN = [sys.executable, "-m", "micrograd", "train", "moons", "--epochs", "1000000", "--hidden", "4"]
@@ -90,7 +90,7 @@ def test_threads_exclude_each_other_and_one_may_enter_twice(tmp_path):
 def test_one_of_many_that_start_together_has_the_folder(tmp_path):
     program = """if True:
         import pathlib, sys, time
-        from micrograd.folder_lock import FolderInUse, alone_in
+        from micrograd.training.folder_lock import FolderInUse, alone_in
         folder = pathlib.Path(sys.argv[1])
         for _ in range(100):
             try:

@@ -8,10 +8,10 @@ import numpy
 import pytest
 
 from micrograd import Value, detect_anomaly, logsumexp, no_grad, relu, where
-from micrograd.fold import LEVELS, MAX_BOXES, fold
-from micrograd.graph import Edge, snapshot
 from micrograd.losses import hinge
 from micrograd.nn import MLP, Neuron
+from micrograd.views.fold import LEVELS, MAX_BOXES, fold
+from micrograd.views.snapshot import Edge, snapshot
 
 
 def net_loss(rows=4, sizes=(4, 4, 1)):

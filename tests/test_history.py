@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from micrograd.history import History, number_text
-from micrograd.progress import progress
+from micrograd.training.history import History, number_text
+from micrograd.training.progress import progress
 
 
 def test_numbers_are_shown_short_and_in_full_where_they_are_whole():
@@ -47,7 +47,7 @@ def test_there_are_at_most_twenty_lines_and_the_last_is_of_the_last_epoch(epochs
 def test_many_classes_are_named_where_their_examples_are(count, monkeypatch, tmp_path):
     from matplotlib.figure import Figure
 
-    from micrograd.plots import decision_regions
+    from micrograd.training.plots import decision_regions
 
     drawn = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: drawn.append(figure.axes[0]))

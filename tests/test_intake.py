@@ -16,15 +16,15 @@ from sklearn.preprocessing import OneHotEncoder
 
 from micrograd import fit
 from micrograd.data import batches, split
+from micrograd.data.preparation import Preparation
+from micrograd.data.tables import table_of
 from micrograd.estimators import MLPClassifier, MLPRegressor
 from micrograd.intake import plain, rows_of
 from micrograd.losses import cross_entropy, half_squared_sum, mse
 from micrograd.metrics import accuracy, is_right
 from micrograd.nn import MLP
 from micrograd.optim import SGD
-from micrograd.plots import decision_regions
-from micrograd.preparation import Preparation
-from micrograd.tables import table_of
+from micrograd.training.plots import decision_regions
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame({"a": RNG.random(40), "b": RNG.random(40)})

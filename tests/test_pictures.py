@@ -11,12 +11,13 @@ import sys
 import pytest
 from test_commands import FILES, command
 
-from micrograd import runs, train_command
-from micrograd.checkpoints import CheckpointError, read, write
-from micrograd.commands import LOSSES as OFFERED
-from micrograd.history import History
-from micrograd.plots import decision_regions
-from micrograd.recipes import LOSSES
+from micrograd.cli import run_folder as runs
+from micrograd.cli import train as train_command
+from micrograd.cli.models import LOSSES as OFFERED
+from micrograd.cli.recipe import LOSSES
+from micrograd.training.checkpoints import CheckpointError, read, write
+from micrograd.training.history import History
+from micrograd.training.plots import decision_regions
 
 HOSTILE = ["$x_$", "_hidden", r"$\frac$", "$a$ and $b", "50 % {of} ^it", "<b>&amp;", r"\n\\"]
 

@@ -10,9 +10,9 @@ import sys
 import pytest
 
 from micrograd import Value, sigmoid, trace
-from micrograd.breakpoints import Breakpoints
 from micrograd.nn import MLP
-from micrograd.prompt import LONG, Prompt
+from micrograd.views.breakpoints import Breakpoints
+from micrograd.views.prompt import LONG, Prompt
 
 pexpect = pytest.importorskip("pexpect")
 

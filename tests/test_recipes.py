@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from micrograd import no_grad
+from micrograd.cli.recipe import MAX_PARAMETERS, count_of, net_of, recipe
 from micrograd.nn import MLP
-from micrograd.recipes import MAX_PARAMETERS, count_of, net_of, recipe
 
 
 @given(

@@ -13,9 +13,9 @@ from native import SPECIAL, by_ieee, tape_of
 
 from micrograd import relu, sigmoid, where
 from micrograd.compiler import simplify as module
-from micrograd.compiler.plan import Plan
-from micrograd.compiler.simplify import simplify
-from micrograd.compiler.tape import CONDITIONS, ELEMENTARY, INFIX, Tape
+from micrograd.compiler.tape.plan import Plan
+from micrograd.compiler.tape.simplify import simplify
+from micrograd.compiler.tape.tape import CONDITIONS, ELEMENTARY, INFIX, Tape
 
 
 def simplified(*code, inputs=("x", "y")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from micrograd.tables import table_of
+from micrograd.data.tables import table_of
 
 
 def test_bools_are_targets_of_two_classes():

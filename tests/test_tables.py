@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micrograd import cells, data, tables
-from micrograd.cells import DataError, read_cells, reading
-from micrograd.tables import Column, read_csv, table_of
+from micrograd import data
+from micrograd.data import cells, tables
+from micrograd.data.cells import DataError, read_cells, reading
+from micrograd.data.tables import Column, read_csv, table_of
 
 FLOWERS = "petal,sepal,colour,species\n1.5,2,red,setosa\n2.5,3,blue,virginica\n3.5,4,red,setosa\n"
 

@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 
 import micrograd
 from micrograd import exp, fit, log
-from micrograd.checkpoints import CHECKPOINT, CheckpointError, read, write
 from micrograd.data import iris, moons
-from micrograd.history import History
 from micrograd.losses import cross_entropy, hinge, mse
 from micrograd.metrics import accuracy, is_right, predict
 from micrograd.nn import MLP
 from micrograd.optim import SGD, Adam, linear_decay
-from micrograd.progress import in_width
+from micrograd.training.checkpoints import CHECKPOINT, CheckpointError, read, write
+from micrograd.training.history import History
+from micrograd.training.progress import in_width
 
 X, Y = moons(60, seed=0)
 

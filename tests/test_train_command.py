@@ -9,11 +9,13 @@ import sys
 import pytest
 from test_commands import FILES, command, flowers, parameters_of
 
-from micrograd import commands, runs, train_command
-from micrograd.checkpoints import CHECKPOINT, write
+from micrograd.cli import models as commands
+from micrograd.cli import run_folder as runs
+from micrograd.cli import train as train_command
+from micrograd.data.preparation import scale_of
+from micrograd.data.tables import table_of
 from micrograd.optim import WEIGHT_DECAY
-from micrograd.preparation import scale_of
-from micrograd.tables import table_of
+from micrograd.training.checkpoints import CHECKPOINT, write
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +47,7 @@ def given(monkeypatch):
 
 
 def commands_main(line):
-    from micrograd import cli
+    from micrograd.cli import command as cli
 
     return cli.main(["train", *line.split()])
 
@@ -96,7 +98,7 @@ def test_the_scale_of_inputs_is_that_of_the_rows_to_learn_from():
 
 
 def commands_options(line):
-    from micrograd import cli
+    from micrograd.cli import command as cli
 
     options = cli._parser().parse_args(["train", *line.split()])
     options.argv = line.split()
@@ -221,7 +223,7 @@ def test_columns_can_be_ignored(capsys, tmp_path):
 
 
 def test_reports_count_by_hand():
-    from micrograd import reports
+    from micrograd.cli import report as reports
 
     table = table_of([[0.0]] * 4, ["a", "b", "b", "a"], task="classes")
     metrics, lines = reports._of_classes([0, 1, 0, 1], table)
@@ -263,7 +265,7 @@ def test_facts_that_do_not_fit_each_other_are_no_model(change, capsys, tmp_path)
 
 
 def test_a_net_is_drawn_with_the_gradients_of_one_row(capsys, tmp_path):
-    from micrograd.reports import draw_model
+    from micrograd.cli.report import draw_model
 
     assert command("train", "xor", "--epochs", 2, capsys=capsys)[0] == 0
     model = runs.load("run-xor")
@@ -278,7 +280,7 @@ def test_names_of_options_stand_in_one_order():
 
 
 def commands_help():
-    from micrograd import cli
+    from micrograd.cli import command as cli
 
     parser = cli._parser()
     return " ".join(parser._subparsers._group_actions[0].choices["train"].format_help().split())

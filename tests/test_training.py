@@ -107,7 +107,7 @@ def test_norms_of_gradients():
 
 
 def test_a_second_net_of_the_same_sizes_shares_the_code_and_nothing_else():
-    from micrograd.compiler.native import native_of
+    from micrograd.compiler.native.native import native_of
 
     nets = [MLP(2, [7, 1], activation="tanh", rng=random.Random(i)) for i in range(3)]
     steps = [train_step(lambda x, y, net=net: mse(net(x), y), SGD(net.parameters(), lr=0.1)) for net in nets]

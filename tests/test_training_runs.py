@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from test_training import SIGNS, X2, eager_training, pair, small
 
 from micrograd import Value, exp, jit, log, sqrt, train_step
-from micrograd.compiler.shuffle import generator, put_back, words_of
+from micrograd.compiler.native.shuffle import generator, put_back, words_of
 from micrograd.losses import cross_entropy, mse
 from micrograd.nn import MLP
 from micrograd.optim import (

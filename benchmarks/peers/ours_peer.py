@@ -9,13 +9,13 @@ import numpy as np
 import micrograd
 from benchmarks.workloads import POINT
 from micrograd import Value, value_and_grad
+from micrograd.cli.recipe import LOSSES as BY_NAME
 from micrograd.compiler.jit import jit
-from micrograd.compiler.native import native_of
-from micrograd.compiler.training import train_step
+from micrograd.compiler.native.native import native_of
+from micrograd.compiler.train_step import train_step
 from micrograd.losses import half_squared_sum
 from micrograd.nn import MLP
 from micrograd.optim import SGD, Adam
-from micrograd.recipes import LOSSES as BY_NAME
 
 NAMES = {
     "run": "micrograd step.run",

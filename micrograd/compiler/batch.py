@@ -17,18 +17,18 @@ from typing import Any, NamedTuple
 
 from micrograd.blame import not_connected
 from micrograd.compiler.arguments import rebuild
-from micrograd.compiler.context import COLUMNS, PAUSED, SLOT, SLOTS, WIDEST, Batch, Source
-from micrograd.compiler.guards import guarded
-from micrograd.compiler.loop import batch_module
-from micrograd.compiler.machine import this_machine
-from micrograd.compiler.native import RUN, Memory, Native, native_of
-from micrograd.compiler.recording import recorded
+from micrograd.compiler.native.context import COLUMNS, PAUSED, SLOT, SLOTS, WIDEST, Batch, Source
+from micrograd.compiler.native.loop import batch_module
+from micrograd.compiler.native.machine import this_machine
+from micrograd.compiler.native.native import RUN, Memory, Native, native_of
+from micrograd.compiler.native.update import schedule_of
+from micrograd.compiler.outside.recording import recorded
 from micrograd.compiler.rows import Rows, address_of, row_symbols
-from micrograd.compiler.simplify import simplify
-from micrograd.compiler.symbols import TAPE, Symbol, operand_of
-from micrograd.compiler.tape import Tape
-from micrograd.compiler.trace import Trace
-from micrograd.compiler.update import schedule_of
+from micrograd.compiler.tape.guards import guarded
+from micrograd.compiler.tape.simplify import simplify
+from micrograd.compiler.tape.symbols import TAPE, Symbol, operand_of
+from micrograd.compiler.tape.tape import Tape
+from micrograd.compiler.tape.trace import Trace
 from micrograd.engine import Value, constant, topological_order
 from micrograd.extras import require
 from micrograd.locks import new_in_child

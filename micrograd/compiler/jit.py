@@ -31,12 +31,12 @@ from micrograd.blame import of_row
 from micrograd.compiler.arguments import flatten
 from micrograd.compiler.arguments import static as as_static
 from micrograd.compiler.batch import BatchProgram
-from micrograd.compiler.context import BAD_INDEX
-from micrograd.compiler.inside import Inside
+from micrograd.compiler.compiled_forms import Inside
+from micrograd.compiler.native.context import BAD_INDEX
+from micrograd.compiler.outside.recording import Recorded
 from micrograd.compiler.program import NotFiniteError, Program, node_of
-from micrograd.compiler.recording import Recorded
 from micrograd.compiler.rows import KeptRows, Rows, WholeNumber, as_rows, names_of
-from micrograd.compiler.tape import Tape
+from micrograd.compiler.tape.tape import Tape
 from micrograd.engine import Value
 from micrograd.locks import new_in_child
 from micrograd.table import DETACHED, Op

@@ -18,17 +18,17 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from micrograd.compiler.arguments import Structure, rebuild
-from micrograd.compiler.guards import guarded
-from micrograd.compiler.machine import this_machine
-from micrograd.compiler.native import CALL, Native, call_module, native_of
-from micrograd.compiler.recording import recorded
+from micrograd.compiler.native.machine import this_machine
+from micrograd.compiler.native.native import CALL, Native, call_module, native_of
+from micrograd.compiler.outside.recording import recorded
 from micrograd.compiler.rows import WholeNumber
-from micrograd.compiler.simplify import simplify
-from micrograd.compiler.symbols import TAPE, Symbol, operand_of
-from micrograd.compiler.tape import Tape
-from micrograd.compiler.trace import Trace
+from micrograd.compiler.tape.guards import guarded
+from micrograd.compiler.tape.simplify import simplify
+from micrograd.compiler.tape.symbols import TAPE, Symbol, operand_of
+from micrograd.compiler.tape.tape import Tape
+from micrograd.compiler.tape.trace import Trace
+from micrograd.derivatives import VALUE
 from micrograd.engine import UNREACHED, Value, constant
-from micrograd.higher import VALUE
 from micrograd.locks import new_in_child
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, Text

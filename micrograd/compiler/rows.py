@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd.compiler.arguments import array_of
-from micrograd.compiler.context import READ
+from micrograd.compiler.native.context import READ
 from micrograd.engine import Value
 from micrograd.extras import require
 from micrograd.intake import of_objects, refuse_masked

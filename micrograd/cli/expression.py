@@ -1,0 +1,144 @@
+"""Read an expression such as "x / (x + y)" safely: arithmetic and the table's functions, and nothing else.
+
+>>> from micrograd.cli.expression import evaluate
+>>> evaluate("x / (x + tanh(y))", {"x": 2.0, "y": 0.0})
+Value(data=1.0, grad=0.0)
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from micrograd.engine import Value
+from micrograd.table import TABLE, as_float
+
+MAX_LENGTH = 10_000  # characters; a longer expression is a program, to be written as one
+
+OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+INFIX = {name for name, entry in TABLE.items() if entry.method or name in ("pow", "power")} - {"abs"}
+
+
+class ExpressionError(ValueError):
+    """What is wrong with an expression, in one line."""
+
+
+def evaluate(text: str, variables: Mapping[str, float]) -> Value:
+    """The Value of an expression, computed from a labelled Value for each variable.
+
+    Raises ExpressionError for anything but numbers, variables, + - * / **, comparisons inside where(), and functions of
+    the table; and what an operation raises, such as ZeroDivisionError.
+    """
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(f"an expression has at most {MAX_LENGTH:,} characters; this one has {len(text):,}")
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+        values = {name: Value(number, label=name) for name, number in variables.items()}
+        reader = _Reader(values)
+        out = reader.read(tree.body)
+    except SyntaxError as error:
+        raise ExpressionError(f"{_shown(text)} is no expression: {error.msg}") from None
+    except (RecursionError, MemoryError):
+        raise ExpressionError(f"{_shown(text)} is nested too deeply") from None
+    except ValueError as error:
+        if "null bytes" in str(error):
+            raise ExpressionError(f"{_shown(text)} is no expression: it holds a null byte") from None
+        raise
+    unused = [name for name, value in values.items() if value not in reader.used]
+    if unused:
+        raise ExpressionError(f"{unused[0]!r} has a value and is not in the expression")
+    return out if isinstance(out, Value) else Value(out)
+
+
+class _Reader:
+    def __init__(self, variables: dict[str, Value]):
+        self.variables = variables
+        self.used: set[Value] = set()
+
+    def read(self, node: ast.AST) -> Any:
+        match node:
+            case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+                return as_float(number, "a number")
+            case ast.Name(id=name):
+                return self._variable(name)
+            case ast.BinOp(op=op) if type(op) in OPERATORS:
+                return self._arithmetic(node)
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
+                value = self.read(operand)
+                return value if isinstance(op, ast.UAdd) else -value
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
+                return OPERATORS[type(op)](self.read(left), self.read(right))
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
+                return self._call(name, args, keywords)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
+            raise ExpressionError("a power is written x**2 here, not x^2")
+        raise ExpressionError(
+            f"{_shown(ast.unparse(node))} is not allowed: write numbers, variables, + - * / ** and functions"
+        )
+
+    def _variable(self, name: str) -> Value:
+        if name not in self.variables:
+            advice = f"{name}(...) is a function" if name in TABLE else f"add {name}=2 after the expression"
+            raise ExpressionError(f"{name!r} has no value: {advice}")
+        self.used.add(self.variables[name])
+        return self.variables[name]
+
+    def _arithmetic(self, node: ast.BinOp) -> Any:
+        """A chain such as a + b + c + ... goes down on its left side, as deep as it is long: so in a loop."""
+        pending = []
+        left: ast.expr = node
+        while isinstance(left, ast.BinOp) and type(left.op) in OPERATORS:
+            pending.append((OPERATORS[type(left.op)], left.right))
+            left = left.left
+        x = self.read(left)
+        for apply, right in reversed(pending):
+            y = self.read(right)
+            if not isinstance(x, Value) and not isinstance(y, Value):
+                x = Value(x)  # so that numbers alone get the table's errors too, and 9**9**9 does not run for minutes
+            x = apply(x, y)
+        return x
+
+    def _call(self, name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> Any:
+        allowed = sorted(set(TABLE) - INFIX)
+        if name not in allowed:
+            near = difflib.get_close_matches(name, allowed, n=1)
+            raise ExpressionError(
+                f"no function is called {name!r}: " + (f"did you mean {near[0]}?" if near else ", ".join(allowed))
+            )
+        if any(keyword.arg is None for keyword in keywords) or any(isinstance(arg, ast.Starred) for arg in args):
+            raise ExpressionError(f"{name}(...) takes its operands one by one, without *")
+        operands = [self.read(arg) for arg in args]
+        settings = {str(keyword.arg): self.read(keyword.value) for keyword in keywords}
+        entry = TABLE[name]
+        unknown = set(settings) - set(entry.settings)
+        if unknown:
+            raise ExpressionError(f"{name}() has no setting {sorted(unknown)[0]!r}; it has {list(entry.settings)}")
+        if (
+            entry.prepare and name != "where"
+        ):  # take(a, b, c, index) and logsumexp(a, b, c): the sequence is spelled out
+            if name == "logsumexp":
+                return entry(operands)
+            if not operands or isinstance(operands[-1], Value) or not float(operands[-1]).is_integer():
+                raise ExpressionError("take(a, b, c, index) ends in a whole number")
+            return entry(operands[:-1], int(operands[-1]))
+        return entry(*operands, **settings)
+
+
+def _shown(text: str) -> str:
+    text = " ".join(text.split())
+    return repr(text if len(text) <= 60 else text[:57] + "...")

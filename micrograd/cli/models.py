@@ -1,0 +1,284 @@
+"""The commands `micrograd train`, `predict`, `show` and `bench`: from a table to a trained net in one line.
+
+    micrograd train iris
+    micrograd train flowers.csv --target species --hidden 8 --epochs 200
+    micrograd predict run-iris new.csv -o answers.csv
+    micrograd show run-iris --draw net.svg
+    micrograd bench
+
+`add_commands` puts them beside those of `micrograd.cli`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import io
+import math
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SETS = "iris, moons, circles, spirals, xor, digits, diabetes, mnist"
+OPTIMIZERS = ("adam", "sgd", "rmsprop", "adamw")
+SHOWN = 20  # rows that an error is said of
+LOSSES = ("auto", "cross_entropy", "hinge", "mse", "binary_cross_entropy")
+
+TRAIN_HELP = f"""\
+named data sets:
+  {SETS}
+
+examples:
+  micrograd train iris
+  micrograd train moons --hidden 8 --activation relu --seed 1
+  micrograd train flowers.csv --target species --categorical colour --out flowers-run
+  micrograd train houses.csv --target price --task numbers --epochs 500 --patience 20
+  micrograd train digits --hidden 32 --optimizer sgd --lr 0.5 --batch 10
+
+A CSV file has a header; its last column is the target unless --target names another. The folder ends up with
+model.safetensors, history.csv, loss.png, net.svg, and for two inputs of numbers and classes regions.png.
+The net is written first; where a picture cannot be made, that is said, and the exit status is 1.
+After Ctrl-C, or a crash, the same command with --resume goes on from the last checkpoint."""
+
+PREDICT_HELP = """\
+examples:
+  micrograd predict run-iris new.csv
+  micrograd predict run-houses new.csv -o prices.csv
+
+The file has the columns that the net was trained on, by name and in any order; others, the target too, are passed
+over. The answer has a row for each of its rows: the prediction, and for classes the probability of the one chosen.
+A row that cannot be read has an empty prediction; what is wrong with it is said, and the exit status is 1."""
+
+SHOW_HELP = """\
+examples:
+  micrograd show run-iris
+  micrograd show run-iris --draw net.svg      (.svg, .dot, and with Graphviz .png and .pdf)"""
+
+
+def add_commands(commands: Any) -> None:
+    """Add the sub-commands to a parser's; each sets `do`, a function of the options that gives the exit status."""
+    train = _command(commands, "train", _train, "train a net on a named data set or a CSV file", TRAIN_HELP)
+    train.add_argument("data", metavar="DATA", help="a named data set or a CSV file")
+    table = train.add_argument_group("the CSV file")
+    table.add_argument("--target", metavar="COLUMN", help="the column to predict (default the last)")
+    table.add_argument("--task", choices=("classes", "numbers"), help="what the target is (default: as its cells are)")
+    table.add_argument(
+        "--categorical",
+        metavar="COLUMN",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="columns to read as categories, whatever their cells are; stands after DATA",
+    )
+    table.add_argument(
+        "--ignore",
+        metavar="COLUMN",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="columns to leave out, such as names and numbers of the rows; stands after DATA",
+    )
+    net = train.add_argument_group("the net")
+    net.add_argument("--hidden", type=_sizes, default=[16, 16], metavar="N,N", help="hidden layers (default 16,16)")
+    net.add_argument("--activation", type=_activation, default="tanh", metavar="NAME", help="default tanh")
+    how = train.add_argument_group("the training")
+    how.add_argument("--loss", choices=LOSSES, default="auto", help="default auto: as the target asks for")
+    how.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="default adam")
+    how.add_argument("--lr", type=_rate, default=0.01, metavar="RATE", help="learning rate (default 0.01)")
+    how.add_argument(
+        "--weight-decay", type=_decay, metavar="X", help="pull on all parameters to 0 (default 0.003, rmsprop none)"
+    )
+    how.add_argument("--epochs", type=_count, default=100, metavar="N", help="times through the rows (default 100)")
+    how.add_argument("--batch", type=_count, default=32, metavar="N", help="rows for each step (default 32)")
+    how.add_argument("--seed", type=_seed, default=0, metavar="N", help="of all that is by chance (default 0)")
+    how.add_argument(
+        "--held-out", type=_fraction, metavar="X", help="part of the rows to test with (default 0.2; of < 10 rows none)"
+    )
+    how.add_argument(
+        "--patience",
+        type=_count,
+        metavar="N",
+        help="stop after N epochs without a lower loss on a fifth of the rows, kept from training; keep the best net",
+    )
+    how.add_argument("--backend", choices=("auto", "eager", "jit"), default="auto", help="default auto: the sooner")
+    train.add_argument("--resume", action="store_true", help="go on where the same command was stopped")
+    train.add_argument("--out", type=Path, metavar="FOLDER", help="folder for the run (default run-NAME)")
+
+    predict = _command(commands, "predict", _predict, "answer the rows of a CSV file with a trained net", PREDICT_HELP)
+    predict.add_argument("run", help="the folder that micrograd train wrote")
+    predict.add_argument("file", help="a CSV file with the columns of the inputs")
+    predict.add_argument("-o", "--output", type=Path, metavar="FILE", help="CSV file to write (default: print it)")
+
+    show = _command(commands, "show", _show, "say what a trained net is, and draw it", SHOW_HELP)
+    show.add_argument("run", help="the folder that micrograd train wrote")
+    show.add_argument("--draw", type=Path, metavar="FILE", help="draw the net for one row into this file")
+
+    _command(commands, "bench", _bench, "time a training step on this machine, eager and compiled", "takes seconds")
+
+
+def _command(
+    commands: Any, name: str, do: Callable[[Any], int | None], summary: str, epilog: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=summary, description=summary, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(do=do)
+    return parser
+
+
+# ---------------------------------------------------------------- from an option's text to its value
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    try:
+        n = int(text) if text.strip().isascii() and "_" not in text else None
+    except ValueError:  # not a number, or one of thousands of digits
+        n = None
+    if n is None or not least <= n <= most:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no whole number from {least} to {most:,}")
+    return n
+
+
+def _count(text: str) -> int:
+    return _whole(text, 1, 10**9)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0, 2**32 - 1)  # what scikit-learn's data sets take
+
+
+def _sizes(text: str) -> list[int]:
+    if text.strip() == "none":
+        return []
+    try:
+        return [_count(part) for part in text.split(",")]
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}: hidden layers are sizes such as 16,16, or none") from None
+
+
+def _number(text: str, is_right: Callable[[float], bool], what: str) -> float:
+    try:
+        x = float(text)
+    except ValueError:
+        x = math.nan
+    if not is_right(x):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no {what}")
+    return x
+
+
+def _rate(text: str) -> float:
+    return _number(text, lambda x: 0 < x < math.inf, "number above 0")
+
+
+def _decay(text: str) -> float:
+    return _number(text, lambda x: 0 <= x < math.inf, "number of at least 0")
+
+
+def _fraction(text: str) -> float:
+    return _number(text, lambda x: 0 <= x < 1, "fraction, from 0 to below 1")
+
+
+def _activation(text: str) -> str:
+    from micrograd.cli.recipe import check_activation
+
+    try:
+        return check_activation(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+# ---------------------------------------------------------------- the commands
+
+
+def _train(options: Any) -> int:
+    from micrograd.cli.train import Training
+    from micrograd.training.folder_lock import alone_in
+
+    training = Training(options)
+    with contextlib.suppress(BrokenPipeError):  # a reader that has seen enough does not take the run along
+        print(training.about(), flush=True)
+    try:
+        with alone_in(training.folder):
+            training.run()
+            lines = list(training.results())  # all is written before anything is said: the reader may be gone
+        print("\n".join(lines))
+        for said in training.failed:
+            print(f"micrograd train: {said}", file=sys.stderr)
+        return 1 if training.failed else 0
+    except KeyboardInterrupt:
+        kept = training.has_begun or training.goes_on
+        again = _command_line(options.argv, *["--resume"] * (not options.resume))
+        said = "no epoch had ended"
+        if kept:
+            said = f"{training.folder} keeps the last checkpoint; to go on: {again}"
+            ended = _command_line(options.argv, *["--resume"] * (not options.resume), "--epochs", "1")
+            said += f"\nto use the net as it is, end it there: {ended}"
+        print(f"\nmicrograd train: stopped: {said}", file=sys.stderr)
+        return 130
+
+
+def _command_line(argv: list[str], *more: str) -> str:
+    """The command as a shell reads it, with more options, which stand before a -- that ends them."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    return shlex.join(["micrograd", *argv[:end], *more, *argv[end:]])
+
+
+def _predict(options: Any) -> int:
+    from micrograd.cli.run_folder import load
+    from micrograd.data.cells import DataError, count
+    from micrograd.files import write_whole
+
+    model = load(options.run)
+    rows, wrong = model.preparation.read_csv_in_part(options.file)
+    if options.output and options.output.exists() and options.output.samefile(options.file):
+        raise ValueError(f"{options.output} is the file to read: write the answers to another")
+    if options.output and options.output.is_dir():
+        raise IsADirectoryError(f"{options.output} is a directory: give a file to write")
+    right = {i: row for i, row in enumerate(rows) if row is not None}
+    places, failed = [*right], dict[int, Exception]()
+    answers = dict(zip(places, model.answers([*right.values()], failed=failed)))
+    wrong |= {places[i]: f"{options.file}, row {places[i] + 1}: {error}" for i, error in failed.items()}
+    if len(wrong) == len(rows):
+        raise DataError(wrong[min(wrong)])
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["prediction", "probability"] if model.has_probabilities else ["prediction"])
+    for i in range(len(rows)):
+        answer, p = answers.get(i, ("", None))
+        writer.writerow([answer, "" if p is None else f"{p:.6g}"] if model.has_probabilities else [answer])
+    if options.output is None:
+        sys.stdout.write(text.getvalue())
+    else:
+        write_whole(options.output, text.getvalue().encode())
+        print(f"saved {len(rows) - len(wrong):,} answers in {options.output}")
+    for _, said in sorted(wrong.items())[:SHOWN]:
+        print(f"micrograd predict: {' '.join(said.split())}", file=sys.stderr)
+    if wrong:
+        what = f"{count(len(wrong), 'row')} of {len(rows):,} left without a prediction"
+        print(f"micrograd predict: {what}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _show(options: Any) -> None:
+    from micrograd.cli.report import draw_model, summary
+    from micrograd.cli.run_folder import load
+
+    model = load(options.run)
+    if options.draw:
+        draw_model(model, options.draw)
+    print(f"{options.run}: {summary(model)}")
+    drawn = Path(options.run) / "net.svg"
+    if options.draw:
+        print(f"saved {options.draw}")
+    elif drawn.exists():
+        print(f"  drawn in {drawn}")
+
+
+def _bench(options: Any) -> None:
+    from micrograd.cli.report import timing
+
+    for line in timing():
+        print(line, flush=True)

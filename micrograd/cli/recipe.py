@@ -1,0 +1,109 @@
+"""Say in JSON how a net is built, and build it from that: `recipe(net)` and `net_of(recipe)`.
+
+    >>> from micrograd.nn import MLP
+    >>> from micrograd.cli.recipe import net_of, recipe
+    >>> recipe(MLP(2, [16, 1], activation="tanh"))
+    {'kind': 'MLP', 'inputs': 2, 'layers': [16, 1], 'activation': 'tanh', 'output': 'linear', 'bias': True}
+    >>> net_of(recipe(MLP(2, [3, 1])))
+    MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(3)]]
+
+A recipe has no numbers: those are `[p.data for p in net.parameters()]`, which `net_of(recipe, numbers)` puts back.
+"""
+
+from __future__ import annotations
+
+import itertools
+import reprlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from micrograd.engine import Value
+from micrograd.losses import binary_cross_entropy, cross_entropy, hinge, mse
+from micrograd.nn import MLP, Neuron
+from micrograd.table import TABLE, as_float
+
+KEYS = ("kind", "inputs", "layers", "activation", "output", "bias")
+LOSSES: dict[str, Callable[[Any, Any], Any]] = {
+    f.__name__: f for f in (cross_entropy, hinge, mse, binary_cross_entropy)
+}  # all that a file may name
+WITH_PROBABILITY = ("binary_cross_entropy", "cross_entropy")
+MAX_PARAMETERS = 1_000_000  # each is a Python object; a damaged recipe must not fill the memory
+
+
+def recipe(net: Any) -> dict[str, Any]:
+    """The recipe of an MLP. Raises ValueError for a net that none describes: a subclass, a function as activation."""
+    if type(net) is not MLP:
+        raise ValueError(f"a recipe describes an MLP, not {reprlib.repr(net)}")
+    *hidden, last = [layer.neurons for layer in net.layers]
+    names = {_activation_of(neuron) for neurons in hidden for neuron in neurons} or {"linear"}
+    outputs = {_activation_of(neuron) for neuron in last}
+    biases = {neuron.b is not None for neurons in (*hidden, last) for neuron in neurons}
+    if max(len(names), len(outputs), len(biases)) > 1:
+        raise ValueError("a recipe describes an MLP whose neurons are alike: one activation, and all or none with bias")
+    made = {
+        "kind": "MLP",
+        "inputs": len(net.layers[0].neurons[0].w),
+        "layers": [len(layer.neurons) for layer in net.layers],
+        "activation": names.pop(),
+        "output": outputs.pop(),
+        "bias": biases.pop(),
+    }
+    if count_of(made) != len(net.parameters()):
+        raise ValueError("a recipe describes an MLP whose layers fit each other, each parameter in one place")
+    return made
+
+
+def net_of(recipe: Any, numbers: Sequence[float] | None = None) -> MLP:
+    """The net of a recipe, with these numbers for its parameters if given. Raises ValueError for anything else."""
+    count = count_of(recipe)
+    if numbers is not None and len(numbers) != count:
+        raise ValueError(f"the recipe has {count:,} parameters, and there are {len(numbers):,} numbers for them")
+    options = {name: recipe[name] for name in ("activation", "output", "bias")}
+    net = MLP(recipe["inputs"], recipe["layers"], **options)
+    for p, x in zip(net.parameters(), numbers or ()):
+        p.data = as_float(x, "a parameter")
+    return net
+
+
+def count_of(recipe: Any) -> int:
+    """The number of parameters of a recipe's net, which is not built. Raises ValueError for anything else."""
+    if not isinstance(recipe, dict) or set(recipe) != set(KEYS):
+        raise ValueError(f"a recipe is a dict of {', '.join(KEYS)}, not {reprlib.repr(recipe)}")
+    if recipe["kind"] != "MLP":
+        raise ValueError(f"recipe: the kind is 'MLP', not {reprlib.repr(recipe['kind'])}")
+    if not isinstance(recipe["layers"], list) or not recipe["layers"]:
+        raise ValueError(f"recipe: 'layers' is a list such as [16, 1], not {reprlib.repr(recipe['layers'])}")
+    sizes = [recipe["inputs"], *recipe["layers"]]
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ValueError(f"recipe: a size is a whole number of at least 1, not {reprlib.repr(size)}")
+    if not isinstance(recipe["bias"], bool):
+        raise ValueError(f"recipe: 'bias' is true or false, not {reprlib.repr(recipe['bias'])}")
+    for key in ("activation", "output"):
+        if not isinstance(recipe[key], str):
+            raise ValueError(f"recipe: {key!r} is the name of a function, not {reprlib.repr(recipe[key])}")
+        check_activation(recipe[key])
+    return count_of_sizes(sizes, bias=recipe["bias"])
+
+
+def count_of_sizes(sizes: Sequence[int], *, bias: bool = True) -> int:
+    """The number of parameters of layers between these sizes. Raises ValueError for too many."""
+    count = sum((below + bias) * size for below, size in itertools.pairwise(sizes))
+    if count > MAX_PARAMETERS:
+        raise ValueError(f"a net of {count:,} parameters is too large here: at most {MAX_PARAMETERS:,}")
+    return count
+
+
+def check_activation(name: str) -> str:
+    """The name, if it is an activation function's; otherwise ValueError with the nearest ones."""
+    Neuron(1, activation=name)
+    return name
+
+
+def _activation_of(neuron: Neuron) -> str:
+    if not neuron.nonlin:
+        return "linear"
+    for name, entry in TABLE.items():
+        if entry.is_unary and getattr(Value, name) is neuron.activation:
+            return name
+    raise ValueError(f"a recipe names activations of the table, such as 'tanh': {neuron.activation!r} is none of them")

@@ -1,0 +1,161 @@
+"""Say and draw how good a trained net is, for the command line: held-out metrics, a summary, a drawing, a timing."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from micrograd.cli.recipe import LOSSES, count_of, recipe
+from micrograd.cli.run_folder import Model
+from micrograd.data.cells import count, text_of
+from micrograd.data.tables import Table, listed
+from micrograd.engine import Value
+from micrograd.losses import binary_cross_entropy
+from micrograd.nn import MLP
+from micrograd.optim import SGD
+from micrograd.training.history import number_text
+from micrograd.training.progress import said
+from micrograd.views.draw import save, with_suffix
+
+MAX_CONFUSION = 12  # classes; the table of more is no longer read
+
+
+def measured(model: Model, table: Table) -> tuple[dict[str, float], list[str]]:
+    """How good a model is on a table's rows: metrics by name, and the lines that say them."""
+    answers = [answer for answer, _ in model.answers(model.preparation.rows(table))]
+    if table.task == "numbers":
+        return _of_numbers([float(a) for a in answers], table)
+    return _of_classes([table.classes.index(str(a)) for a in answers], table)
+
+
+def _of_numbers(answers: list[float], table: Table) -> tuple[dict[str, float], list[str]]:
+    wanted = table.targets
+    mean = math.fsum(wanted) / len(wanted)
+    errors = math.fsum((a - t) ** 2 for a, t in zip(answers, wanted))
+    spread = math.fsum((t - mean) ** 2 for t in wanted)
+    error = math.sqrt(errors / len(wanted))
+    metrics = {"root mean squared error": error}
+    line = f"root mean squared error {error:.4g}, in the unit of {text_of(table.target)}"
+    if spread > 0:  # of one row, or of equal ones, R2 is not defined
+        metrics["R2"] = 1 - errors / spread
+        line += f", whose standard deviation is {math.sqrt(spread / len(wanted)):.4g}; R2 {metrics['R2']:.3f}"
+    return metrics, [line]
+
+
+def _of_classes(answers: list[int], table: Table) -> tuple[dict[str, float], list[str]]:
+    right = sum(a == t for a, t in zip(answers, table.targets))
+    metrics = {"accuracy": right / len(table), "right": right, "rows": len(table)}
+    lines = [f"accuracy {right / len(table):.1%}: {right} of {count(len(table), 'row')} right"]
+    names = [text_of(name) for name in table.classes]
+    counts = [[0] * len(names) for _ in names]
+    for a, t in zip(answers, table.targets):
+        counts[t][a] += 1
+    if len(names) <= MAX_CONFUSION:
+        grid = [["is \\ told", *names], *([name, *map(str, row)] for name, row in zip(names, counts))]
+    else:
+        rights = [[name, str(row[i]), str(sum(row))] for i, (name, row) in enumerate(zip(names, counts)) if sum(row)]
+        grid = [["class", "right", "rows"], *rights]
+    widths = [max(map(len, column)) for column in zip(*grid)]
+    for row in grid:
+        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]
+        lines.append("  " + "  ".join(cells))
+    return metrics, lines
+
+
+def net_line(net: MLP) -> str:
+    """A net in a line: its layers and its parameters."""
+    kept = recipe(net)
+    layers = "-".join(map(str, [kept["inputs"], *kept["layers"]]))
+    return f"net of {layers}, {kept['activation']}, {count(count_of(kept), 'parameter')}"
+
+
+def summary(model: Model) -> str:
+    """What a model is, learned from what, and how good it was found to be: several lines."""
+    facts, preparation = model.facts, model.preparation
+    shares = []
+    for column, scale in zip(preparation.columns, preparation.scales):
+        kind = f"mean {scale.mean:.4g}, sd {scale.scale:.4g}" if scale else f"{len(column.categories)} categories"
+        shares.append(f"{text_of(column.name)} ({kind})")
+    told = listed([text_of(name) for name in preparation.classes]) or "a number"
+    metrics = ", ".join(f"{name} {number_text(x)}" for name, x in facts["metrics"].items())
+    return "\n".join(
+        [
+            net_line(model.net),
+            f"  learned from {facts['data']['name']} with {facts['loss']}, {count(facts['epochs'], 'epoch')}, "
+            f"{'compiled' if facts['backend'] == 'jit' else 'eager'}, by micrograd {facts['version']}",
+            f"  inputs: {listed(shares)}",
+            f"  answers: {text_of(preparation.target)}: {told}",
+            f"  {facts.get('measured', 'measured')}: {metrics}",
+            f"  epoch {number_text(facts['last'].get('epoch'))}: {said(facts['last'])}",
+        ]
+    )
+
+
+def draw_model(model: Model, path: Path) -> None:
+    """Draw the loss of the model's example row, with gradients, folded so that it can be read."""
+    with_suffix(path, ".svg", ".png", ".pdf", ".dot", ".gv")
+    example = model.facts["example"]
+    if example is None:
+        raise ValueError("the model keeps no row to draw the net for")
+    row = [Value(x, label=name) for x, name in zip(example["inputs"], model.preparation.inputs)]
+    output = model.net(row)
+    loss = LOSSES[model.facts["loss"]](output, example["target"])
+    loss.label = "loss"
+    model.net.zero_grad()
+    loss.backward()
+    save(loss, path, names=model.net)
+
+
+def timing(rows: int = 32) -> Iterator[str]:
+    """Time a step of training a net of 2-16-16-1 on this machine, eager and compiled: a few lines."""
+    from micrograd.data.sets import spirals
+    from micrograd.training.backends import missing_package
+
+    X, y = spirals(rows)
+
+    def net_and_optimizer() -> tuple[Any, Any]:
+        net = MLP(2, [16, 16, 1], activation="tanh", init="xavier", rng=random.Random(0))
+        return net, SGD(net.parameters(), lr=0.01)
+
+    net, optimizer = net_and_optimizer()
+
+    def step() -> None:
+        total = sum((binary_cross_entropy(net(row), target) for row, target in zip(X, y)), Value(0.0)) / rows
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+
+    yield (
+        f"a step of training: a net of 2-16-16-1, {count(len(net.parameters()), 'parameter')}, {rows} rows, forward, "
+        "backward and SGD"
+    )
+    eager = _best(step, repeats=5)
+    yield f"eager     {eager * 1e3:10.3f} ms a step"
+    if missing := missing_package():
+        yield f"compiled  needs {missing}: python -m pip install '.[jit]' in micrograd's checkout"
+        return
+    from micrograd.compiler.train_step import train_step
+
+    net, optimizer = net_and_optimizer()
+    train = train_step(lambda row, target: binary_cross_entropy(net(row), target), optimizer)
+    began = time.perf_counter()
+    train.run(X, y, epochs=1, batch_size=rows)
+    compiling = time.perf_counter() - began
+    steps = 2000
+    compiled = _best(lambda: train.run(X, y, epochs=steps, batch_size=rows), repeats=3) / steps
+    yield f"compiled  {compiled * 1e3:10.4f} ms a step, {eager / compiled:,.0f} times as fast"
+    yield f"compiling {compiling * 1e3:10.0f} ms, once; as long as {math.ceil(compiling / eager):,} eager steps"
+
+
+def _best(f: Any, repeats: int) -> float:
+    """The shortest time of several: the others were disturbed."""
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        f()
+        times.append(time.perf_counter() - began)
+    return min(times)

@@ -1,0 +1,274 @@
+"""One run of `micrograd train`: from the options of the command to the files of its folder."""
+
+from __future__ import annotations
+
+import os
+import random
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from micrograd.cli.recipe import LOSSES, count_of_sizes, net_of, recipe
+from micrograd.cli.report import draw_model, measured, net_line
+from micrograd.cli.run_folder import MODEL, Model, claim, start
+from micrograd.data.cells import DataError, count
+from micrograd.data.preparation import Preparation
+from micrograd.data.sets import SETS, named, split_table
+from micrograd.data.tables import Table, nearest, read_csv
+from micrograd.extras import require
+from micrograd.metrics import is_right
+from micrograd.nn import MLP, init_for
+from micrograd.optim import SGD, WEIGHT_DECAY, Adam, AdamW, Optimizer, RMSProp
+from micrograd.training.backends import has_compiler
+from micrograd.training.checkpoints import CHECKPOINT, CheckpointError, read
+from micrograd.training.choice import is_worth_compiling
+from micrograd.training.fit import fit
+from micrograd.training.history import History
+from micrograd.training.plots import decision_regions
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD, "rmsprop": RMSProp, "adamw": AdamW}
+KEPT = "data target task categorical ignore hidden activation loss optimizer lr weight_decay epochs batch seed held_out"
+FEW_ROWS, FEW_FOR_PATIENCE = 10, 4  # of fewer, none are held out unless asked, and none can be kept to stop by
+
+
+class Training:
+    """All that the options ask for, checked; nothing is written before `run`."""
+
+    def __init__(self, options: Any):
+        self.options = options
+        self.table = _table(options)
+        _need(options.backend)
+        name = self.table.name if options.data in SETS else Path(options.data).stem
+        self.folder = options.out or Path(f"run-{name}")
+        kept = {key: getattr(options, key) for key in [*KEPT.split(), "patience", "backend"]}
+        self.kept = {**kept, "data": options.data if options.data in SETS else Path(options.data).name}
+        self.goes_on = claim(self.folder, self.kept, resume=options.resume)
+        self.done = _epochs_in(self.folder / CHECKPOINT) if self.goes_on else 0
+        self.loss = _loss(options.loss, self.table)
+        self.train, self.test = self._split()
+        self.learned, self.watched = self._split_again()
+        self.preparation = Preparation.fit(self.train)
+        self.net = self._net()
+        self.optimizer = self._optimizer()
+        self.history = History()
+        self.seconds = 0.0
+        self.failed: list[str] = []  # what is said of pictures that could not be made
+        self.has_begun = False  # whether an epoch has gone well, and what was in the folder is replaced
+
+    def _split(self) -> tuple[Table, Table | None]:
+        part = self.options.held_out
+        if part is None:
+            part = 0.2 if len(self.table) >= FEW_ROWS else 0.0
+        return split_table(self.table, held_out=part, rng=self._rng()) if part else (self.table, None)
+
+    def _split_again(self) -> tuple[Table, Table | None]:
+        """With --patience, rows to learn from and rows to stop by: those held out choose nothing."""
+        if not self.options.patience:
+            return self.train, self.test
+        if len(self.train) < FEW_FOR_PATIENCE:
+            raise DataError(
+                f"{self.table.name} leaves {count(len(self.train), 'row')} to learn from: too few to keep some "
+                "for --patience"
+            )
+        return split_table(self.train, held_out=0.2, rng=self._rng())
+
+    def _net(self) -> MLP:
+        outputs = 1 if self.loss != "cross_entropy" else self.preparation.outputs
+        inputs, layers = len(self.preparation.inputs), [*self.options.hidden, outputs]
+        activation = self.options.activation
+        count_of_sizes([inputs, *layers])  # before so many Values are made
+        return MLP(inputs, layers, activation=activation, init=init_for(activation), rng=self._rng())
+
+    def _optimizer(self) -> Optimizer:
+        name, decay = self.options.optimizer, self.options.weight_decay
+        if name == "rmsprop":
+            if decay:
+                raise ValueError("--weight-decay is for adam, adamw and sgd; rmsprop has none")
+            return RMSProp(self.net.parameters(), lr=self.options.lr)
+        kind: Any = OPTIMIZERS[name]
+        decay = WEIGHT_DECAY if decay is None else decay
+        return kind(self.net.parameters(), lr=self.options.lr, weight_decay=decay)
+
+    def _rng(self) -> random.Random:
+        return random.Random(self.options.seed)
+
+    def about(self) -> str:
+        """What is to be done: data, net and training, in three lines."""
+        o = self.options
+        batches = f"batches of {min(o.batch, len(self.learned)):,}"
+        kept = f"{len(self.watched):,} to stop by, " if o.patience and self.watched else ""
+        held = f"{len(self.test):,} held out" if self.test else "none held out"
+        before = f", from its checkpoint after {count(self.done, 'epoch')}" if self.goes_on else ""
+        if self.done >= o.epochs:
+            before += ": none is left to do"
+        return (
+            f"{self.table}\n{net_line(self.net)}; {count(len(self.learned), 'row')} to learn from, {kept}{held}\n"
+            f"{self.loss}, {o.optimizer} at {o.lr:g}, {count(o.epochs, 'epoch')} of {batches}, seed {o.seed}, "
+            f"into {self.folder}{os.sep}{before}"
+        )
+
+    def _begin(self, record: Any) -> None:
+        if not self.has_begun:
+            start(self.folder, self.kept, resumed=self.goes_on)
+        self.has_begun = True
+
+    def run(self) -> None:
+        """Train; the folder keeps a checkpoint to go on from."""
+        o = self.options
+        watched = self.watched
+        validation = (self.preparation.rows(watched), self._targets(watched)) if watched else None
+        began = time.perf_counter()
+        try:
+            self.history = fit(
+                self.net,
+                LOSSES[self.loss],
+                self.preparation.rows(self.learned),
+                self._targets(self.learned),
+                optimizer=self.optimizer,
+                epochs=o.epochs,
+                batch_size=o.batch,
+                validation=validation,
+                metrics={"accuracy": is_right} if self.table.task == "classes" else None,
+                patience=o.patience,
+                keep_best=bool(o.patience),
+                callbacks=[self._begin],
+                seed=o.seed,
+                backend=o.backend,
+                checkpoint=self.folder,
+                resume=self.goes_on,
+            )
+        except CheckpointError:
+            raise
+        except (ArithmeticError, ValueError) as error:
+            if self.has_begun:  # it would end so again: there is nothing to go on with
+                (self.folder / CHECKPOINT).unlink(missing_ok=True)
+            raise FloatingPointError(f"{error}; try a smaller --lr, or another --activation") from None
+        self.seconds = time.perf_counter() - began
+
+    def _targets(self, table: Table) -> list[Any]:
+        targets = self.preparation.targets(table)
+        return [2 * t - 1 for t in targets] if self.loss == "hinge" else targets  # the hinge takes -1 and 1
+
+    def results(self) -> Iterator[str]:
+        """Measure the net and write the files of its folder; gives the lines that say so."""
+        model = self._model()
+        stopped = f" ({self.history.stopped})" if self.history.stopped else ""
+        how = "compiled" if self.history.backend == "jit" else "eager"
+        best = f"; the net is that of epoch {self.history.best}" if self.options.patience else ""
+        yield f"{count(len(self.history), 'epoch')}{stopped} in {self.seconds:.1f} s, {how}{best}"
+        if self.history.turned and not self.options.patience:
+            yield f"{self.history.turned}: --patience 20 stops in time, and keeps the net of the lowest"
+        table = self.test or self.learned
+        where = "held out" if self.test else "on the rows that it learned from"
+        try:
+            model.facts["metrics"], lines = measured(model, table)
+            model.facts["measured"] = where
+        finally:
+            model.save(self.folder)  # before anything that may fail
+        yield f"{where}: {lines[0]}"
+        yield from lines[1:]
+        folder = str(self.folder) if str(self.folder)[:1] != "-" else os.path.join(".", self.folder)
+        yield f"{self.folder / MODEL}  the net: {shlex.join(['micrograd', 'predict', folder])} FILE.csv"
+        self.history.to_csv(self.folder / "history.csv")
+        yield f"{self.folder / 'history.csv'}  what was measured after each epoch"
+        pictures: dict[str, tuple[str, Callable[[Path], None]]] = {"loss.png": ("the same, drawn", self.history.plot)}
+        if self._has_regions():
+            pictures["regions.png"] = "the class chosen at each point of the plane", partial(self._regions, model)
+        pictures["net.svg"] = "the net and its gradients for one row", partial(draw_model, model)
+        for name, (what, draw) in pictures.items():
+            path = self.folder / name
+            try:
+                draw(path)
+                yield f"{path}  {what}"
+            except Exception as error:  # whatever it is, the run is whole without its picture
+                said = " ".join(str(error).split())[:200] or "no more is known"
+                self.failed.append(f"{path} could not be drawn: {type(error).__name__}: {said}")
+
+    def _model(self) -> Model:
+        # A net of plain Values: the compiled run keeps its numbers elsewhere.
+        net = net_of(recipe(self.net), [p.data for p in self.net.parameters()])
+        table = self.test or self.train
+        example = {"inputs": self.preparation.rows(table.take([0]))[0], "target": self._targets(table.take([0]))[0]}
+        last = self.history[self.history.best - 1 if self.options.patience else -1]
+        facts = {
+            "data": {"name": self.kept["data"]},
+            "loss": self.loss,
+            "backend": self.history.backend,
+            "metrics": {},
+            "epochs": len(self.history),
+            "last": last,
+            "example": example,
+        }
+        return Model(net, self.preparation, facts)
+
+    def _has_regions(self) -> bool:
+        columns = self.table.columns
+        if self.table.task != "classes" or len(columns) != 2 or any(column.categories for column in columns):
+            return False
+        return all(min(column) < max(column) for column in zip(*self.table.rows))
+
+    def _regions(self, model: Model, path: Path) -> None:
+        from micrograd.modes import no_grad
+
+        net: Any = model.net
+        count = len(net.parameters())
+        points = 60 if count < 2_000 else 25 if count < 50_000 else 10  # operation by operation these are many
+        if model.backend == "auto" and has_compiler() and is_worth_compiling(net, 60 * 60):
+            from micrograd.compiler.jit import jit
+
+            net, points = jit(net), 60
+        with no_grad():
+            decision_regions(
+                lambda row: net(self.preparation.row(row)),
+                [[float(x) for x in row] for row in self.table.rows],
+                self.table.targets,
+                path,
+                points=points,
+                classes=self.table.classes,
+                inputs=[column.name for column in self.table.columns],
+            )
+
+
+def _epochs_in(checkpoint: Path) -> int:
+    """How many epochs a checkpoint has behind it; whether it is one of this run, `fit` says."""
+    kept = read(checkpoint)[1].get("history")
+    return len(kept) if isinstance(kept, list) else 0
+
+
+def _need(backend: str) -> None:
+    """All packages that the end of a run needs, before its start. Raises ImportError with what to install."""
+    for module in ("numpy", "safetensors", "matplotlib"):
+        require(module, extra="train")
+    if backend == "jit":
+        require("llvmlite", extra="jit")
+
+
+def _table(options: Any) -> Table:
+    data = options.data
+    if data in SETS:
+        for flag in ("target", "task", "categorical", "ignore"):
+            if getattr(options, flag):
+                raise ValueError(f"--{flag} is for CSV files, and {data} is a named data set")
+        return named(data, seed=options.seed)
+    if data == "-":
+        raise DataError("standard input is not read: save the table in a file, and give its name")
+    if not os.path.exists(data) and os.sep not in data and not Path(data).suffix:
+        raise DataError(f"there is no file {data!r}, and no data set of that name{nearest(data, list(SETS))}")
+    o = options
+    return read_csv(data, target=o.target, task=o.task, categorical=o.categorical, ignore=o.ignore)
+
+
+def _loss(name: str, table: Table) -> str:
+    """The loss that was asked for, or the task's own. Raises ValueError for one of another task."""
+    is_two = len(table.classes) == 2
+    if table.task == "numbers":
+        fitting = ["mse"]
+    else:
+        fitting = ["binary_cross_entropy", "cross_entropy", "hinge"] if is_two else ["cross_entropy"]
+    if name not in ("auto", *fitting):
+        what = f"{len(table.classes)} classes" if table.classes else "numbers"
+        raise ValueError(f"--loss {name} is not for {what}: choose from {', '.join(fitting)}")
+    return fitting[0] if name == "auto" else name

@@ -1,0 +1,108 @@
+"""Say which numbers count: the float that a number stands for, whatever dressed it.
+
+    >>> from micrograd.coerce import as_float
+    >>> as_float(True, "a score"), as_float(2, "a score")
+    (1.0, 2.0)
+    >>> as_float("2", "a score")
+    Traceback (most recent call last):
+      ...
+    TypeError: a score: '2' is a str; convert text with float(...) first
+
+NumPy need not be installed: its arrays and numbers are known by what they answer.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+def is_array(x: Any) -> bool:
+    """Whether x is an array of NumPy's, which need not be installed; its numbers are none."""
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and isinstance(x, numpy.ndarray)
+
+
+def elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
+    """Apply to each element of NumPy arrays, broadcasting; floats come back as a float array."""
+    numpy = sys.modules["numpy"]
+    for x in operands:
+        if is_masked(x):
+            raise TypeError(MASKED)
+    out = numpy.frompyfunc(function, len(operands), 1)(*operands)
+    if not is_array(out) or any(hasattr(x, "_apply_op") for x in out.flat):  # arrays of no dimension give a bare number
+        return out
+    return out.astype(float)
+
+
+def is_bool(x: Any) -> bool:
+    """Whether x is True or False, Python's or NumPy's."""
+    return isinstance(x, bool) or type(x).__name__ in ("bool", "bool_")
+
+
+def as_count(n: Any, what: str) -> int:
+    """The whole number of at least 1 that a user gave for `what`; anything else is a ValueError."""
+    if is_bool(n) or not hasattr(n, "__index__") or n < 1:
+        raise ValueError(f"{what} must be a whole number of at least 1, not {n!r}")
+    return operator.index(n)
+
+
+MASKED = "a masked entry is not a number: choose one by array.filled(value), or leave them out by array.compressed()"
+
+
+def is_masked(x: Any) -> bool:
+    """Whether x is an array of NumPy's in which some entry is masked."""
+    masked = sys.modules.get("numpy.ma")
+    return masked is not None and isinstance(x, masked.MaskedArray) and bool(masked.is_masked(x))
+
+
+def holds_one(x: Any) -> bool:
+    """Whether x is an array, or a tensor, of exactly one number."""
+    shape, kind = getattr(x, "shape", None), getattr(getattr(x, "dtype", None), "kind", "f")
+    return isinstance(shape, tuple) and math.prod(shape) == 1 and hasattr(x, "item") and kind in "biufO"
+
+
+def as_float(x: Any, where: str) -> float:
+    """The float that a user's number stands for; anything else is a TypeError that says what to write.
+
+    Bools count as 0.0 and 1.0, and what holds exactly one number, such as an array of one, as that number.
+    """
+    if isinstance(x, float):
+        return float(x)  # a numpy.float64 is a float too, and would print as one of NumPy's
+    if isinstance(x, numbers.Real):
+        try:
+            return float(x)
+        except OverflowError:
+            raise OverflowError(f"{where}: this {type(x).__name__} is too large for a float") from None
+    if is_masked(x):
+        raise TypeError(f"{where}: {MASKED}")
+    if is_bool(x):
+        return float(bool(x))
+    if holds_one(x):
+        return as_float(x.item(), where)
+    advice = "give a number such as 2.0"
+    if isinstance(x, str):
+        advice = "convert text with float(...) first"
+    elif x is None:
+        advice = "give a number (does the function that made it lack a return?)"
+    elif isinstance(x, numbers.Complex):
+        advice = "micrograd works on real numbers only"
+    elif hasattr(x, "_apply_op"):
+        advice = "use it as it is, or its number, value.data"
+    elif isinstance(x, (list, tuple, set, dict)) or hasattr(x, "__array__"):
+        advice = "a Value holds one number: make one for each, as in [Value(v) for v in row]"
+    raise TypeError(f"{where}: {shown(x)} is a {type(x).__name__}; {advice}")
+
+
+def shown(x: Any) -> str:
+    text = repr(x)
+    return text if len(text) < 60 else text[:57] + "..."
+
+
+def float_of(x: Any) -> float:
+    """The float of a number, or of a Value whose graph is not wanted: to print, to compare, to store."""
+    return float(x.data if hasattr(x, "_prev") else x)

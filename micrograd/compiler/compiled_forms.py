@@ -1,0 +1,39 @@
+"""Look inside what was compiled, a jitted function or a training step: its `tape`, `llvm_ir` and `assembly`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from micrograd.compiler.outside.recording import Constant
+from micrograd.compiler.tape.tape import Tape
+
+
+class Inside:
+    """The properties that show what was compiled last."""
+
+    def _last(self) -> Any:
+        """The program compiled last. Raises RuntimeError where there is none yet."""
+        raise NotImplementedError
+
+    @property
+    def tape(self) -> Tape:
+        """The results and their derivatives, instruction by instruction."""
+        return self._last().tape
+
+    @property
+    def constants(self) -> list[Constant]:
+        """The numbers that the recording took from outside, as name, value and line: globals, attributes, items.
+
+        They are looked at before each call; where one changed, the function is recorded anew.
+        """
+        return self._last().outside.constants
+
+    @property
+    def llvm_ir(self) -> str:
+        """The same as LLVM code; of a training step, with the whole loop."""
+        return self._last().native.llvm_ir
+
+    @property
+    def assembly(self) -> str:
+        """The processor's instructions."""
+        return self._last().native.assembly

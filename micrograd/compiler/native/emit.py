@@ -1,0 +1,199 @@
+"""Write a tape's instructions as LLVM's, each on one number or on a vector of lanes.
+
+    >>> from micrograd.compiler.native.emit import Emitter
+    >>> from micrograd.compiler.native.machine import Machine
+    >>> emitter = Emitter(Machine("x86_64-unknown-linux-gnu"), lanes=2)
+    >>> product = emitter.instruction("mul", "%x", 0.5)
+    >>> print("\\n".join(emitter.lines))
+      %v1 = fmul contract <2 x double> %x, <double 0x3FE0000000000000, double 0x3FE0000000000000>
+
+A product and a sum may become one fused multiply-add (`contract`), unless the emitter is `exact`; nothing else departs
+from what the instruction says, so nan, inf and -0.0 keep their meaning. Functions are calls: of the C library's vector
+functions where the machine has them, and otherwise one call a lane.
+
+LLVM Language Reference Manual: fast-math flags, `select`, `fcmp`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from micrograd.compiler.native.machine import Machine
+from micrograd.compiler.tape.tape import CONDITIONS, Operand, Tape
+
+ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
+COMPARISONS = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}  # o: false where either is nan
+INTRINSICS = {"abs": "llvm.fabs", "sqrt": "llvm.sqrt"}  # exact, and instructions everywhere
+
+
+def bits(x: float) -> str:
+    """A double as LLVM's text has it, exactly."""
+    return f"0x{struct.unpack('<Q', struct.pack('<d', x))[0]:016X}"
+
+
+class Emitter:
+    """Lines of one function's body. Values are LLVM's names, such as `%v3`, or floats for constants."""
+
+    def __init__(self, machine: Machine, *, lanes: int = 1, declared: set[str] | None = None, exact: bool = False):
+        self.machine, self.lanes, self.exact = machine, lanes, exact
+        self.type = self.of("double")
+        self.lines: list[str] = []
+        self.declared = set() if declared is None else declared  # the declarations that the module needs
+        self._prefix, self._count = "v", 0
+        self._label = "0"  # of the block that lines are added to: the first one's, in LLVM's numbering
+
+    def of(self, element: str) -> str:
+        """The type of as many elements as there are lanes."""
+        return element if self.lanes == 1 else f"<{self.lanes} x {element}>"
+
+    def let(self, expression: str) -> str:
+        """A new name for an expression."""
+        self._count += 1
+        self.lines.append(f"  %{self._prefix}{self._count} = {expression}")
+        return f"%{self._prefix}{self._count}"
+
+    def do(self, statement: str) -> None:
+        self.lines.append(f"  {statement}")
+
+    def value(self, x: str | float) -> str:
+        """A value as an operand: a constant is written out for each lane."""
+        if isinstance(x, str):
+            return x
+        one = f"double {bits(x)}"
+        return bits(x) if self.lanes == 1 else f"<{', '.join([one] * self.lanes)}>"
+
+    @contextlib.contextmanager
+    def loop(self, name: str, count: str | int, *, by: int = 1, carry: str = "") -> Iterator[str]:
+        """Lines inside run for `%name` = 0, by, 2 * by, ... below a count, at least once, and hold no labels.
+
+        `carry` is one more value that goes round: "i1 %bad = false" starts as false, and lines inside name %bad.next.
+        """
+        before, inside = self._label, f"{name}.loop"
+        self.lines += [f"  br label %{inside}", f"{inside}:"]
+        self.lines.append(f"  %{name} = phi i64 [0, %{before}], [%{name}.next, %{inside}]")
+        if carry:
+            of, carried, first = re.fullmatch(r"(.*) (%\w+) = (.*)", carry).groups()  # type: ignore[union-attr]
+            self.lines.append(f"  {carried} = phi {of} [{first}, %{before}], [{carried}.next, %{inside}]")
+        yield f"%{name}"
+        self.lines += [
+            f"  %{name}.next = add i64 %{name}, {by}",
+            f"  %{name}.more = icmp ult i64 %{name}.next, {count}",
+            f"  br i1 %{name}.more, label %{inside}, label %{name}.end",
+            f"{name}.end:",
+        ]
+        self._label = f"{name}.end"
+
+    def instruction(
+        self, name: str, *operands: str | float, condition_is_number: bool = False, fuses: bool = True
+    ) -> str:
+        """One instruction of a tape. A `where` whose condition is a number chooses the first where it is not 0.
+
+        `fuses` says whether a sum may take a product in, rounding once instead of twice.
+        """
+        if name == "where":
+            condition, x, y = operands
+            if condition_is_number:
+                condition = self.let(f"fcmp une {self.type} {self.value(condition)}, {self.value(0.0)}")
+            of = self.type
+            return self.let(f"select {self.of('i1')} {condition}, {of} {self.value(x)}, {of} {self.value(y)}")
+        given = [self.value(x) for x in operands]
+        if name in ARITHMETIC:
+            contract = " contract" if fuses and not self.exact and name != "div" else ""
+            return self.let(f"{ARITHMETIC[name]}{contract} {self.type} {given[0]}, {given[1]}")
+        if name == "neg":
+            return self.let(f"fneg {self.type} {given[0]}")
+        if name in COMPARISONS:
+            return self.let(f"fcmp {COMPARISONS[name]} {self.type} {given[0]}, {given[1]}")
+        if name in ("and", "or"):
+            return self.let(f"{name} {self.of('i1')} {given[0]}, {given[1]}")
+        return self._call(name, given)
+
+    def _call(self, name: str, given: list[str]) -> str:
+        if name in INTRINSICS:
+            suffix = "f64" if self.lanes == 1 else f"v{self.lanes}f64"
+            return self.call(f"{INTRINSICS[name]}.{suffix}", self.type, given)
+        if self.lanes == 1:
+            return self.call(name, "double", given)
+        if whole := self.machine.vector_function(name, self.lanes):
+            return self.call(whole, self.type, given)
+        out = "poison"
+        for lane in range(self.lanes):
+            parts = [self.let(f"extractelement {self.type} {x}, i32 {lane}") for x in given]
+            one = self.call(name, "double", parts)
+            out = self.let(f"insertelement {self.type} {out}, double {one}, i32 {lane}")
+        return out
+
+    def call(self, function: str, of: str, given: list[str]) -> str:
+        """The result of a function from values of one type to that type, without other effects."""
+        self.declared.add(f"declare {of} @{function}({', '.join([of] * len(given))}) nounwind willreturn memory(none)")
+        return self.let(f"call {of} @{function}({', '.join(f'{of} {x}' for x in given)})")
+
+    def splat(self, scalar: str) -> str:
+        """A number in every lane."""
+        if self.lanes == 1:
+            return scalar
+        first = self.let(f"insertelement {self.type} poison, double {scalar}, i32 0")
+        return self.let(f"shufflevector {self.type} {first}, {self.type} poison, <{self.lanes} x i32> zeroinitializer")
+
+    def load(self, base: str, index: int, *, of: str = "double") -> str:
+        """The number at `base[index]`."""
+        return self.let(f"load {of}, ptr {self.at(base, index)}, align 8")
+
+    def load_vector(self, base: str, index: int | str) -> str:
+        """As many numbers as there are lanes, from `base[index]` on."""
+        return self.let(f"load {self.type}, ptr {self.at(base, index)}, align 8")
+
+    def store(self, x: str, base: str, index: int | str, *, of: str = "") -> None:
+        """Put a vector, or a number of the type `of`, at `base[index]`."""
+        self.do(f"store {of or self.type} {x}, ptr {self.at(base, index)}, align 8")
+
+    def scalars(self) -> Emitter:
+        """An emitter of lines on single numbers that go among these, with names apart from theirs."""
+        other = Emitter(self.machine, declared=self.declared)
+        other.lines, other._prefix = self.lines, self._prefix + "s"
+        return other
+
+    def at(self, base: str, index: int | str) -> str:
+        """The address of `base[index]`, an array of doubles."""
+        return self.let(f"getelementptr inbounds double, ptr {base}, i64 {index}") if index else base
+
+    def code(
+        self,
+        tape: Tape,
+        positions: Iterable[int],
+        fetch: Callable[[int], str],
+        store: Callable[[int, str], None],
+    ) -> dict[int, str]:
+        """The instructions at these positions. `fetch` gives what is computed elsewhere, `store` sees each result."""
+        names: dict[int, str] = {}
+
+        def given(x: Operand) -> str | float:
+            return x if isinstance(x, float) else names[x] if x in names else fetch(x)
+
+        for position in positions:
+            name, *operands = tape.code[position]
+            if name != "input":
+                by_number = name == "where" and not is_condition(tape, operands[0])
+                names[position] = self.instruction(
+                    name,
+                    *map(given, operands),
+                    condition_is_number=by_number,
+                    fuses=not is_sum_of_products(tape, name, operands),
+                )
+                store(position, names[position])
+        return names
+
+
+def is_sum_of_products(tape: Tape, name: str, operands: Sequence[Operand]) -> bool:
+    """Whether an instruction adds or subtracts two products. Fused with one of them, a*b - c*d would round the two
+    differently, and leave a rest where they are equal: as two parts of a gradient that cancel are.
+    """
+    return name in ("add", "sub") and all(isinstance(x, int) and tape.code[x][0] == "mul" for x in operands)
+
+
+def is_condition(tape: Tape, x: Operand) -> bool:
+    """Whether an operand is true or false rather than a number."""
+    return isinstance(x, int) and tape.code[x][0] in CONDITIONS

@@ -1,0 +1,230 @@
+"""Write the native functions that do one thing each to many rows side by side in vector lanes.
+
+    uniform    what is the same for all rows, once a step
+    block      the tape, on as many rows as there are lanes; adds to one vector of sums for each output
+    check      whether the numbers that index are in range
+    tail       leaves out what the last block computed in lanes without a row
+    reduce     each vector of sums to one number, the mean over the rows; and whether all are finite
+
+The last rows of a batch may not fill the lanes. The lanes left over compute the last row once more, into sums of
+their own, of which `tail` counts only the others: so `block` needs no masks. Where a batch is a single block, its
+results are the sums: nothing is cleared before and nothing added up.
+"""
+
+from __future__ import annotations
+
+from micrograd.compiler.native.context import READ, SLOT, Batch, Source
+from micrograd.compiler.native.emit import Emitter, is_condition
+
+
+class LaneWriter:
+    """Writes the functions of one module; `declared` are those of the C library that they call."""
+
+    def __init__(self, batch: Batch):
+        self.batch, self.tape = batch, batch.tape
+        self.plan = batch.plan
+        self.outputs = list(batch.tape.outputs.values())
+        self.declared: set[str] = {
+            "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
+            "declare i32 @llvm.ctlz.i32(i32, i1)",
+            "declare i64 @llvm.smin.i64(i64, i64)",
+        }
+        self.has_rows = bool(self.plan.each_row) or any(map(self.plan.differs_by_row, self.outputs))
+
+    def emitter(self, lanes: int) -> Emitter:
+        return Emitter(self.batch.machine, lanes=lanes, declared=self.declared, exact=self.batch.exact)
+
+    def _source(self, position: int) -> Source:
+        return self.batch.sources[self.tape.code[position][1]]
+
+    def _fetch_same(self, e: Emitter, position: int) -> str:
+        """A number that is the same for all rows, from memory: loading it again is cheaper than keeping it."""
+        if self.tape.code[position][0] == "input":
+            source = self._source(position)
+            return e.splat(e.load(f"%{source.memory}", source.place))
+        number = e.splat(e.load("%shared", self.plan.shared[position]))
+        if is_condition(self.tape, position):
+            return e.let(f"fcmp une {e.type} {number}, {e.value(0.0)}")
+        return number
+
+    def uniform(self) -> str:
+        """Compute what all rows share, and put what is needed further on into memory."""
+        e = self.emitter(1)
+
+        def keep(position: int, name: str) -> None:
+            if position in self.plan.shared:
+                if is_condition(self.tape, position):
+                    name = e.let(f"uitofp i1 {name} to double")
+                e.do(f"store double {name}, ptr {e.at('%shared', self.plan.shared[position])}")
+
+        e.code(self.tape, self.plan.once, lambda position: self._fetch_same(e, position), keep)
+        return function("void @uniform(ptr noalias %parameters, ptr noalias %others, ptr noalias %shared)", e)
+
+    def block(self) -> str:
+        """The tape on the rows from %first on, as many as there are lanes, but none beyond %last."""
+        lanes = self.batch.lanes
+        e = self.emitter(lanes)
+        rows = []
+        for lane in range(lanes):
+            i = e.let(f"add i64 %first, {lane}")
+            i = e.let(f"call i64 @llvm.smin.i64(i64 {i}, i64 %last)")
+            rows.append(e.let(f"load i64, ptr {e.at('%order', i)}"))
+        starts: dict[int, list[str]] = {}
+        loaded: dict[int, str] = {}
+
+        def start(array: int) -> list[str]:
+            """The address of each lane's row of an array."""
+            if array not in starts:
+                base, stride = self._array(e, array)
+                starts[array] = [_row_start(e, base, stride, row) for row in rows]
+            return starts[array]
+
+        def element(source: Source) -> str:
+            out = "poison"
+            for lane, address in enumerate(start(source.array)):
+                one = self._element(e, source, address)
+                if lanes == 1:
+                    return one
+                out = e.let(f"insertelement {e.type} {out}, double {one}, i32 {lane}")
+            return out
+
+        def fetch(position: int) -> str:
+            if not self.plan.varies[position]:
+                return self._fetch_same(e, position)
+            if position not in loaded:
+                loaded[position] = element(self._source(position))
+            return loaded[position]
+
+        wanted: dict[int, list[int]] = {}
+        for number, x in enumerate(self.outputs):
+            if isinstance(x, int) and self.plan.varies[x]:
+                wanted.setdefault(x, []).append(number)
+
+        def add_up(position: int, name: str) -> None:
+            for number in wanted.pop(position, ()):
+                at, total = self.batch.place(number) * lanes, name
+                if not self.batch.is_single:
+                    total = e.instruction("add", e.load_vector("%sums", at), name)
+                e.store(total, "%sums", at)
+
+        e.code(self.tape, self.plan.each_row, fetch, add_up)
+        for position in list(wanted):  # outputs that are inputs as they are
+            add_up(position, fetch(position))
+        return function(
+            "void @block(ptr noalias %context, ptr noalias %parameters, ptr noalias %others, ptr noalias %shared, "
+            "ptr noalias %sums, ptr noalias %order, i64 %first, i64 %last)",
+            e,
+        )
+
+    def _array(self, e: Emitter, number: int) -> tuple[str, str]:
+        """The address of an array, and how many bytes its rows are apart."""
+        slot = self.batch.array_slot(number)
+        return e.load("%context", slot, of="ptr"), e.load("%context", slot + 1, of="i64")
+
+    def _element(self, e: Emitter, source: Source, start: str) -> str:
+        """One number of the row that starts at an address, as a double."""
+        kind = self.batch.types[source.array]
+        of, convert = READ[kind]
+        if source.place:
+            start = e.let(f"getelementptr i8, ptr {start}, i64 {source.place * int(kind[1])}")
+        one = e.let(f"load {of}, ptr {start}, align 1")
+        return e.let(f"{convert} {of} {one} to double") if convert else one
+
+    def check(self) -> str:
+        """The first row in which a number that indexes is out of range, or -1."""
+        e = self.emitter(1)
+        arrays = {source.array: self._array(e, source.array) for source, _ in self.batch.indices}
+        rows = e.load("%context", SLOT["rows"], of="i64")
+        with e.loop("row", rows, carry="i64 %wrong = -1") as row:
+            found = e.let("icmp ne i64 %wrong, -1")
+            inside = "true"
+            for source, count in self.batch.indices:
+                number = self._element(e, source, _row_start(e, *arrays[source.array], row))
+                for holds in (f"oge double {number}, {e.value(0.0)}", f"olt double {number}, {e.value(float(count))}"):
+                    inside = e.let(f"and i1 {inside}, {e.let(f'fcmp {holds}')}")
+            keep = e.let(f"or i1 {found}, {inside}")
+            e.do(f"%wrong.next = select i1 {keep}, i64 %wrong, i64 {row}")
+        e.do("ret i64 %wrong.next")
+        return function("i64 @check(ptr noalias %context)", e, returns=False)
+
+    def tail(self) -> str:
+        """Count the last block's lanes that hold rows, and no others."""
+        lanes = self.batch.lanes
+        e = self.emitter(lanes)
+        with e.loop("at", lanes * self.batch.sums, by=lanes) as at:
+            sums = e.load_vector("%sums" if self.batch.is_single else "%rest", at)
+            sums = e.let(f"select {e.of('i1')} %counts, {e.type} {sums}, {e.type} {e.value(0.0)}")
+            if not self.batch.is_single:
+                sums = e.let(f"fadd {e.type} {e.load_vector('%sums', at)}, {sums}")
+            e.store(sums, "%sums", at)
+        return function(f"void @tail(ptr noalias %sums, ptr noalias %rest, {e.of('i1')} %counts)", e)
+
+    def reduce(self) -> str:
+        """The mean of each output over the rows, from the sums in the lanes; gives whether one is not finite."""
+        lanes = self.batch.lanes
+        e = self.emitter(lanes)
+        truth = e.of("i1")
+        with e.loop("g", self.batch.sums, by=lanes, carry=f"{truth} %bad = zeroinitializer") as g:
+            vectors = []
+            for k in range(lanes):
+                place = e.let(f"mul i64 {e.let(f'add i64 {g}, {k}')}, {lanes}")
+                vectors.append(e.load_vector("%sums", place))
+            mean = e.let(f"fmul {e.type} {_transposed_sum(e, vectors)}, {e.splat('%scale')}")
+            e.store(mean, "%gradients", g)
+            e.do(f"%bad.next = or {truth} %bad, {_not_finite(e, mean)}")
+        one = e.scalars()
+        bad = "%bad.next"
+        if lanes > 1:
+            bad = one.let(f"icmp ne i{lanes} {one.let(f'bitcast {truth} %bad.next to i{lanes}')}, 0")
+        for number, x in enumerate(self.outputs):
+            if not self.plan.differs_by_row(x):
+                mean = one.value(x) if isinstance(x, float) else self._fetch_same(one, x)
+                one.store(mean, "%gradients", self.batch.place(number))
+                bad = one.let(f"or i1 {bad}, {_not_finite(one, mean)}")
+        e.do(f"ret i1 {bad}")
+        same = "ptr noalias %parameters, ptr noalias %others, ptr noalias %shared"
+        head = f"i1 @reduce({same}, ptr noalias %sums, ptr noalias %gradients, double %scale)"
+        return function(head, e, returns=False)
+
+
+def _not_finite(e: Emitter, x: str) -> str:
+    """Whether a number is nan or inf, lane by lane: only then is its difference from itself nan."""
+    zero = e.let(f"fsub {e.type} {x}, {x}")
+    return e.let(f"fcmp uno {e.type} {zero}, {zero}")
+
+
+def _row_start(e: Emitter, base: str, stride: str, row: str) -> str:
+    """The address of a row."""
+    offset = e.let(f"mul i64 {row}, {stride}")
+    return e.let(f"getelementptr i8, ptr {base}, i64 {offset}")
+
+
+def function(head: str, e: Emitter, *, returns: bool = True) -> str:
+    """A function of the module's own, from its head and the lines of an emitter."""
+    return "\n".join([f"define internal {head} {{", *e.lines, *(["  ret void"] if returns else []), "}", ""])
+
+
+def _transposed_sum(e: Emitter, vectors: list[str]) -> str:
+    """One vector whose lane k holds the sum over the lanes of vectors[k], in log2(lanes) rounds of pairs."""
+    lanes = e.lanes
+    width = 1
+    while len(vectors) > 1:
+        # Each vector holds partial sums in runs of `width` lanes. Of a pair, the even runs of both stand beside
+        # each other in one vector and the odd runs in another: their sum halves the number of runs.
+        even, odd = [], []
+        for run in range(0, lanes, 2 * width):
+            even += [*range(run, run + width), *range(lanes + run, lanes + run + width)]
+            odd += [*range(run + width, run + 2 * width), *range(lanes + run + width, lanes + run + 2 * width)]
+        paired = []
+        for one, other in zip(vectors[::2], vectors[1::2]):
+            halves = [
+                e.let(
+                    f"shufflevector {e.type} {one}, {e.type} {other}, "
+                    f"<{lanes} x i32> <{', '.join(f'i32 {k}' for k in picked)}>"
+                )
+                for picked in (even, odd)
+            ]
+            paired.append(e.let(f"fadd {e.type} {halves[0]}, {halves[1]}"))
+        vectors = paired
+        width *= 2
+    return vectors[0]

@@ -1,0 +1,242 @@
+"""Write the native loop over steps, and over the blocks of rows in each: `run(context)`, which Python calls.
+
+`batch_module(batch)` gives the text of an LLVM module. Its `run` takes steps until it has done those asked for, has
+used up its budget of blocks, or meets a number that is not finite, and says which; it shuffles the rows between epochs.
+
+A pause keeps its place: `run(context)` again goes on in the midst of a step, and parameters change at the end of one.
+All that the loop remembers is in the context.
+"""
+
+from __future__ import annotations
+
+import math
+
+from micrograd.compiler.native.context import BAD_INDEX, FINISHED, NOT_FINITE, PAUSED, SLOT, SLOTS, Batch
+from micrograd.compiler.native.lanes import LaneWriter
+from micrograd.compiler.native.shuffle import IR as SHUFFLE
+from micrograd.compiler.native.update import UpdateWriter, schedule_of
+
+
+def batch_module(batch: Batch) -> str:
+    """The text of the module, for LLVM to compile."""
+    writer = LaneWriter(batch)
+    parts = [writer.uniform(), writer.tail(), writer.reduce()]
+    if writer.has_rows:
+        parts.append(writer.block())
+    if batch.update:
+        update = UpdateWriter(batch, batch.update, writer.declared)
+        parts += [update.schedule(), update.norm(), update.update(), SHUFFLE]
+    if batch.indices:
+        parts.append(writer.check())
+    parts.append(_Loop(writer).text())
+    return "\n".join([*sorted(writer.declared), *parts])
+
+
+class _Loop:
+    """Writes `run`. A step begins at `new`, goes through its blocks at `blocks`, and ends at `finish`."""
+
+    def __init__(self, writer: LaneWriter):
+        self.writer, self.batch, self.lanes = writer, writer.batch, writer.batch.lanes
+        self.e = writer.emitter(1)
+
+    def text(self) -> str:
+        self.e.lines.append("entry:")
+        names = ("parameters", "others", "shared", "sums", "tail", "gradients", "order", "shuffle", "table", "rates")
+        self.memory = {name: self.get(name, of="ptr") for name in names}
+        self.same = self.pointers("parameters", "others", "shared")
+        self.rows, self.size = self.get("rows"), self.get("batch")
+        self.check()
+        self.begin()
+        self.step()
+        self.new()
+        self.blocks()
+        self.finish()
+        self.next()
+        return "\n".join(["define i64 @run(ptr noalias %context) {", *self.e.lines, "}", ""])
+
+    # ------------------------------------------------------------ vocabulary
+
+    def get(self, name: str, *, of: str = "i64") -> str:
+        """A place of the context."""
+        return self.e.load("%context", SLOT[name], of=of)
+
+    def put(self, name: str, x: str | int) -> None:
+        self.e.store(str(x), "%context", SLOT[name], of="i64")
+
+    def pointers(self, *names: str) -> str:
+        """Arguments for a call."""
+        return ", ".join(f"ptr {self.memory[name]}" for name in names)
+
+    def label(self, name: str) -> None:
+        self.e.lines.append(f"{name}:")
+
+    def go(self, to: str) -> None:
+        self.e.do(f"br label %{to}")
+
+    def go_if(self, condition: str, yes: str, no: str) -> None:
+        condition = self.e.let(f"icmp {condition}")
+        self.e.do(f"br i1 {condition}, label %{yes}, label %{no}")
+
+    def give_back(self, status: int) -> None:
+        self.e.do(f"ret i64 {status}")
+
+    # -------------------------------------------------------- before a call's steps
+
+    def check(self) -> None:
+        """Of data just set, whether the numbers that index are in range. If not, position is the row."""
+        if not self.batch.indices:
+            self.go("begin.call")
+            return
+        self.go_if(f"eq i64 {self.get('unchecked')}, 0", "begin.call", "check")
+        self.label("check")
+        row = self.e.let("call i64 @check(ptr %context)")
+        self.go_if(f"eq i64 {row}, -1", "checked", "wrong.index")
+        self.label("wrong.index")
+        self.put("position", row)
+        self.give_back(BAD_INDEX)
+        self.label("checked")
+        self.put("unchecked", 0)
+        self.go("begin.call")
+
+    def begin(self) -> None:
+        """At the first of the steps that were asked for: what of the optimizer's rule depends on the steps alone."""
+        self.label("begin.call")
+        if not self.batch.update or not schedule_of(self.batch.update).shared:
+            self.go("step")
+            return
+        fresh = self.e.let(f"or i64 {self.get('number')}, {self.get('done')}")
+        self.go_if(f"eq i64 {fresh}, 0", "schedule", "step")
+        self.label("schedule")
+        taken, steps = self.get("taken"), self.get("steps")
+        self.e.do(f"call void @schedule({self.pointers('table', 'rates')}, i64 {taken}, i64 {steps})")
+        self.go("step")
+
+    # ---------------------------------------------------------------- a step
+
+    def step(self) -> None:
+        """Where the step's rows are, and whether it is a new one or goes on after a pause."""
+        let = self.e.let
+        self.label("step")
+        self.position = self.get("position")
+        open_ = let(f"sub i64 {self.rows}, {self.position}")
+        self.count = let(f"call i64 @llvm.smin.i64(i64 {open_}, i64 {self.size})")
+        self.rest = let(f"urem i64 {self.count}, {self.lanes}")
+        self.end = let(f"add i64 {self.position}, {self.count}")
+        self.last = let(f"sub i64 {self.end}, 1")
+        self.go_if(f"eq i64 {self.get('budget')}, 0", "pause", "on")
+        self.label("pause")
+        self.give_back(PAUSED)
+        self.label("on")
+        self.go_if(f"eq i64 {self.get('done')}, 0", "new", "blocks")
+
+    def new(self) -> None:
+        """Shuffle at the start of an epoch; compute what all rows share; sums are 0 again."""
+        self.label("new")
+        if self.batch.update:
+            self.go_if(f"eq i64 {self.position}, 0", "epoch", "start")
+            self.label("epoch")
+            self.go_if(f"eq ptr {self.memory['shuffle']}, null", "start", "mix")
+            self.label("mix")
+            self.e.do(f"call void @shuffle({self.pointers('shuffle', 'order')}, i64 {self.rows})")
+            self.go("start")
+            self.label("start")
+        if self.batch.plan.once:
+            self.e.do(f"call void @uniform({self.same})")
+        if self.batch.is_single or not self.writer.has_rows:
+            self.go("blocks")
+            return
+        self._clear("sums")
+        self.go_if(f"eq i64 {self.rest}, 0", "blocks", "clear.tail")
+        self.label("clear.tail")
+        self._clear("tail")
+        self.go("blocks")
+
+    def _clear(self, name: str) -> None:
+        size = 8 * self.lanes * self.batch.sums
+        self.e.do(f"call void @llvm.memset.p0.i64({self.pointers(name)}, i8 0, i64 {size}, i1 false)")
+
+    def blocks(self) -> None:
+        """As many rows as there are lanes at a time, each block from the budget."""
+        let = self.e.let
+        self.label("blocks")
+        done = self.get("done")
+        self.go_if(f"slt i64 {done}, {self.count}", "afford", "finish")
+        self.label("afford")
+        budget = self.get("budget")
+        self.go_if(f"eq i64 {budget}, 0", "pause", "block")
+        self.label("block")
+        self.put("budget", let(f"sub i64 {budget}, 1"))
+        if self.writer.has_rows:
+            after = let(f"add i64 {done}, {self.lanes}")
+            self.put("done", after)
+            sums = self.memory["sums"]
+            if not self.batch.is_single:
+                whole = let(f"icmp sle i64 {after}, {self.count}")
+                sums = let(f"select i1 {whole}, ptr {sums}, ptr {self.memory['tail']}")
+            first = let(f"add i64 {self.position}, {done}")
+            rows = f"{self.pointers('order')}, i64 {first}, i64 {self.last}"
+            self.e.do(f"call void @block(ptr %context, {self.same}, ptr {sums}, {rows})")
+        else:
+            self.put("done", self.count)  # the result is the same for all rows
+        self.go("blocks")
+
+    def finish(self) -> None:
+        """The means; and, if the module trains and all are finite, the loss is noted and the parameters change."""
+        let, lanes = self.e.let, self.lanes
+        self.label("finish")
+        if lanes > 1 and self.writer.has_rows:
+            self.go_if(f"eq i64 {self.rest}, 0", "reduce", "leave.out")
+            self.label("leave.out")
+            of = f"<{lanes} x i64>"
+            numbers = ", ".join(f"i64 {k}" for k in range(lanes))
+            first = let(f"insertelement {of} poison, i64 {self.rest}, i32 0")
+            each = let(f"shufflevector {of} {first}, {of} poison, <{lanes} x i32> zeroinitializer")
+            counts = let(f"icmp ult {of} <{numbers}>, {each}")
+            self.e.do(f"call void @tail({self.pointers('sums', 'tail')}, <{lanes} x i1> {counts})")
+        self.go("reduce")
+        self.label("reduce")
+        count = let(f"sitofp i64 {self.count} to double")
+        scale = let(f"fdiv double {self.e.value(1.0)}, {count}")
+        bad = let(f"call i1 @reduce({self.same}, {self.pointers('sums', 'gradients')}, double {scale})")
+        self.put("done", 0)
+        if self.batch.update:
+            self.e.do(f"br i1 {bad}, label %not.finite, label %update")
+            self.label("not.finite")
+            self.give_back(NOT_FINITE)
+            self.label("update")
+            self.update()
+        self.go("next")
+
+    def update(self) -> None:
+        let = self.e.let
+        number = self.get("number")
+        norm = let(f"call double @norm({self.pointers('gradients')}, i64 {self.batch.gradients})")
+        if self.batch.scale and not all(isinstance(x, float) for x in self.batch.scale.outputs.values()):
+            too_large = let(f"fcmp oeq double {norm}, {self.e.value(math.inf)}")  # to clip by, of finite gradients
+            self.e.do(f"br i1 {too_large}, label %not.finite, label %move")
+            self.label("move")
+        loss = self.e.load(self.memory["gradients"], self.batch.gradients)
+        self.e.store(loss, self.get("losses", of="ptr"), number, of="double")
+        self.e.store(norm, self.get("norms", of="ptr"), number, of="double")
+        rate = let(f"load double, ptr {self.e.at(self.memory['rates'], number)}")
+        taken = let(f"add i64 {self.get('taken')}, 1")
+        self.put("taken", taken)
+        step = let(f"sitofp i64 {taken} to double")
+        states = [self.e.load("%context", len(SLOTS) + k, of="ptr") for k in range(self.batch.states)]
+        given = [self.memory["parameters"], self.memory["gradients"], *states]
+        given.append(self.e.at(self.memory["table"], number))
+        arrays = ", ".join(f"ptr {x}" for x in given)
+        numbers = f"double {rate}, double {step}, double {norm}, i64 {self.batch.gradients}"
+        self.e.do(f"call void @update({arrays}, {numbers})")
+
+    def next(self) -> None:
+        """On to the next batch, which at the end of the rows is the first one again."""
+        let = self.e.let
+        self.label("next")
+        at_end = let(f"icmp sge i64 {self.end}, {self.rows}")
+        self.put("position", let(f"select i1 {at_end}, i64 0, i64 {self.end}"))
+        number = let(f"add i64 {self.get('number')}, 1")
+        self.put("number", number)
+        self.go_if(f"sge i64 {number}, {self.get('steps')}", "finished", "step")
+        self.label("finished")
+        self.give_back(FINISHED)

@@ -1,0 +1,52 @@
+"""Random generators, Python's and NumPy's: their state as something to compare and to put back.
+
+>>> import random
+>>> from micrograd.compiler.outside.generators import restore, state_of
+>>> rng = random.Random(0)
+>>> before, first = state_of(rng), rng.random()
+>>> restore(rng, before)
+>>> rng.random() == first
+True
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from typing import Any
+
+from micrograd.table import is_array
+
+
+def state_of(x: Any) -> Any:
+    """The state of a random generator, something that can be compared; None for anything else."""
+    if isinstance(x, random.Random):
+        try:
+            return x.getstate()
+        except NotImplementedError:  # SystemRandom has none
+            return None
+    random_of_numpy = sys.modules.get("numpy.random")  # not there: no generator of its kinds either
+    if random_of_numpy is not None and isinstance(x, (random_of_numpy.Generator, random_of_numpy.RandomState)):
+        return _comparable((x.bit_generator if isinstance(x, random_of_numpy.Generator) else x._bit_generator).state)
+    return None
+
+
+def _comparable(state: Any) -> Any:
+    if isinstance(state, dict):
+        return tuple((key, _comparable(x)) for key, x in state.items())
+    return ("array", state.tobytes(), state.dtype.str) if is_array(state) else state
+
+
+def restore(generator: Any, state: Any) -> None:
+    if isinstance(generator, random.Random):
+        generator.setstate(state)
+        return
+    numpy = sys.modules["numpy"]
+
+    def plain(x: Any) -> Any:
+        if isinstance(x, tuple) and x[:1] == ("array",):
+            return numpy.frombuffer(x[1], dtype=x[2]).copy()
+        return {key: plain(item) for key, item in x} if isinstance(x, tuple) else x
+
+    bits = generator.bit_generator if isinstance(generator, numpy.random.Generator) else generator._bit_generator
+    bits.state = plain(state)

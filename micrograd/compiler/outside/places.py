@@ -1,0 +1,241 @@
+"""Places that hold what a function reads: an attribute, an item, a variable. Look at one, compare it, set it back.
+
+    >>> from micrograd.compiler.outside.places import ABSENT, look
+    >>> class Model:
+    ...     temperature = 2.0
+    >>> look("attr", Model(), "temperature"), look("item", {"a": 1}, "b") is ABSENT
+    (2.0, True)
+
+Looking runs no code of the user's: a property is not asked, for its own code is watched as it runs.
+"""
+
+from __future__ import annotations
+
+import threading
+import types
+from array import array
+from collections import ChainMap, UserDict, UserList, deque
+from typing import Any
+
+from micrograd.changes import CountedList
+from micrograd.compiler.outside.generators import state_of
+from micrograd.table import is_array, is_bool
+
+MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
+ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "nothing"})()  # a place that is not there, yet
+LARGEST = 10_000  # items in a list that is compared item by item
+LARGEST_ARRAY = 1_000_000
+_DICTS = (dict, types.MappingProxyType, UserDict, ChainMap)
+_BUILT_IN = (list, dict, set, deque, array, types.MappingProxyType)
+_OF_THE_LIBRARY = (tuple, UserDict, UserList, ChainMap)  # by themselves: a subclass may run code when it is asked
+
+
+class Read:
+    """A place outside the function and what it held when the function first read it.
+
+    `name` is how the function's code names it and `line` where. `now()` gives what it holds now.
+    """
+
+    __slots__ = ("by", "container", "content", "kind", "line", "name", "value")
+
+    def __init__(self, kind: str, container: Any, by: Any, value: Any, name: str, line: str, *, whole: bool):
+        self.kind, self.container, self.by, self.value, self.name, self.line = kind, container, by, value, name, line
+        self.content = content_of(value) if whole else None  # of a list, a dict or an array: what was in it
+
+    @property
+    def key(self) -> Any:
+        return self.kind, id(self.container), self.by
+
+    def now(self) -> Any:
+        return look(self.kind, self.container, self.by)
+
+    @property
+    def is_number(self) -> bool:
+        return is_number(self.value) or (self.content is not None and _has_numbers(self.value))
+
+    def holds(self) -> bool:
+        """Whether the place holds what it held: the same object, or an equal number."""
+        now = self.now()
+        if now is not self.value and not is_equal(now, self.value):
+            return False
+        return self.content is None or content_of(now) == self.content
+
+    def same_as(self, other: Read) -> bool:
+        """Whether two runs found the same here."""
+        same = self.value is other.value or is_equal(self.value, other.value)
+        return same and self.content == other.content
+
+
+def _has_numbers(x: Any) -> bool:
+    """Whether a container has a number somewhere in it."""
+    if isinstance(x, CountedList) or not is_container(x):
+        return is_number(x)
+    return (is_array(x) and x.dtype.kind in "biuf") or any(map(_has_numbers, items_of(x)))
+
+
+def is_number(x: Any) -> bool:
+    """Whether x is a number or a truth that Python computes with."""
+    if isinstance(x, (int, float)) or is_bool(x):
+        return True
+    return type(x).__module__ == "numpy" and getattr(x, "ndim", 1) == 0
+
+
+def look(kind: str, container: Any, by: Any) -> Any:
+    """What a place holds, without running any code of the container's own; MISSING where that cannot be known."""
+    if kind == "parameters":
+        return tuple(container.parameters())
+    if kind == "cell":
+        try:
+            return container.cell_contents
+        except ValueError:
+            return MISSING
+    if kind == "item":
+        try:
+            return container[by]
+        except LookupError:
+            return ABSENT
+        except TypeError:
+            return MISSING
+    if isinstance(container, types.ModuleType):
+        return vars(container).get(by, MISSING if "__getattr__" in vars(container) else ABSENT)
+    if by == "__class__":
+        return type(container)
+    if isinstance(container, threading.local):
+        return getattr(container, by, ABSENT)
+    own = MISSING
+    for each in container.__mro__ if isinstance(container, type) else type(container).__mro__:
+        if by in vars(each):
+            own = vars(each)[by]
+            break
+    if isinstance(own, types.MemberDescriptorType):
+        try:
+            return own.__get__(container) if not isinstance(container, type) else MISSING
+        except AttributeError:
+            return MISSING
+    if isinstance(own, property):
+        return MISSING  # its own code is watched as it runs
+    inside = attributes_of(container) if not isinstance(container, type) else None
+    if isinstance(inside, dict) and by in inside:
+        return inside[by]
+    if isinstance(own, types.FunctionType) and not isinstance(container, type):
+        return types.MethodType(own, container)
+    if own is not MISSING and hasattr(type(own), "__get__") and not isinstance(own, types.FunctionType):
+        bound = isinstance(own, (types.MethodDescriptorType, types.BuiltinFunctionType, types.BuiltinMethodType))
+        return getattr(container, by, MISSING) if bound or state_of(container) is not None else MISSING
+    if own is MISSING and not isinstance(container, type) and not hasattr(type(container), "__getattr__"):
+        return ABSENT if isinstance(inside, dict) else MISSING
+    return own
+
+
+def attributes_of(x: Any) -> Any:
+    """An object's own attributes by name, or None. Its `__getattr__`, which may raise anything, is not asked."""
+    try:
+        return object.__getattribute__(x, "__dict__")
+    except AttributeError:
+        return None
+
+
+def owner_of(x: Any, name: str) -> Any:
+    """The class of the user's own on which an object's attribute stands; None for one of the object's own."""
+    if isinstance(x, (type, types.ModuleType)) or name in (attributes_of(x) or ()):
+        return None
+    for each in type(x).__mro__:
+        if name in vars(each):
+            return (
+                None if each.__module__ in ("builtins", "numpy") or each.__module__.startswith("micrograd.") else each
+            )
+    return None
+
+
+def set_back(kind: str, container: Any, by: Any, value: Any) -> None:
+    value = MISSING if value is ABSENT else value
+    if kind == "cell":
+        if value is MISSING:
+            del container.cell_contents
+        else:
+            container.cell_contents = value
+    elif kind == "item":
+        if value is MISSING:
+            container.pop(by, None)
+        else:
+            container[by] = value
+    elif value is MISSING:
+        delattr(container, by)
+    else:
+        setattr(container, by, value)
+
+
+def is_container(x: Any) -> bool:
+    """Whether x holds items: they may change while it stays the same object, or, of a tuple, change themselves."""
+    return type(x) in _OF_THE_LIBRARY or isinstance(x, _BUILT_IN) or is_array(x)
+
+
+def content_of(x: Any) -> Any:
+    """What a container holds, containers within it included, to compare with later; None for anything else.
+
+    Two are equal where no function could tell what it read from what is there now: numbers by their type and their
+    bits, Values and other objects by identity. Of more than LARGEST items nothing is kept. The lists of a net of this
+    package count their changes, so the count is enough.
+    """
+    if isinstance(x, CountedList):
+        return x.version
+    if is_array(x):
+        if x.size > (LARGEST if x.dtype == object else LARGEST_ARRAY):
+            return None
+        return x.shape, x.dtype.str, _items(list(x.flat)) if x.dtype == object else x.tobytes()
+    if not is_container(x) or len(x) > LARGEST:
+        return None
+    if type(x) is tuple and not any(map(is_container, x)):
+        return None  # nothing in it changes
+    if isinstance(x, _DICTS):
+        return type(x), _items(list(x)), _items(list(x.values()))
+    return type(x), set(map(exactly, x)) if isinstance(x, set) else _items(list(x))
+
+
+def _items(items: list[Any]) -> Any:
+    kinds = set(map(type, items))
+    if kinds == {float}:
+        return array("d", items).tobytes()
+    return items if kinds <= {int, str} and len(kinds) == 1 else list(map(exactly, items))
+
+
+def items_of(x: Any) -> list[Any]:
+    """What is in a container; of anything else, nothing."""
+    if is_array(x):
+        return list(x.flat) if x.dtype == object else []
+    return [] if not is_container(x) else list(x.values() if isinstance(x, _DICTS) else x)
+
+
+def exactly(x: Any) -> Any:
+    """What tells x from all that a function could tell it from: 1 from True, 0.0 from -0.0, one object from another."""
+    if isinstance(x, float):
+        return type(x), x.hex()
+    if type(x) is tuple:
+        return tuple(map(exactly, x))
+    if isinstance(x, (int, str, bytes)) or is_number(x):
+        return type(x), x
+    content = content_of(x)
+    return _Same(x) if content is None else (_Same(x), content)
+
+
+class _Same:
+    """An object, kept, that equals itself alone."""
+
+    __slots__ = ("x",)
+
+    def __init__(self, x: Any):
+        self.x = x
+
+    def __hash__(self) -> int:
+        return id(self.x)
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, _Same) and other.x is self.x
+
+
+def is_equal(x: Any, y: Any) -> bool:
+    """Whether two numbers or texts, or tuples of them, are the same in every respect that a function could ask."""
+    plain = is_number(x) or isinstance(x, (str, tuple, bytes, types.MethodType))
+    if type(x) is not type(y) or not plain:
+        return False
+    return x == y if isinstance(x, types.MethodType) else exactly(x) == exactly(y)

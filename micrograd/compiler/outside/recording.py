@@ -1,0 +1,288 @@
+"""Record a function twice, so that what differs from run to run is found and named: `recorded(run)`.
+
+Compiled code does at each call what the function did when it was recorded. So a function that draws random numbers,
+counts its calls or keeps a running mean cannot be compiled: it is run twice, and refused where the second run differs.
+What no second run can show is what will change later: so every place outside that the function read, such as
+`model.temperature`, is kept in `Outside`, and looked at before each call.
+
+Torch Dynamo calls such places guards (Ansel et al., PyTorch 2, ASPLOS 2024).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import keyword
+import marshal
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from micrograd.changes import CountedList, changes
+from micrograd.compiler.outside.places import ABSENT, Read
+from micrograd.compiler.outside.watch import Watch, holds_recorded
+from micrograd.compiler.tape.symbols import TraceError
+from micrograd.compiler.tape.tape import Tape
+from micrograd.locks import new_in_child
+from micrograd.modes import collector_paused, line_of_the_caller
+
+T = TypeVar("T")
+AGAIN = 16  # times that a function is recorded anew for what changed outside it
+KEPT_OF_ONE = 4  # programs of one structure
+
+
+# Python 3.12 crashes where two threads have trace functions at once; other versions need not wait for each other. It is
+# not held over forks: who holds it may be waiting for a lock that is.
+_one_at_a_time: Any = contextlib.nullcontext()
+if sys.version_info[:2] == (3, 12):
+    _one_at_a_time = threading.RLock()
+    new_in_child(sys.modules[__name__], "_one_at_a_time")
+
+
+class _HasOutside(Protocol):
+    outside: Outside
+
+
+P = TypeVar("P", bound=_HasOutside)
+
+
+class Constant(NamedTuple):
+    """A number that a recording took from outside: how the code names it, what it was, and the line that read it."""
+
+    name: str
+    value: Any
+    line: str
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.value!r}, at {self.line}"
+
+
+def _is_counted(read: Read) -> bool:
+    """Whether a change of the place is counted: an attribute of a net of this package, with lists that count theirs."""
+    if read.kind == "parameters":
+        return True
+    own = type(read.container).__module__ == "micrograd.nn" and read.kind == "attr" and read.by in vars(read.container)
+    return own and (read.content is None or isinstance(read.value, CountedList))
+
+
+class Outside:
+    """The places outside a recorded function that it read. `constants` lists those that held numbers."""
+
+    def __init__(self, reads: Sequence[Read], count: int):
+        self.reads = list(reads)
+        self.constants = [Constant(read.name, read.value, read.line) for read in reads if read.is_number]
+        # Modules count the changes of their attributes, all together: one look spares one for each weight's neuron.
+        self._others = [read for read in reads if not _is_counted(read)]
+        self.count = count
+        self.unmoved = self._compiled()
+
+    def _compiled(self) -> Callable[[], bool]:
+        """Whether each place that is not counted holds the same object as before, in one expression."""
+        known: dict[str, Any] = {}
+        parts = []
+        for i, read in enumerate(self._others):
+            known[f"c{i}"], known[f"k{i}"], known[f"v{i}"] = read.container, read.by, read.value
+            place = {"attr": f"c{i}.{read.by}", "item": f"c{i}[k{i}]", "cell": f"c{i}.cell_contents"}[read.kind]
+            is_name = read.kind != "attr" or (read.by.isidentifier() and not keyword.iskeyword(read.by))
+            if is_name and read.value is not ABSENT:
+                parts.append(f"{place} is v{i}")
+            if not is_name or read.content is not None or read.value is ABSENT:
+                known[f"h{i}"] = read.holds
+                parts.append(f"h{i}()")
+        same = " and ".join(parts) or "True"
+        text = f"def unmoved():\n try: return {same}\n except Exception: return False"
+        exec(text, known)  # an attribute that is gone raises
+        return known["unmoved"]
+
+    def holds(self) -> bool:
+        """Whether every place holds what it held when it was read. `unmoved()` is its first look, at less cost."""
+        count = changes.count  # before the look: what another thread sets meanwhile is seen at the next
+        if count == self.count and self.unmoved():
+            return True
+        if self.changed() is not None:
+            return False
+        replaced = False
+        for read in self.reads:
+            if (now := read.now()) is not read.value:
+                read.value, replaced = now, True  # by an equal number, to be found at the first look from now on
+        if replaced:
+            self.unmoved = self._compiled()
+        self.count = count
+        return True
+
+    def changed(self) -> Read | None:
+        """The first place that holds something else now."""
+        return next((read for read in self.reads if not read.holds()), None)
+
+    def refusal(self, what: str) -> TraceError:
+        """The error for a change that the compiled code cannot follow."""
+        read = self.changed()
+        if read is None:  # changed back meanwhile
+            return TraceError(f"something that the function reads from outside {what}")
+        now = "other numbers" if read.value is read.now() else repr(read.now())
+        was = "other numbers" if read.value is read.now() else repr(read.value)
+        return TraceError(
+            f"{read.name} {what}: it was {was} when the function was recorded and is {now}, at {read.line}; compiled "
+            "code takes it as a constant: give it as an argument, or hold it in a Value"
+        )
+
+
+class Recorded(Generic[P]):
+    """The programs of one function by the structure of its arguments: `get(key, record)`.
+
+    A structure may have several, recorded while places outside held other things: a flag that is switched on and off
+    finds what was compiled before. What changes again and again is refused after AGAIN recordings, with its line.
+    """
+
+    def __init__(self, most: int):
+        self.most = most
+        self.latest: P | None = None
+        self.ready: dict[Any, P] = {}  # the program of each structure that was used last
+        self._kept: OrderedDict[Any, list[P]] = OrderedDict()
+        self._again: dict[Any, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._kept.clear()
+        self._again.clear()
+        self.ready.clear()
+        self.latest = None
+
+    def get(self, key: Any, record: Callable[[], P]) -> P:
+        """The program for a structure as things are; the least recently used structure gives way to a new one."""
+        programs = self._kept.get(key)
+        if programs is not None:
+            self._kept.move_to_end(key)
+            for program in programs:
+                if program.outside.holds():
+                    self.latest = self.ready[key] = program
+                    return program
+            self._again[key] = self._again.get(key, 0) + 1
+            if self._again[key] > AGAIN:
+                raise programs[-1].outside.refusal(f"has changed {self._again[key]} times since")
+        program = record()
+        self._kept[key] = [*(programs or [])[-KEPT_OF_ONE + 1 :], program]
+        if len(self._kept) > self.most:
+            oldest, _ = self._kept.popitem(last=False)
+            self._again.pop(oldest, None)
+            self.ready.pop(oldest, None)
+        self.latest = self.ready[key] = program
+        return program
+
+
+def recorded(run: Callable[[type[Tape]], tuple[Tape, Any, T]], *functions: Any) -> tuple[T, Outside]:
+    """What `run` gives, after a second run has shown that it does the same each time; it calls the `functions`.
+
+    `run(kind)` records on a tape of that kind and gives the tape, something more that must be equal in both runs, and
+    its result. Raises TraceError, and puts back what the function set, where two runs differ. A third decides whether
+    the first one only prepared something, such as a table that is kept.
+    """
+    watches: list[Watch] = []
+    count = changes.count  # before the first look: what is set meanwhile is looked at once more
+    try:
+        before = _run(run, Tape, watches, functions)
+        result = _run(run, Tape, watches, functions)
+        if not _same(before, result, watches):
+            _refuse_random_numbers(watches)
+            marked = _marked(_first_difference(before[0], result[0]))
+            computed = _written(before), before[1]
+            before, result = result, _run(run, marked, watches, functions)
+            if not _same(before, result, watches) or computed != (_written(result), result[1]):
+                raise _refused(watches, marked)
+    except BaseException:
+        for watch in reversed(watches):  # as if the function had not run
+            watch.put_back()
+            watch.rewind()
+        raise
+    first, last = watches[-2].reads, watches[-1].reads
+    return result[2], Outside([read for key, read in last.items() if key in first], count)
+
+
+def _run(run: Callable[[type[Tape]], Any], kind: type[Tape], watches: list[Watch], functions: Any) -> Any:
+    watch = Watch(functions)
+    watches.append(watch)
+    with collector_paused(), _one_at_a_time, watch:  # the collector calls functions of others, which count their calls
+        result = run(kind)
+    if watch.assigned:
+        raise TraceError(
+            f"the function sets {watch.assigned[0]}, at {watch.assigned[1]}; compiled code only computes: set it "
+            "outside, or return the number"
+        )
+    if (read := watch.kept()) is not None:
+        raise TraceError(_changes(read, f"{read.value!r}, then a number that it computed"))
+    watch.put_back(only=holds_recorded)  # the next run finds what this one found
+    return result
+
+
+def _changes(read: Read, found: str) -> str:
+    return (
+        f"the function changes {read.name} each time it runs ({found}), at {read.line}; compiled code would have it as "
+        "it was once: give it as an argument, or change it outside the function"
+    )
+
+
+def _same(one: Any, other: Any, watches: Sequence[Watch]) -> bool:
+    """Whether two runs wrote the same, read the same and drew nothing."""
+    if any(watch.drawn() for watch in watches) or _changed_between(watches) is not None:
+        return False
+    # By their bytes: 1 and 1.0 are a position and a constant, 0.0 and -0.0 two constants, and nan is nan.
+    return _written(one) == _written(other) and one[1] == other[1]
+
+
+def _written(found: Any) -> bytes:
+    return marshal.dumps(found[0].code, 2)
+
+
+def _changed_between(watches: Sequence[Watch]) -> Read | None:
+    """A place that the last run found otherwise than the one before."""
+    for key, read in watches[-1].reads.items():
+        before = watches[-2].reads.get(key)
+        if before is not None and not before.same_as(read):
+            return before
+    return None
+
+
+def _first_difference(one: Tape, other: Tape) -> int:
+    code = zip(one.code, other.code)
+    return next((i for i, (a, b) in enumerate(code) if marshal.dumps(a, 2) != marshal.dumps(b, 2)), len(one.code))
+
+
+def _marked(position: int) -> type[Tape]:
+    """A kind of tape that notes the user's line when an instruction is written."""
+
+    class Marked(Tape):
+        line = ""
+
+        def append(self, name: str, *operands: Any) -> int:
+            if len(self.code) == position:
+                type(self).line = line_of_the_caller()
+            return super().append(name, *operands)
+
+    return Marked
+
+
+def _refuse_random_numbers(watches: Sequence[Watch]) -> None:
+    for watch in watches:
+        drawn = watch.drawn()
+        if drawn:
+            raise TraceError(
+                f"the function drew random numbers while jit recorded it, at {drawn[1]}; compiled code would have the "
+                "same ones at each call: draw them outside, and give them as arguments"
+            )
+
+
+def _refused(watches: Sequence[Watch], marked: Any) -> TraceError:
+    _refuse_random_numbers(watches)
+    read = _changed_between(watches)
+    if read is not None:
+        found = f"{read.value!r}, then {watches[-1].reads[read.key].value!r}"
+        return TraceError(_changes(read, found))
+    return TraceError(
+        "the function does not do the same each time it runs, as jit found when it recorded it a second time; what "
+        f"differs first is at {marked.line or 'an unknown line'}: is there a random number, a counter or the time in "
+        "it? Give it as an argument"
+    )

@@ -1,0 +1,132 @@
+"""Make compiled code notice what eager code raises an error for: `guarded(tape)`.
+
+    >>> from micrograd.compiler.tape.guards import guarded
+    >>> from micrograd.compiler.tape.tape import Tape
+    >>> tape = Tape(["x"])
+    >>> tape.outputs["value"] = tape.append("atan", tape.append("div", 1.0, 0))
+    >>> print(guarded(tape))
+    %0 = input x
+    %1 = div 1.0 %0
+    %2 = atan %1
+    %3 = abs %0
+    %4 = le %3 0.0
+    %5 = where %4 nan %2
+    value %5
+
+Native code divides by zero without a word. Mostly that shows: inf and nan go on through sums and products to the
+result, and where a result is not finite the function itself is run, so that the error is its own. But atan(inf) is
+finite, and a comparison takes nan for false. So where what an instruction gives can get lost on the way, a condition on
+its operands is written, and the result is nan where it holds. The nets that people train need none of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from micrograd.compiler.tape.simplify import needed
+from micrograd.compiler.tape.symbols import TAPE, Symbol
+from micrograd.compiler.tape.tape import Operand, Tape
+
+MOST = math.inf
+LARGEST_EXP, LARGEST_SINH = 709.782712893384, 710.4758600739439  # the last x whose exp, or sinh, is finite
+
+
+def _not_finite(x: Any) -> Any:
+    return TAPE.where(abs(x) < MOST, 0.0, 1.0) > 0.5  # nan is not below inf either
+
+
+# Where Python raises an error, by instruction: a condition on the operands, of which the last is the result.
+FAILS: dict[str, Callable[..., Any]] = {
+    "div": lambda x, y, out: TAPE.abs(y) <= 0.0,
+    "log": lambda x, out: x <= 0.0,
+    "log1p": lambda x, out: x <= -1.0,
+    "sqrt": lambda x, out: x < 0.0,
+    "asin": lambda x, out: TAPE.abs(x) > 1.0,
+    "acos": lambda x, out: TAPE.abs(x) > 1.0,
+    "sin": lambda x, out: TAPE.abs(x) >= MOST,
+    "cos": lambda x, out: TAPE.abs(x) >= MOST,
+    "tan": lambda x, out: TAPE.abs(x) >= MOST,
+    "exp": lambda x, out: (x > LARGEST_EXP) & (x < MOST),
+    "expm1": lambda x, out: (x > LARGEST_EXP) & (x < MOST),
+    "sinh": lambda x, out: (TAPE.abs(x) > LARGEST_SINH) & (TAPE.abs(x) < MOST),
+    "cosh": lambda x, out: (TAPE.abs(x) > LARGEST_SINH) & (TAPE.abs(x) < MOST),
+    "pow": lambda x, y, out: (TAPE.abs(x) < MOST) & (TAPE.abs(y) < MOST) & _not_finite(out),
+}
+
+# Instructions that give nan or inf wherever these of their operands are.
+PASSES_ON: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(("add", "sub", "mul"), (0, 1)),
+    **dict.fromkeys(("neg", "abs", "div", "sqrt", "log", "log1p"), (0,)),
+}
+
+
+def guarded(tape: Tape) -> Tape:
+    """The tape with its first value nan where a failing instruction, or a condition that must hold, would not show.
+
+    Local derivatives count only where an output needs them: eagerly, too, one that fails is no error until then.
+    """
+    out = Tape([])
+    out.inputs, out.code, out.outputs = tape.inputs, [*tape.code], {**tape.outputs}
+    shown, live = _shown(tape), needed(tape)
+    conditions: list[Any] = []
+    for position in _always(tape):
+        name, *operands = tape.code[position]
+        if name in FAILS and not shown[position] and not _is_safe(tape, name, operands):
+            conditions.append(_on(out, FAILS[name], [*operands, position]))
+    for start, end in tape.derived:
+        for position in range(start, end):
+            name, *operands = tape.code[position]
+            if name in FAILS and live[position] and not shown[position] and not _is_safe(tape, name, operands):
+                conditions.append(_on(out, FAILS[name], [*operands, position]))
+    value = next((name for name in out.outputs if name.startswith("value")), None)
+    if value is None:
+        return out
+    result: Any = _symbol(out, out.outputs[value])
+    if conditions:
+        result = TAPE.where(functools.reduce(operator.or_, conditions), math.nan, result)
+    for required in tape.required:
+        result = TAPE.where(Symbol(out, required) if isinstance(required, int) else required, result, math.nan)
+    out.outputs[value] = result.operand if isinstance(result, Symbol) else float(result)
+    return out
+
+
+def _is_safe(tape: Tape, name: str, operands: list[Operand]) -> bool:
+    """Whether an instruction cannot fail by its form: exp(-abs(x)), of which sigmoid and softplus are made."""
+    for outer in ("neg", "abs") if name in ("exp", "expm1") else ():
+        if not isinstance(operands[0], int) or tape.code[operands[0]][0] != outer:
+            return False
+        operands = list(tape.code[operands[0]][1:])
+    return name in ("exp", "expm1")
+
+
+def _always(tape: Tape) -> list[int]:
+    """The positions of what eager code computes on its way forward."""
+    lazily = {position for start, end in tape.derived for position in range(start, end)}
+    return [position for position in range(len(tape)) if position not in lazily]
+
+
+def _shown(tape: Tape) -> list[bool]:
+    """Whether each instruction's nan or inf is one of an output too."""
+    out = [False] * len(tape)
+    for x in tape.outputs.values():
+        if isinstance(x, int):
+            out[x] = True
+    for position in reversed(range(len(tape))):
+        if out[position]:
+            name, *operands = tape.code[position]
+            for place in PASSES_ON.get(name, ()):
+                if isinstance(operands[place], int):
+                    out[operands[place]] = True
+    return out
+
+
+def _symbol(tape: Tape, x: Operand) -> Any:
+    return Symbol(tape, x) if isinstance(x, int) else x
+
+
+def _on(tape: Tape, condition: Callable[..., Any], operands: list[Operand]) -> Any:
+    return condition(*[_symbol(tape, x) for x in operands])

@@ -1,0 +1,52 @@
+"""Sort a tape's instructions by how often they run: once for a batch, or once for every row of it.
+
+    >>> from micrograd.compiler.tape.plan import Plan
+    >>> from micrograd.compiler.tape.tape import Tape
+    >>> tape = Tape(["w", "x"])
+    >>> decay, product = tape.append("mul", 0, 0), tape.append("mul", 0, 1)
+    >>> tape.outputs["value"] = tape.append("add", decay, product)
+    >>> plan = Plan(tape, rows={1})
+    >>> plan.once, plan.each_row, plan.shared
+    ([2], [3, 4], {2: 0})
+
+Parameters are the same for all rows, and so is what is computed from them alone.
+"""
+
+from __future__ import annotations
+
+from micrograd.compiler.tape.tape import Tape
+
+
+class Plan:
+    """`once` and `each_row` are the positions of instructions that run once and for every row.
+
+    `rows` are the numbers of the inputs that differ from row to row. `shared` gives each result of `once` that is
+    needed for the rows, or is an output itself, its place in the memory where the two meet.
+    """
+
+    def __init__(self, tape: Tape, *, rows: set[int]):
+        self.tape = tape
+        self.once: list[int] = []
+        self.each_row: list[int] = []
+        self.shared: dict[int, int] = {}
+        varies: list[bool] = []
+        for position, (name, *operands) in enumerate(tape.code):
+            if name == "input":
+                varies.append(operands[0] in rows)
+                continue
+            varies.append(any(isinstance(x, int) and varies[x] for x in operands))
+            (self.each_row if varies[position] else self.once).append(position)
+            if varies[position]:
+                for x in operands:
+                    self._share(x, varies)
+        for x in tape.outputs.values():
+            self._share(x, varies)
+        self.varies = varies
+
+    def _share(self, x: int | float, varies: list[bool]) -> None:
+        if isinstance(x, int) and not varies[x] and self.tape.code[x][0] != "input":
+            self.shared.setdefault(x, len(self.shared))
+
+    def differs_by_row(self, x: int | float) -> bool:
+        """Whether an operand is another number for each row."""
+        return isinstance(x, int) and self.varies[x]

@@ -1,0 +1,191 @@
+"""Make a tape shorter without changing what it computes: `simplify(tape)` gives a new tape.
+
+    >>> from micrograd.compiler.tape.simplify import simplify
+    >>> from micrograd.compiler.tape.tape import Tape
+    >>> tape = Tape(["x"])
+    >>> one = tape.append("sub", 3.0, 2.0)
+    >>> scaled = tape.append("mul", 0, one)
+    >>> unused = tape.append("exp", scaled)
+    >>> tape.outputs["value"] = tape.append("add", scaled, tape.append("mul", one, 0))
+    >>> print(simplify(tape))
+    %0 = input x
+    %1 = add %0 %0
+    value %1
+
+Four things happen. Instructions on constants are computed now. Those that change nothing go: only identities that hold
+for every float, nan, inf and -0.0 included, so x * 0, x - x and x + 0.0 stay (the last turns -0.0 into 0.0). Equal
+instructions become one. And what no output needs is left out.
+
+One identity is not exact: a power with a small whole exponent becomes multiplications, within three roundings.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable
+
+from micrograd.compiler.tape.symbols import TAPE
+from micrograd.compiler.tape.tape import CONDITIONS, INFIX, Instruction, Operand, Tape
+
+COMMUTATIVE = {"add", "mul", "and", "or"}
+MIRRORED = {"gt": "lt", "ge": "le"}  # the same question with the operands exchanged
+
+
+def simplify(tape: Tape, *, exact: bool = False) -> Tape:
+    """A tape with the same inputs and outputs and no more instructions. Those that are left keep their order.
+
+    With `exact`, powers stay: every result is the same to the last bit.
+    """
+    return without_dead_code(without_repeats(tape, exact=exact))
+
+
+def without_repeats(tape: Tape, *, exact: bool = False) -> Tape:
+    """Constants folded, identities applied and equal instructions made one, in a single walk."""
+    out = Tape([])
+    out.inputs = list(tape.inputs)
+    out.code = []
+    renamed: list[Operand] = []
+    seen: dict[tuple[object, ...], int] = {}
+
+    def emit(name: str, *operands: Operand) -> Operand:
+        """The operand that stands for this instruction: itself, an earlier one, or a constant."""
+        if name in MIRRORED:
+            name, operands = MIRRORED[name], operands[::-1]
+        simpler = folded(name, operands) if name != "input" else None
+        if simpler is None and not (exact and name == "pow"):
+            simpler = shortened(name, operands, out, emit)
+        if simpler is not None:
+            return simpler
+        key: tuple[object, ...] = (name, *map(_key, operands))
+        if name in COMMUTATIVE and isinstance(operands[0], int) <= isinstance(operands[1], int):
+            key = min(key, (name, key[2], key[1]), key=str)
+        if key not in seen:
+            seen[key] = out.append(name, *operands)
+        return seen[key]
+
+    for name, *operands in tape.code:
+        if name == "input":
+            renamed.append(emit(name, *operands))
+        else:
+            renamed.append(emit(name, *[renamed[x] if isinstance(x, int) else x for x in operands]))
+    out.outputs = {name: renamed[x] if isinstance(x, int) else x for name, x in tape.outputs.items()}
+    return out
+
+
+def _key(x: Operand) -> object:
+    return x if isinstance(x, int) else struct.pack("d", x)  # 0.0 == -0.0 and nan != nan: bits tell them apart
+
+
+def folded(name: str, operands: tuple[Operand, ...]) -> float | None:
+    """The value of an instruction on constants; None where it has others, or fails: that is left to native code."""
+    if any(isinstance(x, int) for x in operands) or name in CONDITIONS:
+        return None
+    try:
+        return float((INFIX.get(name) or getattr(TAPE, name))(*operands))
+    except (ArithmeticError, ValueError):
+        return None
+
+
+def shortened(name: str, operands: tuple[Operand, ...], tape: Tape, emit: Callable[..., Operand]) -> Operand | None:
+    """What an instruction is the same as, by identities that hold for every float."""
+    x = operands[0]
+    y = operands[1] if len(operands) > 1 else None
+    if name == "mul":
+        for factor, other in ((x, y), (y, x)):
+            if _is(factor, 1.0):
+                return other
+            if _is(factor, -1.0):
+                return emit("neg", other)
+    elif name == "div":
+        if _is(y, 1.0):
+            return x
+        if isinstance(y, float) and _has_exact_reciprocal(y):
+            return emit("mul", x, 1.0 / y)
+    elif name == "add":
+        if _is(y, -0.0):
+            return x
+        if _is(x, -0.0):
+            return y
+    elif name == "sub":
+        if _is(y, 0.0):
+            return x
+        if _is(x, -0.0):
+            assert y is not None
+            return emit("neg", y)
+    elif name in ("neg", "abs") and isinstance(x, int):
+        inner, *rest = tape.code[x]
+        if name == "neg" and inner == "neg":
+            return rest[0]
+        if name == "abs" and inner in ("neg", "abs"):
+            return emit("abs", rest[0])
+    elif name == "where":
+        if operands[1] == operands[2] and _key(operands[1]) == _key(operands[2]):
+            return operands[1]
+        if isinstance(x, float):
+            return operands[1] if x else operands[2]
+    elif name == "pow" and isinstance(y, float):
+        return _power(x, y, emit)
+    return None
+
+
+def _is(x: Operand | None, constant: float) -> bool:
+    return isinstance(x, float) and _key(x) == _key(constant)
+
+
+def _has_exact_reciprocal(x: float) -> bool:
+    """Whether x is a power of two whose reciprocal is a normal number: then x / y is x * (1/y), to the bit."""
+    return math.isfinite(x) and abs(math.frexp(x)[0]) == 0.5 and 2.0**-1000 < abs(x) < 2.0**1000
+
+
+def _power(x: Operand, exponent: float, emit: Callable[..., Operand]) -> Operand | None:
+    """x**n for n of -4 to 4 by multiplications. They overflow and underflow only where the power does."""
+    if exponent == 0.0:
+        return 1.0
+    if not exponent.is_integer() or abs(exponent) > 4:
+        return None
+    base = x if exponent > 0 else emit("div", 1.0, x)
+    n = abs(exponent)
+    if n == 1:
+        return base
+    square = emit("mul", base, base)
+    return square if n == 2 else emit("mul", square, base if n == 3 else square)
+
+
+def needed(tape: Tape) -> list[bool]:
+    """Whether each instruction is needed for an output."""
+    out = [False] * len(tape)
+    for x in tape.outputs.values():
+        if isinstance(x, int):
+            out[x] = True
+    for position in reversed(range(len(tape))):
+        name, *operands = tape.code[position]
+        if out[position] and name != "input":
+            for x in operands:
+                if isinstance(x, int):
+                    out[x] = True
+    return out
+
+
+def without_dead_code(tape: Tape) -> Tape:
+    """Only the inputs and the instructions that some output needs, in their order."""
+    wanted = needed(tape)
+    return selected(tape, [i for i, instruction in enumerate(tape.code) if wanted[i] or instruction[0] == "input"])
+
+
+def selected(tape: Tape, positions: list[int]) -> Tape:
+    """The tape with only the instructions at these positions, numbered anew."""
+    out = Tape([])
+    out.inputs = list(tape.inputs)
+    place = {old: new for new, old in enumerate(positions)}
+
+    def renamed(x: Operand) -> Operand:
+        return place[x] if isinstance(x, int) else x
+
+    def moved(instruction: Instruction) -> Instruction:
+        name, *operands = instruction
+        return instruction if name == "input" else (name, *map(renamed, operands))
+
+    out.code = [moved(tape.code[position]) for position in positions]
+    out.outputs = {name: renamed(x) for name, x in tape.outputs.items()}
+    return out

@@ -1,0 +1,242 @@
+"""Numbers without a value yet: what is done to them is written on a tape.
+
+    >>> from micrograd.compiler.tape.symbols import Symbol, TAPE
+    >>> from micrograd.compiler.tape.tape import Tape
+    >>> from micrograd.ops import sigmoid
+    >>> tape = Tape(["x"])
+    >>> value, derivatives = sigmoid.op.rule(TAPE, Symbol(tape, 0))
+    >>> tape.outputs["value"] = value.operand
+    >>> print(tape)
+    %0 = input x
+    %1 = abs %0
+    %2 = neg %1
+    %3 = exp %2
+    %4 = lt %0 0.0
+    %5 = where %4 %3 1.0
+    %6 = add 1.0 %3
+    %7 = div %5 %6
+    value %7
+
+The rules of the table write their own code this way, as do `backward` and the optimizers.
+"""
+
+from __future__ import annotations
+
+import numbers
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from micrograd import modes
+from micrograd.compiler.tape.tape import CONDITIONS, ELEMENTARY, Operand, Tape
+from micrograd.engine import Value
+from micrograd.modes import is_of_this_package, line_of_the_user
+from micrograd.table import FLOAT, Namespace, Op, is_bool
+
+COMPARED = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&", "or": "|"}
+SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "neg": "-", **COMPARED}
+
+
+def _grouped(shown: str) -> str:
+    return f"({shown})" if " " in shown and not shown.endswith(")") else shown
+
+
+class TraceError(TypeError):
+    """A function that is to be compiled asked for a number that is not there until the compiled code runs."""
+
+
+def trace_error(what: str, advice: str) -> TraceError:
+    """What the user's line did, and what to write instead."""
+    return TraceError(f"{what}, at {line_of_the_user(sys._getframe(1))}; {advice}")
+
+
+class Symbol:
+    """The result of an instruction. Arithmetic and comparisons append further ones; `if` and `float()` explain."""
+
+    __slots__ = ("operand", "tape")
+    __array_priority__ = Value.__array_priority__
+
+    def __init__(self, tape: Tape, operand: int):
+        self.tape, self.operand = tape, operand
+
+    @property
+    def is_condition(self) -> bool:
+        return self.tape.code[self.operand][0] in CONDITIONS
+
+    def __bool__(self) -> bool:
+        raise self._has_no_value(
+            "`if`, `while`, `and`, `or`, `not`, max() and sorted() cannot ask whether it is true",
+            "write where(x > 0, a, b), maximum(x, y) or take(values, index)",
+        )
+
+    def __float__(self) -> float:
+        raise self._has_no_value(
+            "float() and the functions of math cannot take it", "write micrograd's own, such as micrograd.exp(x)"
+        )
+
+    def __index__(self) -> int:
+        raise self._has_no_value("it cannot count or index", "write take(values, index)")
+
+    __int__ = __index__
+
+    def __eq__(self, other: Any) -> Any:
+        raise self._has_no_value(
+            "== and != cannot compare it",
+            "write where((x > 1.5) & (x < 2.5), a, b) for numbers, (a & b) for comparisons",
+        )
+
+    __ne__ = __eq__
+
+    def __invert__(self) -> Any:
+        raise trace_error(
+            f"~ of {self.described()} cannot be recorded",
+            "write the comparison the other way round, x <= 0 for ~(x > 0)",
+        )
+
+    def __hash__(self) -> int:
+        """Of use to this package alone: a dict or a set of the user's would not find what it finds by a number."""
+        if modes.state.trace and not is_of_this_package(sys._getframe(1)):
+            raise self._not_found()
+        return id(self)
+
+    def _not_found(self) -> TraceError:
+        return self._has_no_value("a dict or a set cannot find it", "write take(values, index), or where(...)")
+
+    def _has_no_value(self, so: str, advice: str) -> TraceError:
+        """The error for what needs a number now; of an argument of jit it says that it may be static."""
+        static = ""
+        operands = self.tape.code[self.operand][1:] if self.is_condition else (self.operand,)
+        if self.tape.has_static and any(isinstance(x, int) and self.tape.code[x][0] == "input" for x in operands):
+            static = ", or name the argument in jit(f, static=...), which compiles once for each of its values"
+        return trace_error(
+            f"{self.described()} has no value while jit runs your function to record it, so {so}", advice + static
+        )
+
+    def __and__(self, other: Any) -> Any:
+        return _both("and", self, other, neutral=True)
+
+    def __or__(self, other: Any) -> Any:
+        return _both("or", self, other, neutral=False)
+
+    __rand__, __ror__ = __and__, __or__
+
+    def _require(self) -> None:
+        """Note that this condition must hold: where it does not, compiled code leaves it to the function to say why."""
+        self.tape.required.append(self.operand)
+
+    def __pow__(self, other: Any) -> Any:
+        return TAPE.pow(self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return TAPE.pow(other, self)
+
+    def __abs__(self) -> Any:
+        return TAPE.abs(self)
+
+    def __repr__(self) -> str:
+        return f"%{self.operand}"
+
+    def __deepcopy__(self, memo: Any) -> Symbol:
+        return self
+
+    def described(self, depth: int = 3) -> str:
+        """The symbol as the user may know it: an argument by its name, else what was done last, if that is short."""
+        name, *operands = self.tape.code[self.operand]
+        if name == "input":
+            return self.tape.inputs[operands[0]]
+        if not depth:
+            return "..."
+        shown = [f"{x:g}" if isinstance(x, float) else Symbol(self.tape, x).described(depth - 1) for x in operands]
+        sign = SIGNS.get(name)
+        if sign is None:
+            return f"{name}({', '.join(shown)})"
+        if len(shown) == 1:
+            return f"{sign}{_grouped(shown[0])}"
+        return f" {sign} ".join(map(_grouped, shown) if name not in COMPARED else shown)
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)  # printing inside a function that is being recorded shows the tape's names
+
+    @staticmethod
+    def _apply_op(entry: Op, operands: tuple[Any, ...], static: dict[str, Any]) -> Value:
+        return Value._apply_op(entry, operands, static)
+
+
+numbers.Real.register(Symbol)
+
+
+def operand_of(x: Any) -> Operand:
+    """How an instruction names x: a Symbol's position, or a constant."""
+    return x.operand if isinstance(x, Symbol) else float(x)
+
+
+def write(name: str, *xs: Any) -> Symbol:
+    """Append an instruction to the tape of the Symbols among its operands."""
+    for x in xs:
+        if isinstance(x, Symbol):
+            tape = x.tape
+            break
+    if tape.closed:
+        raise trace_error(
+            "a number that jit made while it recorded a function was used after the recording ended",
+            "return what is to be used later, instead of keeping it in a list or an attribute",
+        )
+    for x in xs if name not in ("where", "and", "or") else xs[1:] if name == "where" else ():
+        if isinstance(x, Symbol) and x.is_condition:
+            raise trace_error(
+                f"{x.described()} is a comparison, true or false, and {name} takes numbers",
+                "write where(condition, 1.0, 0.0)",
+            )
+    return Symbol(tape, tape.append(name, *map(operand_of, xs)))
+
+
+def _infix(name: str, *, reflected: bool = False) -> Callable[..., Any]:
+    def method(self: Symbol, *others: Any) -> Any:
+        if others and not isinstance(others[0], numbers.Real):
+            if not is_bool(others[0]):
+                return NotImplemented
+            others = (float(others[0]),)
+        return write(name, *reversed((self, *others))) if reflected else write(name, self, *others)
+
+    return method
+
+
+def _both(name: str, x: Symbol, y: Any, *, neutral: bool) -> Any:
+    """`x & y` and `x | y` of two comparisons, or of one and a bool."""
+    if is_bool(y):
+        return x if bool(y) is neutral else not neutral
+    if not x.is_condition or not isinstance(y, Symbol) or not y.is_condition:
+        raise trace_error("& and | combine comparisons, such as (x > 0) & (y > 0)", "put each in parentheses")
+    return write(name, x, y)
+
+
+for _method, _name in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div"}.items():
+    setattr(Symbol, f"__{_method}__", _infix(_name))
+    setattr(Symbol, f"__r{_method}__", _infix(_name, reflected=True))
+for _method in ("neg", "lt", "le", "gt", "ge"):  # Python reflects < as > by itself
+    setattr(Symbol, f"__{_method}__", _infix(_method))
+
+
+class _Tapes(Namespace):
+    """Elementary functions of Symbols, each one instruction; of floats, computed at once."""
+
+    @staticmethod
+    def where(condition: Any, x: Any, y: Any) -> Any:
+        if not isinstance(condition, Symbol):
+            return x if condition else y
+        return write("where", condition, x, y)
+
+
+def _elementary(name: str) -> Callable[..., Any]:
+    on_floats = getattr(FLOAT, name)
+
+    def function(*xs: Any) -> Any:
+        return write(name, *xs) if any(isinstance(x, Symbol) for x in xs) else on_floats(*xs)
+
+    return function
+
+
+for _name in ELEMENTARY:
+    if _name != "where":
+        setattr(_Tapes, _name, staticmethod(_elementary(_name)))
+TAPE: Any = _Tapes()

@@ -1,0 +1,104 @@
+"""A tape: the instructions that a function of scalars comes down to, one after the other, each result named once.
+
+    >>> from micrograd.compiler.tape.tape import Tape
+    >>> tape = Tape(["x", "y"])
+    >>> total = tape.append("add", 0, 1)
+    >>> tape.outputs["value"] = tape.append("div", 0, total)
+    >>> print(tape)
+    %0 = input x
+    %1 = input y
+    %2 = add %0 %1
+    %3 = div %0 %2
+    value %3
+
+An instruction is its name followed by its operands. An operand is the position of an earlier instruction, an int, or
+a constant, a float. This is the form that every pass reads and writes: static single assignment (Cytron et al. 1991),
+without branches.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from micrograd.table import FLOAT
+
+Operand = int | float
+Instruction = tuple[Any, ...]  # ("add", 3, 1.0); ("input", 0) has the input's number for an operand
+
+# What an instruction computes where it is no function of the namespace `m`.
+INFIX: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "div": operator.truediv,
+    "neg": operator.neg,
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "and": operator.and_,
+    "or": operator.or_,
+}
+CONDITIONS = {"lt", "le", "gt", "ge", "and", "or"}  # their results are true or false, and no numbers
+
+# Every other name is an elementary function of the table's namespaces.
+ELEMENTARY = tuple(name for name in dir(type(FLOAT)) if not name.startswith("_") and name != "function_of")
+
+
+class Tape:
+    """Instructions in order, the names of the inputs, and which results are asked for, by name.
+
+    `print(tape)` shows it; `run(m, inputs)` computes it with any namespace of elementary functions.
+    """
+
+    def __init__(self, inputs: Sequence[str]):
+        self.inputs = list(inputs)
+        self.code: list[Instruction] = [("input", i) for i in range(len(self.inputs))]
+        self.outputs: dict[str, Operand] = {}
+        self.closed = False  # a finished trace's: nothing may be written on it any more
+        self.has_static = False  # whether an argument may be named in jit(f, static=...) instead
+        self.required: list[Operand] = []  # conditions that must hold, such as that a label is -1 or 1
+        self.derived: list[tuple[int, int]] = []  # from where to where local derivatives stand
+
+    def append(self, name: str, *operands: Operand) -> int:
+        """Add an instruction; gives its position."""
+        self.code.append((name, *operands))
+        return len(self.code) - 1
+
+    def add_input(self, name: str) -> int:
+        """One more input; gives its position."""
+        self.inputs.append(name)
+        return self.append("input", len(self.inputs) - 1)
+
+    def __len__(self) -> int:
+        return len(self.code)
+
+    def __str__(self) -> str:
+        lines = [
+            f"%{i} = {' '.join([name, self.inputs[rest[0]] if name == 'input' else ' '.join(map(shown, rest))])}"
+            for i, (name, *rest) in enumerate(self.code)
+        ]
+        return "\n".join([*lines, *(f"{name} {shown(x)}" for name, x in self.outputs.items())])
+
+    __repr__ = __str__
+
+    def run(self, m: Any, inputs: Sequence[Any]) -> dict[str, Any]:
+        """The outputs, computed one instruction after the other on whatever kind of number `m` is for."""
+        results: list[Any] = []
+
+        def at(x: Operand) -> Any:
+            return results[x] if isinstance(x, int) else x
+
+        for name, *operands in self.code:
+            if name == "input":
+                results.append(inputs[operands[0]])
+            else:
+                results.append((INFIX.get(name) or getattr(m, name))(*map(at, operands)))
+        return {name: at(x) for name, x in self.outputs.items()}
+
+
+def shown(x: Operand) -> str:
+    """An operand as it is printed: `%3`, or `0.5`."""
+    return f"%{x}" if isinstance(x, int) else repr(x)

@@ -1,0 +1,254 @@
+"""Run a function once on symbols and get the tape of what it did, with `backward` gone through on the same tape.
+
+    >>> from micrograd.compiler.tape.trace import Trace
+    >>> trace = Trace()
+    >>> x, y = trace.argument("x"), trace.argument("y")
+    >>> with trace.recording():
+    ...     z = x / (x + y)
+    ...     dx, dy = trace.gradients(z, [x, y])
+    >>> trace.tape.outputs.update(value=operand_of(z.data), dx=operand_of(dx))
+    >>> print(trace.tape)
+    %0 = input x
+    %1 = input y
+    %2 = add %0 %1
+    %3 = div %0 %2
+    %4 = div 1.0 %2
+    %5 = neg %3
+    %6 = div %5 %2
+    %7 = mul %4 1.0
+    %8 = mul %6 1.0
+    %9 = mul 1.0 %8
+    %10 = add %7 %9
+    %11 = mul 1.0 %8
+    value %3
+    dx %10
+
+The function computes with Values whose data are symbols; each node is recorded by the rule of its operation, with
+symbols for numbers. Values from outside, such as parameters, become inputs, each when it is first met, and are not
+touched themselves: stand-ins take their place in the trace's graph.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import numbers
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from micrograd import modes
+from micrograd.compiler.tape.symbols import TAPE, Symbol, TraceError, operand_of, trace_error
+from micrograd.compiler.tape.tape import Tape
+from micrograd.engine import NOTHING, UNREACHED, Value, sweep, topological_order
+from micrograd.modes import is_of_this_package
+from micrograd.table import CONSTANT, DETACHED, RECORDED, Op, explain
+from micrograd.transforms import borrowed_gradients
+
+
+def number_inside(value: Value) -> Any:
+    """A Value's number as it stands in its slot; None where it is kept elsewhere, as a trained parameter's is."""
+    try:
+        return Value.data.__get__(value)  # type: ignore[attr-defined]
+    except AttributeError:
+        return None
+
+
+def _described(number: Any) -> str:
+    return number.described() if isinstance(number, Symbol) else repr(number)
+
+
+class Traced(Value):
+    """A value in a trace. It stands for a number, so what a number could do and it cannot is an error that explains."""
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        if modes.state.trace and not is_of_this_package(sys._getframe(1)) and isinstance(self.data, Symbol):
+            raise self.data._not_found()
+        return id(self)
+
+    def __eq__(self, other: Any) -> Any:
+        if self is other or not isinstance(other, (numbers.Real, Traced)):
+            return self is other
+        number = self.data if isinstance(self.data, Symbol) or not isinstance(other, Value) else other.data
+        return number == (other if number is self.data else self.data)  # which explains, of a symbol
+
+    def __ne__(self, other: Any) -> Any:
+        return not self == other
+
+    def __bool__(self) -> bool:
+        return bool(self.data) if isinstance(self.data, Symbol) else True
+
+    def __index__(self) -> int:
+        return self.data.__index__()  # type: ignore[attr-defined]
+
+    def __int__(self) -> int:
+        return int(self.data)
+
+    def _as_index(self, count: int) -> Value:
+        return modes.state.trace.index(self, count)
+
+    def __deepcopy__(self, memo: Any) -> Traced:
+        return self  # a model that kept one can be copied; to compute with it is an error that explains
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _lost, (_described(Value.data.__get__(self)),)  # type: ignore[attr-defined]
+
+    def _whole(self, *_: Any) -> Any:
+        raise trace_error("//, % and divmod() of a number that jit records have no derivative", "compute it outside")
+
+    __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __divmod__ = __rdivmod__ = _whole
+
+
+def _lost(name: str) -> Traced:
+    """What a pickle has in place of a number of a recording that has ended."""
+    trace = Trace()
+    with trace.recording():
+        return trace.argument(name)
+
+
+class Trace:
+    """One recording. Inside `with trace.recording():` this thread's Values write their operations on `tape`.
+
+    `inputs` stand for the tape's inputs, in order; `leaves` are the Values from outside that were met, whose stand-ins
+    are the last of them. `indices` holds the inputs that index, each with the count of what it chooses from.
+    """
+
+    def __init__(self, kind: type[Tape] = Tape) -> None:
+        self.tape = kind([])
+        self.inputs: list[Value] = []
+        self.leaves: list[Value] = []
+        self.indices: list[tuple[int, int]] = []
+        self._whole: dict[Value, int] = {}
+        self._stand_ins: dict[int, Value] = {}  # by the id of a Value from outside, which `leaves` keeps alive
+        self._nodes: list[Value] = []  # this trace's own, in order of creation
+        self._created: dict[int, int] = {}  # the place of each among them, by its id
+        self._depth = 0  # how often it is entered
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[Trace]:
+        """Record what is computed inside; nothing can be written when it has ended, until it is entered again."""
+        before = self._depth
+        try:
+            self._depth, self.tape.closed = before + 1, False
+            with modes.tracing(self):
+                yield self
+        finally:
+            self._depth, self.tape.closed = before, not before
+
+    def argument(self, name: str, *, whole: bool = False) -> Traced:
+        """A value that the caller of the compiled function gives: the tape's next input. A `whole` one may index."""
+        taken = self.tape.inputs
+        name = "_".join(name.split()) or "input"
+        if name in taken:  # two leaves with one label, say
+            name = next(other for n in itertools.count(2) if (other := f"{name}#{n}") not in taken)
+        node = self._new(Symbol(self.tape, self.tape.add_input(name)), RECORDED)
+        self.inputs.append(node)
+        if whole:
+            self._whole[node] = len(self.inputs) - 1
+        return node
+
+    def index(self, node: Value, count: int) -> Value:
+        """Note that a number chooses one of `count` values: those who call the compiled code check it."""
+        if node not in self._whole:
+            raise TypeError(
+                f"{_described(node.data)} chooses one of {count} values, such as the score of a class, so it must be "
+                "an integer, as it was given: y.astype(int) for an array, [int(label) for label in y] for a list"
+            )
+        self.indices.append((self._whole[node], count))
+        return node
+
+    def owns(self, x: Any) -> bool:
+        """Whether x is a number of this tape."""
+        return isinstance(x, Symbol) and x.tape is self.tape
+
+    def number(self, value: Value) -> Any:
+        """The symbol, or the constant, that a Value's data is here."""
+        return self.node(value).data
+
+    def node(self, value: Value) -> Value:
+        """The Value itself if this trace made it, its stand-in if it comes from outside."""
+        if id(value) in self._created or value._operation is CONSTANT:
+            return value
+        stand_in = self._stand_ins.get(id(value))
+        if stand_in is None:
+            if value._operation is RECORDED or isinstance(number_inside(value), Symbol):
+                raise trace_error(
+                    "a Value that jit made while it recorded another function is used here",
+                    "return it from that function, instead of keeping it in a list or an attribute",
+                )
+            stand_in = self._stand_ins[id(value)] = self.argument(value.label or f"leaf{len(self.leaves)}")
+            self.leaves.append(value)
+        return stand_in
+
+    def made(self, value: Value) -> None:
+        """Take in a Value that the function made by hand: `Value(2.0)` is a constant of the tape."""
+        if value._prev:
+            raise self.error(
+                f"Value(..., {value._op!r}) has children but no rule, so it cannot be recorded",
+                "enter the operation into the table with @micrograd.op",
+            )
+        self._keep(value)
+
+    def _keep(self, node: Value) -> None:
+        self._created[id(node)] = len(self._nodes)
+        self._nodes.append(node)
+
+    def record(self, entry: Op, operands: Iterable[Value]) -> Value:
+        """Make the node for one operation: its rule writes the instructions. `engine.record` ends here in a trace."""
+        nodes = tuple([self.node(x) for x in operands])
+        try:
+            data, derivatives = entry.rule(TAPE, *[x.data for x in nodes])
+        except (ArithmeticError, ValueError) as error:
+            raise explain(error, entry, nodes) from None
+        if isinstance(data, Symbol) and data.is_condition:
+            data = TAPE.where(data, 1.0, 0.0)  # an operation of one's own may give a comparison
+        node = self._new(data, entry)
+        if modes.state.no_grad:
+            node._operation = DETACHED
+        else:
+            node._prev, node._local = nodes, functools.partial(self._deriving, derivatives)
+        return node
+
+    def _deriving(self, derivatives: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Local derivatives. The tape notes where they stand: one that fails is an error only where it is needed."""
+        start = len(self.tape)
+        try:
+            return derivatives()
+        finally:
+            self.tape.derived.append((start, len(self.tape)))
+
+    def _new(self, data: Any, entry: Op) -> Traced:
+        node = object.__new__(Traced)
+        node.data, node.grad, node.label, node._prev, node._operation, node._local = data, UNREACHED, "", (), entry, ()
+        self._keep(node)
+        return node
+
+    def gradients(self, out: Value, inputs: Sequence[Value], *, eagerly: bool = False) -> list[Any]:
+        """The derivatives of `out` with respect to each of `inputs`, by the engine's own backward.
+
+        It goes in the reverse order of creation, so that its code is as regular as that of forward; or, with `eagerly`,
+        in the engine's, so that sums are rounded as they are there.
+        """
+        order = topological_order(out)
+        if not eagerly:
+            order.sort(key=lambda node: self._created.get(id(node), -1))
+        reached = {*inputs}  # what does not depend on them may have no derivative, and need not
+        for node in order:
+            if any(x in reached for x in node._prev):
+                reached.add(node)
+        if out not in reached:
+            return [0.0] * len(inputs)
+        order = [node for node in order if node in reached]
+        with self.recording(), borrowed_gradients([*order, *inputs]):
+            sweep(out, order, zero=0.0 if eagerly else NOTHING)
+            return [x.grad for x in inputs]
+
+    @staticmethod
+    def error(what: str, advice: str) -> TraceError:
+        return trace_error(what, advice)
+
+
+__all__ = ["Trace", "TraceError", "Traced", "operand_of"]

@@ -1,0 +1,51 @@
+"""Rows to learn from: named data sets, a CSV of your own, and the numbers that a net is given.
+
+    >>> from micrograd.data import iris
+    >>> X, y = iris()
+    >>> len(X), X[0], y[0]
+    (150, [5.1, 3.5, 1.4, 0.2], 0)
+
+Read in this order:
+
+    sets            the named sets, and how rows are split and batched
+    cells, tables   a CSV: what one cell says, and the table of all of them
+    preparation     from a table's columns to the numbers that a net is given, and back
+"""
+
+from micrograd.data.sets import (
+    SETS,
+    Batch,
+    NamedSet,
+    batch_indices,
+    batches,
+    circles,
+    diabetes,
+    digits,
+    iris,
+    mnist,
+    moons,
+    named,
+    spirals,
+    split,
+    split_table,
+    xor,
+)
+
+__all__ = [
+    "SETS",
+    "Batch",
+    "NamedSet",
+    "batch_indices",
+    "batches",
+    "circles",
+    "diabetes",
+    "digits",
+    "iris",
+    "mnist",
+    "moons",
+    "named",
+    "spirals",
+    "split",
+    "split_table",
+    "xor",
+]

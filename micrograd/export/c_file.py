@@ -1,0 +1,392 @@
+"""Write a net, or any function of numbers, as C99 for a microcontroller: `to_c(net, "net.c")`.
+
+    >>> from micrograd import tanh
+    >>> from micrograd.export.c_file import c_text
+    >>> print(c_text(lambda x, y: tanh(x) / (x + y), "ratio", example=(1.0, 2.0)), end="")
+    /* ratio.c: a function, written as C99 by micrograd. It allocates nothing and needs math.h alone (link with -lm).
+    <BLANKLINE>
+       void ratio(const double x[2], double y[1]);
+           Computes y from x; the two must not overlap.
+             x[0]            x
+             x[1]            y
+             y[0]            the result
+    */
+    <BLANKLINE>
+    #include <math.h>
+    <BLANKLINE>
+    void ratio(const double x[2], double y[1])
+    {
+        const double v1 = tanh(x[0]);
+        const double v2 = x[0] + x[1];
+        const double v3 = v1 / v2;
+        y[0] = v3;
+    }
+
+With `train=(loss, optimizer)` the file has a step of training too, `double NAME_step(x, y, rate)`. The statements come
+from the compiler's tape: the table's rules, the engine's backward and the optimizer's `update`, run once on symbols.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from micrograd.compiler.arguments import flatten, rebuild
+from micrograd.compiler.native.update import schedule_of
+from micrograd.compiler.rows import names_of
+from micrograd.compiler.tape.rule import check_rule, scale_tape, update_tape
+from micrograd.compiler.tape.simplify import simplify, without_dead_code
+from micrograd.compiler.tape.symbols import operand_of
+from micrograd.compiler.tape.tape import Operand, Tape
+from micrograd.compiler.tape.trace import Trace
+from micrograd.compiler.train_step import TrainStep
+from micrograd.engine import Value, topological_order
+from micrograd.export.c_statements import (
+    RESERVED,
+    Statements,
+    array_of,
+    block,
+    inputs_used,
+    is_free_name,
+    is_input,
+    literal,
+    plain,
+)
+from micrograd.files import write_whole
+from micrograd.nn import MLP, Layer, Module, Neuron
+from micrograd.optim import Optimizer
+from micrograd.table import as_float
+from micrograd.transforms import map_numbers
+
+Argument = tuple[str, Any]  # its name, and the structure that its numbers are in
+Names = dict[int, str]  # of parameters, by their id
+
+
+def to_c(f: Callable[..., Any], path: str | os.PathLike[str], *, example: Any = None, train: Any = None) -> Path:
+    """Write `f` as a self-contained C99 file, NAME.c, whose function NAME computes what `f` gives.
+
+    `f` is a net, or a function of numbers such as `jit` compiles. `example` is a tuple of arguments that show how many
+    numbers it takes, and how they are arranged; an MLP, a Layer or a Neuron needs none. In C all of them come one after
+    the other in `x`, and all results in `y`; the file says where each is. Values from outside, such as the parameters,
+    become arrays of their present numbers.
+
+    `train` is `(loss, optimizer)`, or a `train_step`: the file then has `NAME_step(x, y, rate)` too, a step on one
+    example. It gives the loss before it; a step whose loss or gradient is nan or inf is not taken. The optimizer's
+    state goes on from where it is. `loss` takes the arguments of `f` and then the target, `y` in C: `example` ends with
+    one, such as `([0.0] * 4, 2)` for a class; without an example it is arranged as what the net gives.
+
+    C has no errors: where Python would raise, results are nan or inf. Raises ValueError for a file name that is no name
+    for a function of C, TypeError when `f` asks for a number while it is recorded: see `jit`.
+    """
+    path = Path(path)
+    if path.suffix != ".c":
+        raise ValueError(f"to_c: {path.name!r} must end in .c, as 'net.c' does")
+    return write_whole(path, c_text(f, path.stem, example=example, train=train).encode("ascii"))
+
+
+def refuse_keeper(model: Any, doing: str) -> None:
+    """Raise TypeError for what only keeps a net: a trained run's model, an estimator."""
+    for name in ("net", "net_"):
+        if not callable(model) and isinstance(getattr(model, name, None), Module):
+            raise TypeError(f"{doing}: this {type(model).__name__} is not a net: give its net, .{name}")
+
+
+def c_text(f: Callable[..., Any], name: str, *, example: Any = None, train: Any = None) -> str:
+    """The text of the file NAME.c that `to_c` writes."""
+    if not is_free_name(name):
+        what = "has a meaning in C" if name in RESERVED else "must be letters, digits and _, a letter first"
+        raise ValueError(f"to_c: the function is called as its file, and the name {name!r} {what}; try 'net.c'")
+    refuse_keeper(f, "to_c")
+    if not callable(f):
+        raise TypeError(f"to_c takes a net or a function, not {f!r}")
+    loss, optimizer = _training(train)
+    arguments, target = _arguments(f, example, with_target=loss is not None)
+    names: Names = {id(p): path for path, p in f.named_parameters()} if isinstance(f, Module) else {}
+    given = Recording({"x": arguments}, f, names)
+    step = None
+    if loss is not None and optimizer is not None:
+        of_target = target[1] if target else given.arrangement
+        structures = [*(structure for _, structure in arguments), of_target]
+        *named, last = zip(names_of(loss, len(structures)), structures, strict=True)
+        try:
+            step = Recording({"x": named, "y": [last]}, loss, names, by=optimizer.parameters)
+        except (TypeError, ValueError, IndexError) as error:
+            said = ", ".join(item for item, _ in [*named, last])
+            error.add_note(
+                f"to_c calls the loss with what the net takes, and then the target: loss({said}), such as "
+                "lambda x, y: cross_entropy(net(x), y)"
+            )
+            raise
+    return _File(f, name, names, given, step, optimizer).text()
+
+
+def _training(train: Any) -> tuple[Callable[..., Any] | None, Optimizer | None]:
+    if train is None:
+        return None, None
+    if isinstance(train, TrainStep):
+        train = train.loss, train.optimizer
+    if not isinstance(train, tuple) or len(train) != 2 or not callable(train[0]) or not isinstance(train[1], Optimizer):
+        raise TypeError(f"to_c: train is a pair, (loss, optimizer), or a train_step, not {train!r}")
+    loss, optimizer = train
+    check_rule(optimizer, "to_c")
+    return loss, optimizer
+
+
+def _arguments(f: Callable[..., Any], example: Any, *, with_target: bool) -> tuple[list[Argument], Argument | None]:
+    """The arguments of f, and the target where an example gives it."""
+    if example is None:
+        inner = f.layers[0].neurons[0] if isinstance(f, MLP) else f.neurons[0] if isinstance(f, Layer) else f
+        if not isinstance(inner, Neuron):
+            wanted = "example=([0.0, 0.0], 1.0)" + (", which ends with a target" if with_target else "")
+            raise TypeError(
+                "to_c: only an MLP, a Layer or a Neuron says itself how many numbers it takes; for this "
+                f"{type(f).__name__} give arguments such as it is called with, {wanted}"
+            )
+        return [(names_of(f, 1)[0], ("list", *["number"] * len(inner.w)))], None
+    given = example if isinstance(example, tuple) else (example,)
+    named = list(zip(names_of(f, len(given)), [flatten(x, []) for x in given], strict=True))
+    if not with_target:
+        return named, None
+    if len(given) < 2:
+        raise TypeError(f"to_c: with train=, an example is what the loss takes, such as (x, target), not {example!r}")
+    return named[:-1], named[-1]
+
+
+class Recording:
+    """A function run once on symbols: the tape of its results, and of the derivatives of a loss `by` some Values.
+
+    `arrays` are C's arguments, each with those of the function whose numbers it holds.
+    """
+
+    def __init__(
+        self, arrays: dict[str, list[Argument]], f: Callable[..., Any], names: Names, *, by: Sequence[Value] = ()
+    ):
+        self.trace = trace = Trace()
+        self.sizes: dict[str, int] = {}
+        self.layout: list[str] = []  # what is where, for people
+        self._places: list[str] = []  # where each of the first inputs of the tape is in C
+        with trace.recording():
+            args = [x for array, arguments in arrays.items() for x in self._array(array, arguments)]
+            out = f(*args)
+            self._results: list[Value | float] = []
+            self.arrangement = flatten(map_numbers(self._result, out), [])
+            if not self._results:
+                raise TypeError(f"to_c: the function gave no number, but {out!r}")
+            gradients: list[Any] = []
+            if by:
+                if not isinstance(out, Value):
+                    raise TypeError(f"to_c: the loss must be one number, not {type(out).__name__}: {out!r}")
+                gradients = trace.gradients(trace.node(out), [trace.node(p) for p in by])
+        outputs = {f"y[{k}]": _operand(x) for k, x in enumerate(self._results)}
+        outputs |= {f"gradient[{i}]": operand_of(d) for i, d in enumerate(gradients)}
+        self.tape, self._named = self._simplified(outputs, names)
+        self._used = inputs_used(self.tape)
+
+    def _array(self, array: str, arguments: list[Argument]) -> list[Any]:
+        """Symbols in the place of the numbers that one of C's arguments holds."""
+        taken: list[str] = []
+        args = []
+
+        def argument(name: str, kind: str) -> Value:
+            taken.append(name)
+            return self.trace.argument(name, whole=kind == "whole")
+
+        for name, structure in arguments:
+            start = len(taken)
+            args.append(rebuild(structure, name, argument))
+            if len(taken) > start:
+                more = f" to {taken[-1]}" if len(taken) > start + 1 else ""
+                self.layout.append(_said(array, start, len(taken), taken[start] + more))
+        self.sizes[array] = len(taken)
+        self._places += [f"{array}[{i}]" for i in range(len(taken))]
+        return args
+
+    def _result(self, x: Any) -> float:
+        self._results.append(self.trace.node(x) if isinstance(x, Value) else as_float(x, "to_c: a result"))
+        return 0.0
+
+    def _simplified(self, outputs: dict[str, Operand], names: Names) -> tuple[Tape, dict[int, str]]:
+        """The tape, and which of its results are a neuron's, by name."""
+        labels = {}
+        for result in [x for x in self._results if isinstance(x, Value)]:
+            for node in topological_order(result):
+                call = node.__dict__.get("_call") if node._prev else None
+                if call is not None and (name := names.get(id(call.neuron.w[0]), "").removesuffix("w.0")):
+                    labels["\n" + name[:-1]] = operand_of(node.data)
+        tape = self.trace.tape
+        tape.outputs = {**labels, **outputs}
+        whole = simplify(tape)
+        named = {x: label[1:] for label, x in whole.outputs.items() if label in labels and isinstance(x, int)}
+        whole.outputs = {key: x for key, x in whole.outputs.items() if key not in labels}
+        short = without_dead_code(whole)
+        return short, named if len(short) == len(whole) else {}  # else the numbering has changed
+
+    def leaves(self) -> list[Value]:
+        """The Values from outside that something needs."""
+        return [x for i, x in enumerate(self.trace.leaves, start=len(self._places)) if i in self._used]
+
+    def indices(self) -> list[str]:
+        """What is said of numbers that index."""
+        return [
+            f"{self._places[i]} is an index: a whole number from 0 to {count - 1}" for i, count in self.trace.indices
+        ]
+
+    def declared(self) -> list[str]:
+        """C's arguments that hold numbers."""
+        return [f"const double {array}[{size}]" for array, size in self.sizes.items() if size]
+
+    def statements(self, places: Names) -> tuple[Statements, list[str]]:
+        """The instructions as C, with Values from outside at these places: a writer, and its lines."""
+        found = [*self._places, *(places.get(id(leaf), "") for leaf in self.trace.leaves)]
+        statements = Statements(self.tape, found, named=self._named)
+        read = {self._places[i].partition("[")[0] for i in self._used if i < len(self._places)}
+        unused = [f"(void){array};" for array, size in self.sizes.items() if size and array not in read]
+        return statements, [*unused, *statements.lines(range(len(self.tape)))]
+
+
+class _File:
+    """The parts of a C file: arrays of numbers, and the functions that use them."""
+
+    def __init__(
+        self,
+        f: Any,
+        name: str,
+        names: Names,
+        given: Recording,
+        step: Recording | None,
+        optimizer: Optimizer | None,
+    ):
+        self.f, self.name, self.names, self.given, self.step, self.optimizer = f, name, names, given, step, optimizer
+        trained = {id(p): p for p in optimizer.parameters} if optimizer else {}
+        needed = {id(p): p for part in (given, step) if part for p in part.leaves()}
+        order = {key: i for i, key in enumerate(names)}
+        rest = sorted([p for p in needed.values() if id(p) not in trained], key=lambda p: order.get(id(p), len(order)))
+        self.arrays = {"parameters": list(trained.values()), "fixed": rest} if trained else {"parameters": rest}
+        self.places = {id(p): f"{name}_{array}[{i}]" for array, ps in self.arrays.items() for i, p in enumerate(ps)}
+        self.inference = f"void {name}({', '.join([*given.declared(), f'double y[{len(given.tape.outputs)}]'])})"
+        self.training = f"double {name}_step({', '.join([*step.declared(), 'double rate'])})" if step else ""
+
+    def text(self) -> str:
+        parts = [self._header(), "#include <math.h>"]
+        for array, values in self.arrays.items():
+            if values:
+                noted = [f"{self.names.get(id(p)) or p.label or array} = {p.data!r}" for p in values]
+                constant = "" if array == "parameters" and self.optimizer else "const "
+                parts.append(array_of(f"static {constant}double {self.name}_{array}", [p.data for p in values], noted))
+        statements, lines = self.given.statements(self.places)
+        results = [f"{key} = {statements.of(x)};" for key, x in self.given.tape.outputs.items()]
+        parts.append(block(self.inference, [*lines, *results]))
+        if self.step and self.optimizer:
+            parts += [*self._update(self.optimizer), self._step(self.step, len(self.optimizer.parameters))]
+        return "\n\n".join(parts) + "\n"
+
+    def _header(self) -> str:
+        what = f"{type(self.f).__name__} of {len(self.names)} parameters" if self.names else "a function"
+        about = "written as C99 by micrograd. It allocates nothing and needs math.h alone (link with -lm)."
+        count = len(self.given.tape.outputs)
+        result = "the result" if count == 1 else "the results, in order"
+        lines = [f"/* {self.name}.c: {plain(what)}, {about}", "", f"   {self.inference};"]
+        lines += ["       Computes y from x; the two must not overlap."]
+        lines += [f"         {line}" for line in (*self.given.layout, _said("y", 0, count, result))]
+        lines += [f"         {line}" for line in self.given.indices()]
+        if self.step and self.optimizer:
+            lines += ["", f"   {self.training};"]
+            rate = "" if callable(self.optimizer.lr) else f" ({self.optimizer.lr!r} in Python)"
+            lines += [
+                f"       One step of {plain(type(self.optimizer).__name__)} on the example x with the target y; rate is"
+                f" the learning rate{rate}.",
+                "       Gives the loss before the step. A step whose loss or gradient is nan or inf is not taken.",
+            ]
+            lines += [f"         {line}" for line in (*self.step.layout, *self.step.indices())]
+        return "\n".join([*lines, "*/"])
+
+    def _step(self, step: Recording, count: int) -> str:
+        """Loss and gradient, and the update where all of them are finite."""
+        name = self.name
+        statements, lines = step.statements(self.places)
+        loss, *gradients = step.tape.outputs.items()
+        lines += [f"{name}_{key} = {statements.of(x)};" for key, x in gradients]
+        lines += [
+            f"const double loss = {statements.of(loss[1])};",
+            "if (!isfinite(loss)) {",
+            "    return loss;",
+            "}",
+            f"for (int i = 0; i < {count}; i++) {{",
+            f"    if (!isfinite({name}_gradient[i])) {{",
+            "        return loss;",
+            "    }",
+            "}",
+            *self._clipping(count),
+            f"{name}_update(rate);",
+            "return loss;",
+        ]
+        return block(self.training, lines)
+
+    def _clipping(self, count: int) -> list[str]:
+        """Shorten the gradient, where the optimizer does."""
+        assert self.optimizer is not None
+        tape = scale_tape(self.optimizer)
+        (scale,) = tape.outputs.values()
+        if isinstance(scale, float) and scale == 1.0:  # whatever the norm
+            return []
+        gradient, statements = f"{self.name}_gradient[i]", Statements(tape, ["norm"], prefix="s")
+        lines = statements.lines(range(len(tape)))
+        each = f"for (int i = 0; i < {count}; i++) {{"
+        return [
+            *("double squares = 0.0;", each, f"    squares += {gradient} * {gradient};", "}"),
+            *("const double norm = sqrt(squares);", "if (!isfinite(norm)) {", "    return loss;", "}"),
+            *(*lines, each, f"    {gradient} *= {statements.of(scale)};", "}"),
+        ]
+
+    def _update(self, optimizer: Optimizer) -> list[str]:
+        """The optimizer's state, and its rule in a loop over the parameters."""
+        name, count = self.name, len(optimizer.parameters)
+        tape = update_tape(optimizer)
+        used = inputs_used(tape)
+        states = dict(zip(tape.inputs[2:-2], _state_names(optimizer.state_names)))
+        arrays = {"x": "parameters", "grad": "gradient", **states}
+        local = {"x": "parameter", "grad": "gradient", **states, "lr": "rate", "t": f"{name}_steps"}
+        places = [local[given] for given in tape.inputs]
+        parts = [f"static double {name}_gradient[{count}];"]
+        for i, (given, called) in enumerate(zip(optimizer.state_names, states.values()), start=2):
+            if i in used:
+                parts.append(array_of(f"static double {name}_{called}", list(optimizer.state[given])))
+        lines, plan, statements = [], schedule_of(tape), Statements(tape, places)
+        if len(tape.inputs) - 1 in used:
+            parts.append(f"static double {name}_steps = {literal(float(optimizer.steps))};")
+            lines.append(f"{name}_steps += 1.0;")
+        if len(tape.inputs) - 2 not in used:
+            lines.append("(void)rate;")
+        lines += statements.lines(plan.once)
+        inside = [
+            f"const double {local[given]} = {name}_{array}[i];"
+            for i, (given, array) in enumerate(arrays.items())
+            if i in used
+        ]
+        inside += statements.lines(plan.each_row)
+        for given, x in tape.outputs.items():
+            if not is_input(tape, x, given) and (given == "x" or tape.inputs.index(given) in used):
+                inside.append(f"{name}_{arrays[given]}[i] = {statements.of(x)};")
+        lines += [f"for (int i = 0; i < {count}; i++) {{", *(f"    {line}" for line in inside), "}"]
+        return [*parts, block(f"static void {name}_update(double rate)", lines)]
+
+
+def _operand(x: Value | float) -> Operand:
+    return operand_of(x.data) if isinstance(x, Value) else x
+
+
+def _said(array: str, start: int, end: int, what: str) -> str:
+    """A line on what is where: `x[0] to x[3]    row[0] to row[3]`."""
+    where = f"{array}[{start}]" + (f" to {array}[{end - 1}]" if end > start + 1 else "")
+    return f"{where:<15} {plain(what) if what != where else 'its numbers, in order'}"
+
+
+def _state_names(names: Sequence[str]) -> list[str]:
+    """What C calls the optimizer's state: as Python does, where nothing else has such a name."""
+    taken = {"parameters", "fixed", "gradient", "parameter", "rate", "steps", "step", "update", "i"}
+    if all(is_free_name(x) and x not in taken and not re.fullmatch(r"v\d+", x) for x in names):
+        return list(names)
+    return [f"state{k}" for k in range(len(names))]

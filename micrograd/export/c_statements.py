@@ -1,0 +1,152 @@
+"""Write a tape's instructions as statements of C99, each on one line.
+
+    >>> from micrograd.export.c_statements import Statements
+    >>> from micrograd.compiler.tape.tape import Tape
+    >>> tape = Tape(["x", "y"])
+    >>> total = tape.append("add", 0, 1)
+    >>> scaled = tape.append("mul", 0.1, total)
+    >>> statements = Statements(tape, ["x[0]", "x[1]"])
+    >>> for line in statements.lines(range(len(tape.code))):
+    ...     print(line)
+    const double v1 = x[0] + x[1];
+    const double v2 = 0x1.999999999999ap-4 * v1; /* 0.1 */
+    >>> statements.of(scaled)
+    'v2'
+
+What it says is what the instructions say, nan, inf and -0.0 included: C99's own operators and functions of math.h.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from micrograd.compiler.native.emit import is_condition
+from micrograd.compiler.tape.tape import CONDITIONS, ELEMENTARY, Operand, Tape
+
+INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&&"}
+INFIX["or"] = "||"
+FUNCTIONS = {name: {"abs": "fabs"}.get(name, name) for name in ELEMENTARY if name != "where"}
+
+KEYWORDS = """
+    auto break case char const continue default do double else enum extern float for goto if inline int long register
+    restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm bool
+""".split()
+# Names of the C library that a compiler knows, or that linking would take for ours. Those of MATH end in f and l too.
+MATH = """
+    acos asin atan atan2 cos sin tan acosh asinh atanh cosh sinh tanh exp exp2 expm1 frexp ilogb ldexp log log10 log1p
+    log2 logb modf scalbn scalbln cbrt fabs hypot pow sqrt erf erfc lgamma tgamma ceil floor nearbyint rint lrint llrint
+    round lround llround trunc fmod remainder remquo copysign nan nextafter nexttoward fdim fmax fmin fma
+    j0 j1 jn y0 y1 yn gamma significand drem pow10 exp10 sincos
+""".split()
+LIBRARY = """
+    main abs labs llabs div ldiv lldiv abort exit atexit free malloc calloc realloc rand srand system getenv qsort
+    bsearch atof atoi atol atoll strtod strtof strtold strtol strtoll strtoul strtoull printf fprintf sprintf snprintf
+    vprintf vfprintf vsprintf vsnprintf scanf fscanf sscanf vscanf vfscanf vsscanf puts fputs gets fgets putchar putc
+    getchar getc fopen freopen fclose fflush fread fwrite fseek ftell rewind remove rename signal raise time clock
+    memcpy memmove memset memcmp memchr strcpy strncpy strcat strncat strcmp strncmp strcoll strxfrm strchr strrchr
+    strspn strcspn strpbrk strstr strtok strlen strerror index rindex bcmp bcopy bzero isalnum isalpha isblank iscntrl
+    isdigit isgraph islower isprint ispunct isspace isupper isxdigit tolower toupper alloca isfinite isinf isnan
+    isnormal signbit fpclassify isgreater isgreaterequal isless islessequal islessgreater isunordered signgam
+    math_errhandling float_t double_t NAN INFINITY HUGE_VAL HUGE_VALF HUGE_VALL linux unix
+""".split()
+RESERVED = {*KEYWORDS, *LIBRARY, *(name + suffix for name in MATH for suffix in ("", "f", "l"))}
+
+
+def is_free_name(name: str) -> bool:
+    """Whether a function of C, or a variable, may be called so: plain letters, digits and _, and nobody else's name."""
+    return re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) is not None and name not in RESERVED
+
+
+def literal(x: float) -> str:
+    """A double as C has it, exactly: in decimals where these are exact, else hexadecimal."""
+    if math.isnan(x):
+        return "NAN"
+    if math.isinf(x):
+        return "INFINITY" if x > 0 else "-INFINITY"
+    return repr(x) if Decimal(repr(x)) == Decimal(x) else x.hex()
+
+
+def comment(*said: str) -> str:
+    """A comment at the end of a line, of what there is to say; no text can end it early."""
+    text = "; ".join(one for one in said if one)
+    return f" /* {plain(text)} */" if text else ""
+
+
+def plain(text: str) -> str:
+    """Text that is safe in a comment: no end, no beginning, no trigraph and no end of line."""
+    return re.sub(r"[^\w .,;:\[\]()<>=+#%'-]", "_", " ".join(text.split()), flags=re.ASCII)
+
+
+def decimals(xs: Iterable[object]) -> str:
+    """The numbers that are written in hexadecimal, as people read them."""
+    return ", ".join(repr(x) for x in xs if isinstance(x, float) and "x" in literal(x))
+
+
+def inputs_used(tape: Tape) -> set[int]:
+    """The numbers of the inputs that an instruction or an output needs. An output that is its own input needs none."""
+    asked = [x for name, *rest in tape.code if name != "input" for x in rest]
+    asked += [x for name, x in tape.outputs.items() if not isinstance(x, int) or not is_input(tape, x, name)]
+    return {tape.code[x][1] for x in asked if isinstance(x, int) and tape.code[x][0] == "input"}
+
+
+def is_input(tape: Tape, x: Operand, name: str) -> bool:
+    """Whether an operand is the input of that name."""
+    return isinstance(x, int) and tape.code[x][0] == "input" and tape.inputs[tape.code[x][1]] == name
+
+
+class Statements:
+    """The statements for a tape whose inputs are found under the given names.
+
+    `named` are results to be pointed out, by position: a neuron's name, say. Variables are `prefix` and a number.
+    """
+
+    def __init__(self, tape: Tape, inputs: Sequence[str], *, named: Mapping[int, str] | None = None, prefix: str = "v"):
+        self.tape, self.named, self.prefix = tape, named or {}, prefix
+        self._names = {i: inputs[rest[0]] for i, (name, *rest) in enumerate(tape.code) if name == "input"}
+        self._count = 0
+
+    def of(self, x: Operand) -> str:
+        """An operand as C has it: a constant, an input, or the variable of an earlier statement."""
+        return self._names[x] if isinstance(x, int) else literal(x)
+
+    def lines(self, positions: Iterable[int]) -> list[str]:
+        """The statements of the instructions at these positions, those of inputs left out."""
+        out = []
+        for position in positions:
+            name, *operands = self.tape.code[position]
+            if name == "input":
+                continue
+            expression = self._expression(name, operands)
+            self._count += 1
+            self._names[position] = f"{self.prefix}{self._count}"
+            kind = "int" if name in CONDITIONS else "double"
+            noted = comment(decimals(operands), self.named.get(position, ""))
+            out.append(f"const {kind} {self._names[position]} = {expression};{noted}")
+        return out
+
+    def _expression(self, name: str, operands: Sequence[Operand]) -> str:
+        given = [self.of(x) for x in operands]
+        if name == "where":
+            chooser = given[0] if is_condition(self.tape, operands[0]) else f"{given[0]} != 0.0"
+            return f"{chooser} ? {given[1]} : {given[2]}"
+        if name == "neg":
+            return f"-({given[0]})" if given[0].startswith("-") else f"-{given[0]}"
+        if name in INFIX:
+            return f"{given[0]} {INFIX[name]} {given[1]}"
+        return f"{FUNCTIONS[name]}({', '.join(given)})"
+
+
+def array_of(declared: str, numbers: Sequence[float], noted: Sequence[str] = ()) -> str:
+    """An array with its numbers, one on a line; zeros need no list."""
+    if not noted and not any(numbers):
+        return f"{declared}[{len(numbers)}];"
+    said = noted or [repr(x) for x in numbers]
+    lines = [f"    {literal(x)},{comment(f'{i}: {what}')}" for i, (x, what) in enumerate(zip(numbers, said))]
+    return "\n".join([f"{declared}[{len(numbers)}] = {{", *lines, "};"])
+
+
+def block(head: str, lines: Sequence[str]) -> str:
+    return "\n".join([head, "{", *(f"    {line}" for line in lines), "}"])

@@ -1,0 +1,287 @@
+"""The two ways to train: operation by operation on Values, or compiled. `choice.backend_for(...)` chooses.
+
+Both go through the same batches in the same order and have the same methods, so that `train.fit` need not know which it
+has.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import math
+import operator
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from micrograd.blame import first_guilty, is_refusal, not_connected, not_finite, of_row, raise_refusal
+from micrograd.data.sets import batch_indices
+from micrograd.engine import Value, topological_order
+from micrograd.modes import no_grad
+from micrograd.optim import Optimizer
+from micrograd.table import float_of
+
+Function = Callable[[Any, Any], Any]
+Within = Callable[[int, int, float], None]  # told of training within an epoch: steps taken, of how many, the last loss
+CHUNK = 0.5  # seconds, at the most, between two times that compiled training tells how far it has come
+SLOWEST = 2e-9  # seconds that compiled code takes for an instruction of a row, at the most
+
+
+class SavedState:
+    """The numbers of an optimizer and its parameters, to put back. `now` gives those of the parameters."""
+
+    def __init__(self, optimizer: Optimizer, now: Callable[[], list[float]]):
+        self.optimizer, self.now, self.numbers, self.steps = optimizer, now, now(), optimizer.steps
+        self.state = {name: list(numbers) for name, numbers in optimizer.state.items()}
+
+    def is_finite(self) -> bool:
+        """Whether the parameters are finite as they are now."""
+        return all(map(math.isfinite, self.now()))
+
+    def put_back(self) -> None:
+        self.optimizer.steps, self.optimizer.state = self.steps, self.state
+        for p, x in zip(self.optimizer.parameters, self.numbers):
+            p.data = x
+
+
+class Backend:
+    """What both have: the loss and the metrics by name, as functions of (output, target) in `of_output`."""
+
+    name = ""
+    why = ""  # it was chosen, in a line
+    compiling = 0.0  # seconds that are likely to go by before the first step
+
+    def __init__(self, model: Any, loss: Function, optimizer: Optimizer, metrics: dict[str, Function]):
+        self.model, self.optimizer = model, optimizer
+        self.metrics, self.of_output = list(metrics), {"loss": loss, **metrics}
+
+    def of_row(self, name: str) -> Function:
+        """One of them as a function of (row, target)."""
+        f = self.of_output[name]
+        return lambda row, target: f(self.model(row), target)
+
+    def epoch(
+        self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random, within: Within | None = None
+    ) -> tuple[list[float], list[float]]:
+        """Train once through the rows, in an order that `rng` chooses; gives each step's loss and gradient norm.
+
+        Raises ValueError, or IndexError, for the first of the rows that the loss refuses, and changes nothing.
+        """
+        raise NotImplementedError
+
+    def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
+        """The mean of each of these over the rows, without training."""
+        raise NotImplementedError
+
+
+class Eager(Backend):
+    """Operation by operation: slow, and there is nothing it cannot run."""
+
+    name = "eager"
+
+    def epoch(
+        self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random, within: Within | None = None
+    ) -> tuple[list[float], list[float]]:
+        losses: list[float] = []
+        norms: list[float] = []
+        loss, optimizer = self.of_row("loss"), self.optimizer
+        steps, order = -(-len(X) // batch_size), rng.getstate()
+        at_first, connected = SavedState(optimizer, self._numbers), False
+        for chosen in batch_indices(len(X), batch_size, rng=rng):
+            step, total = len(losses) + 1, None
+            try:
+                total = functools.reduce(operator.add, [loss(X[i], y[i]) for i in chosen]) / len(chosen)
+            except (ArithmeticError, ValueError, LookupError) as error:
+                if is_refusal(error):
+                    at_first.put_back()
+                    rng.setstate(order)
+                    raise_refusal(loss, enumerate(zip(X, y)))
+                    raise
+            if total is not None and not isinstance(total, Value):
+                raise not_connected(total)
+            connected = connected or self._is_connected(total)
+            gradients = [math.nan] if total is None else self._backward(total)
+            norm, now = math.sqrt(sum(g * g for g in gradients)), math.nan if total is None else total.data
+            if not all(map(math.isfinite, [now, *gradients])) or (optimizer.scales and math.isinf(norm)):
+                rows = [(i, (X[i], y[i])) for i in chosen]
+                raise not_finite(step, first_guilty(loss, rows, optimizer.parameters))
+            before = SavedState(optimizer, self._numbers)
+            optimizer.step()
+            if not before.is_finite():
+                before.put_back()
+                raise FloatingPointError(
+                    f"step {step} was not taken, for it would make a parameter inf or nan: the learning rate is "
+                    f"{optimizer.learning_rate():g}, and the norm of the gradient {norm:g}"
+                )
+            losses.append(now)
+            norms.append(norm)
+            if within:
+                within(step, steps, now)
+        if not connected:
+            at_first.put_back()
+            raise not_connected(losses[-1])
+        return losses, norms
+
+    def _numbers(self) -> list[float]:
+        return [p.data for p in self.optimizer.parameters]
+
+    def _is_connected(self, total: Value | None) -> bool:
+        """Whether a result was computed from some parameter; without, nothing would ever be trained."""
+        return total is not None and not {*self.optimizer.parameters}.isdisjoint(topological_order(total))
+
+    def _backward(self, total: Any) -> list[float]:
+        """The gradients; nan where one does not exist."""
+        self.optimizer.zero_grad()
+        try:
+            total.backward()
+        except (ArithmeticError, ValueError):
+            return [math.nan]
+        return [float_of(p.grad) for p in self.optimizer.parameters]
+
+    def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
+        if not names:
+            return []
+        found: list[list[float]] = [[] for _ in names]
+        with no_grad():
+            for i, (row, target) in enumerate(zip(X, y)):
+                try:
+                    output = self.model(row)
+                    for name, numbers in zip(names, found):
+                        numbers.append(float_of(self.of_output[name](output, target)))
+                except (ArithmeticError, ValueError, LookupError) as error:
+                    raise of_row(error, i) from None
+        return [math.fsum(numbers) / len(X) for numbers in found]
+
+
+class Compiled(Backend):
+    """By native code, from the same functions."""
+
+    name = "jit"
+
+    def __init__(self, model: Any, loss: Function, optimizer: Optimizer, metrics: dict[str, Function]):
+        super().__init__(model, loss, optimizer, metrics)
+        from micrograd.compiler.jit import jit
+        from micrograd.compiler.train_step import train_step
+
+        self.step = train_step(self.of_row("loss"), optimizer)
+        self._means = {name: jit(self.of_row(name), batch=True) for name in self.of_output}
+        self._kept: dict[int, tuple[Any, Any]] = {}
+        self._length = 0  # of the loss's tape
+
+    def trace(self, X: Sequence[Any], y: Sequence[Any], held_out: tuple[Any, Any] | None = None) -> list[int]:
+        """Record everything for such rows, without compiling it yet; gives the lengths of the tapes, the loss's first.
+
+        TypeError where something asks for a number while it is recorded.
+        """
+        try:
+            self._length = len(self.step.trace(X, y))
+            lengths = [self._length, *(len(self._means[name].trace(X, y)) for name in self.metrics)]
+        except (ValueError, LookupError):
+            raise_refusal(self.of_row("loss"), enumerate(zip(X, y)))  # which says of which row it is
+            raise
+        if held_out:
+            lengths.append(len(self._means["loss"].trace(held_out[0][:1], held_out[1][:1])))
+        return lengths
+
+    def take_in(self, *data: Any) -> None:
+        """Take in rows and targets, so that what cannot be rows is said before anything else is done."""
+        for x, name in zip(data, ("X", "y", "X", "y")):
+            self._taken_in(x, name)
+
+    def _taken_in(self, x: Any, name: str) -> Any:
+        """The data as native code reads it, taken in once for all epochs."""
+        from micrograd.compiler.rows import KeptRows
+
+        if id(x) not in self._kept:
+            self._kept[id(x)] = x, KeptRows(x, name)
+        return self._kept[id(x)][1]
+
+    def epoch(
+        self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random, within: Within | None = None
+    ) -> tuple[list[float], list[float]]:
+        from micrograd.compiler.tape.symbols import TraceError
+
+        before, order = SavedState(self.optimizer, self.step.numbers), rng.getstate()
+        try:
+            losses = self.step.run(
+                self._taken_in(X, "X"),
+                self._taken_in(y, "y"),
+                batch_size=batch_size,
+                shuffle=rng,
+                **self._told(len(X), batch_size, within),
+            )
+            is_finite = before.is_finite()
+        except FloatingPointError:
+            if before.is_finite():
+                raise
+            is_finite = False
+        except (TraceError, ValueError, LookupError) as error:  # the epoch is as if it had not begun
+            before.put_back()
+            rng.setstate(order)
+            if not isinstance(error, TraceError):  # bad data, of which eager training names the first row
+                raise_refusal(self.of_row("loss"), enumerate(zip(X, y)))
+            raise
+        if not is_finite:  # some step made a parameter inf or nan; eagerly we see which, and stop before it
+            before.put_back()
+            rng.setstate(order)
+            return Eager(self.model, self.of_output["loss"], self.optimizer, {}).epoch(X, y, batch_size, rng, within)
+        return losses.tolist(), self.step.norms.tolist()
+
+    def _told(self, rows: int, batch_size: int, within: Within | None) -> dict[str, Any]:
+        """The options by which a run tells how far it has come; none where it is done before anyone asks."""
+        steps = -(-rows // batch_size)
+        every = max(1, int(CHUNK / (SLOWEST * max(1, self._length) * min(batch_size, rows))))
+        if within is None or every >= steps:
+            return {}
+        return {"callback": lambda step, loss: within(step, steps, loss), "every": every}
+
+    def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
+        with no_grad():
+            return [float_of(self._means[name](self._taken_in(X, "X"), self._taken_in(y, "y"))) for name in names]
+
+
+class Either(Backend):
+    """Compiled, until something that the recording took as constant has changed too often; from then on eagerly."""
+
+    def __init__(self, compiled: Compiled, eager: Eager):
+        self.compiled, self.eager = compiled, eager
+        self.now: Backend = compiled
+        self.metrics, self.compiling = compiled.metrics, compiled.compiling
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.now.name
+
+    def _try(self, do: Callable[[Backend], Any]) -> Any:
+        from micrograd.compiler.tape.symbols import TraceError
+
+        if self.now is self.compiled:
+            try:
+                return do(self.compiled)
+            except TraceError as error:
+                self.now = self.eager
+                self.why = f"eager from here on: {first_clause(error)}"
+        return do(self.eager)
+
+    def epoch(
+        self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random, within: Within | None = None
+    ) -> tuple[list[float], list[float]]:
+        return self._try(lambda backend: backend.epoch(X, y, batch_size, rng, within))
+
+    def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
+        return self._try(lambda backend: backend.means(names, X, y))
+
+
+def first_clause(error: Exception) -> str:
+    """What an error says of the user's line, on one line, without the advice that follows."""
+    return " ".join(str(error).partition("; ")[0].split())
+
+
+def missing_package() -> str | None:
+    """The first package of the extra `jit` that is not installed, or None where the compiler can be used."""
+    return next((module for module in ("llvmlite", "numpy") if not importlib.util.find_spec(module)), None)
+
+
+def has_compiler() -> bool:
+    """Whether the extra `jit` is installed."""
+    return missing_package() is None

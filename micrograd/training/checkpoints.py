@@ -1,0 +1,120 @@
+"""Keep a model, and a training run, in one file: numbers as safetensors, all else as JSON in its header. No pickle.
+
+    >>> import tempfile, pathlib
+    >>> from micrograd.training.checkpoints import read, write
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "run.safetensors"
+    >>> write(path, {"w": [1.0, 2.0]}, {"epoch": 3})
+    >>> numbers, facts = read(path)
+    >>> numbers, facts["epoch"]
+    ({'w': [1.0, 2.0]}, 3)
+
+
+A file is written beside its place, synced to the disk and renamed: whatever happens, the one there is whole. It holds a
+checksum (SHA-256), so that a single bit that a disk or a copy changed is found before anything is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from micrograd.extras import require
+from micrograd.files import write_whole
+
+FORMAT = "micrograd 1"
+CHECKPOINT = "checkpoint.safetensors"  # in the folder of a run
+EVERY, TIMES = 1.0, 10  # seconds between two files at least, or so many times as long as writing one takes
+
+
+class CheckpointError(ValueError):
+    """A file that is no checkpoint of micrograd's, or not one of this run."""
+
+
+def write(path: str | Path, numbers: Mapping[str, Sequence[float]], about: Mapping[str, Any]) -> None:
+    """Put lists of floats and JSON-able facts into a file, whole or not at all; micrograd's version is one of them."""
+    from micrograd import __version__
+
+    numpy, save = require("numpy", extra="train"), require("safetensors.numpy", extra="train").save
+    arrays = {name: numpy.array(x, dtype=float) for name, x in numbers.items()}
+    said = json.dumps({**about, "version": __version__})
+    metadata = {"format": FORMAT, "about": said, "checksum": _checksum(arrays, said)}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, save(arrays, metadata=metadata))
+
+
+def _checksum(arrays: Mapping[str, Any], about: str) -> str:
+    found = hashlib.sha256(about.encode())
+    for name, array in sorted(arrays.items()):
+        found.update(f"{name} {array.shape} {array.dtype}".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
+
+
+def read(path: str | Path) -> tuple[dict[str, list[float]], dict[str, Any]]:
+    """The numbers and the facts in a file. Raises CheckpointError for any other, FileNotFoundError for none."""
+    data = Path(path).read_bytes()
+    try:
+        metadata = _metadata(data)
+        check_format(path, metadata["format"], FORMAT)
+        arrays = require("safetensors.numpy", extra="train").load(data)
+        if metadata["checksum"] != _checksum(arrays, metadata["about"]):
+            raise ValueError("its checksum is wrong")
+        about = json.loads(metadata["about"])
+        numbers = {name: array.tolist() for name, array in arrays.items() if array.dtype == float and array.ndim == 1}
+        if metadata["format"] != FORMAT or not isinstance(about, dict) or len(numbers) != len(arrays):
+            raise ValueError("it is another program's")
+    except (ImportError, CheckpointError):
+        raise
+    except Exception as error:  # whatever a damaged file makes the reader say
+        said = " ".join(str(error).split())[:100] or type(error).__name__
+        raise CheckpointError(f"{path} is no checkpoint of micrograd's, or is damaged ({said})") from None
+    return numbers, about
+
+
+def check_format(path: str | Path, found: Any, own: str) -> None:
+    """Raise CheckpointError for a file of a format to come: "micrograd 2" where this program knows "micrograd 1"."""
+    name, _, number = own.rpartition(" ")
+    given = re.fullmatch(rf"{name} ([0-9]{{1,4}})", found) if isinstance(found, str) else None
+    if given and int(given[1]) > int(number):
+        raise CheckpointError(f"{path} was written by a newer micrograd, in the format {found!r}: update micrograd")
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """The header's own part: 8 bytes with its length, then JSON."""
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > len(data) - 8:
+        raise ValueError("it ends too early")
+    header = json.loads(data[8 : 8 + length])
+    metadata = header["__metadata__"]
+    if not all(isinstance(metadata[key], str) for key in ("format", "about", "checksum")):
+        raise ValueError("it has no facts")
+    return metadata
+
+
+class Keeper:
+    """Writes what it is given to keep, but not each time where these are many a second: then `write` does the last.
+
+    Where there is no path, nothing is written.
+    """
+
+    def __init__(self, path: Path | None):
+        self.path, self._next = path, 0.0
+        self._pending: tuple[Mapping[str, Sequence[float]], Mapping[str, Any]] | None = None
+
+    def keep(self, numbers: Mapping[str, Sequence[float]], about: Mapping[str, Any]) -> None:
+        self._pending = numbers, about
+        if time.monotonic() >= self._next:
+            self.write()
+
+    def write(self) -> None:
+        """Write what was kept last, if it is not written yet."""
+        if self.path is not None and self._pending is not None:
+            began = time.monotonic()
+            write(self.path, *self._pending)
+            self._pending, now = None, time.monotonic()
+            self._next = now + max(EVERY, TIMES * (now - began))

@@ -1,0 +1,125 @@
+"""What a training run measured, epoch by epoch: print it, take a column, plot it, save it.
+
+>>> from micrograd.training.history import History
+>>> history = History([{"epoch": 1, "loss": 0.75}, {"epoch": 2, "loss": 0.5}])
+>>> history["loss"], history[-1]
+([0.75, 0.5], {'epoch': 2, 'loss': 0.5})
+>>> print(history)
+epoch    loss
+    1  0.7500
+    2  0.5000
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from micrograd.extras import require
+from micrograd.files import write_whole
+from micrograd.training.plots import legend, named, save_figure
+
+Record = dict[str, float]
+TURNED = 0.05  # of the lowest loss: what a loss rises by that has turned, and does not only waver
+
+
+class History:
+    """A list of one record for each epoch.
+
+    `history["loss"]` is a column and `history[-1]` a record. `backend` says what computed it and `why`, in a line, and
+    `stopped` why it ended before the last epoch, if it did; `best` is the epoch of the lowest loss, of the validation
+    rows if any, and `turned` what to say where that loss has risen since.
+    """
+
+    def __init__(self, records: list[Record] | None = None, *, backend: str = "", stopped: str = ""):
+        self.records: list[Record] = list(records or [])
+        self.backend, self.stopped, self.best, self.why = backend, stopped, 0, ""
+
+    def __getitem__(self, key: str | int) -> Any:
+        if isinstance(key, int):
+            return self.records[key]
+        if key not in self.columns:
+            raise KeyError(f"there is no column {key!r}: there are {', '.join(self.columns)}")
+        return [record.get(key, math.nan) for record in self.records]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of what was measured."""
+        return list(dict.fromkeys(name for record in self.records for name in record))
+
+    @property
+    def turned(self) -> str:
+        """At which epoch the loss of the validation rows was lowest, where it has risen since; else nothing."""
+        losses = self["validation loss"] if "validation loss" in self.columns else []
+        lowest = min(losses, default=math.nan)
+        place = losses.index(lowest) if lowest in losses else 0
+        is_long_ago = len(losses) - 1 - place >= max(2, len(losses) // 10)
+        if not is_long_ago or not losses[-1] - lowest > TURNED * abs(lowest):
+            return ""
+        epoch = number_text(self.records[place].get("epoch"))
+        return f"the validation loss was lowest at epoch {epoch}, {number_text(lowest)}; now {number_text(losses[-1])}"
+
+    def __str__(self) -> str:
+        if not self.records:
+            return "no epochs yet"
+        rows = [self.columns, *([number_text(record.get(name)) for name in self.columns] for record in self.records)]
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows]
+        if self.turned:
+            lines.append(f"{self.turned}: keep_best=True keeps the net of that epoch, patience= stops in time")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        last = (
+            ", ".join(f"{name} {number_text(x)}" for name, x in self.records[-1].items())
+            if self.records
+            else "no epochs"
+        )
+        return f"History({last})"
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a file with a header and a line for each epoch; every number reads back as it was."""
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self.columns)
+        writer.writeheader()
+        writer.writerows(self.records)
+        write_whole(path, text.getvalue().encode())
+
+    def plot(self, path: str | Path) -> None:
+        """Draw every column over the epochs, those of one kind on one plot, and save the picture."""
+        if not self.records:
+            raise ValueError("plot: there are no epochs to draw yet")
+        kinds: dict[str, list[str]] = {}
+        for name in self.columns:
+            if name not in ("epoch", "seconds") and not (name == "learning rate" and len(set(self[name])) == 1):
+                kinds.setdefault(name.removeprefix("validation "), []).append(name)
+        figure = require("matplotlib.figure", extra="train").Figure(figsize=(6, 2.2 * len(kinds)), layout="constrained")
+        axes = figure.subplots(len(kinds), sharex=True, squeeze=False)
+        for axis, (kind, names) in zip(axes[:, 0], kinds.items()):
+            marker = "." if len(self) < 30 else None
+            lines = [axis.plot(self["epoch"], self[name], marker=marker)[0] for name in names]
+            named(axis.yaxis.label, kind)
+            axis.grid(alpha=0.3)
+            if len(names) > 1:
+                legend(axis, lines, names)
+        axes[-1, 0].set_xlabel("epoch")
+        save_figure(figure, path)
+
+
+def number_text(x: float | None) -> str:
+    """A number for a table: whole ones as they are, others with four decimals or in powers of ten."""
+    if x is None:
+        return ""
+    if isinstance(x, int) or not math.isfinite(x):
+        return str(x)
+    return f"{x:.4f}" if x == 0 or 1e-3 <= abs(x) < 1e6 else f"{x:.2e}"

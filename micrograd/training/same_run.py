@@ -1,0 +1,106 @@
+"""Tell whether a run that is resumed is the one of a checkpoint: the same model, data and options.
+
+    >>> from micrograd.training.same_run import fingerprint
+    >>> fingerprint([[0, 1]], [1]) == fingerprint([[0.0, 1.0]], [1.0]) != fingerprint([[0, 2]], [1])
+    True
+
+Functions have no identity of their own: a loss or a metric is known by its name, a schedule by the rates that it gave.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from array import array
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from micrograd.nn import MLP, Layer, Neuron
+from micrograd.optim import Optimizer
+from micrograd.training.checkpoints import CheckpointError
+
+SAID = {
+    "batch_size": "batch_size is another",
+    "seed": "seed is another",
+    "patience": "patience is another",
+    "keep_best": "keep_best is another",
+    "data": "data are others",
+    "validation": "validation rows are others",
+    "names": "parameters have other names",
+    "model": "model is another, of other neurons",
+    "frozen": "model has other numbers where the optimizer does not train it",
+    "loss": "loss is another function",
+    "metrics": "metrics are others",
+    "settings": "optimizer has other settings",
+}
+
+
+def identity(model: Any, loss: Any, metrics: dict[str, Any], optimizer: Optimizer) -> dict[str, Any]:
+    """What tells a model, a loss and an optimizer from others, as far as it has a name; for JSON."""
+    trained = {id(p) for p in optimizer.parameters}
+    frozen = [p.data for p in model.parameters() if id(p) not in trained]
+    return {
+        "names": [name for name, _ in model.named_parameters()] if hasattr(model, "named_parameters") else [],
+        "model": repr(model) if type(model) in (MLP, Layer, Neuron) else type(model).__name__,
+        "frozen": zlib.crc32(array("d", frozen).tobytes()),
+        "loss": _name(loss),
+        "metrics": {name: _name(metric) for name, metric in metrics.items()},
+        "settings": _settings(optimizer),
+    }
+
+
+def _name(f: Any) -> str:
+    return getattr(f, "__name__", type(f).__name__)
+
+
+def _settings(optimizer: Optimizer) -> str:
+    """What an optimizer was made with. A schedule is not called here: it may not know of steps that are never taken."""
+    known = {k: x for k, x in vars(optimizer).items() if k not in ("parameters", "state", "steps") and not callable(x)}
+    return json.dumps(known, sort_keys=True, default=repr)
+
+
+def fingerprint(X: Sequence[Any], y: Sequence[Any]) -> int:
+    """A number that differs, nearly always, between different data."""
+    out = 0
+    for rows in (X, y):
+        for row in rows:
+            try:
+                found = array("d", _numbers(row)).tobytes()
+            except (TypeError, ValueError):  # rows of something else, such as words
+                found = re.sub(r" at 0x\w+", "", repr(row)).encode()
+            out = zlib.crc32(found, out)
+    return out
+
+
+def _numbers(x: Any) -> Iterator[float]:
+    if not hasattr(x, "__iter__"):
+        yield float(x)
+    elif isinstance(x, str):
+        raise TypeError("text")
+    else:
+        for item in x:
+            yield from _numbers(item)
+
+
+def check_schedule(path: Path, optimizer: Optimizer, records: Sequence[dict[str, float]], steps: int) -> None:
+    """Raise CheckpointError unless a schedule gives the rates that the first and the last epoch began with."""
+    if callable(optimizer.lr) and records:
+        last = len(records) - 1
+        for epoch in {0, last}:
+            if float(optimizer.lr(epoch * steps // len(records))) != records[epoch]["learning rate"]:
+                raise _another(path, "settings")
+
+
+def check_same(path: Path, kept: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Raise CheckpointError, with the first thing that differs, unless a file is of the run that is wanted."""
+    for name, x in wanted.items():
+        if kept.get(name) != x:
+            raise _another(path, name)
+
+
+def _another(path: Path, name: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path} is of another run: its {SAID[name]}; give the same model, data and options, or another folder"
+    )

@@ -1,0 +1,12 @@
+"""Look at a graph: draw it, step through it, ask why. All read a snapshot, and none walks Values by itself.
+
+Read in this order:
+
+    snapshot             the graph as it is now, in numbered nodes
+    fold                 fewer boxes: what repeats, or belongs to a neuron, as one
+    layout, draw         where Graphviz puts the boxes, and the picture; `tree` for a terminal
+    record               forward and backward, step by step: what `trace` gives
+    animate, page        the record as an animation, and as a page to explore
+    breakpoints, moves   where a walk through the record stops, and how it goes forward and back in time
+    prompt, notebook     pdb's habits for it, and IPython's
+"""

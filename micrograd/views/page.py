@@ -1,0 +1,285 @@
+"""Explain a graph in one HTML page: `explain(z, "z.html")`, or `trace(z).html("z.html")`, and open the file.
+
+    >>> from micrograd import Value
+    >>> from micrograd.views.page import page
+    >>> from micrograd.views.record import trace
+    >>> x, y = Value(2.0, label="x"), Value(-4.0, label="y")
+    >>> text = page(trace(x / (x + y)))
+    >>> text.startswith("<!doctype html>"), len(text) < 40_000
+    (True, True)
+
+The page steps through forward and backward, lights the drawing, and tells of any node its formula, its numbers and why
+its gradient is what it is. It needs no network, and its Content-Security-Policy lets nothing run but its own script.
+
+The record of the trace is sent as data, and short: local derivatives go, gradients do not. The page multiplies and adds
+in the same order as `sweep` did, and numbers are doubles there too, so it comes to the same gradients, bit for bit.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import math
+import os
+import re
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from micrograd.files import write_whole
+from micrograd.views.draw import drawing, one_line, svg_text, with_suffix
+from micrograd.views.fold import Folded, fold
+from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, LEAF, OPERATION, PARAMETER, Node, short
+
+if TYPE_CHECKING:
+    from micrograd.views.record import Step, Trace
+
+KINDS = (LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED)  # sent as their places here
+NAME_LENGTH, FORMULA_LENGTH, ERROR_LENGTH = 120, 400, 1000  # characters that are sent
+MAX_VALUES = 20_000  # some megabytes; a browser has to step through it smoothly
+NEVER_SHOWN = -1234.0  # makes room for "nan" and "-inf"
+
+# What stands in the page before its script has run. A template's content is inert: never drawn, fetched or run.
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}, step by step</title>
+<style>{style}</style>
+</head>
+<body>
+<main>
+<header>
+<h1>{title}</h1>
+<p>{summary}</p>
+<noscript><p>Stepping needs JavaScript, which is switched off here.</p></noscript>
+</header>
+<section class="player" aria-label="Steps">
+<p id="stage"></p>
+<output id="arithmetic" aria-live="polite"></output>
+<p id="remark"></p>
+<input id="scrubber" type="range" min="0" max="{last}" step="1" value="0" aria-label="Step">
+<p class="phases" aria-hidden="true"><span id="forward">forward</span><span id="backward">backward</span></p>
+<p class="buttons" role="group" aria-label="Move through the steps">
+<button type="button" id="first" aria-label="First step">«</button>
+<button type="button" id="previous" aria-label="Previous step">&lsaquo;</button>
+<button type="button" id="play">Play</button>
+<button type="button" id="next" aria-label="Next step">&rsaquo;</button>
+<button type="button" id="last" aria-label="Last step">»</button>
+<span class="keys"><kbd>←</kbd> <kbd>→</kbd> step, <kbd>n</kbd> <kbd>p</kbd> node, <kbd>space</kbd> play</span>
+</p>
+</section>
+<section class="drawing" aria-label="Drawing">
+<div id="scroller">{svg}</div>
+<p class="legend"><span><b class="positive">+</b>positive gradient</span> <span><b class="negative">&minus;</b>negative
+gradient</span> <span><b class="to"></b>changes now</span> <span><b class="from"></b>what it comes from</span>
+<span><b>·</b>not computed yet</span></p>
+</section>
+<section id="details" aria-label="Details"><h2 aria-live="polite">Details</h2>
+<p>Choose a node, by a click or with Tab and Enter, to see its numbers and why its gradient is what it is.</p></section>
+</main>
+<template id="record">{record}</template>
+<script>{script}</script>
+</body>
+</html>
+"""
+
+
+def explain(root: Any, path: str | os.PathLike[str], *, names: Any = None) -> Path:
+    """Record forward and backward of the graph behind `root`, and save the page; `names` as in `snapshot`.
+
+    `root` is a Value, or the error that an operation raised, whose page shows forward up to the failure.
+    """
+    from micrograd.views.record import trace
+
+    return save(trace(root, names=names), path)
+
+
+def save(trace: Trace, path: str | os.PathLike[str]) -> Path:
+    """Save the page of a trace as one file, and give back its path."""
+    path = with_suffix(path, ".html", ".htm")
+    return write_whole(path, page(trace).encode())  # bytes: the hashes must hold on Windows too
+
+
+def page(trace: Trace) -> str:
+    """The page of a trace, as the text of an HTML file; the same trace gives the same text.
+
+    Raises ValueError for a graph too large for a page, LayoutError when it could not be drawn.
+    """
+    graph = trace.graph
+    if len(graph.nodes) > MAX_VALUES:
+        raise ValueError(
+            f"a page of {len(graph.nodes):,} values is too large for a browser (at most {MAX_VALUES:,}): explain a "
+            "part of the computation, such as the loss of one example"
+        )
+    folded = fold(graph)
+    script = _squeezed(_resource("page.js"))
+    style = _squeezed(_resource("page.css"))
+    forward = sum(bool(node.formula) for node in graph.nodes)
+    summary = f"{_count(len(graph.nodes), 'value')}, {_count(forward, 'step')} forward, "
+    summary += f"no backward: {one_line(graph.error, ERROR_LENGTH)}" if graph.error else f"{len(trace)} backward"
+    record = json.dumps(_record(trace, folded), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    root = graph.root
+    return PAGE.format(
+        policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        "base-uri 'none'; form-action 'none'",
+        title=html.escape(one_line(f"{root.name} = {root.formula}" if root.formula else root.name, NAME_LENGTH)),
+        summary=html.escape(summary),
+        last=forward + len(trace),
+        svg=_slim(svg_text(drawing(graph, grads=_widest(trace), folded=folded)), trace, folded),
+        record=html.escape(record, quote=False),
+        style=style,
+        script=script,
+    )
+
+
+def _record(trace: Trace, folded: Folded) -> dict[str, Any]:
+    """What the script needs, as JSON: lists rather than objects, because their keys would be most of the text."""
+    sent: dict[int, list[Step]] = {}
+    for step in trace:
+        sent.setdefault(step.sender, []).append(step)
+    names = [one_line(node.name, NAME_LENGTH) for node in trace.graph.nodes]
+    return {
+        "kinds": KINDS,
+        "nodes": [_node(trace, node, names, sent.get(node.index, [])) for node in trace.graph.nodes],
+        "boxes": [
+            [one_line(b.title, NAME_LENGTH), b.members, int(b.has_result)] if b.folded else b.members
+            for b in folded.boxes
+        ],
+        "error": one_line(trace.graph.error, ERROR_LENGTH),
+    }
+
+
+def _node(trace: Trace, node: Node, names: list[str], steps: list[Step]) -> list[Any]:
+    """A node as a list: kind, name, data; and for an operation how it was computed and what it sends in backward."""
+    entry: list[Any] = [KINDS.index(node.kind), names[node.index], _number(node.data)]
+    if not node.formula:
+        return entry
+    graph = trace.graph
+    numbers = node.op.formula([short(graph.nodes[i].data) for i in node.operands])
+    entry += [
+        node.operands,
+        one_line(node.op.formula([names[i] for i in node.operands]), FORMULA_LENGTH),
+        one_line(numbers, FORMULA_LENGTH),
+        one_line(node.op.symbol, NAME_LENGTH),
+    ]
+    if not steps:
+        return entry
+    if steps[0].local is None:  # written by hand: the gradients that it left behind, for there are no derivatives
+        return [*entry, [], [], [[step.receiver, _number(step.after)] for step in steps]]
+    formulas = [one_line(formula, FORMULA_LENGTH) for formula, _ in graph.locals_of(node)]
+    sent = {step.position: _number(step.local) for step in steps}  # a constant is sent nothing
+    return [*entry, formulas, [sent.get(position) for position in range(len(node.operands))]]
+
+
+def _number(x: Any) -> float | int | str:
+    """A number for JSON, which has no nan or inf: these go as the words that JavaScript reads. 2.0 is sent as 2."""
+    x = float(x)
+    if not math.isfinite(x):
+        return "NaN" if math.isnan(x) else "Infinity" if x > 0 else "-Infinity"
+    if x.is_integer() and abs(x) < 1e15 and (x or math.copysign(1.0, x) > 0):
+        return int(x)
+    return x
+
+
+def _widest(trace: Trace) -> list[float | None]:
+    """For each node the gradient that takes the most room of all it will have, so that none outgrows its box."""
+    found: list[float | None] = [None] * len(trace.graph.nodes)
+    if not trace.graph.error:
+        found[trace.graph.root.index] = 1.0
+    for step in trace:
+        after = step.after if math.isfinite(step.after) else NEVER_SHOWN
+        if len(short(after)) > len(short(found[step.receiver])):
+            found[step.receiver] = after
+    return found
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def _slim(text: str, trace: Trace, folded: Folded) -> str:
+    """Graphviz's drawing made anew: shapes, lines and text, and none of its links, titles, colours and fonts.
+
+    That is a quarter of the text, it leaves the colours to the style sheet, and nothing but what is named here can come
+    through. Each box is a `<g id="b3">`, each edge a `<path id="e0_3">`; the arrow heads are markers.
+    """
+    root = ElementTree.fromstring(text)
+    width, height = (math.ceil(float(x)) for x in root.attrib["viewBox"].split()[2:])
+    graph = root.find(f"{SVG}g")
+    assert graph is not None
+    edges: list[str] = []
+    nodes: dict[int, str] = {}  # by their boxes, operands first: the order in which Tab goes through them
+    for group in graph.findall(f"{SVG}g"):
+        if group.get("class") == "edge":
+            edges += [
+                f'<path id="{group.attrib["id"]}" d="{_rounded(e.attrib["d"])}"/>' for e in group.iter(f"{SVG}path")
+            ]
+            edges += [_text(e, e.text or "") for e in group.iter(f"{SVG}text")]
+        elif group.get("class") == "node":
+            nodes[int(group.attrib["id"][1:])] = _box(group, trace, folded)
+    transform = _rounded(graph.attrib["transform"].partition("translate")[2])
+    heads = "".join(
+        f'<marker id="{name}" viewBox="0 0 10 8" refY="4" markerWidth="{size}" markerHeight="{size}" '
+        'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 10 4 0 8z"/></marker>'
+        for name, size in (("head", 10), ("lit", 13))
+    )
+    return (
+        f'<svg id="graph" viewBox="0 0 {width} {height}" width="{width * 4 // 3}" height="{height * 4 // 3}" '
+        f'role="group" aria-label="The graph"><defs>{heads}</defs><g transform="translate{transform}">'
+        f'<g id="edges">{"".join(edges)}</g><g id="nodes">{"".join(nodes[i] for i in sorted(nodes))}</g></g></svg>'
+    )
+
+
+def _box(group: ElementTree.Element, trace: Trace, folded: Folded) -> str:
+    name = group.attrib["id"]
+    box = folded.boxes[int(name[1:])]
+    parts: list[str] = []
+    for e in group.iter():
+        shape = e.tag.removeprefix(SVG)
+        if shape == "ellipse":
+            size = " ".join(f'{key}="{_rounded(e.attrib[key])}"' for key in ("cx", "cy", "rx", "ry"))
+            parts.append(f"<ellipse {size}/>")
+        elif shape in ("polygon", "polyline"):
+            points = _rounded(e.attrib["points"]).split(" ")
+            points = points[:-1] if shape == "polygon" and points[0] == points[-1] else points
+            parts.append(f'<{shape} points="{" ".join(points)}"/>')
+    texts = [(e, e.text or "") for e in group.iter(f"{SVG}text")]
+    node = trace.graph.nodes[box.members[-1]]
+    place = 2 if box.folded else 1  # of the line with the numbers
+    if node.kind != FAILED and box.has_result:
+        texts[place] = (texts[place][0], f"data {short(node.data)} \xa0 grad ·")
+    return f'<g id="{name}">{"".join(parts)}{"".join(_text(e, line) for e, line in texts)}</g>'
+
+
+def _text(e: ElementTree.Element, text: str) -> str:
+    return f'<text x="{_rounded(e.attrib["x"])}" y="{_rounded(e.attrib["y"])}">{html.escape(text, quote=False)}</text>'
+
+
+def _rounded(text: str) -> str:
+    """Coordinates without their decimals, and without the comma that a minus sign makes needless."""
+    whole = re.sub(r"-?\d+(?:\.\d+)?", lambda match: str(round(float(match[0]))), text.strip())
+    return whole.replace(",-", "-")
+
+
+def _resource(name: str) -> str:
+    return resources.files("micrograd.views").joinpath(name).read_text(encoding="utf-8")
+
+
+def _squeezed(source: str) -> str:
+    """A script or style sheet without its comments and indents. Comments there stand on lines of their own."""
+    lines = [line.strip() for line in source.splitlines()]
+    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

@@ -1,0 +1,333 @@
+"""Take a snapshot of a computation graph: its nodes in order, with names, kinds, uses and groups.
+
+    >>> from micrograd import Value
+    >>> from micrograd.views.snapshot import snapshot
+    >>> x, y = Value(2.0), Value(-4.0)
+    >>> for node in snapshot(x / (x + y), names={"x": x, "y": y}).nodes:
+    ...     print(node)
+    x = 2
+    y = -4
+    v1 = x + y = -2
+    v2 = x / v1 = -1
+
+All views (drawings, the stepper, the page) read a snapshot; none walks Values itself. Taking one changes nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from micrograd.engine import UNREACHED, Value, topological_order
+from micrograd.nn import Call, Module, Neuron, named_values
+from micrograd.table import CONSTANT, Op, float_of
+from micrograd.text import derivative_formulas
+
+LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED = "input", "parameter", "constant", "operation", "failed operation"
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One value of the graph. `index` is its place in the order, `operands` the indices of its operands."""
+
+    index: int
+    value: Value
+    data: float
+    grad: float | None  # None where backward has not come
+    name: str
+    kind: str
+    operands: tuple[int, ...]
+    formula: str = ""
+    uses: int = 0
+    group: Group | None = None
+    named: bool = False  # whether the user gave it its name
+
+    @property
+    def op(self) -> Op:
+        return self.value._operation
+
+    @property
+    def is_dead_relu(self) -> bool:
+        """Whether this is a ReLU that lets no gradient pass."""
+        return self.op.name == "relu" and self.data <= 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name} = {self.formula} = {short(self.data)}"
+            if self.formula
+            else f"{self.name} = {short(self.data)}"
+        )
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The operand at `position` of `target` is `source`; a repeated operand has an edge for each position."""
+
+    source: int
+    target: int
+    position: int
+
+
+MANY_OPERANDS = 50  # from here on no formula is written, for each would name every operand
+SHARED = -1  # the call of a parameter that several calls use
+
+
+@dataclass(frozen=True)
+class Group:
+    """The values that one neuron made in one call, or one layer in one call: what folds into one box."""
+
+    neuron: str
+    layer: str  # "" for a neuron on its own
+    call: int  # which call of the layer, or of the neuron on its own
+
+
+class Snapshot:
+    """The graph of one value as it stood: `nodes`, operands first and the result last, and `edges`."""
+
+    def __init__(self, nodes: list[Node], error: str = ""):
+        self.nodes = nodes
+        self.error = error  # why the last operation failed, when it did
+        self._by_value = {id(node.value): node for node in nodes}
+        self._by_name: dict[str, Node] | None = None
+        self._locals: dict[int, list[tuple[str, float | None]]] = {}
+
+    @property
+    def root(self) -> Node:
+        return self.nodes[-1]
+
+    @property
+    def edges(self) -> Iterator[Edge]:
+        for node in self.nodes:
+            for position, operand in enumerate(node.operands):
+                yield Edge(operand, node.index, position)
+
+    def node(self, which: Value | str | int | Node) -> Node:
+        """The node of a Value, of a name, or at an index. Raises KeyError with the names there are."""
+        if isinstance(which, Node):
+            return which
+        if isinstance(which, int):
+            if not 0 <= which < len(self.nodes):
+                raise KeyError(f"no node has the index {which}; there are 0 to {len(self.nodes) - 1}")
+            return self.nodes[which]
+        if isinstance(which, Value):
+            if id(which) not in self._by_value:
+                raise KeyError(f"{which!r} is not in this graph")
+            return self._by_value[id(which)]
+        if self._by_name is None:
+            self._by_name = {node.name: node for node in reversed(self.nodes) if node.kind != CONSTANT_NUMBER}
+        if which not in self._by_name:
+            names = [node.name for node in self.nodes if node.kind != CONSTANT_NUMBER]
+            shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+            raise KeyError(f"no node is called {which!r}; there are {shown}")
+        return self._by_name[which]
+
+    def consumers(self) -> list[list[Edge]]:
+        """For each node, the edges along which its value is used."""
+        found: list[list[Edge]] = [[] for _ in self.nodes]
+        for edge in self.edges:
+            found[edge.source].append(edge)
+        return found
+
+    def around(self, which: Value | str | int, *, hops: int = 2) -> set[int]:
+        """The indices of the nodes within some hops of one, along edges of either direction."""
+        start = self.node(which).index
+        consumers = self.consumers()
+        near, frontier = {start}, [start]
+        for _ in range(hops):
+            next_to = [[*self.nodes[i].operands, *(edge.target for edge in consumers[i])] for i in frontier]
+            frontier = sorted({j for found in next_to for j in found} - near)
+            near.update(frontier)
+            if not frontier:
+                break
+        return near
+
+    def between(self, which: Value | str | int) -> set[int]:
+        """The indices of the nodes on any path from one node to the result."""
+        on_path = {self.node(which).index}
+        for node in self.nodes:
+            if any(operand in on_path for operand in node.operands):
+                on_path.add(node.index)
+        return on_path
+
+    def locals_of(self, node: Node) -> list[tuple[str, float | None]]:
+        """For each operand the formula of the local derivative and its value, None where it cannot be had."""
+        if node.index in self._locals:
+            return self._locals[node.index]
+        self._locals[node.index] = found = self._find_locals(node)
+        return found
+
+    def _find_locals(self, node: Node) -> list[tuple[str, float | None]]:
+        values = node.value._local
+        formulas: tuple[str, ...] = ("written by hand",) * len(node.operands)
+        if len(node.operands) > MANY_OPERANDS:
+            formulas = ("…",) * len(node.operands)
+        elif not node.op.by_hand:
+            formulas = derivative_formulas(node.op, self.operand_names(node), result=node.name)
+        if not isinstance(values, tuple) or len(values) != len(node.operands):
+            return [(formula, None) for formula in formulas]
+        return [(formula, float(value)) for formula, value in zip(formulas, values)]
+
+    def operand_names(self, node: Node) -> list[str]:
+        return [self.nodes[i].name for i in node.operands]
+
+
+def snapshot(root: Any, *, names: Any = None) -> Snapshot:
+    """The snapshot of the graph behind `root`.
+
+    `root` is a Value; or an error that an operation raised, whose graph ends in the operation that failed. `names` is
+    a Module, or a mapping from names to Values, modules, lists and dicts, such as `vars()`; labels come before it.
+    Parameters of a layer are called by their path, `layers.0.neurons.2.w.1`, and what has no name is v1, v2, ...
+    Raises TypeError for any other root.
+    """
+    root, error = root_of(root)
+    order = topological_order(root)
+    return snapshot_of(order, [value.data for value in order], names=names, error=error)
+
+
+def snapshot_of(order: list[Value], numbers: list[float], *, names: Any = None, error: str = "") -> Snapshot:
+    """The snapshot of values already in topological order, with their numbers as they were at some moment."""
+    index = {value: i for i, value in enumerate(order)}
+    found, parameters = _found_names(names)
+    groups = _Groups(order, index, found)
+    taken: set[str] = set()
+    nodes: list[Node] = []
+    unnamed = 0
+    given_names = {str(value.label) for value in order if value.label} | set(found.values())
+    for i, value in enumerate(order):
+        operands = tuple([index[p] for p in value._prev])
+        kind = OPERATION if operands else CONSTANT_NUMBER if value._operation is CONSTANT else LEAF
+        if kind == LEAF and (id(value) in parameters or id(value) in groups.parameter_names):
+            kind = PARAMETER
+        given = str(value.label or "") or found.get(id(value)) or groups.parameter_names.get(id(value), "")
+        if kind == CONSTANT_NUMBER:
+            name = short(numbers[i])
+        elif given:
+            name = _unique(given, taken)
+        else:
+            unnamed += 1
+            while f"v{unnamed}" in given_names:
+                unnamed += 1
+            name = _unique(f"v{unnamed}", taken)
+        grad = None if value.grad is UNREACHED or value.grad is None else float_of(value.grad)
+        node = Node(i, value, float_of(numbers[i]), grad, name, kind, operands, group=groups.of[i], named=bool(given))
+        if operands:
+            node.formula = value._operation.formula([nodes[j].name for j in operands])
+            for j in operands:
+                nodes[j].uses += 1
+        nodes.append(node)
+    if error:
+        nodes[-1].kind = FAILED
+    return Snapshot(nodes, error)
+
+
+def root_of(root: Any) -> tuple[Value, str]:
+    """The Value to start from, and the message when it stands for an operation that failed."""
+    if isinstance(root, Value):
+        return root, ""
+    failed = getattr(root, "failed", None)
+    if isinstance(root, BaseException) and failed is not None:
+        operation, operands = failed
+        node = Value(0.0)  # set by hand: within no_grad() or detect_anomaly() a node cannot be made as this one is
+        node._prev = tuple([x if isinstance(x, Value) else Value(x) for x in operands])
+        node.data, node._operation = math.nan, operation
+        return node, str(root)
+    if isinstance(root, (list, tuple)):
+        raise TypeError(f"a drawing starts from one Value, not from {len(root)}: choose one, or draw their sum")
+    raise TypeError(f"a drawing starts from a Value, or from the error an operation raised, not from {root!r}")
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    name = "".join(c if c.isprintable() else " " for c in name)
+    candidate, count = name, 1
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}_{count}"
+    taken.add(candidate)
+    return candidate
+
+
+def _found_names(names: Any) -> tuple[dict[int, str], set[int]]:
+    """The name for each Value (by identity) that `names` leads to, and which of them are modules' parameters."""
+    if names is None:
+        return {}, set()
+    if isinstance(names, Module):
+        names = {"": names}
+    if not isinstance(names, Mapping):
+        raise TypeError(f"names is a module or a mapping such as vars(), not {names!r}")
+    found: dict[int, str] = {}
+    parameters: set[int] = set()
+    # vars() of a prompt holds its own history, under such names.
+    things = [
+        (str(name), x) for name, x in names.items() if not str(name).startswith("_") and name not in ("In", "Out")
+    ]
+    for name, x in sorted(things, key=lambda item: not isinstance(item[1], Value)):  # a variable's own name comes first
+        for path, value in named_values(x, name, set()):
+            found.setdefault(id(value), path)
+        if isinstance(x, Module):
+            parameters.update(id(p) for p in x.parameters())
+    return found, parameters
+
+
+class _Groups:
+    """Which neuron and layer made each node: `of[i]` is the group of node i, or None."""
+
+    def __init__(self, order: list[Value], index: dict[Value, int], found: dict[int, str]):
+        self.of: list[Group | None] = [None] * len(order)
+        self.parameter_names: dict[int, str] = {}
+        self._layers: dict[int, str] = {}
+        self._neurons: dict[int, str] = {}
+        self._calls: dict[tuple[int, int], int] = {}
+        self._found = found
+        for i, value in enumerate(order):
+            call = value.__dict__.get("_call") if value._prev else None
+            if isinstance(call, Call):
+                self._enter(call, i, order, index)
+
+    def _enter(self, call: Call, output: int, order: list[Value], index: dict[Value, int]) -> None:
+        layer = self._layer_name(call) if call.layer is not None else ""
+        neuron = self._neuron_name(call.neuron, layer, call.position)
+        key = (id(call.layer or call.neuron), id(call.inputs))
+        group = Group(neuron, layer, self._calls.setdefault(key, len(self._calls)))
+        inputs = {id(x) for x in call.inputs}
+        stack = [output]
+        while stack:
+            i = stack.pop()
+            other = self.of[i]
+            if other is not None:  # another neuron's, or seen; or a parameter that serves several calls
+                if other != group and other.neuron == group.neuron and not order[i]._prev:
+                    self.of[i] = Group(neuron, layer, SHARED)
+                continue
+            self.of[i] = group
+            stack += [index[p] for p in order[i]._prev if id(p) not in inputs]
+
+    def _layer_name(self, call: Call) -> str:
+        key = id(call.layer)
+        if key not in self._layers:
+            first = self._found.get(id(call.neuron.w[0]), "")
+            if first.count(".") >= 4:
+                self._layers[key] = first.rsplit(".", 4)[0]
+            else:
+                free = (f"layers.{n}" for n in itertools.count(len(self._layers)))
+                taken = {path.rsplit(".", 4)[0] for path in self._found.values()} | set(self._layers.values())
+                self._layers[key] = next(name for name in free if name not in taken)
+        return self._layers[key]
+
+    def _neuron_name(self, neuron: Neuron, layer: str, position: int) -> str:
+        key = id(neuron)
+        if key not in self._neurons:
+            name = f"{layer}.neurons.{position}" if layer else f"neuron.{len(self._neurons)}"
+            first = self._found.get(id(neuron.w[0]), "")
+            if not layer and first.endswith(".w.0"):
+                name = first.removesuffix(".w.0")
+            self._neurons[key] = name
+            for path, p in neuron.named_parameters():
+                self.parameter_names[id(p)] = f"{name}.{path}"
+        return self._neurons[key]
+
+
+def short(x: Any) -> str:
+    """A number in a few characters: `0.1235`, `2`, `1.2e+08`, `nan`; a gradient not reached is a dot."""
+    return "·" if x is None else f"{float(x):.4g}"
