@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from micrograd.views.notebook import load_ipython_extension
     from micrograd.views.page import explain
     from micrograd.views.prompt import debug
-    from micrograd.views.record import trace
+    from micrograd.views.trace import trace
 
 # Loaded when first used, so that importing micrograd stays quick: each name, and the module it is in.
 _LAZY = {
@@ -67,7 +67,7 @@ _LAZY = {
     "load_ipython_extension": "views.notebook",
     "save": "views.draw",
     "svg": "views.draw",
-    "trace": "views.record",
+    "trace": "views.trace",
     "train_step": "compiler.train_step",
     "tree": "views.draw",
 }

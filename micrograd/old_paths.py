@@ -62,7 +62,7 @@ NOW = {
     "reports": "cli.report",
     "run_state": "training.run_state",
     "runs": "cli.run_folder",
-    "stepper": "views.record",
+    "stepper": "views.trace",
     "tables": "data.tables",
     "train": "training.fit",
     "train_command": "cli.train",

@@ -16,7 +16,7 @@ from micrograd import Value, exp, log, relu, tanh
 from micrograd.losses import mse
 from micrograd.nn import MLP, Neuron
 from micrograd.views.page import explain, page, save
-from micrograd.views.record import Trace, decimal, trace
+from micrograd.views.trace import Trace, decimal, trace
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ALONE = ["background-networking", "component-update", "sync"]  # what would ask the network by itself

@@ -21,8 +21,8 @@ HOUSE = """
     old_paths changes locks coerce table ops modes engine operators copies text derivatives transforms blame check
     extras files intake nn losses optim metrics
     data.cells data.tables data.preparation data.sets data
-    views views.snapshot views.fold views.layout views.draw views.record views.animate views.breakpoints views.moves
-    views.prompt views.page views.notebook
+    views views.snapshot views.fold views.layout views.draw views.record views.why views.animate views.breakpoints
+    views.moves views.prompt views.page views.trace views.notebook
     compiler compiler.tape compiler.tape.tape compiler.tape.symbols compiler.tape.trace
     compiler.tape.simplify compiler.tape.guards
     compiler.outside compiler.outside.bytecode compiler.outside.generators compiler.outside.places

@@ -180,7 +180,7 @@ def _step(options: Any) -> None:
 
 
 def _explain(options: Any) -> None:
-    from micrograd.views.record import trace
+    from micrograd.views.trace import trace
 
     print(f"saved {trace(_value(options)).html(options.output)}")
 

@@ -5,8 +5,10 @@ Read in this order:
     snapshot             the graph as it is now, in numbered nodes
     fold                 fewer boxes: what repeats, or belongs to a neuron, as one
     layout, draw         where Graphviz puts the boxes, and the picture; `tree` for a terminal
-    record               forward and backward, step by step: what `trace` gives
+    record, why          forward and backward, step by step; why a gradient is what it is
     animate, page        the record as an animation, and as a page to explore
     breakpoints, moves   where a walk through the record stops, and how it goes forward and back in time
-    prompt, notebook     pdb's habits for it, and IPython's
+    prompt               pdb's habits for it
+    trace                the record with all these views of it: what `trace(z)` gives
+    notebook             the same in IPython
 """

@@ -10,20 +10,17 @@ import html
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from micrograd.files import write_whole
 from micrograd.views.draw import drawing, one_line, svg_text, with_suffix
 from micrograd.views.fold import Folded, fold
-
-if TYPE_CHECKING:
-    from micrograd.views.record import Step, Trace
+from micrograd.views.record import Record, Step
 
 MAX_FRAMES = 40  # an animation longer than this is not watched, and each frame is a whole drawing
 CAPTION_SIZE = 14
 
 
-def still(trace: Trace, step: int, *, rankdir: str = "LR", fold_by: str = "auto") -> str:
+def still(trace: Record, step: int, *, rankdir: str = "LR", fold_by: str = "auto") -> str:
     """The drawing after the first `step` steps of backward, the last one lit. Raises IndexError past the end."""
     folded = fold(trace.graph, by=fold_by)
     opening, content = _parts(_frame(trace, step, folded, rankdir))
@@ -31,7 +28,7 @@ def still(trace: Trace, step: int, *, rankdir: str = "LR", fold_by: str = "auto"
 
 
 def save(
-    trace: Trace, path: str | os.PathLike[str], *, seconds: float = 1.5, rankdir: str = "LR", fold_by: str = "auto"
+    trace: Record, path: str | os.PathLike[str], *, seconds: float = 1.5, rankdir: str = "LR", fold_by: str = "auto"
 ) -> Path:
     """Save an SVG that plays backward step by step, `seconds` each, and starts again.
 
@@ -75,7 +72,7 @@ def save(
     return write_whole(path, text.encode())
 
 
-def _frame(trace: Trace, step: int, folded: Folded, rankdir: str) -> str:
+def _frame(trace: Record, step: int, folded: Folded, rankdir: str) -> str:
     return svg_text(drawing(trace.graph, rankdir=rankdir, grads=trace.grads(step), folded=folded, steady=True))
 
 

@@ -2,9 +2,9 @@
 
 >>> from micrograd import Value
 >>> from micrograd.views.breakpoints import Breakpoints
->>> from micrograd.views.record import trace
+>>> from micrograd.views.record import Record
 >>> x = Value(2.0, label="x")
->>> stops = Breakpoints(trace((x * x).tanh()))
+>>> stops = Breakpoints(Record((x * x).tanh()))
 >>> print(stops.add("op==mul"))
 1  break  op==mul
 >>> [position for position in range(3) if stops.at(position)]
@@ -19,7 +19,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from micrograd.views.record import Step, Trace
+from micrograd.views.record import Record, Step
 from micrograd.views.snapshot import Node
 
 
@@ -40,7 +40,7 @@ class Breakpoint:
 class Breakpoints:
     """The breakpoints on a trace. What is wrong with one is a ValueError, in words for the prompt."""
 
-    def __init__(self, trace: Trace):
+    def __init__(self, trace: Record):
         self.trace = trace
         self.items: list[Breakpoint] = []
         self._count = 0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import IO
 
 from micrograd.views.breakpoints import Breakpoint, Breakpoints
-from micrograd.views.record import Step, Trace
+from micrograd.views.record import Record, Step
 from micrograd.views.snapshot import Node
 
 DONE = "backward is done: every gradient is there (rs goes back, q leaves)"
@@ -21,7 +21,7 @@ class Walk(cmd.Cmd):
 
     prompt = "(grad) "
 
-    def __init__(self, trace: Trace, *, stdin: IO[str] | None = None, stdout: IO[str] | None = None):
+    def __init__(self, trace: Record, *, stdin: IO[str] | None = None, stdout: IO[str] | None = None):
         super().__init__(stdin=stdin, stdout=stdout)
         self.use_rawinput = stdin is None
         self.trace = trace

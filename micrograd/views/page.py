@@ -2,9 +2,9 @@
 
     >>> from micrograd import Value
     >>> from micrograd.views.page import page
-    >>> from micrograd.views.record import trace
+    >>> from micrograd.views.record import Record
     >>> x, y = Value(2.0, label="x"), Value(-4.0, label="y")
-    >>> text = page(trace(x / (x + y)))
+    >>> text = page(Record(x / (x + y)))
     >>> text.startswith("<!doctype html>"), len(text) < 40_000
     (True, True)
 
@@ -26,16 +26,14 @@ import os
 import re
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree
 
 from micrograd.files import write_whole
 from micrograd.views.draw import drawing, one_line, svg_text, with_suffix
 from micrograd.views.fold import Folded, fold
+from micrograd.views.record import Record, Step
 from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, LEAF, OPERATION, PARAMETER, Node, short
-
-if TYPE_CHECKING:
-    from micrograd.views.record import Step, Trace
 
 KINDS = (LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED)  # sent as their places here
 NAME_LENGTH, FORMULA_LENGTH, ERROR_LENGTH = 120, 400, 1000  # characters that are sent
@@ -96,18 +94,16 @@ def explain(root: Any, path: str | os.PathLike[str], *, names: Any = None) -> Pa
 
     `root` is a Value, or the error that an operation raised, whose page shows forward up to the failure.
     """
-    from micrograd.views.record import trace
-
-    return save(trace(root, names=names), path)
+    return save(Record(root, names), path)
 
 
-def save(trace: Trace, path: str | os.PathLike[str]) -> Path:
+def save(trace: Record, path: str | os.PathLike[str]) -> Path:
     """Save the page of a trace as one file, and give back its path."""
     path = with_suffix(path, ".html", ".htm")
     return write_whole(path, page(trace).encode())  # bytes: the hashes must hold on Windows too
 
 
-def page(trace: Trace) -> str:
+def page(trace: Record) -> str:
     """The page of a trace, as the text of an HTML file; the same trace gives the same text.
 
     Raises ValueError for a graph too large for a page, LayoutError when it could not be drawn.
@@ -139,7 +135,7 @@ def page(trace: Trace) -> str:
     )
 
 
-def _record(trace: Trace, folded: Folded) -> dict[str, Any]:
+def _record(trace: Record, folded: Folded) -> dict[str, Any]:
     """What the script needs, as JSON: lists rather than objects, because their keys would be most of the text."""
     sent: dict[int, list[Step]] = {}
     for step in trace:
@@ -156,7 +152,7 @@ def _record(trace: Trace, folded: Folded) -> dict[str, Any]:
     }
 
 
-def _node(trace: Trace, node: Node, names: list[str], steps: list[Step]) -> list[Any]:
+def _node(trace: Record, node: Node, names: list[str], steps: list[Step]) -> list[Any]:
     """A node as a list: kind, name, data; and for an operation how it was computed and what it sends in backward."""
     entry: list[Any] = [KINDS.index(node.kind), names[node.index], _number(node.data)]
     if not node.formula:
@@ -188,7 +184,7 @@ def _number(x: Any) -> float | int | str:
     return x
 
 
-def _widest(trace: Trace) -> list[float | None]:
+def _widest(trace: Record) -> list[float | None]:
     """For each node the gradient that takes the most room of all it will have, so that none outgrows its box."""
     found: list[float | None] = [None] * len(trace.graph.nodes)
     if not trace.graph.error:
@@ -203,7 +199,7 @@ def _widest(trace: Trace) -> list[float | None]:
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def _slim(text: str, trace: Trace, folded: Folded) -> str:
+def _slim(text: str, trace: Record, folded: Folded) -> str:
     """Graphviz's drawing made anew: shapes, lines and text, and none of its links, titles, colours and fonts.
 
     That is a quarter of the text, it leaves the colours to the style sheet, and nothing but what is named here can come
@@ -236,7 +232,7 @@ def _slim(text: str, trace: Trace, folded: Folded) -> str:
     )
 
 
-def _box(group: ElementTree.Element, trace: Trace, folded: Folded) -> str:
+def _box(group: ElementTree.Element, trace: Record, folded: Folded) -> str:
     name = group.attrib["id"]
     box = folded.boxes[int(name[1:])]
     parts: list[str] = []

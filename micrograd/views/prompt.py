@@ -19,11 +19,13 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from micrograd.files import write_whole
+from micrograd.views import animate, page
 from micrograd.views.breakpoints import Seen, check_expression
 from micrograd.views.draw import tree_of, with_suffix
 from micrograd.views.moves import DONE, Walk
-from micrograd.views.record import Trace
+from micrograd.views.record import Record
 from micrograd.views.snapshot import CONSTANT_NUMBER, Node, short
+from micrograd.views.why import Why
 
 # Long names of commands; what each does stands with the short one.
 LONG = {"step": "s", "next": "n", "return": "r", "continue": "c", "cont": "c", "until": "unt", "jump": "j"}
@@ -41,7 +43,7 @@ class Prompt(Walk):
 
     def __init__(
         self,
-        trace: Trace,
+        trace: Record,
         *,
         names: Mapping[str, Any] | None = None,
         stdin: IO[str] | None = None,
@@ -174,7 +176,7 @@ class Prompt(Walk):
     def do_why(self, arg: str) -> None:
         """why NODE: every path from it to the result, with the product of the local derivatives along each."""
         node = self._node(arg) if arg else self._current()
-        self._say(self.trace.why(node.index, limit=50))
+        self._say(Why(self.trace, node, 50))
 
     def do_forward(self, arg: str) -> None:
         """forward [NODE]: replay the forward pass with the numbers put in, as far as NODE."""
@@ -191,12 +193,12 @@ class Prompt(Walk):
     def do_svg(self, arg: str) -> None:
         """svg [FILE]: save the drawing as it is now, by default to step.svg."""
         path = with_suffix(arg or "step.svg", ".svg")
-        write_whole(path, self.trace.svg(self.position).encode())
+        write_whole(path, animate.still(self.trace, self.position).encode())
         self._say(f"saved {path}")
 
     def do_html(self, arg: str) -> None:
         """html [FILE]: save the interactive page, by default to page.html."""
-        self._say(f"saved {self.trace.html(arg or 'page.html')}")
+        self._say(f"saved {page.save(self.trace, arg or 'page.html')}")
 
     # ------------------------------------------------------------ Python
 
@@ -335,5 +337,5 @@ def debug(root: Any, *, names: Any = None) -> None:
 
     The other things that `names=vars()` holds are in scope for Python at the prompt.
     """
-    trace = Trace(root, names)
+    trace = Record(root, names)
     Prompt(trace, names=names if isinstance(names, Mapping) else None).cmdloop()

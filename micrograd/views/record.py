@@ -1,11 +1,11 @@
-"""Step through forward and backward, back in time too: `t = trace(z)`, `t[3]`, `t.why(x)`, `t.debug()`.
+"""Record forward and backward of a graph, step by step: `Record(z)`, which every view of the steps reads.
 
     >>> from micrograd import Value
-    >>> from micrograd.views.record import trace
+    >>> from micrograd.views.record import Record
     >>> x, y = Value(2.0, label="x"), Value(-4.0, label="y")
     >>> z = x / (x + y)
     >>> z.label = "z"
-    >>> print(trace(z))
+    >>> print(Record(z))
     forward
       v1 = x + y = 2 + (-4) = -2
       z = x / v1 = 2 / (-2) = -1
@@ -22,11 +22,8 @@ Everything is recorded once, by running the engine's own backward, and replayed 
 from __future__ import annotations
 
 import functools
-import math
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,9 +40,6 @@ from micrograd.table import CONSTANT
 from micrograd.transforms import borrowed_gradients
 from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, Node, Snapshot, root_of, short, snapshot_of
 
-MAX_PATHS = 1000
-MAX_LISTED = 200_000  # nodes on all listed paths together
-
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -55,7 +49,7 @@ class Step:
     was written by hand, which adds what it likes.
     """
 
-    trace: Trace
+    trace: Record
     number: int
     sender: int
     receiver: int
@@ -97,7 +91,7 @@ class _Gradient:
     grad = 0.0
 
 
-class Trace:
+class Record:
     """The record of one forward and backward: `t[i]` is step i of backward, `t.graph` the snapshot it steps through.
 
     At position p the first p steps have happened; `t.grads(p)` are the gradients then.
@@ -195,10 +189,6 @@ class Trace:
         index = self.graph.node(which).index
         return [s for s in self if s.receiver == index] + [s for s in self if s.sender == index]
 
-    def why(self, which: Value | str | int, *, limit: int = MAX_PATHS) -> Why:
-        """Why a node's gradient is what it is: every path to the result, with the product of its local derivatives."""
-        return Why(self, self.graph.node(which), limit)
-
     def forward(self) -> list[str]:
         """The forward pass, a line for each operation, with the numbers put in: `e = d + a = -6 + 2 = -4`."""
         return [self.forward_line(node) for node in self.graph.nodes if node.formula]
@@ -225,127 +215,8 @@ class Trace:
         """Do to the graph what was recorded: `backward()` on the result."""
         self.graph.root.value.backward()
 
-    def svg(self, step: int | None = None, **options: Any) -> str:
-        """The drawing after some steps of backward (all by default), as the text of an SVG, its edge lit."""
-        from micrograd.views import animate
-
-        return animate.still(self, len(self) if step is None else step, **options)
-
-    def animate(self, path: str | os.PathLike[str], **options: Any) -> Path:
-        """Save an SVG that plays the steps by itself; where less motion is asked for it shows the last one."""
-        from micrograd.views import animate
-
-        return animate.save(self, path, **options)
-
-    def html(self, path: str | os.PathLike[str]) -> Path:
-        """Save the interactive page of this trace: one file, which needs no network."""
-        from micrograd.views import page as explorable
-
-        return explorable.save(self, path)
-
-    def debug(self, **options: Any) -> None:
-        """Open the prompt, which speaks pdb, on this trace."""
-        from micrograd.views import prompt
-
-        prompt.Prompt(self, **options).cmdloop()
-
     def __str__(self) -> str:
         return "\n".join(["forward", *(f"  {line}" for line in self.forward()), "backward", *map(repr, self)])
 
     def __repr__(self) -> str:
         return f"<trace of {self.graph.root.name}: {len(self._order)} values, {len(self)} steps of backward>"
-
-
-def trace(root: Any, *, names: Any = None) -> Trace:
-    """Record forward and backward of the graph behind a Value; `names` as in `micrograd.graph.snapshot`.
-
-    Raises what backward raises where a derivative does not exist. Nothing of the graph is changed.
-    """
-    return Trace(root, names)
-
-
-class Why:
-    """A gradient as a sum over paths: `paths` are pairs (indices from the node to the result, product of locals).
-
-    There may be more paths than can be listed: `count` is how many there are, `paths` at most `limit` of them, and
-    only when all are listed does their sum, `total`, equal the gradient. Bauer's formula (1974): the derivative is the
-    sum over all paths of the product of the local derivatives along each.
-    """
-
-    def __init__(self, trace: Trace, node: Node, limit: int = MAX_PATHS):
-        self.trace, self.node = trace, node
-        self.gradient = trace.grads()[node.index]
-        outgoing: dict[int, list[Step]] = {}
-        for step in trace:
-            outgoing.setdefault(step.receiver, []).append(step)
-        root = trace.graph.root.index
-        way = trace.graph.between(node.index)
-        self.by_hand = any(s.local is None and s.sender in way and s.receiver in way for s in trace)
-        counts = [0] * len(trace.graph.nodes)
-        counts[root] = 1
-        for index in reversed(range(len(counts))):
-            if index != root:
-                counts[index] = sum(counts[step.sender] for step in outgoing.get(index, ()))
-        self.count = counts[node.index]
-        self.paths: list[tuple[list[int], list[float]]] = []
-        # A path is a node, the local derivative that led to it, and the path before it: paths share their beginnings.
-        stack: list[tuple[int, float, Any]] = [(node.index, 1.0, None)]
-        listed = 0
-        while stack and len(self.paths) < limit and listed < MAX_LISTED and not self.by_hand:
-            path = stack.pop()
-            if path[0] == root:
-                self.paths.append(_unlinked(path))
-                listed += len(self.paths[-1][0])
-                continue
-            for step in reversed(outgoing.get(path[0], ())):
-                if counts[step.sender]:
-                    stack.append((step.sender, float(step.local or 0.0), path))
-
-    @property
-    def complete(self) -> bool:
-        """Whether every path is listed."""
-        return len(self.paths) == self.count
-
-    @property
-    def products(self) -> list[float]:
-        found = []
-        for _, locals_ in self.paths:
-            product = 1.0
-            for local in reversed(locals_):
-                product *= local
-            found.append(product)
-        return found
-
-    @property
-    def total(self) -> float:
-        """The sum of the listed paths' products."""
-        return math.fsum(self.products)
-
-    def __repr__(self) -> str:
-        name, nodes = self.node.name, self.trace.graph.nodes
-        if self.by_hand:
-            return f"{name}.grad = {short(self.gradient)}: a backward written by hand is on the way and hides the paths"
-        if self.count == 0:
-            return f"{name} does not reach {nodes[-1].name}: its gradient is 0"
-        lines = [f"{name}.grad = {self.gradient!r}, the sum over {self.count:,} path{'s' if self.count > 1 else ''}"]
-        for (path, locals_), product in zip(self.paths, self.products):
-            way = " -> ".join(nodes[i].name for i in path)
-            factors = " x ".join(map(decimal, locals_)) or "1"
-            lines.append(f"  {way}:  {factors} = {product:.6g}")
-        if self.complete:
-            lines.append(f"  sum {self.total!r}")
-        else:
-            lines.append(
-                f"  ... and {self.count - len(self.paths):,} more paths, too many to list; all sum to the gradient"
-            )
-        return "\n".join(lines)
-
-
-def _unlinked(path: Any) -> tuple[list[int], list[float]]:
-    """A linked path as the indices of its nodes, the first one first, and the local derivatives between them."""
-    indices, locals_ = [], []
-    while path is not None:
-        index, local, path = path
-        indices.append(index)
-        locals_.append(local)
-    return indices[::-1], locals_[-2::-1]

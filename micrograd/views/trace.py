@@ -1,0 +1,61 @@
+"""Step through forward and backward, back in time too: `t = trace(z)`, `t[3]`, `t.why(x)`, `t.debug()`.
+
+    >>> from micrograd import Value
+    >>> from micrograd.views.trace import trace
+    >>> x, y = Value(2.0, label="x"), Value(-4.0, label="y")
+    >>> z = x / (x + y)
+    >>> trace(z)[2]
+    [3/4] + v1 -> x:  local 1.0000 x upstream -0.5000 = -0.5000;  x.grad -0.5000 -> -1.0000   (accumulates)
+
+Everything is recorded once, by running the engine's own backward, and replayed when it is looked at. The Values' own
+`grad` are put back as they were, and stay so until `t.apply()`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from micrograd.engine import Value
+from micrograd.views import animate, page
+from micrograd.views.prompt import Prompt
+from micrograd.views.record import Record, Step, decimal
+from micrograd.views.why import MAX_PATHS, Why
+
+__all__ = ["Record", "Step", "Trace", "Why", "decimal", "trace"]
+
+
+class Trace(Record):
+    """The record of one forward and backward, with every view of it: `t[i]` is step i of backward.
+
+    At position p the first p steps have happened; `t.grads(p)` are the gradients then.
+    """
+
+    def why(self, which: Value | str | int, *, limit: int = MAX_PATHS) -> Why:
+        """Why a node's gradient is what it is: every path to the result, with the product of its local derivatives."""
+        return Why(self, self.graph.node(which), limit)
+
+    def svg(self, step: int | None = None, **options: Any) -> str:
+        """The drawing after some steps of backward (all by default), as the text of an SVG, its edge lit."""
+        return animate.still(self, len(self) if step is None else step, **options)
+
+    def animate(self, path: str | os.PathLike[str], **options: Any) -> Path:
+        """Save an SVG that plays the steps by itself; where less motion is asked for it shows the last one."""
+        return animate.save(self, path, **options)
+
+    def html(self, path: str | os.PathLike[str]) -> Path:
+        """Save the interactive page of this trace: one file, which needs no network."""
+        return page.save(self, path)
+
+    def debug(self, **options: Any) -> None:
+        """Open the prompt, which speaks pdb, on this trace."""
+        Prompt(self, **options).cmdloop()
+
+
+def trace(root: Any, *, names: Any = None) -> Trace:
+    """Record forward and backward of the graph behind a Value; `names` as in `micrograd.graph.snapshot`.
+
+    Raises what backward raises where a derivative does not exist. Nothing of the graph is changed.
+    """
+    return Trace(root, names)
