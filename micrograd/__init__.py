@@ -41,6 +41,7 @@ from micrograd.ops import (
 )
 from micrograd.table import op
 from micrograd.transforms import grad, hessian, jacobian, value_and_grad
+from micrograd.version import VERSION
 
 if TYPE_CHECKING:
     from micrograd.compiler.jit import jit
@@ -87,7 +88,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY, "nn"})
 
 
-__version__ = "0.2.0"
+__version__ = VERSION
 
 __all__ = [
     "MLP",

@@ -19,7 +19,7 @@ MODULES = sorted((ROOT / "micrograd").rglob("*.py"))
 # Imports point from a later entry to an earlier one, never the other way.
 HOUSE = """
     old_paths changes locks coerce table ops modes engine operators copies text derivatives transforms blame check
-    extras files intake nn losses optim metrics
+    version extras files intake nn losses optim metrics
     data.cells data.tables data.preparation data.sets data
     views views.snapshot views.fold views.layout views.draw views.record views.why views.animate views.breakpoints
     views.moves views.prompt views.page views.trace views.notebook

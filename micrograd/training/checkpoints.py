@@ -25,6 +25,7 @@ from typing import Any
 
 from micrograd.extras import require
 from micrograd.files import write_whole
+from micrograd.version import VERSION
 
 FORMAT = "micrograd 1"
 CHECKPOINT = "checkpoint.safetensors"  # in the folder of a run
@@ -37,11 +38,9 @@ class CheckpointError(ValueError):
 
 def write(path: str | Path, numbers: Mapping[str, Sequence[float]], about: Mapping[str, Any]) -> None:
     """Put lists of floats and JSON-able facts into a file, whole or not at all; micrograd's version is one of them."""
-    from micrograd import __version__
-
     numpy, save = require("numpy", extra="train"), require("safetensors.numpy", extra="train").save
     arrays = {name: numpy.array(x, dtype=float) for name, x in numbers.items()}
-    said = json.dumps({**about, "version": __version__})
+    said = json.dumps({**about, "version": VERSION})
     metadata = {"format": FORMAT, "about": said, "checksum": _checksum(arrays, said)}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, save(arrays, metadata=metadata))
