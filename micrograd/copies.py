@@ -22,7 +22,8 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
-from micrograd.engine import UNREACHED, Value, order_beyond
+from micrograd.engine import Value, order_beyond
+from micrograd.node import UNREACHED
 
 
 class _Current(threading.local):

@@ -1,4 +1,4 @@
-"""Read a rule of the table with Values for operands: what `backward(create_graph=True)` does at each node.
+"""Local derivatives that are not plain numbers: missing ones, those written by hand, and graphs of their own.
 
     >>> from micrograd import Value
     >>> x = Value(2.0)
@@ -7,7 +7,9 @@
     >>> x.grad._op  # 3 * x**2 is a graph itself, so it can be differentiated again
     '*'
 
-The same reading finds the derivatives that do exist where others do not: by a constant, nobody asks for one.
+Most nodes keep a tuple of numbers, one for each operand, which backward takes as it stands. `backward(create_graph=
+True)` reads the rule of the table again, with Values for operands. The same reading finds the derivatives that do exist
+where others do not: by a constant, nobody asks for one.
 """
 
 from __future__ import annotations
@@ -17,8 +19,30 @@ from collections.abc import Callable
 from typing import Any
 
 from micrograd import modes
-from micrograd.engine import UNREACHED, ByHand, Pending, Value, constant, send_to_operands
-from micrograd.table import CONSTANT, TABLE, GraphLostError, Namespace, Op, explain
+from micrograd.node import UNREACHED, set_up
+from micrograd.number import Number, number_of
+from micrograd.table import CONSTANT, FLOAT, TABLE, GraphLostError, Namespace, Op, explain, float_of
+
+
+class ByHand:
+    """A `_backward` that a user assigned: it adds to the operands' gradients itself, and leaves none to send."""
+
+    def __init__(self, step: Callable[[], None]):
+        self.step = step
+
+    def __call__(self) -> tuple[float, ...]:
+        self.step()
+        return ()
+
+
+class Pending:
+    """Local derivatives that did not exist when a node was made: calling this tries again, and raises."""
+
+    def __init__(self, entry: Op, numbers: tuple[float, ...]):
+        self.entry, self.numbers = entry, numbers
+
+    def __call__(self) -> tuple[float, ...]:
+        return self.entry.rule(FLOAT, *self.numbers)[1]()
 
 
 class Shadow:
@@ -29,7 +53,7 @@ class Shadow:
 
     __slots__ = ("_local", "_operation", "_prev", "grad", "node")
 
-    def __init__(self, node: Value, operation: Op, local: Any = (), operands: tuple[Shadow, ...] = ()):
+    def __init__(self, node: Any, operation: Op, local: Any = (), operands: tuple[Shadow, ...] = ()):
         self.node, self._operation, self._local, self._prev, self.grad = node, operation, local, operands, UNREACHED
 
     def __getattr__(self, name: str) -> Any:
@@ -37,6 +61,31 @@ class Shadow:
 
     def __repr__(self) -> str:
         return repr(self.node)
+
+
+def local_derivatives(node: Any) -> tuple[Any, ...]:
+    """The derivative of a node's value with respect to each of its operands, in order, all else held fixed.
+
+    Raises ZeroDivisionError or ValueError where one does not exist; by a constant, which nobody asks for, it is then
+    0.0. A node whose `_backward` was written by hand has none to give: calling this runs it, and gives an empty tuple.
+    """
+    local = node._local
+    if not isinstance(local, tuple):
+        try:
+            local = local()
+        except (ArithmeticError, ValueError) as error:
+            if isinstance(local, ByHand) or not node._operation.in_table:
+                raise  # compiled code has the function's own words already
+            numbers = local.numbers if isinstance(local, Pending) else [x.data for x in node._prev]
+            kind = type(node.node if node.__class__ is Shadow else node)
+            values = [set_up(object.__new__(kind), number_of(x, "backward()"), (), CONSTANT, ()) for x in numbers]
+            found = _those_asked_for(node, tuple(values))
+            if found is None:
+                raise explain(error, node._operation, node._prev, doing="backward through ") from None
+            local = tuple([x.data if isinstance(x, Number) else x for x in found])
+    if modes.active and modes.state.anomaly:
+        modes.check_backward(node, local)
+    return local
 
 
 class _Values(Namespace):
@@ -57,15 +106,7 @@ class _Values(Namespace):
 VALUE = _Values()
 
 
-def pass_on_graphs(node: Any) -> None:
-    """One node's part of backward, where gradients are graphs."""
-    local = derivatives_as_values(node)
-    if modes.active and modes.state.anomaly:
-        modes.check_backward(node, local)
-    send_to_operands(node, local)
-
-
-def derivatives_as_values(node: Any) -> tuple[Any, ...]:
+def derivatives_as_graphs(node: Any) -> tuple[Any, ...]:
     """The local derivatives as graphs of their own: the same rule, read with Values for operands."""
     entry = node._operation
     if entry.by_hand or isinstance(node._local, ByHand):
@@ -76,26 +117,23 @@ def derivatives_as_values(node: Any) -> tuple[Any, ...]:
         )
     operands = tuple([x.node if x.__class__ is Shadow else x for x in node._prev])
     try:
-        return _read(entry, operands, node._local)
+        local = _read(entry, operands, node._local)
     except (ArithmeticError, ValueError) as error:
         if not entry.in_table:
             raise  # compiled code has the function's own words already
         found = _those_asked_for(node, operands)
         if found is None:
             raise explain(error, entry, operands, doing="backward through ") from None
-        return found
+        local = found
+    if modes.active and modes.state.anomaly:
+        modes.check_backward(node, local)
+    return local
 
 
-def derivatives_asked_for(node: Any) -> tuple[float, ...] | None:
-    """The local derivatives of a node where not all exist: 0.0 by constants. None when one by another operand is not
-    finite."""
-    local = node._local
-    numbers = local.numbers if isinstance(local, Pending) else [x.data for x in node._prev]
-    found = _those_asked_for(node, tuple([constant(x, "backward()") for x in numbers]))
-    return None if found is None else tuple([_number(x) for x in found])
-
-
-def _those_asked_for(node: Any, operands: tuple[Value, ...]) -> tuple[Any, ...] | None:
+def _those_asked_for(node: Any, operands: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """The local derivatives of a node where not all exist, as graphs of `operands`, Values that stand for its own: 0.0
+    by constants. None when one by another operand is not finite.
+    """
     asked = [x._operation is not CONSTANT for x in node._prev]
     if all(asked) or node._operation.by_hand:
         return None
@@ -104,19 +142,15 @@ def _those_asked_for(node: Any, operands: tuple[Value, ...]) -> tuple[Any, ...] 
             found = _read(node._operation, operands, node._local)
     except (ArithmeticError, ValueError):
         return None
-    if any(wanted and not math.isfinite(_number(x)) for wanted, x in zip(asked, found)):
+    if any(wanted and not math.isfinite(float_of(x)) for wanted, x in zip(asked, found)):
         return None
     return tuple([x if wanted else 0.0 for wanted, x in zip(asked, found)])
 
 
-def _number(x: Any) -> float:
-    return x.data if isinstance(x, Value) else x
-
-
-def _read(entry: Op, operands: tuple[Value, ...], local: Any) -> tuple[Any, ...]:
+def _read(entry: Op, operands: tuple[Any, ...], local: Any) -> tuple[Any, ...]:
     try:
         value, derivatives = entry.rule(VALUE, *operands)
-        if isinstance(value, Value) and not any(value is x for x in operands):
+        if isinstance(value, Number) and not any(value is x for x in operands):
             # What the rule calls its value is this operation again, not the formula by which the rule computed it: the
             # formula may have corners where the operation has none, as sigmoid's by exp(-abs(x)) has at 0.
             value._prev, value._operation, value._local = operands, entry, local

@@ -7,25 +7,35 @@
     >>> x.grad, y.grad
     (-1.0, -0.5)
 
-A `Value` keeps its number, its operands in order, the operation that made it and that operation's local
-derivatives. `backward` goes through the graph from the result to the leaves and applies the chain rule at each
-node. The operations themselves stand in ops.py; this file only records them and differentiates the record.
+Four ideas, in the order of this file:
+
+    Value                a number, its operands in order, the operation that made it, and its local derivatives
+    record               apply an operation: its rule gives the number and the local derivatives of a new Value
+    topological_order    all that a result was computed from, operands before results
+    sweep, chain_rule    from the result to the leaves, each node hands its gradient on to its operands
+
+The operations stand in ops.py. A Value is a node (node.py) that behaves as a number (number.py); operators.py gives it
+`x + y` and `x.tanh()`, modes.py is `no_grad()` and its kin, and derivatives.py has the local derivatives that are not
+plain numbers, or that can be differentiated again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import micrograd.ops  # noqa: F401  (fills the table)
 from micrograd import modes
-from micrograd.table import CONSTANT, DETACHED, FLOAT, GraphLostError, Op, as_float, explain, written_by_hand
+from micrograd.derivatives import ByHand, Pending, derivatives_as_graphs, local_derivatives
+from micrograd.node import NOTHING, UNREACHED, set_up
+from micrograd.number import Number, number_of
+from micrograd.table import CONSTANT, DETACHED, Op, as_float, explain, written_by_hand
 
-UNREACHED = float("0")  # the one zero that says of a gradient: backward has not come here
 NAN = float("nan")
+_new = object.__new__
 
 
-class Value:
+class Value(Number):
     """A number in a computation graph.
 
     `data` is the number, `grad` the derivative of the last result that `backward()` was called on, with respect to
@@ -35,40 +45,16 @@ class Value:
     Raises TypeError when `data` is not a real number; one Value holds one number.
     """
 
-    # Before NumPy's own operators take a Value for an object array: they would turn a result into an array, and a
-    # longdouble would call itself without end.
-    __array_priority__ = 1000.0
-
-    __slots__ = ("__dict__", "__weakref__", "_local", "_operation", "_prev", "data", "grad", "label")
-
-    # A node's local derivatives are a tuple of floats, one for each operand; or, where they cannot be had (the
-    # square root of 0) or were written by hand, a function that is called when backward needs them.
-    _local: tuple[float, ...] | Callable[[], tuple[Any, ...]]
-    _operation: Op
-    _prev: tuple[Value, ...]
-    data: float
-    grad: Any  # a float, or a Value after backward(create_graph=True)
-    label: str
-    _call: Any  # set by nn on what a neuron gave
-    _made_at: str  # set by detect_anomaly
+    __slots__ = ()
 
     def __init__(self, data: Any, _children: Iterable[Value] = (), _op: str = "", label: str = ""):
-        self.data = number_of(data, "Value()")
-        self.grad = UNREACHED
-        self._prev = tuple(_children)
-        self._operation = written_by_hand(_op)
-        self._local = ()
+        set_up(self, number_of(data, "Value()"), tuple(_children), written_by_hand(_op), ())
         self.label = label
         for child in self._prev:
             if not isinstance(child, Value):
                 raise TypeError(f"Value(): the children are the Values this one was made from, not {child!r}")
         if modes.active:
-            if modes.state.trace:
-                modes.state.trace.made(self)
-            if modes.state.no_grad:
-                self._prev = ()
-            if modes.state.anomaly:
-                modes.check_forward(self)
+            modes.made_by_hand(self)
 
     @property
     def _op(self) -> str:
@@ -110,70 +96,16 @@ class Value:
         local = self._local
         if isinstance(local, ByHand):
             return local.step
-        return lambda: send_to_operands(self, local if isinstance(local, tuple) else local_derivatives(self))
+        return lambda: chain_rule(self._prev, local if isinstance(local, tuple) else local_derivatives(self), self.grad)
 
     @_backward.setter
     def _backward(self, step: Callable[[], None]) -> None:
         self._local = ByHand(step)
 
-    def __lt__(self, other: Any) -> Any:
-        return _number(self) < _number(other)
 
-    def __le__(self, other: Any) -> Any:
-        return _number(self) <= _number(other)
-
-    def __gt__(self, other: Any) -> Any:
-        return _number(self) > _number(other)
-
-    def __ge__(self, other: Any) -> Any:
-        return _number(self) >= _number(other)
-
-    def __float__(self) -> float:
-        number = float(_number(self))  # a number of a trace says by itself that it has no float
-        if self._operation not in (CONSTANT, DETACHED) and not modes.state.no_grad:
-            raise GraphLostError(
-                f"float() of {self.label or repr(self)}, which the functions of math take too, would lose its graph: "
-                "write value.data for the number, or micrograd.exp(value) for math.exp(value)"
-            )
-        return number
-
-    def __pos__(self) -> Value:
-        return self
-
-    def __format__(self, spec: str) -> str:
-        return format(self.data, spec) if spec else repr(self)
-
-    def __repr__(self) -> str:
-        grad = self.grad
-        return f"Value(data={self.data}, grad={grad.data if isinstance(grad, Value) else grad})"
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        """Arrays hold Values as objects; a float array would silently drop the graph, so it is refused."""
-        import numpy
-
-        if dtype is not None and numpy.dtype(dtype) != numpy.dtype(object):
-            raise TypeError(f"an array of {dtype} would drop the graph of {self!r}: use dtype=object, or value.data")
-        out = numpy.empty((), dtype=object)
-        out[()] = self
-        return out
-
-    @staticmethod
-    def _apply_op(entry: Op, operands: tuple[Any, ...], static: dict[str, Any]) -> Value:
-        """What a function of the table, such as `micrograd.tanh`, calls when an operand is a Value."""
-        where = f"{entry.name}()"
-        values = tuple([x if isinstance(x, Value) else constant(x, where) for x in operands])
-        numbers = [x.data if x.data.__class__ is float else number_at(x) for x in values]
-        return record_checked(entry.bind(**static), values, (FLOAT, *numbers))
-
-    if TYPE_CHECKING:  # what operators.py adds, for type checkers
-        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = lambda self, other: self
-        __truediv__ = __rtruediv__ = __pow__ = __rpow__ = lambda self, other: self
-        __neg__ = __abs__ = lambda self: self
-
-        def __getattr__(self, name: str) -> Any: ...
-
-
-_new = object.__new__
+def constant(x: Any, where: str) -> Value:
+    """A plain number beside a Value, such as the 2 in 2 * x."""
+    return set_up(_new(Value), number_of(x, where), (), CONSTANT, ())
 
 
 def record(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> Value:
@@ -195,7 +127,7 @@ def record(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> 
         if not modes.state.quiet:
             raise explain(error, entry, operands) from None
         data, derivatives = NAN, lambda: (NAN,) * len(operands)
-    node = _new(Value)
+    node = _new(Value)  # as `set_up` does, without a call that would take a tenth of an operation's time
     node.data = data
     node.grad = UNREACHED
     node.label = ""
@@ -206,64 +138,8 @@ def record(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> 
     except (ArithmeticError, ValueError):
         node._local = Pending(entry, reading[1:])
     if in_a_mode:
-        if modes.state.anomaly:
-            modes.check_forward(node)
-        if modes.state.no_grad:
-            node._prev, node._operation, node._local = (), DETACHED, ()
+        modes.made(node)
     return node
-
-
-def record_checked(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> Value:
-    """`record` for rules that may compute in other numbers than Python's floats, as those of users may."""
-    node = record(entry, operands, reading)
-    if node.data.__class__ is not float:
-        node.data = number_at(node)
-    if node._local.__class__ is tuple and any(x.__class__ is not float for x in node._local):
-        node._local = tuple([number_of(x, f"a derivative of {entry.name}") for x in node._local])
-    return node
-
-
-class Pending:
-    """Local derivatives that did not exist when a node was made: calling this tries again, and raises."""
-
-    def __init__(self, entry: Op, numbers: tuple[float, ...]):
-        self.entry, self.numbers = entry, numbers
-
-    def __call__(self) -> tuple[float, ...]:
-        return self.entry.rule(FLOAT, *self.numbers)[1]()
-
-
-def constant(x: Any, where: str) -> Value:
-    node = _new(Value)
-    node.data = number_of(x, where)
-    node.grad, node.label, node._prev, node._operation, node._local = UNREACHED, "", (), CONSTANT, ()
-    return node
-
-
-def number_of(x: Any, where: str) -> Any:
-    """The float that x stands for; in a trace, a number of the trace stands for itself."""
-    if x.__class__ is float:
-        return x
-    if isinstance(x, Value):
-        if x._prev:
-            raise TypeError(f"{where} would lose the graph of {x!r}: use it as it is, or its number, value.data")
-        x = _number(x)
-    return x if modes.active and modes.state.trace and modes.state.trace.owns(x) else as_float(x, where)
-
-
-def number_at(node: Value) -> Any:
-    """The float that a Value's `data` stands for, whatever was assigned; a number of a trace stands for itself."""
-    x = node.data
-    if x.__class__ is float or (hasattr(x, "_apply_op") and not isinstance(x, Value)):
-        return x
-    return as_float(x, f"the data of {node.label or 'a Value'}")
-
-
-def _number(x: Any) -> Any:
-    """What a comparison compares: a Value's data, which a trace knows by a name."""
-    if not isinstance(x, Value):
-        return x
-    return modes.state.trace.number(x) if modes.active and modes.state.trace else x.data
 
 
 def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Value]:
@@ -304,91 +180,36 @@ def sweep(
     order: Sequence[Any],
     *,
     create_graph: bool = False,
-    visit: Callable[[Any], None] | None = None,
+    derivatives: Callable[[Any], tuple[Any, ...]] | None = None,
     zero: Any = 0.0,
 ) -> None:
     """Set the gradient of every value in `order`, the topological order of `root`, or add to it at the leaves.
 
-    They are Values, or Shadows where the Values' own gradients are not to be touched.
-    `visit` is called on each node that was computed, results first, in place of `pass_on`: how the stepper listens.
-    `zero` is what the sums start from.
+    They are Values, or Shadows where the Values' own gradients are not to be touched. `derivatives` gives the local
+    ones of each node, results first: the stepper listens by giving its own. `zero` is what the sums start from.
     """
+    one: Any = 1.0
     if create_graph:
-        from micrograd.derivatives import pass_on_graphs
-
-        visit, zero = pass_on_graphs, NOTHING
-    visit = visit or pass_on
+        derivatives, zero, one = derivatives_as_graphs, NOTHING, constant(1.0, "backward()")
     for node in order:
         if node._prev or not node.grad:
             node.grad = zero
         elif node.grad.__class__ is not float and not isinstance(node.grad, Value):
             node.grad = as_float(node.grad, f"the gradient of {node.label or 'a Value'}")
-    one = constant(1.0, "backward()") if create_graph else 1.0
     root.grad = one if root._prev else root.grad + one
-    plainly = visit is pass_on and not modes.active  # nearly always; it spares each node two calls
+    asked = derivatives or (local_derivatives if modes.active else None)  # nearly always, nobody need be asked
     for node in reversed(order):
         local = node._local
-        if plainly and local.__class__ is tuple:
-            send_to_operands(node, local)
-        elif local or (create_graph and node._prev):
-            visit(node)
+        if asked or local.__class__ is not tuple:
+            if not local and not (create_graph and node._prev):
+                continue
+            local = (asked or local_derivatives)(node)
+        chain_rule(node._prev, local, node.grad)
+        if asked and modes.active:
+            modes.passed_on(node)
 
 
-def pass_on(node: Value) -> None:
-    """One node's part of backward: its operands receive what the chain rule gives them."""
-    send_to_operands(node, local_derivatives(node))
-    if modes.active and modes.state.anomaly:
-        modes.check_sums(node)
-
-
-def send_to_operands(node: Any, derivatives: Any) -> None:
-    """The chain rule: local derivative times upstream gradient, added up where branches meet."""
-    upstream = node.grad
-    for operand, local in zip(node._prev, derivatives):
+def chain_rule(operands: Iterable[Any], derivatives: Iterable[Any], upstream: Any) -> None:
+    """Local derivative times upstream gradient, added up where branches meet."""
+    for operand, local in zip(operands, derivatives):
         operand.grad += local * upstream
-
-
-class _Nothing:
-    """What a graph of gradients, or a tape, starts a sum from: no term yet, where 0.0 + would draw one."""
-
-    def __add__(self, other: Any) -> Any:
-        return other
-
-
-NOTHING: Any = _Nothing()
-
-
-class ByHand:
-    """A `_backward` that a user assigned: it adds to the operands' gradients itself, and leaves none to send."""
-
-    def __init__(self, step: Callable[[], None]):
-        self.step = step
-
-    def __call__(self) -> tuple[float, ...]:
-        self.step()
-        return ()
-
-
-def local_derivatives(node: Value) -> tuple[Any, ...]:
-    """The derivative of a node's value with respect to each of its operands, in order, all else held fixed.
-
-    Raises ZeroDivisionError or ValueError where one does not exist; by a constant, which nobody asks for, it is then
-    0.0. A node whose `_backward` was written by hand has
-    none to give: calling this runs it, and gives an empty tuple.
-    """
-    local = node._local
-    if not isinstance(local, tuple):
-        try:
-            local = local()
-        except (ArithmeticError, ValueError) as error:
-            if isinstance(node._local, ByHand) or not node._operation.in_table:
-                raise  # compiled code has the function's own words already
-            from micrograd.derivatives import derivatives_asked_for
-
-            found = derivatives_asked_for(node)
-            if found is None:
-                raise explain(error, node._operation, node._prev, doing="backward through ") from None
-            local = found
-    if modes.active and modes.state.anomaly:
-        modes.check_backward(node, local)
-    return local

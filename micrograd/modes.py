@@ -18,7 +18,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from micrograd.locks import new_in_child
-from micrograd.table import CONSTANT, FLOAT, as_float, float_of
+from micrograd.table import CONSTANT, DETACHED, FLOAT, as_float, float_of
 
 _PACKAGE = os.path.dirname(__file__) + os.sep
 active = 0  # how many modes are entered, in all threads together
@@ -159,6 +159,30 @@ def tracing(trace: Any) -> Iterator[None]:
     finally:
         state.trace, state.anomaly = before[:2]
         _set("traces", before[2])
+
+
+def made(node: Any) -> None:
+    """Let the modes that are on see a node that was recorded."""
+    if state.anomaly:
+        check_forward(node)
+    if state.no_grad:
+        node._prev, node._operation, node._local = (), DETACHED, ()
+
+
+def made_by_hand(node: Any) -> None:
+    """Let the modes that are on see a node that a user made, as `Value(2.0)` does."""
+    if state.trace:
+        state.trace.made(node)
+    if state.no_grad:
+        node._prev = ()
+    if state.anomaly:
+        check_forward(node)
+
+
+def passed_on(node: Any) -> None:
+    """Let the modes that are on see a node whose gradient has gone to its operands."""
+    if state.anomaly:
+        check_sums(node)
 
 
 def check_forward(node: Any) -> None:

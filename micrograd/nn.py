@@ -23,7 +23,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from micrograd.changes import CountedList, changes
-from micrograd.engine import UNREACHED, Value, number_at
+from micrograd.engine import Value
+from micrograd.node import UNREACHED
+from micrograd.number import number_at
 from micrograd.table import CONSTANT, DETACHED, RECORDED, TABLE, as_count, as_float, is_array, is_bool, shown
 
 

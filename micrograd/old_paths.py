@@ -52,7 +52,6 @@ NOW = {
     "identity": "training.same_run",
     "layout": "views.layout",
     "notebook": "views.notebook",
-    "number": "coerce",
     "onnx_nodes": "export.onnx_rules",
     "plots": "training.plots",
     "preparation": "data.preparation",

@@ -8,8 +8,30 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
-from micrograd.engine import Value, constant, number_at, record, record_checked
+from micrograd.engine import Value, constant, record
+from micrograd.number import number_at, number_of
 from micrograd.table import FLOAT, TABLE, Op, as_float, holds_one, is_array, is_bool, on_new_op, shown
+
+
+def record_checked(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> Value:
+    """`record` for rules that may compute in other numbers than Python's floats, as those of users may."""
+    node = record(entry, operands, reading)
+    if node.data.__class__ is not float:
+        node.data = number_at(node)
+    if node._local.__class__ is tuple and any(x.__class__ is not float for x in node._local):
+        node._local = tuple([number_of(x, f"a derivative of {entry.name}") for x in node._local])
+    return node
+
+
+def apply(entry: Op, operands: tuple[Any, ...], static: dict[str, Any]) -> Value:
+    """What a function of the table, such as `micrograd.tanh`, calls when an operand is a Value."""
+    where = f"{entry.name}()"
+    values = tuple([x if isinstance(x, Value) else constant(x, where) for x in operands])
+    numbers = [x.data if x.data.__class__ is float else number_at(x) for x in values]
+    return record_checked(entry.bind(**static), values, (FLOAT, *numbers))
+
+
+Value._apply_op = staticmethod(apply)
 
 
 def infix(entry: Op, left: Any, right: Any, foreign: Any) -> Any:

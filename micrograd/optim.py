@@ -24,7 +24,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from micrograd.changes import CountedList, changes
-from micrograd.engine import UNREACHED, Value
+from micrograd.engine import Value
+from micrograd.node import UNREACHED
 from micrograd.table import FLOAT, as_float, float_of
 
 Schedule = Callable[..., Any]

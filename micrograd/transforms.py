@@ -38,8 +38,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from micrograd import modes
-from micrograd.derivatives import Shadow
-from micrograd.engine import NOTHING, UNREACHED, ByHand, Value, constant, sweep, topological_order
+from micrograd.derivatives import ByHand, Shadow
+from micrograd.engine import Value, constant, sweep, topological_order
+from micrograd.node import NOTHING, UNREACHED
 from micrograd.table import CONSTANT, DETACHED, Op, as_float, is_array
 
 _nesting = threading.local()

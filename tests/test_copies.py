@@ -12,9 +12,9 @@ import random
 import pytest
 
 from micrograd import Value, jit, op, tanh, topological_order
-from micrograd.engine import UNREACHED
 from micrograd.losses import mse
 from micrograd.nn import MLP
+from micrograd.node import UNREACHED
 from micrograd.table import TABLE
 
 DEPTH = 5_000

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from micrograd import Value, no_grad, tanh, topological_order
-from micrograd.engine import local_derivatives
+from micrograd.derivatives import local_derivatives
 from micrograd.table import CONSTANT, DETACHED
 
 

@@ -18,7 +18,7 @@ MODULES = sorted((ROOT / "micrograd").rglob("*.py"))
 
 # Imports point from a later entry to an earlier one, never the other way.
 HOUSE = """
-    old_paths changes locks coerce table ops modes engine operators copies text derivatives transforms blame check
+    old_paths changes locks coerce table ops node modes number derivatives engine operators copies text transforms blame check
     version extras files intake nn losses optim metrics
     data.cells data.tables data.preparation data.sets data
     views views.snapshot views.fold views.layout views.draw views.record views.why views.animate views.breakpoints

@@ -28,8 +28,9 @@ from micrograd.compiler.tape.symbols import TAPE, Symbol, operand_of
 from micrograd.compiler.tape.tape import Tape
 from micrograd.compiler.tape.trace import Trace
 from micrograd.derivatives import VALUE
-from micrograd.engine import UNREACHED, Value, constant
+from micrograd.engine import Value, constant
 from micrograd.locks import new_in_child
+from micrograd.node import set_up
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, Text
 from micrograd.transforms import gradients, inside_another, map_numbers
@@ -341,13 +342,5 @@ def _spread(derivatives: Sequence[Any], places: Sequence[int], count: int) -> tu
 
 
 def node_of(data: float, entry: Op, operands: tuple[Value, ...], local: Any) -> Value:
-    node = object.__new__(Value)
-    node.data, node.grad, node.label, node._prev, node._operation, node._local = (
-        data,
-        UNREACHED,
-        "",
-        operands,
-        entry,
-        local,
-    )
-    return node
+    """The node of a compiled function in the graph around it."""
+    return set_up(object.__new__(Value), data, operands, entry, local)

@@ -24,18 +24,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
-from micrograd.engine import (
-    ByHand,
-    Value,
-    local_derivatives,
-    pass_on,
-    send_to_operands,
-    sweep,
-    topological_order,
-)
+from micrograd.derivatives import ByHand, local_derivatives
+from micrograd.engine import Value, chain_rule, sweep, topological_order
 from micrograd.table import CONSTANT
 from micrograd.transforms import borrowed_gradients
 from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, Node, Snapshot, root_of, short, snapshot_of
@@ -112,20 +104,18 @@ class Record:
         """Run the engine's backward, listening. Only what could change later is kept, the rest worked out on demand."""
         record = self._record.append
 
-        def visit(node: Value) -> None:
-            derivatives = node._local
-            if derivatives.__class__ is not tuple:
-                if isinstance(derivatives, ByHand):
-                    before = [p.grad for p in node._prev]
-                    pass_on(node)
-                    record((node, [before, [p.grad for p in node._prev]], node.grad))
-                    return
-                derivatives = local_derivatives(node)
-            record((node, derivatives, node.grad))
-            send_to_operands(node, derivatives)
+        def derivatives(node: Value) -> tuple[Any, ...]:
+            if isinstance(node._local, ByHand):
+                before = [p.grad for p in node._prev]
+                found = local_derivatives(node)  # runs it
+                record((node, [before, [p.grad for p in node._prev]], node.grad))
+                return found
+            found = local_derivatives(node)
+            record((node, found, node.grad))
+            return found
 
         with borrowed_gradients(self._order):
-            sweep(self._root, self._order, visit=visit)
+            sweep(self._root, self._order, derivatives=derivatives)
 
     @functools.cached_property
     def graph(self) -> Snapshot:
@@ -150,7 +140,7 @@ class Record:
                 if local is None:
                     gradients[receiver].grad = derivatives[1][position]
                 else:  # the engine's chain rule, one edge at a time
-                    send_to_operands(SimpleNamespace(_prev=(gradients[receiver],), grad=upstream), (local,))
+                    chain_rule((gradients[receiver],), (local,), upstream)
                 after = gradients[receiver].grad
                 step = Step(self, len(steps) + 1, index[node], receiver, position, local, upstream, before, after)
                 steps.append(step)

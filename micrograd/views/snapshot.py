@@ -21,8 +21,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.engine import UNREACHED, Value, topological_order
+from micrograd.engine import Value, topological_order
 from micrograd.nn import Call, Module, Neuron, named_values
+from micrograd.node import UNREACHED
 from micrograd.table import CONSTANT, Op, float_of
 from micrograd.text import derivative_formulas
 

@@ -41,8 +41,9 @@ from typing import Any
 from micrograd import modes
 from micrograd.compiler.tape.symbols import TAPE, Symbol, TraceError, operand_of, trace_error
 from micrograd.compiler.tape.tape import Tape
-from micrograd.engine import NOTHING, UNREACHED, Value, sweep, topological_order
+from micrograd.engine import Value, sweep, topological_order
 from micrograd.modes import is_of_this_package
+from micrograd.node import NOTHING, set_up
 from micrograd.table import CONSTANT, DETACHED, RECORDED, Op, explain
 from micrograd.transforms import borrowed_gradients
 
@@ -50,7 +51,7 @@ from micrograd.transforms import borrowed_gradients
 def number_inside(value: Value) -> Any:
     """A Value's number as it stands in its slot; None where it is kept elsewhere, as a trained parameter's is."""
     try:
-        return Value.data.__get__(value)  # type: ignore[attr-defined]
+        return Value.data.__get__(value)
     except AttributeError:
         return None
 
@@ -82,7 +83,7 @@ class Traced(Value):
         return bool(self.data) if isinstance(self.data, Symbol) else True
 
     def __index__(self) -> int:
-        return self.data.__index__()  # type: ignore[attr-defined]
+        return self.data.__index__()
 
     def __int__(self) -> int:
         return int(self.data)
@@ -94,7 +95,7 @@ class Traced(Value):
         return self  # a model that kept one can be copied; to compute with it is an error that explains
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _lost, (_described(Value.data.__get__(self)),)  # type: ignore[attr-defined]
+        return _lost, (_described(Value.data.__get__(self)),)
 
     def _whole(self, *_: Any) -> Any:
         raise trace_error("//, % and divmod() of a number that jit records have no derivative", "compute it outside")
@@ -221,8 +222,7 @@ class Trace:
             self.tape.derived.append((start, len(self.tape)))
 
     def _new(self, data: Any, entry: Op) -> Traced:
-        node = object.__new__(Traced)
-        node.data, node.grad, node.label, node._prev, node._operation, node._local = data, UNREACHED, "", (), entry, ()
+        node: Traced = set_up(object.__new__(Traced), data, (), entry, ())
         self._keep(node)
         return node
 

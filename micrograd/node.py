@@ -1,0 +1,55 @@
+"""What a computation graph is made of: a node keeps a number, its gradient, and how it was computed.
+
+    >>> from micrograd import Value
+    >>> x = Value(2.0, label="x")
+    >>> y = x * 3.0
+    >>> y.data, y._prev[0] is x, y._operation.name, y._local
+    (6.0, True, 'mul', (3.0, 2.0))
+
+A node only stores; `Value`, which is what people call, stands on top of it in engine.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from micrograd.table import Op
+
+UNREACHED = float("0")  # the one zero that says of a gradient: backward has not come here
+
+
+class Node:
+    """A place in a graph: `data`, the gradient `grad`, a `label`, the operands `_prev` in order, and what made it.
+
+    `_local` are the local derivatives: a tuple of floats, one for each operand; or, where they cannot be had (the
+    square root of 0) or were written by hand, a function that is called when backward needs them.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_local", "_operation", "_prev", "data", "grad", "label")
+
+    _local: tuple[float, ...] | Callable[[], tuple[Any, ...]]
+    _operation: Op
+    _prev: tuple[Any, ...]
+    data: Any  # a float; in a recording of the compiler, a symbol for one
+    grad: Any  # a float, or a Value after backward(create_graph=True)
+    label: str
+    _call: Any  # set by nn on what a neuron gave
+    _made_at: str  # set by detect_anomaly
+
+
+def set_up(node: Any, data: Any, operands: tuple[Any, ...], operation: Op, local: Any) -> Any:
+    """Fill a node that `object.__new__` made, and give it back."""
+    node.data, node.grad, node.label = data, UNREACHED, ""
+    node._prev, node._operation, node._local = operands, operation, local
+    return node
+
+
+class _Nothing:
+    """What a graph of gradients, or a tape, starts a sum from: no term yet, where 0.0 + would draw one."""
+
+    def __add__(self, other: Any) -> Any:
+        return other
+
+
+NOTHING: Any = _Nothing()

@@ -1,0 +1,99 @@
+"""What a Value shares with Python's own numbers: comparisons, float(), format(), repr(), and NumPy's arrays.
+
+>>> from micrograd import Value
+>>> Value(2.0) < 3, f"{Value(2.0):.2f}", max(Value(1.0), Value(4.0)).data
+(True, '2.00', 4.0)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from micrograd import modes
+from micrograd.node import Node
+from micrograd.table import CONSTANT, DETACHED, GraphLostError, as_float
+
+
+class Number(Node):
+    """Compares by its number, is told apart by identity, and never turns into a float or an array unasked."""
+
+    __slots__ = ()
+
+    # Before NumPy's own operators take a Value for an object array: they would turn a result into an array, and a
+    # longdouble would call itself without end.
+    __array_priority__ = 1000.0
+
+    def __lt__(self, other: Any) -> Any:
+        return data_of(self) < data_of(other)
+
+    def __le__(self, other: Any) -> Any:
+        return data_of(self) <= data_of(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return data_of(self) > data_of(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return data_of(self) >= data_of(other)
+
+    def __float__(self) -> float:
+        number = float(data_of(self))  # a number of a trace says by itself that it has no float
+        if self._operation not in (CONSTANT, DETACHED) and not modes.state.no_grad:
+            raise GraphLostError(
+                f"float() of {self.label or repr(self)}, which the functions of math take too, would lose its graph: "
+                "write value.data for the number, or micrograd.exp(value) for math.exp(value)"
+            )
+        return number
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec) if spec else repr(self)
+
+    def __repr__(self) -> str:
+        grad = self.grad
+        return f"Value(data={self.data}, grad={grad.data if isinstance(grad, Number) else grad})"
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        """Arrays hold Values as objects; a float array would silently drop the graph, so it is refused."""
+        import numpy
+
+        if dtype is not None and numpy.dtype(dtype) != numpy.dtype(object):
+            raise TypeError(f"an array of {dtype} would drop the graph of {self!r}: use dtype=object, or value.data")
+        out = numpy.empty((), dtype=object)
+        out[()] = self
+        return out
+
+    if TYPE_CHECKING:  # what operators.py adds, for type checkers
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = lambda self, other: self
+        __truediv__ = __rtruediv__ = __pow__ = __rpow__ = lambda self, other: self
+        __neg__ = __abs__ = lambda self: self
+        _apply_op: Any
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
+def data_of(x: Any) -> Any:
+    """A Value's number, which a trace knows by a symbol; anything else is itself."""
+    if not isinstance(x, Number):
+        return x
+    return modes.state.trace.number(x) if modes.active and modes.state.trace else x.data
+
+
+def number_of(x: Any, where: str) -> Any:
+    """The float that x stands for; in a trace, a number of the trace stands for itself."""
+    if x.__class__ is float:
+        return x
+    if isinstance(x, Number):
+        if x._prev:
+            raise TypeError(f"{where} would lose the graph of {x!r}: use it as it is, or its number, value.data")
+        x = data_of(x)
+    return x if modes.active and modes.state.trace and modes.state.trace.owns(x) else as_float(x, where)
+
+
+def number_at(node: Any) -> Any:
+    """The float that a Value's `data` stands for, whatever was assigned; a number of a trace stands for itself."""
+    x = node.data
+    if x.__class__ is float or (hasattr(x, "_apply_op") and not isinstance(x, Number)):
+        return x
+    return as_float(x, f"the data of {node.label or 'a Value'}")
