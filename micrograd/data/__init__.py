@@ -7,9 +7,9 @@
 
 Read in this order:
 
-    sets            the named sets, and how rows are split and batched
     cells, tables   a CSV: what one cell says, and the table of all of them
     preparation     from a table's columns to the numbers that a net is given, and back
+    sets            the named sets, and how rows are split and batched
 """
 
 from micrograd.data.sets import (

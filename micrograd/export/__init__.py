@@ -12,9 +12,9 @@
 
 Read in this order:
 
-    nets                  a net as dense layers, and as ONNX and safetensors
-    onnx_rules            a rule of the table as ONNX's nodes
     c_statements, c_file  a tape as statements of C, and the whole file
+    onnx_rules            a rule of the table as ONNX's nodes
+    nets                  a net as dense layers, and as ONNX and safetensors
 """
 
 from micrograd.export.c_file import c_text, to_c

@@ -2,9 +2,10 @@
 
 Read in this order:
 
-    fit                          the call and its loop over the epochs
-    choice, backends             eager or compiled: which takes less time here, and how each goes through an epoch
-    history, progress, plots     what is known of each epoch, shown while it trains, and drawn
-    run_state, checkpoints       all that training changes, and the file that keeps it
-    same_run, lock               is a file of this run? is this folder somebody's already?
+    plots, history, progress   what is known of each epoch: drawn, kept, and shown while it trains
+    checkpoints, same_run      the file that keeps all that training changes; is it of this model, data and options?
+    run_state                  what training changes, from its start or from a checkpoint
+    backends, choice           how eager and compiled code go through an epoch; which of them takes less time here
+    folder_lock                a folder is for one run at a time
+    fit                        the call, and its loop over the epochs
 """

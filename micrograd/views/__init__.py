@@ -1,9 +1,9 @@
-"""Look at a graph: draw it, step through it, ask why. All read a snapshot, and none walks Values by itself.
+"""Look at a graph: draw it, step through it, ask why. All views read a snapshot; none walks Values by itself.
 
 Read in this order:
 
     snapshot             the graph as it is now, in numbered nodes
-    fold                 fewer boxes: what repeats, or belongs to a neuron, as one
+    fold                 fewer boxes: what repeats, or belongs to a neuron, is shown as one
     layout, draw         where Graphviz puts the boxes, and the picture; `tree` for a terminal
     record, why          forward and backward, step by step; why a gradient is what it is
     animate, page        the record as an animation, and as a page to explore

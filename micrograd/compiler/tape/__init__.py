@@ -1,9 +1,11 @@
 """What is written: a function's operations as instructions in order, one short line each.
 
-tape                what is written, and what each instruction does
-symbols, trace      run the function and backward on symbols, which write down what is done to them
-guards              conditions where an operation's failure would not show in the result
-simplify            fold constants, drop what changes nothing, what repeats and what nobody needs
-plan                what runs once for a batch, and what for every row
-rule                the optimizer's rule as a tape of its own
+Read in this order:
+
+    tape                what is written, and what each instruction does
+    symbols, trace      run the function and backward on symbols, which write down what is done to them
+    simplify            fold constants, drop what changes nothing, what repeats and what nobody needs
+    guards              conditions where an operation's failure would not show in the result
+    plan                what runs once for a batch, and what for every row
+    rule                the optimizer's rule as a tape of its own
 """
