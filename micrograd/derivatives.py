@@ -115,7 +115,7 @@ def derivatives_as_graphs(node: Any) -> tuple[Any, ...]:
             "to differentiate again; enter the operation into the table with @micrograd.op, or, where the number of a "
             "derivative is enough, call grad(f) inside no_grad()"
         )
-    operands = tuple([x.node if x.__class__ is Shadow else x for x in node._prev])
+    operands = (node.node if node.__class__ is Shadow else node)._prev
     try:
         local = _read(entry, operands, node._local)
     except (ArithmeticError, ValueError) as error:

@@ -200,7 +200,7 @@ def gradients(
     shadow_of, by_hand = shadows.get, False
     for node in order:
         operands = node._prev
-        theirs: list[Any] = [shadow_of(p) for p in operands]
+        theirs: list[Any] = [*map(shadow_of, operands)]
         if any(theirs):
             local = node._local
             by_hand = by_hand or local.__class__ is ByHand
