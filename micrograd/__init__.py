@@ -8,7 +8,7 @@ Each folder is a room whose `__init__.py` says what happens there. Read in this 
     node, modes, number    what a graph is made of; how recording can be changed; how a Value behaves as a number
     derivatives, engine    local derivatives that are rarer; a Value, its record, and backward through it
     operators, copies      what Python's operators do with Values; copies and pickles of any depth
-    text                   a rule read as the formula that people write
+    written, text          one rule, many readings: operands that write themselves; the formula that people read
     transforms             grad, jacobian, hessian
     blame, check           which operation made a nan; derivatives against differences
     extras, files, intake  optional packages; files written whole; rows by position, from whatever holds them

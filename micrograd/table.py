@@ -362,3 +362,7 @@ class Floats(Namespace):
 
 
 FLOAT = Floats()
+ELEMENTARY = (
+    "abs", "acos", "asin", "atan", "cos", "cosh", "erf", "erfc", "exp", "expm1", "log", "log1p", "pow", "sin", "sinh",
+    "sqrt", "tan", "tanh", "where",
+)  # fmt: skip

@@ -18,10 +18,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from micrograd.table import Namespace, Op
+from micrograd.table import TABLE, Namespace, Op
+from micrograd.written import Written
 
 # How tightly each kind of expression binds: one that binds looser than its surroundings is put in parentheses.
 COMPARISON, SUM, PRODUCT, NEGATIVE, POWER, ATOM = range(6)
+# How an operator is written, how tightly it binds, and below what its right operand needs parentheses.
+INFIX = {
+    "add": (" + ", SUM, SUM),
+    "sub": (" - ", SUM, PRODUCT),
+    "mul": (" * ", PRODUCT, PRODUCT),
+    "div": (" / ", PRODUCT, NEGATIVE),
+    "lt": (" < ", COMPARISON, SUM),
+    "le": (" <= ", COMPARISON, SUM),
+    "gt": (" > ", COMPARISON, SUM),
+    "ge": (" >= ", COMPARISON, SUM),
+}
 
 
 def derivative_formulas(entry: Op, names: Sequence[str], *, result: str = "") -> tuple[str, ...]:
@@ -39,7 +51,7 @@ def derivative_formulas(entry: Op, names: Sequence[str], *, result: str = "") ->
     return tuple(_text(d).text for d in derivatives())
 
 
-class Text:
+class Text(Written):
     """A piece of a formula and how tightly it binds."""
 
     __slots__ = ("rank", "text")
@@ -51,11 +63,14 @@ class Text:
     def __repr__(self) -> str:
         return self.text
 
-    def __bool__(self) -> bool:
-        raise TypeError(f"a rule asked `if` of the operand or comparison {self.text!r}: use m.where(condition, x, y)")
-
-    def __neg__(self) -> Text:
-        return Text("-" + self.at(NEGATIVE), NEGATIVE)
+    def _write(self, name: str, *operands: Any) -> Any:
+        if name == "neg":
+            return Text("-" + self.at(NEGATIVE), NEGATIVE)
+        if name not in INFIX:
+            return getattr(TEXT, name)(*operands) if name in TABLE else NotImplemented
+        symbol, rank, right = INFIX[name]
+        x, y = map(_text, operands)
+        return Text(f"{x.at(rank)}{symbol}{y.at(right)}", rank)
 
     def at(self, rank: int) -> str:
         """The text as it stands next to an operator that binds with `rank`."""
@@ -71,34 +86,6 @@ def _text(x: Any) -> Text:
     if isinstance(x, Text):
         return x
     return Text(f"{x:.6g}", NEGATIVE if x < 0 else ATOM)
-
-
-def _operator(symbol: str, rank: int, *, right: int) -> tuple[Callable[..., Text], Callable[..., Text]]:
-    """The two methods of an infix operator; its right operand needs parentheses below the rank `right`."""
-
-    def forward(self: Text, other: Any) -> Text:
-        return Text(f"{self.at(rank)}{symbol}{_text(other).at(right)}", rank)
-
-    def reflected(self: Text, other: Any) -> Text:
-        return Text(f"{_text(other).at(rank)}{symbol}{self.at(right)}", rank)
-
-    return forward, reflected
-
-
-for _name, _symbol, _binds, _right in [
-    ("add", " + ", SUM, SUM),
-    ("sub", " - ", SUM, PRODUCT),
-    ("mul", " * ", PRODUCT, PRODUCT),
-    ("truediv", " / ", PRODUCT, NEGATIVE),
-    ("lt", " < ", COMPARISON, SUM),
-    ("le", " <= ", COMPARISON, SUM),
-    ("gt", " > ", COMPARISON, SUM),
-    ("ge", " >= ", COMPARISON, SUM),
-]:
-    _forward, _reflected = _operator(_symbol, _binds, right=_right)
-    setattr(Text, f"__{_name}__", _forward)
-    if _binds != COMPARISON:  # Python reflects < as > by itself
-        setattr(Text, f"__r{_name}__", _reflected)
 
 
 class _TextFunctions(Namespace):

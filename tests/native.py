@@ -12,9 +12,8 @@ from micrograd.compiler.native.emit import Emitter
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.native import CALL, Native
 from micrograd.compiler.tape.symbols import operand_of
-from micrograd.compiler.tape.tape import ELEMENTARY
 from micrograd.compiler.tape.trace import Trace
-from micrograd.table import FLOAT, Namespace
+from micrograd.table import ELEMENTARY, FLOAT, Namespace
 
 SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, -5e-324, 1e-310, -2e-308, 1.0, -1.0, 0.5, 1e300, -1e300]
 LANES = [lanes for lanes in (1, 2, 4, 8) if lanes <= this_machine().lanes]

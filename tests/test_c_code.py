@@ -17,12 +17,13 @@ from test_training import OPTIMIZERS
 
 import micrograd
 from micrograd import Value, grad, jit, maximum, take, train_step, where
-from micrograd.compiler.tape.tape import ELEMENTARY, Tape
+from micrograd.compiler.tape.tape import Tape
 from micrograd.export.c_file import c_text, to_c
 from micrograd.export.c_statements import Statements, literal
 from micrograd.losses import binary_cross_entropy, cross_entropy, mse
 from micrograd.nn import MLP, Layer, Module, Neuron
 from micrograd.optim import SGD, Adam, Optimizer
+from micrograd.table import ELEMENTARY
 from micrograd.transforms import value_and_grad
 
 COMPILER = shutil.which("cc")

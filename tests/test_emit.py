@@ -17,10 +17,11 @@ from micrograd.compiler.native.loop import batch_module
 from micrograd.compiler.native.machine import Machine, this_machine
 from micrograd.compiler.native.native import assembly_of, call_module
 from micrograd.compiler.tape.simplify import simplify
-from micrograd.compiler.tape.tape import ELEMENTARY, Tape
+from micrograd.compiler.tape.tape import Tape
 from micrograd.losses import hinge
 from micrograd.nn import MLP
 from micrograd.optim import Adam
+from micrograd.table import ELEMENTARY
 
 OTHERS = {
     "x86-64 with AVX2": Machine("x86_64-unknown-linux-gnu", cpu="haswell", features="+avx2,+fma"),

@@ -10,11 +10,11 @@ import pytest
 
 from micrograd import Value, atan, exp, fit, jit, log, ops, sqrt, take, tanh, train_step, where
 from micrograd.compiler.tape.guards import FAILS, PASSES_ON, guarded
-from micrograd.compiler.tape.tape import ELEMENTARY, INFIX, Tape
+from micrograd.compiler.tape.tape import INFIX, Tape
 from micrograd.losses import binary_cross_entropy, cross_entropy, hinge, mse
 from micrograd.nn import MLP
 from micrograd.optim import SGD
-from micrograd.table import FLOAT
+from micrograd.table import ELEMENTARY, FLOAT
 from tests.native import operand_count
 
 # Operands at which an instruction fails, or nearly does.

@@ -15,7 +15,8 @@ from micrograd import relu, sigmoid, where
 from micrograd.compiler import simplify as module
 from micrograd.compiler.tape.plan import Plan
 from micrograd.compiler.tape.simplify import simplify
-from micrograd.compiler.tape.tape import CONDITIONS, ELEMENTARY, INFIX, Tape
+from micrograd.compiler.tape.tape import CONDITIONS, INFIX, Tape
+from micrograd.table import ELEMENTARY
 
 
 def simplified(*code, inputs=("x", "y")):

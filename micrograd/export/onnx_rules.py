@@ -15,45 +15,34 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from micrograd.table import FLOAT, Namespace, Op
+from micrograd.table import Op
+from micrograd.written import Writing, Written, elementary
 
 # Operations that are one node, in double precision, in the runtimes.
-DIRECT = {
+COMPARISONS = {"lt": "Less", "le": "LessOrEqual", "gt": "Greater", "ge": "GreaterOrEqual"}
+KINDS = {
+    **{"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "neg": "Neg", "and": "And", "or": "Or", **COMPARISONS},
     **{"exp": "Exp", "log": "Log", "sqrt": "Sqrt", "sin": "Sin", "cos": "Cos", "tanh": "Tanh", "abs": "Abs"},
     **{"pow": "Pow", "maximum": "Max", "minimum": "Min", "relu": "Relu", "sigmoid": "Sigmoid"},
 }
-INFIX = {"add": "Add", "sub": "Sub", "mul": "Mul", "truediv": "Div", "pow": "Pow", "and": "And", "or": "Or"}
-COMPARISONS = {"lt": "Less", "le": "LessOrEqual", "gt": "Greater", "ge": "GreaterOrEqual"}
 
 
-class Tensor:
-    """A result in the graph. Arithmetic and comparisons add further nodes."""
+class Tensor(Written):
+    """A result in the graph. What is done to it adds further nodes."""
 
     def __init__(self, nodes: Nodes, name: str, *, is_condition: bool = False):
         self.nodes, self.name, self.is_condition = nodes, name, is_condition
 
-    def __neg__(self) -> Tensor:
-        return self.nodes.add("Neg", self)
+    def __repr__(self) -> str:
+        return self.name
 
-    def __abs__(self) -> Tensor:
-        return self.nodes.add("Abs", self)
-
-    def __bool__(self) -> bool:
-        raise TypeError("a rule of the table must not ask `if` of a number: write m.where(condition, x, y)")
-
-
-def _infix(kind: str, *, reflected: bool = False) -> Callable[..., Tensor]:
-    def method(self: Tensor, other: Any) -> Tensor:
-        return self.nodes.add(kind, other, self) if reflected else self.nodes.add(kind, self, other)
-
-    return method
-
-
-for _name, _kind in INFIX.items():
-    setattr(Tensor, f"__{_name}__", _infix(_kind))
-    setattr(Tensor, f"__r{_name}__", _infix(_kind, reflected=True))
-for _name, _kind in COMPARISONS.items():  # Python reflects < as > by itself
-    setattr(Tensor, f"__{_name}__", _infix(_kind))
+    def _write(self, name: str, *operands: Any) -> Tensor:
+        if name != "where":
+            return self.nodes.add(KINDS[name], *operands)
+        if self.is_condition:
+            return self.nodes.add("Where", *operands)
+        chosen = self.nodes.add("Cast", self, to=self.nodes.onnx.TensorProto.BOOL)  # a number is true when it is not 0
+        return self.nodes.add("Where", chosen, *operands[1:])
 
 
 class Nodes:
@@ -102,17 +91,8 @@ class Nodes:
         return out
 
 
-class _Onnx(Namespace):
-    """Elementary functions of tensors, as nodes of ONNX; of floats, computed at once."""
-
-    @staticmethod
-    def where(condition: Any, x: Any, y: Any) -> Any:
-        if not isinstance(condition, Tensor):
-            return x if condition else y
-        nodes = condition.nodes
-        if not condition.is_condition:  # a number counts as true when it is not 0
-            condition = nodes.add("Cast", condition, to=nodes.onnx.TensorProto.BOOL)
-        return nodes.add("Where", condition, x, y)
+class _Onnx(Writing):
+    """Elementary functions of tensors; those that runtimes do not have in double precision are made of others."""
 
     def tan(self, x: Any) -> Any:
         return self.sin(x) / self.cos(x)
@@ -159,14 +139,6 @@ def _mean(x: Any, count: int, f: Callable[[Any], Any]) -> Any:
     return nodes.add("MatMul", f(at), nodes.constant(f"weights_{count}", 0.5 * weights))
 
 
-def _direct(name: str, kind: str) -> Callable[..., Any]:
-    def function(*xs: Any) -> Any:
-        nodes = next((x.nodes for x in xs if isinstance(x, Tensor)), None)
-        return nodes.add(kind, *xs) if nodes else getattr(FLOAT, name)(*xs)
-
-    return staticmethod(function)
-
-
-for _name, _kind in DIRECT.items():
-    setattr(_Onnx, _name, _direct(_name, _kind))
+for _name in ("maximum", "minimum", "relu", "sigmoid"):
+    setattr(_Onnx, _name, elementary(_name))
 ONNX: Any = _Onnx()

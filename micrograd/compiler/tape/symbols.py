@@ -24,14 +24,14 @@ from __future__ import annotations
 
 import numbers
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from micrograd import modes
-from micrograd.compiler.tape.tape import CONDITIONS, ELEMENTARY, Operand, Tape
+from micrograd.compiler.tape.tape import CONDITIONS, Operand, Tape
 from micrograd.engine import Value
 from micrograd.modes import is_of_this_package, line_of_the_user
-from micrograd.table import FLOAT, Namespace, Op, is_bool
+from micrograd.table import Op, is_bool
+from micrograd.written import Writing, Written
 
 COMPARED = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&", "or": "|"}
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "neg": "-", **COMPARED}
@@ -50,7 +50,7 @@ def trace_error(what: str, advice: str) -> TraceError:
     return TraceError(f"{what}, at {line_of_the_user(sys._getframe(1))}; {advice}")
 
 
-class Symbol:
+class Symbol(Written):
     """The result of an instruction. Arithmetic and comparisons append further ones; `if` and `float()` explain."""
 
     __slots__ = ("operand", "tape")
@@ -63,8 +63,19 @@ class Symbol:
     def is_condition(self) -> bool:
         return self.tape.code[self.operand][0] in CONDITIONS
 
-    def __bool__(self) -> bool:
-        raise self._has_no_value(
+    def _write(self, name: str, *operands: Any) -> Any:
+        if len(operands) == 2:
+            x, y = operands
+            if name in ("and", "or"):
+                return _both(name, self, y if x is self else x, neutral=name == "and")
+            if not isinstance(y if x is self else x, numbers.Real):
+                if not is_bool(y if x is self else x):
+                    return NotImplemented
+                operands = float(x) if is_bool(x) else x, float(y) if is_bool(y) else y
+        return write(name, *operands)
+
+    def _asked(self) -> TraceError:
+        return self._has_no_value(
             "`if`, `while`, `and`, `or`, `not`, max() and sorted() cannot ask whether it is true",
             "write where(x > 0, a, b), maximum(x, y) or take(values, index)",
         )
@@ -112,26 +123,9 @@ class Symbol:
             f"{self.described()} has no value while jit runs your function to record it, so {so}", advice + static
         )
 
-    def __and__(self, other: Any) -> Any:
-        return _both("and", self, other, neutral=True)
-
-    def __or__(self, other: Any) -> Any:
-        return _both("or", self, other, neutral=False)
-
-    __rand__, __ror__ = __and__, __or__
-
     def _require(self) -> None:
         """Note that this condition must hold: where it does not, compiled code leaves it to the function to say why."""
         self.tape.required.append(self.operand)
-
-    def __pow__(self, other: Any) -> Any:
-        return TAPE.pow(self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return TAPE.pow(other, self)
-
-    def __abs__(self) -> Any:
-        return TAPE.abs(self)
 
     def __repr__(self) -> str:
         return f"%{self.operand}"
@@ -190,17 +184,6 @@ def write(name: str, *xs: Any) -> Symbol:
     return Symbol(tape, tape.append(name, *map(operand_of, xs)))
 
 
-def _infix(name: str, *, reflected: bool = False) -> Callable[..., Any]:
-    def method(self: Symbol, *others: Any) -> Any:
-        if others and not isinstance(others[0], numbers.Real):
-            if not is_bool(others[0]):
-                return NotImplemented
-            others = (float(others[0]),)
-        return write(name, *reversed((self, *others))) if reflected else write(name, self, *others)
-
-    return method
-
-
 def _both(name: str, x: Symbol, y: Any, *, neutral: bool) -> Any:
     """`x & y` and `x | y` of two comparisons, or of one and a bool."""
     if is_bool(y):
@@ -210,33 +193,4 @@ def _both(name: str, x: Symbol, y: Any, *, neutral: bool) -> Any:
     return write(name, x, y)
 
 
-for _method, _name in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div"}.items():
-    setattr(Symbol, f"__{_method}__", _infix(_name))
-    setattr(Symbol, f"__r{_method}__", _infix(_name, reflected=True))
-for _method in ("neg", "lt", "le", "gt", "ge"):  # Python reflects < as > by itself
-    setattr(Symbol, f"__{_method}__", _infix(_method))
-
-
-class _Tapes(Namespace):
-    """Elementary functions of Symbols, each one instruction; of floats, computed at once."""
-
-    @staticmethod
-    def where(condition: Any, x: Any, y: Any) -> Any:
-        if not isinstance(condition, Symbol):
-            return x if condition else y
-        return write("where", condition, x, y)
-
-
-def _elementary(name: str) -> Callable[..., Any]:
-    on_floats = getattr(FLOAT, name)
-
-    def function(*xs: Any) -> Any:
-        return write(name, *xs) if any(isinstance(x, Symbol) for x in xs) else on_floats(*xs)
-
-    return function
-
-
-for _name in ELEMENTARY:
-    if _name != "where":
-        setattr(_Tapes, _name, staticmethod(_elementary(_name)))
-TAPE: Any = _Tapes()
+TAPE: Any = Writing()

@@ -22,8 +22,6 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from micrograd.table import FLOAT
-
 Operand = int | float
 Instruction = tuple[Any, ...]  # ("add", 3, 1.0); ("input", 0) has the input's number for an operand
 
@@ -43,8 +41,7 @@ INFIX: dict[str, Callable[..., Any]] = {
 }
 CONDITIONS = {"lt", "le", "gt", "ge", "and", "or"}  # their results are true or false, and no numbers
 
-# Every other name is an elementary function of the table's namespaces.
-ELEMENTARY = tuple(name for name in dir(type(FLOAT)) if not name.startswith("_") and name != "function_of")
+# Every other name is one of the table's ELEMENTARY functions.
 
 
 class Tape:
