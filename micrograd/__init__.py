@@ -3,6 +3,7 @@
 Each folder is a room whose `__init__.py` says what happens there. Read in this order; imports never point down it:
 
     old_paths, version     modules that moved are found by their old names; what files say wrote them
+    errors                 every kind of error that is ours, and what to do when you meet one
     changes, locks         how often models and optimizers were changed; locks that survive a fork
     coerce, table, ops     what counts as a number, what a row of the table is, and the rows
     node, modes, number    what a graph is made of; how recording can be changed; how a Value behaves as a number

@@ -19,9 +19,10 @@ from collections.abc import Callable
 from typing import Any
 
 from micrograd import modes
+from micrograd.errors import GraphLostError
 from micrograd.node import UNREACHED, set_up
 from micrograd.number import Number, number_of
-from micrograd.table import CONSTANT, FLOAT, TABLE, GraphLostError, Namespace, Op, explain, float_of
+from micrograd.table import CONSTANT, FLOAT, TABLE, Namespace, Op, explain, float_of
 
 
 class ByHand:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from micrograd import modes
+from micrograd.errors import GraphLostError
 from micrograd.node import Node
-from micrograd.table import CONSTANT, DETACHED, GraphLostError, as_float
+from micrograd.table import CONSTANT, DETACHED, as_float
 
 
 class Number(Node):

@@ -279,10 +279,6 @@ def _public_signature(entry: Op) -> inspect.Signature:
     return inspect.Signature(entry._parameters)
 
 
-class GraphLostError(TypeError):
-    """Something asked for the float of a Value whose graph would be lost with it."""
-
-
 def explain(error: Exception, entry: Op, operands: Sequence[Any], *, doing: str = "") -> Exception:
     """The same kind of error, in the user's words: the operation, its operands' labels and values, what it needs.
 

@@ -9,12 +9,13 @@ import pytest
 from test_train import X, Y, net_of, numbers_of, run
 
 from micrograd import files
+from micrograd.errors import CheckpointError
 from micrograd.losses import mse
 from micrograd.metrics import is_right
 from micrograd.nn import Module
 from micrograd.optim import SGD, step_decay
 from micrograd.training import checkpoints
-from micrograd.training.checkpoints import CHECKPOINT, CheckpointError, Keeper, read, write
+from micrograd.training.checkpoints import CHECKPOINT, Keeper, read, write
 
 
 class Words(Module):

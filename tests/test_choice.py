@@ -11,8 +11,8 @@ import pytest
 from test_train import X, Y, assert_alike, net_of, numbers_of, run
 
 from micrograd.compiler.jit import BatchJitted
-from micrograd.compiler.tape.symbols import TraceError
 from micrograd.compiler.train_step import TrainStep
+from micrograd.errors import TraceError
 from micrograd.losses import mse
 from micrograd.metrics import is_right
 from micrograd.nn import MLP

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import micrograd
 from micrograd import Value
 from micrograd.cli import command as cli
-from micrograd.cli.expression import ExpressionError, evaluate
+from micrograd.cli.expression import evaluate
+from micrograd.errors import ExpressionError
 from micrograd.table import TABLE
 
 pexpect = pytest.importorskip("pexpect")

@@ -15,7 +15,8 @@ from test_commands import command, flowers
 
 from micrograd.cli import command as cli
 from micrograd.cli import run_folder as runs
-from micrograd.data.cells import FOREIGN, DataError, read_cells
+from micrograd.data.cells import FOREIGN, read_cells
+from micrograd.errors import DataError
 from micrograd.export import to_c, to_onnx, to_safetensors
 from micrograd.training.checkpoints import read, write
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from micrograd import Value, detect_anomaly, exp, jit, op, relu, sqrt, train_step, where
-from micrograd.compiler.tape.symbols import TraceError
+from micrograd.errors import TraceError
 from micrograd.losses import binary_cross_entropy, hinge, mse
 from micrograd.nn import MLP
 from micrograd.optim import SGD, Adam, Optimizer

@@ -12,7 +12,7 @@ import numpy
 import pytest
 
 from micrograd import Value, data, metrics, modes
-from micrograd.data.cells import DataError
+from micrograd.errors import DataError
 from micrograd.extras import require
 from micrograd.training import plots
 

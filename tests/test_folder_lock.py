@@ -13,9 +13,10 @@ import pytest
 from test_commands import FILES, command
 from test_train import run
 
+from micrograd.errors import FolderInUse
 from micrograd.training import folder_lock
 from micrograd.training.checkpoints import CHECKPOINT
-from micrograd.training.folder_lock import LOCK, FolderInUse, alone_in, check_free
+from micrograd.training.folder_lock import LOCK, alone_in, check_free
 
 pytest.importorskip("fcntl")
 TRAIN = [sys.executable, "-m", "micrograd", "train", "moons", "--epochs", "1000000", "--hidden", "4"]

@@ -11,7 +11,7 @@ import types
 import pytest
 
 from micrograd import Value, fit, jit
-from micrograd.compiler.tape.symbols import TraceError
+from micrograd.errors import TraceError
 from micrograd.losses import cross_entropy
 from micrograd.nn import MLP, Module
 

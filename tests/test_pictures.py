@@ -15,7 +15,8 @@ from micrograd.cli import run_folder as runs
 from micrograd.cli import train as train_command
 from micrograd.cli.models import LOSSES as OFFERED
 from micrograd.cli.recipe import LOSSES
-from micrograd.training.checkpoints import CheckpointError, read, write
+from micrograd.errors import CheckpointError
+from micrograd.training.checkpoints import read, write
 from micrograd.training.history import History
 from micrograd.training.plots import decision_regions
 

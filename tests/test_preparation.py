@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
 from micrograd import Value, data
-from micrograd.data.cells import DataError
 from micrograd.data.preparation import Preparation, Scale, scale_of
 from micrograd.data.tables import read_csv, table_of
+from micrograd.errors import DataError
 
 HOUSES = "area,town,rooms,price\n50,Ulm,2,100.5\n70,Bonn,2,150.5\n90,Ulm,2,200.5\n"
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from micrograd import Value, fit, jit, tanh, train_step
-from micrograd.compiler.tape.symbols import TraceError
+from micrograd.errors import TraceError
 from micrograd.losses import mse
 from micrograd.nn import MLP, Module
 from micrograd.optim import SGD

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from micrograd import data
 from micrograd.data import cells, tables
-from micrograd.data.cells import DataError, read_cells, reading
+from micrograd.data.cells import read_cells, reading
 from micrograd.data.tables import Column, read_csv, table_of
+from micrograd.errors import DataError
 
 FLOWERS = "petal,sepal,colour,species\n1.5,2,red,setosa\n2.5,3,blue,virginica\n3.5,4,red,setosa\n"
 

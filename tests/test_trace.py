@@ -10,8 +10,8 @@ from native import tape_of
 
 import micrograd
 from micrograd import Value, grad, no_grad, op, take, where
-from micrograd.compiler.tape.symbols import TraceError
 from micrograd.compiler.tape.trace import Trace
+from micrograd.errors import TraceError
 from micrograd.losses import cross_entropy
 from micrograd.table import TABLE
 

@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 import micrograd
 from micrograd import exp, fit, log
 from micrograd.data import iris, moons
+from micrograd.errors import CheckpointError
 from micrograd.losses import cross_entropy, hinge, mse
 from micrograd.metrics import accuracy, is_right, predict
 from micrograd.nn import MLP
 from micrograd.optim import SGD, Adam, linear_decay
-from micrograd.training.checkpoints import CHECKPOINT, CheckpointError, read, write
+from micrograd.training.checkpoints import CHECKPOINT, read, write
 from micrograd.training.history import History
 from micrograd.training.progress import in_width
 

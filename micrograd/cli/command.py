@@ -146,7 +146,8 @@ class _Version(argparse.Action):
 
 
 def _value(options: Any) -> Any:
-    from micrograd.cli.expression import ExpressionError, evaluate
+    from micrograd.cli.expression import evaluate
+    from micrograd.errors import ExpressionError
 
     variables: dict[str, float] = {}
     for item in options.values:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from micrograd.engine import Value
+from micrograd.errors import ExpressionError
 from micrograd.table import TABLE, as_float
 
 MAX_LENGTH = 10_000  # characters; a longer expression is a program, to be written as one
@@ -32,10 +33,6 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.GtE: operator.ge,
 }
 INFIX = {name for name, entry in TABLE.items() if entry.method or name in ("pow", "power")} - {"abs"}
-
-
-class ExpressionError(ValueError):
-    """What is wrong with an expression, in one line."""
 
 
 def evaluate(text: str, variables: Mapping[str, float]) -> Value:

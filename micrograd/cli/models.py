@@ -228,7 +228,8 @@ def _command_line(argv: list[str], *more: str) -> str:
 
 def _predict(options: Any) -> int:
     from micrograd.cli.run_folder import load
-    from micrograd.data.cells import DataError, count
+    from micrograd.data.cells import count
+    from micrograd.errors import DataError
     from micrograd.files import write_whole
 
     model = load(options.run)

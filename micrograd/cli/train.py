@@ -14,16 +14,17 @@ from typing import Any
 from micrograd.cli.recipe import LOSSES, count_of_sizes, net_of, recipe
 from micrograd.cli.report import draw_model, measured, net_line
 from micrograd.cli.run_folder import MODEL, Model, claim, start
-from micrograd.data.cells import DataError, count
+from micrograd.data.cells import count
 from micrograd.data.preparation import Preparation
 from micrograd.data.sets import SETS, named, split_table
 from micrograd.data.tables import Table, nearest, read_csv
+from micrograd.errors import CheckpointError, DataError
 from micrograd.extras import require
 from micrograd.metrics import is_right
 from micrograd.nn import MLP, init_for
 from micrograd.optim import SGD, WEIGHT_DECAY, Adam, AdamW, Optimizer, RMSProp
 from micrograd.training.backends import has_compiler
-from micrograd.training.checkpoints import CHECKPOINT, CheckpointError, read
+from micrograd.training.checkpoints import CHECKPOINT, read
 from micrograd.training.choice import is_worth_compiling
 from micrograd.training.fit import fit
 from micrograd.training.history import History

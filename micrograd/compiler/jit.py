@@ -34,10 +34,11 @@ from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.compiled_forms import Inside
 from micrograd.compiler.native.context import BAD_INDEX
 from micrograd.compiler.outside.recording import Recorded
-from micrograd.compiler.program import NotFiniteError, Program, node_of
+from micrograd.compiler.program import Program, node_of
 from micrograd.compiler.rows import KeptRows, Rows, WholeNumber, as_rows, names_of
 from micrograd.compiler.tape.tape import Tape
 from micrograd.engine import Value
+from micrograd.errors import NotFiniteError
 from micrograd.locks import new_in_child
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, Text

@@ -29,6 +29,7 @@ from micrograd.compiler.tape.tape import Tape
 from micrograd.compiler.tape.trace import Trace
 from micrograd.derivatives import VALUE
 from micrograd.engine import Value, constant
+from micrograd.errors import NotFiniteError
 from micrograd.locks import new_in_child
 from micrograd.node import set_up
 from micrograd.table import DETACHED, Op
@@ -36,10 +37,6 @@ from micrograd.text import TEXT, Text
 from micrograd.transforms import gradients, inside_another, map_numbers
 
 READABLE = 30  # instructions whose derivatives are still shown as formulas
-
-
-class NotFiniteError(ArithmeticError):
-    """A compiled result or derivative is nan or inf, or an index out of range: the function itself says why."""
 
 
 class _Recording(NamedTuple):

@@ -22,6 +22,8 @@ import stat
 from dataclasses import dataclass
 from typing import NoReturn
 
+from micrograd.errors import DataError
+
 MAX_BYTES = 100_000_000
 MAX_COLUMNS = 5_000
 MAX_SAMPLE = 1_000_000  # characters that are searched for the delimiter
@@ -44,10 +46,6 @@ FOREIGN = {
     b"\x93NUMPY": "an array of NumPy: give it to fit, or save it with numpy.savetxt, a header and delimiter=','",
     b"%PDF": "a PDF: a table has to be taken out of it first",
 }
-
-
-class DataError(ValueError):
-    """Data that cannot be learned from: one line that says what is wrong, where, and what to do."""
 
 
 @dataclass(frozen=True)

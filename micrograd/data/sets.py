@@ -26,8 +26,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.data.cells import DataError
 from micrograd.data.tables import Table, nearest, table_of
+from micrograd.errors import DataError
 from micrograd.extras import require
 from micrograd.intake import rows_of
 

@@ -33,7 +33,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from micrograd.data.cells import Cells, DataError, complaint, count, read_cells, reading, short, text_of
+from micrograd.data.cells import Cells, complaint, count, read_cells, reading, short, text_of
+from micrograd.errors import DataError
 from micrograd.intake import rows_of
 from micrograd.table import is_bool
 

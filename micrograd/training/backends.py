@@ -199,7 +199,7 @@ class Compiled(Backend):
     def epoch(
         self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random, within: Within | None = None
     ) -> tuple[list[float], list[float]]:
-        from micrograd.compiler.tape.symbols import TraceError
+        from micrograd.errors import TraceError
 
         before, order = SavedState(self.optimizer, self.step.numbers), rng.getstate()
         try:
@@ -253,7 +253,7 @@ class Either(Backend):
         return self.now.name
 
     def _try(self, do: Callable[[Backend], Any]) -> Any:
-        from micrograd.compiler.tape.symbols import TraceError
+        from micrograd.errors import TraceError
 
         if self.now is self.compiled:
             try:

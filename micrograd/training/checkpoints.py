@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from micrograd.errors import CheckpointError
 from micrograd.extras import require
 from micrograd.files import write_whole
 from micrograd.version import VERSION
@@ -30,10 +31,6 @@ from micrograd.version import VERSION
 FORMAT = "micrograd 1"
 CHECKPOINT = "checkpoint.safetensors"  # in the folder of a run
 EVERY, TIMES = 1.0, 10  # seconds between two files at least, or so many times as long as writing one takes
-
-
-class CheckpointError(ValueError):
-    """A file that is no checkpoint of micrograd's, or not one of this run."""
 
 
 def write(path: str | Path, numbers: Mapping[str, Sequence[float]], about: Mapping[str, Any]) -> None:

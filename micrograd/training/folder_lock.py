@@ -24,11 +24,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from micrograd.errors import FolderInUse
+
 LOCK = ".lock"
-
-
-class FolderInUse(ValueError):
-    """A folder into which another run is training."""
 
 
 class _Held(threading.local):

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from micrograd.engine import Value
+from micrograd.errors import CheckpointError
 from micrograd.optim import Optimizer
-from micrograd.training.checkpoints import CheckpointError, read
+from micrograd.training.checkpoints import read
 from micrograd.training.history import History, Record
 from micrograd.training.same_run import check_same, check_schedule
 

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from micrograd.errors import CheckpointError
 from micrograd.nn import MLP, Layer, Neuron
 from micrograd.optim import Optimizer
-from micrograd.training.checkpoints import CheckpointError
 
 SAID = {
     "batch_size": "batch_size is another",

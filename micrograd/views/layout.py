@@ -5,17 +5,15 @@ A `dot` binary on PATH is used where there is one; elsewhere Graphviz as WebAsse
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+
+from micrograd.errors import LayoutError
 
 TIME_LIMIT = 20.0  # seconds; drawings fold so that a picture takes well under one
 LARGE = 40_000  # characters of DOT from which WebAssembly runs in a process of its own, where it can be stopped
-
-
-class LayoutError(RuntimeError):
-    """Graphviz could not make the picture: the message says why and what to do."""
 
 
 def render(source: str, *, format: str = "svg", engine: str = "dot", time_limit: float = TIME_LIMIT) -> bytes:
@@ -33,7 +31,7 @@ def render(source: str, *, format: str = "svg", engine: str = "dot", time_limit:
                 "graphviz, or graphviz.org/download); SVG does without it"
             )
         if len(source) > LARGE:
-            return _run([sys.executable, str(Path(__file__)), format, engine], source, time_limit)
+            return _run([sys.executable, "-m", __name__, format, engine], source, time_limit)
         return _in_webassembly(source, format, engine)
     except subprocess.TimeoutExpired:
         raise LayoutError(
@@ -42,7 +40,9 @@ def render(source: str, *, format: str = "svg", engine: str = "dot", time_limit:
 
 
 def _run(command: list[str], source: str, time_limit: float) -> bytes:
-    result = subprocess.run(command, input=source.encode(), capture_output=True, timeout=time_limit)
+    paths = os.pathsep.join(filter(None, sys.path))  # where this process found the package
+    environment = {**os.environ, "PYTHONPATH": paths}
+    result = subprocess.run(command, input=source.encode(), capture_output=True, timeout=time_limit, env=environment)
     if result.returncode:
         said = result.stderr.decode(errors="replace").strip()
         raise LayoutError(f"Graphviz refused the drawing: {said.removeprefix('Graphviz refused the drawing: ')}")

@@ -22,8 +22,8 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from micrograd.changes import CountedList, changes
 from micrograd.compiler.outside.places import ABSENT, Read
 from micrograd.compiler.outside.watch import Watch, holds_recorded
-from micrograd.compiler.tape.symbols import TraceError
 from micrograd.compiler.tape.tape import Tape
+from micrograd.errors import TraceError
 from micrograd.locks import new_in_child
 from micrograd.modes import collector_paused, line_of_the_caller
 

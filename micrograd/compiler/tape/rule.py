@@ -22,8 +22,9 @@ from __future__ import annotations
 from typing import Any
 
 from micrograd.compiler.tape.simplify import simplify
-from micrograd.compiler.tape.symbols import TAPE, Symbol, TraceError, operand_of
+from micrograd.compiler.tape.symbols import TAPE, Symbol, operand_of
 from micrograd.compiler.tape.tape import Tape
+from micrograd.errors import TraceError
 from micrograd.optim import Optimizer
 
 

@@ -29,6 +29,7 @@ from typing import Any
 from micrograd import modes
 from micrograd.compiler.tape.tape import CONDITIONS, Operand, Tape
 from micrograd.engine import Value
+from micrograd.errors import TraceError
 from micrograd.modes import is_of_this_package, line_of_the_user
 from micrograd.table import Op, is_bool
 from micrograd.written import Writing, Written
@@ -39,10 +40,6 @@ SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "neg": "-", **COMPARED}
 
 def _grouped(shown: str) -> str:
     return f"({shown})" if " " in shown and not shown.endswith(")") else shown
-
-
-class TraceError(TypeError):
-    """A function that is to be compiled asked for a number that is not there until the compiled code runs."""
 
 
 def trace_error(what: str, advice: str) -> TraceError:
