@@ -285,3 +285,18 @@ def test_a_row_that_is_refused_comes_before_one_that_is_nan_as_in_eager_code():
             train_step(loss, SGD([w], lr=0.1))(y)
     with pytest.raises(FloatingPointError, match=r"the row at index 1: log\(x\), where x = -1.0"):
         train_step(lambda x: w * x + log(x), SGD([w], lr=0.1))(np.array([2.0, -1.0]))
+
+
+def test_what_fails_first_is_told_where_recording_would_meet_something_else():
+    w = Value(1.0)
+
+    def f(x):
+        return w * log(x) + (-np.bool_(1))  # a mistake of the user's own
+
+    for x, kind, says in ((0.0, ValueError, "log"), (1.0, TypeError, "numpy boolean negative")):
+        for run in (f, jit(f), lambda x: jit(f, batch=True)([x])):
+            with pytest.raises(kind, match=says):
+                run(x)
+    for x, kind, says in ((0.0, FloatingPointError, "row at index 0: log"), (1.0, TypeError, "numpy boolean negative")):
+        with pytest.raises(kind, match=says):
+            train_step(f, SGD([w], lr=0.1))([x])

@@ -38,7 +38,7 @@ from micrograd.compiler.program import Program, node_of
 from micrograd.compiler.rows import KeptRows, Rows, WholeNumber, as_rows, names_of
 from micrograd.compiler.tape.tape import Tape
 from micrograd.engine import Value
-from micrograd.errors import NotFiniteError
+from micrograd.errors import NotFiniteError, TraceError
 from micrograd.locks import new_in_child
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, Text
@@ -177,6 +177,10 @@ class Jitted(_Jitted):
                 program = self._kept(key, lambda: self._compile(args, kwargs, key))
             except (ArithmeticError, ValueError, LookupError):  # of constants, such as log(-1.0): the function says so
                 return self._itself(args, kwargs)
+            except TypeError as error:
+                if not isinstance(error, TraceError):
+                    self._itself(args, kwargs)  # which may fail before it comes to this
+                raise
         self._programs.latest = program
         try:
             return program(numbers, connected=connected)
@@ -260,6 +264,10 @@ class BatchJitted(_Jitted):
             program = self._program(call, connected=connected)
         except (ArithmeticError, ValueError, LookupError):  # of constants, such as log(-1.0): the function says so
             return call.eagerly()
+        except TypeError as error:
+            if not isinstance(error, TraceError):
+                call.eagerly()  # which may fail before it comes to this
+            raise
         out = self._computed(program, call.rows, call.numbers)
         if out is None:
             return call.eagerly()

@@ -26,7 +26,7 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-from micrograd.blame import FEW, first_guilty, not_finite
+from micrograd.blame import FEW, first_guilty, first_refused, not_finite
 from micrograd.changes import changes
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.compiled_forms import Inside
@@ -39,6 +39,7 @@ from micrograd.compiler.outside.recording import Recorded
 from micrograd.compiler.rows import Rows, as_rows, names_of, watch_of
 from micrograd.compiler.tape.rule import check_rule, scale_tape, update_tape
 from micrograd.compiler.tape.tape import Tape
+from micrograd.errors import TraceError
 from micrograd.extras import require
 from micrograd.optim import Optimizer
 from micrograd.table import as_count, is_bool
@@ -305,8 +306,11 @@ class TrainStep(Inside):
                 exact=self.exact,
             )
         except (ArithmeticError, ValueError, TypeError, LookupError) as error:
-            if isinstance(error, (ArithmeticError, LookupError)) or hasattr(error, "failed"):
-                row = [(0, rows.row(0))] if rows.arrays else [(0, [])]  # of constants: the loss itself says so
+            row = [(0, rows.row(0))] if rows.arrays else [(0, [])]
+            if isinstance(error, TypeError) and not isinstance(error, TraceError):
+                if refused := first_refused(self.loss, row):  # which comes before what recording met
+                    raise not_finite(1, refused) from None
+            elif isinstance(error, (ArithmeticError, LookupError)) or hasattr(error, "failed"):  # of constants
                 raise not_finite(1, first_guilty(self.loss, row, self._parameters)) from None
             rows_are = ", ".join(_said(name, shape) for name, (_, shape, _) in zip(names, rows.structures))
             error.add_note(f"train_step calls the loss with one row at a time: {rows_are}")
