@@ -12,9 +12,9 @@ import re
 import sys
 import time
 
-from bounds import bounded, bounds_of, may_be_equal
-from programs import namespace_of, random_program
-from ways import EXACT, WAYS, Case
+from helpers.bounds import bounded, bounds_of, may_be_equal
+from helpers.programs import namespace_of, random_program
+from helpers.ways import EXACT, WAYS, Case
 
 from micrograd import Value
 from micrograd.table import FLOAT

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import math
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.demos import DEMOS, demo
 
 from micrograd.cli import run
 
-DEMOS = Path(__file__).parent.parent / "demos"
 NAMES = sorted(path.stem for path in DEMOS.glob("*.py"))
-
-
-def demo(name):
-    spec = importlib.util.spec_from_file_location(f"demo_{name}", DEMOS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_each_demo_has_a_test_here():

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import CASES, apply
+from helpers.cases import CASES, apply
 
 import micrograd
 from micrograd import Value, grad, jit, leaky_relu, no_grad, op, take, where

@@ -7,10 +7,10 @@ import math
 import mpmath
 import numpy
 import pytest
-from conftest import BUILT_IN, CASES, CHOOSERS, ROWS, apply, names_of
+from helpers.cases import BUILT_IN, CASES, CHOOSERS, ROWS, apply, draw_operands, names_of
+from helpers.mp import MP, REFERENCE
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from mp import MP, REFERENCE
 
 import micrograd
 from micrograd import Value, grad, op, ops
@@ -92,17 +92,6 @@ def test_case_values(entry, operands, static):
 @pytest.mark.parametrize("entry, operands, static", CASES)
 def test_case_derivatives(entry, operands, static):
     check_derivatives(entry, operands, static)
-
-
-def draw_operands(data, entry):
-    """Operands from the row's domain, and the settings of one of its cases."""
-    case, static = split_case(data.draw(st.sampled_from(entry.cases)))
-    domains = entry.domain if isinstance(entry.domain[0], tuple) else [entry.domain] * len(case)
-    operands = [data.draw(st.floats(*domain)) for domain in domains]
-    for i, name in enumerate(names_of(entry, operands)):
-        if name in CHOOSERS:
-            operands[i] = float(round(operands[i])) if name == "condition" else float(case[i])
-    return operands, static
 
 
 @pytest.mark.parametrize("entry", ROWS)

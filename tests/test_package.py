@@ -49,14 +49,23 @@ def test_importing_loads_nothing_but_the_standard_library():
     assert not foreign
 
 
-FOLDERS = ("tests", "demos", "benchmarks", "benchmarks/peers")
-FILES = MODULES + [path for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.py"))]
+FOLDERS = ("tests", "demos", "benchmarks")
+FILES = MODULES + [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_each_file_opens_with_what_it_is_for_and_is_one_idea(path):
     assert len(path.read_text().splitlines()) <= 400
     assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def test_no_test_file_imports_another():
+    """What several share stands in tests/helpers."""
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            named += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not any(name.split(".")[-1].startswith("test_") for name in named), path
 
 
 def test_the_engine_is_read_in_one_sitting():

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers.demos import demo
 from joblib.externals.loky import get_reusable_executor
-from test_demos import demo
 
 pytest.importorskip("distributed")
 ROOT = Path(__file__).parent.parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from conftest import BUILT_IN, CASES
+from helpers.cases import BUILT_IN, CASES
 
 from micrograd import Value, op
 from micrograd.table import FLOAT, TABLE

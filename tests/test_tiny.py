@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from conftest import CASES, apply
+from helpers.cases import CASES, apply
 
 from micrograd import Value, check_grads, grad, hessian, no_grad
 from micrograd.losses import cross_entropy

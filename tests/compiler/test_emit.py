@@ -1,0 +1,141 @@
+"""Native code against IEEE arithmetic, instruction by instruction, on every width of vector and for other machines."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import random
+import struct
+
+import pytest
+from helpers.cases import BUILT_IN, CASES, of_numbers
+from helpers.native import LANES, SPECIAL, Lanes, append, assert_same, by_ieee, operand_count, tape_of
+
+from micrograd import Value, train_step
+from micrograd.compiler.native.emit import bits
+from micrograd.compiler.native.loop import batch_module
+from micrograd.compiler.native.machine import Machine, this_machine
+from micrograd.compiler.native.native import assembly_of, call_module
+from micrograd.compiler.tape.simplify import simplify
+from micrograd.compiler.tape.tape import Tape
+from micrograd.losses import hinge
+from micrograd.nn import MLP
+from micrograd.optim import Adam
+from micrograd.table import ELEMENTARY
+
+OTHERS = {
+    "x86-64 with AVX2": Machine("x86_64-unknown-linux-gnu", cpu="haswell", features="+avx2,+fma"),
+    "x86-64 without AVX": Machine("x86_64-unknown-linux-gnu", cpu="x86-64"),
+    "x86-64 with AVX-512": Machine(
+        "x86_64-unknown-linux-gnu", cpu="skylake-avx512", features="+avx512f,+avx512vl,+avx512dq"
+    ),
+    "aarch64": Machine("aarch64-unknown-linux-gnu", cpu="generic"),
+    "aarch64 of Apple": Machine("arm64-apple-darwin", cpu="apple-m1"),
+}
+
+
+def operation_tape(entry, operands, static):
+    """An operation of the table with its derivatives, and the numbers of its case."""
+    f, at = of_numbers(entry, operands, static)
+    return tape_of(f, len(at)), at
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("entry, operands, static", CASES)
+def test_every_row_of_the_table(entry, operands, static, lanes):
+    """Value and derivatives, in each lane other numbers: the case itself and its neighbours."""
+    raw, at = operation_tape(entry, operands, static)
+    rows = [[x * (1.0 + 0.01 * lane) for x in at] for lane in range(lanes)]
+    for tape in (raw, simplify(raw)):
+        got = Lanes(tape, lanes)(list(zip(*rows)))
+        for lane, row in enumerate(rows):
+            for name, vector, wanted in zip(tape.outputs, got, by_ieee(raw, row)):
+                assert_same(vector[lane], wanted, what=(name, row))
+
+
+@pytest.mark.parametrize("lanes", LANES)
+@pytest.mark.parametrize("name", [*ELEMENTARY, "add", "sub", "mul", "div", "neg", "lt", "le"])
+def test_nan_inf_zeros_and_denormals_in_every_instruction(name, lanes):
+    """Alone, and beside ordinary lanes: a vector function may take another path for the whole vector."""
+    count = operand_count(name)
+    tape = Tape([f"x{i}" for i in range(count)])
+    tape.outputs["value"] = append(tape, name, range(count))
+    rng = random.Random(0)
+    rows = [[x] for x in SPECIAL]
+    if count > 1:
+        rows = [[x, y, 0.75][:count] for x in SPECIAL for y in SPECIAL]
+    ordinary = [[rng.uniform(0.1, 0.9) for _ in range(count)] for _ in range(lanes)]
+    batches = [[row, *ordinary[1:]] for row in rows] + [rows[i : i + lanes] for i in range(len(rows) - lanes)]
+    compiled = Lanes(tape, lanes)
+    for batch in batches if lanes > 1 else [[row] for row in rows]:
+        got = compiled(list(zip(*batch)))[0]
+        for lane, row in enumerate(batch):
+            assert_same(got[lane], by_ieee(tape, row)[0], what=(name, row))
+
+
+@pytest.mark.parametrize("machine", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("entry, operands, static", CASES)
+def test_code_for_other_machines_is_accepted(entry, operands, static, machine):
+    tape = simplify(operation_tape(entry, operands, static)[0])
+    assert "call:" in assembly_of(call_module(tape, machine), machine)
+
+
+def training_module(machine):
+    """A whole training loop for another machine."""
+    net = MLP(2, [4, 1], activation="tanh", rng=random.Random(0))
+    step = train_step(lambda x, y: hinge(net(x), y), Adam(net.parameters()))
+    step([[0.5, 1.0]] * 8, [1, -1] * 4)
+    batch = dataclasses.replace(step._last()._batch(machine.lanes), machine=machine)
+    return assembly_of(batch_module(batch), machine)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_whole_training_loop_for_other_machines(name):
+    machine = OTHERS[name]
+    text = training_module(machine)
+    registers = {2: "xmm", 4: "ymm", 8: "zmm"}[machine.lanes]
+    if machine.triple.startswith("x86"):
+        assert registers in text
+        assert ("vfmadd" in text) == (machine.lanes > 2)
+        wider = {2: "ymm", 4: "zmm"}.get(machine.lanes)
+        assert not wider or wider not in text
+    else:
+        assert ".2d" in text and "fmla" in text and "tanh" in text
+
+
+def test_machines_differ_in_lanes_and_vector_functions():
+    lanes = [machine.lanes for machine in OTHERS.values()]
+    assert lanes == [4, 2, 8, 2, 2]
+    wide = OTHERS["x86-64 with AVX-512"]
+    assert [machine.lanes_in_loops for machine in OTHERS.values()] == lanes
+    assert Machine(wide.triple, cpu="znver4", features=wide.features).lanes_in_loops == 4  # it computes 8 in two halves
+    has_all = Machine("x86_64-unknown-linux-gnu", vector_functions=lambda name: True)
+    assert has_all.vector_function("exp", 4) == "_ZGVdN4v_exp"
+    assert has_all.vector_function("pow", 8) == "_ZGVeN8vv_pow"
+    assert has_all.vector_function("exp", 1) is None
+    assert Machine("aarch64", vector_functions=lambda name: True).vector_function("exp", 2) is None
+
+
+def test_functions_are_called_once_for_a_vector_where_the_machine_can():
+    tape = Tape(["x"])
+    tape.outputs["value"] = tape.append("exp", 0)
+    text = Lanes(tape, LANES[-1]).native.llvm_ir
+    whole = this_machine().vector_function("exp", LANES[-1])
+    assert text.count(" = call ") == (1 if whole else LANES[-1])
+
+
+def test_products_and_sums_fuse_and_nothing_assumes_nan_away():
+    tape = tape_of(lambda x, y: x * y + x, 2)
+    text = call_module(simplify(tape), this_machine())
+    assert "fmul contract" in text and "fadd contract" in text
+    assert not {"fast", "nnan", "ninf", "nsz", "arcp", "reassoc"} & set(text.split())
+
+
+def test_constants_are_exact():
+    for x in (*SPECIAL, 0.1, math.pi, -1e-300):
+        assert struct.unpack("<d", bytes.fromhex(bits(x)[2:])[::-1])[0].hex() == x.hex()
+
+
+def test_every_elementary_function_can_be_emitted():
+    assert set(ELEMENTARY) <= set(BUILT_IN)
+    assert Value(2.0).exp()._operation.name in ELEMENTARY

@@ -1,0 +1,182 @@
+"""Recording a function: what becomes of its numbers, and errors that say what to write instead."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from helpers.native import tape_of
+
+import micrograd
+from micrograd import Value, grad, no_grad, op, take, where
+from micrograd.compiler.tape.trace import Trace
+from micrograd.errors import TraceError
+from micrograd.losses import cross_entropy
+from micrograd.table import TABLE
+
+jit = micrograd.jit
+
+
+def branches(x):
+    return x if x > 0 else -x
+
+
+def counts(x, n):
+    return sum(x for _ in range(n))
+
+
+@pytest.mark.parametrize(
+    "f, args, said",
+    [
+        (branches, (2.0,), r"x > 0 has no value while jit runs your function.*`if`.*"
+                           r"test_trace.py:\d+ in branches: return x if x > 0 else -x; write where\(x > 0, a, b\)"),
+        (lambda x: max(x, x * 2), (2.0,), r"max\(\).*maximum\(x, y\)"),
+        (lambda x: 1.0 if x else 2.0, (2.0,), r"x has no value.*`if`"),
+        (lambda x: x * (x > 1), (2.0,), r"x > 1 is a comparison, true or false, .*where\(condition"),
+        (math.sin, (2.0,), r"float\(\) and the functions of math cannot take it.*micrograd.exp\(x\)"),
+        (lambda x: float(x) * 2, (2.0,), r"x has no value.*float\(\)"),
+        (lambda x: float(x * 2), (2.0,), r"x \* 2 has no value.*float\(\)"),
+        (lambda x: int(x), (2.0,), r"cannot count or index"),
+        (counts, (2.0, 3), r"n has no value.*cannot count or index.*jit\(f, static=...\)"),
+        (lambda x, y: x if y == 1 else -x, (2.0, 1), r"== and != compare y with a number"),
+        (lambda x, y: x if y != 1 else -x, (2.0, 1), r"== and != compare y with a number"),
+        (lambda x, y: x if y % 2 else -x, (2.0, 1), r"//, % and divmod\(\)"),
+        (lambda x, table: table[x], (1, [1.0, 2.0]), r"cannot count or index.*take\(values, index\)"),
+        (lambda x: Value(2.0, (x,), "f"), (2.0,), r"has children but no rule.*@micrograd.op"),
+        (lambda x: (x * x).backward(), (2.0,), r"backward\(\) in a jitted function.*call it on the result, or"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_recorded_says_what_to_write_instead(f, args, said):
+    with pytest.raises(TraceError, match=said):
+        jit(f)(*args)
+
+
+def test_errors_of_operations_name_the_operation():
+    with pytest.raises(ZeroDivisionError, match="left / right"):
+        jit(lambda x: x * (Value(1.0) / Value(0.0)))(Value(2.0))
+    with pytest.raises(
+        TypeError, match=r"i \+ 1 chooses one of 2 values.*must be an integer, as it was given: y.astype\(int\)"
+    ):
+        jit(lambda x, i: take([x, x], i + 1))(2.0, 0)
+    with pytest.raises(TypeError, match=r"neither numbers nor something that can be told from others"):
+        jit(lambda x, s: x)(2.0, {1, 2})
+
+
+def test_a_value_made_inside_is_a_constant_and_one_from_outside_an_input():
+    w = Value(3.0, label="w")
+    f = jit(lambda x: x * w + Value(2.0) * 4)
+    x = Value(5.0)
+    f(x)
+    assert str(f.tape) == ("%0 = input x\n%1 = input w\n%2 = mul %0 %1\n%3 = add %2 8.0\nvalue %3\nd/dx %1\nd/dw %0")
+    w.data = 10.0
+    out = f(x)
+    assert out.data == 58.0
+    out.backward()
+    assert (x.grad, w.grad) == (10.0, 5.0)
+
+
+def test_recording_touches_nothing_outside():
+    w = Value(3.0)
+    w.grad = 7.0
+    (w * 2).backward()
+    before = w.grad
+    jit(lambda x: x * w)(2.0)
+    assert w.grad == before and w.data == 3.0 and type(w) is Value
+
+
+def test_leaves_of_one_label_keep_apart():
+    a, b = Value(1.0, label="w"), Value(2.0, label="w")
+    f = jit(lambda x: x * a + b)
+    f(3.0)
+    assert f.tape.inputs == ["x", "w", "w#2"]
+    c = Value(1.0, label="a\nb")
+    g = jit(lambda: c * 2)
+    assert g().data == 2.0 and g.tape.inputs == ["a_b"]
+
+
+def test_numbers_that_leave_a_recording_are_refused_later():
+    kept = []
+    jit(lambda x: kept.append(x * 2) or x)(1.0)
+    with pytest.raises(TraceError, match="after the recording ended"):
+        kept[0] * 3
+    with pytest.raises(TraceError, match="recorded another function"):
+        jit(lambda x: x * kept[0])(1.0)
+
+
+def test_data_and_no_grad_stop_gradients_as_they_do_eagerly():
+    def f(x):
+        with no_grad():
+            y = x * 2
+        return x * y + x * x.data
+
+    x, e = Value(3.0), Value(3.0)
+    jit(f)(x).backward()
+    f(e).backward()
+    assert x.grad == e.grad == 9.0
+
+
+def test_conditions_combine_and_choose():
+    f = lambda x, y: where((x > 0) & (y > 0) | (x < -5), x * y, 0.5)  # noqa: E731
+    fast = jit(f)
+    for x, y in [(1.0, 2.0), (-1.0, 2.0), (-6.0, 2.0), (1.0, -2.0)]:
+        assert fast(x, y) == f(Value(x), Value(y)).data
+
+
+def test_numbers_and_values_as_conditions():
+    f = jit(lambda c, x: where(c, x, -x))
+    assert [f(c, 2.0) for c in (1.0, 0.0, -3.0)] == [2.0, -2.0, 2.0]
+    assert f(True, 2.0) == 2.0 and f(False, 2.0) == -2.0
+    w = Value(1.0)
+    g = jit(lambda x: where(w > 0, x, -x))
+    assert g(2.0).data == 2.0
+    w.data = -1.0
+    assert g(2.0).data == -2.0  # asked afresh at each call
+
+
+def test_operations_of_ones_own_are_recorded_by_their_rule():
+    @op("cubed", cases=[(2.0,)])
+    def cubed(m, x):
+        return m.power(x, exponent=3), lambda: (3.0 * x * x,)
+
+    try:
+        x = Value(2.0)
+        jit(lambda x: cubed(x) + x.cubed())(x).backward()
+        assert x.grad == 24.0
+    finally:
+        del TABLE["cubed"], Value.cubed
+
+
+def test_gradients_inside_are_recorded():
+    f = jit(lambda x: grad(grad(lambda t: t**3 * x))(x))
+    assert f(2.0) == pytest.approx(24.0)
+
+
+def test_backward_goes_in_reverse_order_of_creation():
+    names = [name for name, *_ in tape_of(lambda x, y: x.exp() * y.sin() + x.log(), 2).code]
+    assert [n for n in names if n not in ("input", "mul")] == ["exp", "sin", "log", "add", "div", "cos", "add"]
+
+
+def test_probabilities_as_targets():
+    scores, target = [0.5, -1.0, 2.0], [0.2, 0.3, 0.5]
+    assert jit(cross_entropy)(scores, target) == pytest.approx(cross_entropy(list(map(Value, scores)), target).data)
+
+
+def test_printing_inside_shows_the_tape():
+    said = []
+    jit(lambda x: said.append(f"{x * 2:.4f} {x!r}") or x)(1.0)
+    assert said == ["%1 Value(data=%0, grad=0.0)"] * 2  # it is recorded twice
+
+
+def test_arrays_of_symbols():
+    f = jit(lambda x, W: (x @ W).sum())
+    x, W = np.array([1.0, 2.0]), np.array([[1.0, -1.0], [0.5, 3.0]])
+    assert f(x, W) == pytest.approx((x @ W).sum())
+
+
+def test_a_trace_is_left_as_it_was_entered():
+    trace = Trace()
+    with pytest.raises(RuntimeError, match="stop"), trace.recording():
+        raise RuntimeError("stop")
+    assert (Value(1.0) + 1.0).data == 2.0
+    assert trace.tape.closed

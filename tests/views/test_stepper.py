@@ -1,0 +1,252 @@
+"""Traces: the steps, their arithmetic, going back, why, pictures of steps, and no trace left on the graph."""
+
+from __future__ import annotations
+
+import random
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+from helpers.graphs import programs
+from helpers.graphs import run as run_program
+from hypothesis import given
+from hypothesis import strategies as st
+
+from micrograd import Value, sigmoid, trace
+from micrograd.nn import MLP
+
+
+def expression():
+    x, y = Value(2.0, label="x"), Value(-4.0, label="y")
+    f = (x + sigmoid(y)) / (sigmoid(x) + (x + y) ** 2)
+    f.label = "f"
+    return x, y, f
+
+
+def test_steps_show_the_arithmetic_with_the_numbers_put_in():
+    a, b, c = Value(2.0, label="a"), Value(-3.0, label="b"), Value(10.0, label="c")
+    d = a * b
+    d.label = "d"
+    e = d + a
+    e.label = "e"
+    L = e * c
+    L.label = "L"
+    t = trace(L)
+    assert [repr(step) for step in t] == [
+        "[1/6] * L -> e:  local 10.0000 x upstream 1.0000 = 10.0000;  e.grad 0.0000 -> 10.0000",
+        "[2/6] * L -> c:  local -4.0000 x upstream 1.0000 = -4.0000;  c.grad 0.0000 -> -4.0000",
+        "[3/6] + e -> d:  local 1.0000 x upstream 10.0000 = 10.0000;  d.grad 0.0000 -> 10.0000",
+        "[4/6] + e -> a:  local 1.0000 x upstream 10.0000 = 10.0000;  a.grad 0.0000 -> 10.0000",
+        "[5/6] * d -> a:  local -3.0000 x upstream 10.0000 = -30.0000;  a.grad 10.0000 -> -20.0000   (accumulates)",
+        "[6/6] * d -> b:  local 2.0000 x upstream 10.0000 = 20.0000;  b.grad 0.0000 -> 20.0000",
+    ]
+    assert "e = d + a = -6 + 2 = -4" in t.forward()
+    step = next(s for s in t if s.accumulates)
+    assert "(accumulates)" in repr(step) and step.before + step.contribution == step.after
+
+
+def test_a_trace_touches_nothing_until_applied():
+    x, y, f = expression()
+    x.grad, f.grad = 5.0, 7.0
+    t = trace(f)
+    print(t, t.table(), t.why(x))
+    assert (x.grad, y.grad, f.grad) == (5.0, 0.0, 7.0)
+    t.apply()
+    assert x.grad == pytest.approx(5.0 + 0.5348320870757594)
+    assert f.grad == 1.0
+
+
+@given(programs(), st.tuples(*[st.floats(-2, 2)] * 3))
+def test_the_record_is_what_backward_does(program, point):
+    leaves = [Value(x) for x in point]
+    out = run_program(program, leaves)
+    t = trace(out)
+    out.backward()
+    for node, grad in zip(t.graph.nodes, t.grads()):
+        assert grad == node.value.grad or (grad is None and node.value.grad == 0.0)
+    for step in t:
+        assert step.before + step.contribution == step.after
+
+
+@given(programs(), st.tuples(*[st.floats(-2, 2)] * 3))
+def test_why_sums_to_the_gradient(program, point):
+    leaves = [Value(x) for x in point]
+    t = trace(run_program(program, leaves))
+    grads = t.grads()
+    for node in t.graph.nodes:
+        why = t.why(node.index, limit=3000)
+        if why.complete:
+            scale = max(1.0, sum(map(abs, why.products)))  # terms of either sign may cancel
+            assert abs(why.total - (grads[node.index] or 0.0)) <= 1e-12 * scale
+            assert f"over {why.count:,} path" in repr(why) or why.count == 0
+        else:
+            assert "too many to list" in repr(why)
+
+
+def test_why_cuts_off_and_says_so():
+    x = Value(1.0, label="x")
+    y = x
+    for _ in range(40):
+        y = y + y
+    why = trace(y).why(x, limit=10)
+    assert why.count == 2**40
+    assert len(why.paths) == 10 and not why.complete
+    assert f"{2**40 - 10:,} more paths, too many to list" in repr(why)
+    assert why.gradient == 2.0**40
+
+
+def test_why_of_what_does_not_reach_the_result_and_of_the_result():
+    x, z = Value(1.0, label="x"), Value(2.0, label="z")
+    t = trace(Value(3.0, (x * 1.0, z), "f"))
+    assert "does not reach" in repr(t.why(z))
+    assert t.why(t.graph.root.index).total == 1.0
+
+
+def test_positions_are_indices_into_time():
+    _, _, f = expression()
+    t = trace(f)
+    assert len(t) == 11 and t[3].number == 4 and t[-1] is t[10]
+    states = [t.grads(p) for p in range(len(t) + 1)]
+    assert states[0] == [None] * (len(t.graph.nodes) - 1) + [1.0]
+    for p, step in enumerate(t):
+        changed = [i for i, (a, b) in enumerate(zip(states[p], states[p + 1])) if a != b]
+        assert changed in ([step.receiver], [])
+    assert [t.grads(p) for p in range(len(t) + 1)] == states
+    assert [s.number for s in t.at("x")] == [6, 8, 9]
+    assert [s.number for s in t.at(f)] == [1, 2]
+    with pytest.raises(KeyError):
+        t.at("zz")
+
+
+def test_later_changes_to_the_graph_do_not_change_the_record():
+    x = Value(2.0, label="x")
+    z = x * x
+    t = trace(z)
+    x.data = z.data = 100.0
+    assert t.forward() == ["v1 = x * x = 2 * 2 = 4"]
+    assert [step.after for step in t] == [2.0, 4.0]
+
+
+def test_a_backward_by_hand_is_a_step_of_its_own():
+    x = Value(2.0, label="x")
+    out = Value(x.data**2, (x,), "square", label="out")
+
+    def step():
+        x.grad += 2 * x.data * out.grad
+
+    out._backward = step
+    t = trace(out * 10.0)
+    assert "by hand = 40.0000;  x.grad 0.0000 -> 40.0000" in repr(t.at("x")[0])
+    assert "written by hand" in repr(t.why(x))
+    assert x.grad == 0.0
+
+
+def test_the_table():
+    rows = [line.split() for line in trace(expression()[2]).table().splitlines()]
+    assert rows[0] == ["name", "=", "data", "grad"]
+    assert rows[-1] == ["f", "v2", "/", "v6", "0.4135", "1"]
+
+
+def test_a_failed_forward_has_a_trace_without_backward():
+    with pytest.raises(ValueError) as caught:
+        (Value(1.0, label="x") - 2.0).sqrt()
+    t = trace(caught.value)
+    assert len(t) == 0
+    assert "failed" in t.forward()[-1]
+    assert t.grads() == [None] * 4
+
+
+def test_a_derivative_that_does_not_exist_is_said_and_leaves_no_trace():
+    x = Value(0.0, label="x")
+    x.grad = 3.0
+    with pytest.raises(ZeroDivisionError, match="backward through sqrt"):
+        trace(x.sqrt() * 2.0)
+    assert x.grad == 3.0
+
+
+def test_stills_show_the_gradients_of_their_moment():
+    t = trace(expression()[2])
+    start, end = t.svg(step=0), t.svg()
+    assert start.count("grad ·") == 8 and end.count("grad ·") == 0
+    assert "stroke:#d55e00" in end and "stroke:#d55e00" not in start
+    ET.fromstring(end)
+    with pytest.raises(IndexError, match="this trace has 11 steps"):
+        t.svg(step=12)
+
+
+def test_the_animation_plays_by_css_and_stands_still_on_request(tmp_path):
+    t = trace(expression()[2])
+    text = t.animate(tmp_path / "b.svg", seconds=2).read_text()
+    root = ET.fromstring(text)
+    frames = [g for g in root.iter("{http://www.w3.org/2000/svg}g") if g.get("class") == "frame"]
+    assert len(frames) == len(t) + 1
+    assert "<script" not in text and "animation:show 24s" in text
+    assert re.search(r"prefers-reduced-motion:reduce\)\{\.frame\{animation:none\}#f11\{visibility:visible", text)
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    captions = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text") if e.get("class") == "caption"]
+    assert captions[5] == repr(t[4])
+    net = MLP(3, [8, 1], rng=random.Random(0))
+    with pytest.raises(ValueError, match="too long to watch"):
+        trace(net([1.0, 2.0, 3.0])).animate(tmp_path / "c.svg")
+    with pytest.raises(ValueError, match="more than 0"):
+        t.animate(tmp_path / "c.svg", seconds=0)
+
+
+def test_constants_are_sent_nothing():
+    x = Value(2.0, label="x")
+    t = trace((1 - x * 3.0) ** 2)
+    assert [t.graph.nodes[step.receiver].kind for step in t] == ["operation", "operation", "input"]
+
+
+def test_numbers_too_small_for_four_decimals_are_shown():
+    z = Value(5.0, label="z")
+    out = z * 1e-6 * 1e-6
+    assert "= 1e-12;  z.grad 0.0000 -> 1e-12" in repr(trace(out)[-1])
+
+
+def test_the_factors_of_a_path_stand_in_the_order_of_its_arrows():
+    x, w = Value(1.0, label="x"), Value(3.0, label="w")
+    z = (x * 2.0) * w
+    assert "x -> v1 -> v2:  2.0000 x 3.0000 = 6" in repr(trace(z).why(x))
+
+
+def test_a_backward_by_hand_hides_only_the_paths_through_it():
+    a, b = Value(1.0, label="a"), Value(2.0, label="b")
+    made = Value(1.0, (a,), "f")
+    made._backward = lambda: None
+    t = trace(made + b * 2.0)
+    assert t.why(b).total == 2.0
+    assert "written by hand" in repr(t.why(a))
+
+
+def test_positions_beyond_the_steps_are_refused():
+    t = trace(Value(1.0) * Value(2.0))
+    for position in (-1, 3):
+        with pytest.raises(IndexError, match="this trace has 2 steps"):
+            t.grads(position)
+
+
+def test_hostile_names_in_an_animation(tmp_path):
+    for label in ("a\x1bb", "a\ud800b", "</text><script>", "long" * 3000):
+        x = Value(2.0, label=label)
+        text = trace(x * x).animate(tmp_path / "a.svg").read_text()
+        ET.fromstring(text)
+        assert "<script" not in text
+        assert float(re.search(r'width="([\d.]+)pt"', text)[1]) < 2500
+    with pytest.raises(ValueError, match=r"saved as \.svg"):
+        trace(x).animate(tmp_path / "a.gif")
+    with pytest.raises(ValueError, match=r"saved as \.html"):
+        trace(x).html(tmp_path / "a.pdf")
+
+
+def test_large_graphs_pass_through_every_view():
+    x = Value(0.5, label="x")
+    y = x
+    for _ in range(50_000):
+        y = y.sin() + 1e-9
+    t = trace(y)
+    assert len(t) == 100_000
+    assert t.why(x).count == 1
+    assert t.grads(3)[-1] == 1.0
+    assert len(t.table().splitlines()) == 100_002
