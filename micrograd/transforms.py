@@ -41,6 +41,7 @@ from micrograd import modes
 from micrograd.derivatives import ByHand, Shadow
 from micrograd.engine import Value, constant, sweep, topological_order
 from micrograd.node import NOTHING, UNREACHED
+from micrograd.number import number_of
 from micrograd.table import CONSTANT, DETACHED, Op, as_float, is_array
 
 _nesting = threading.local()
@@ -163,7 +164,7 @@ class _Run:
 
     def result(self, x: Any) -> Any:
         if not self.connected:
-            return x.data if isinstance(x, Value) else as_float(x, "grad: a result")
+            return x.data if isinstance(x, Value) else number_of(x, "grad: a result")
         value = x if isinstance(x, Value) else constant(x, "grad: a result")
         return value * 1.0 if modes.state.no_grad else value  # no_grad() takes its graph away
 

@@ -19,7 +19,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import micrograd
-from micrograd import Value, check_grads, detect_anomaly, draw_dot, grad, hessian, jit, no_grad, trace, value_and_grad
+from micrograd import (
+    Value,
+    check_grads,
+    detect_anomaly,
+    draw_dot,
+    grad,
+    hessian,
+    jit,
+    no_grad,
+    tanh,
+    trace,
+    value_and_grad,
+    where,
+)
 from micrograd.compiler.jit import KEPT
 from micrograd.losses import cross_entropy, hinge, mse
 from micrograd.nn import MLP
@@ -348,3 +361,12 @@ def test_memory_of_compilations_is_given_back():
     before = compile_many(200)
     after = compile_many(600)
     assert after - before < 30_000  # kilobytes; kept code would be more than 60 kB each
+
+
+def test_a_derivative_that_only_a_condition_depends_on_is_a_number_of_the_recording():
+    def f(x):
+        return 2.0 * grad(lambda u: tanh(u * where(x > 0.0, 3.0, 5.0)))(0.5) + x
+
+    fast = jit(f)
+    for x in (1.0, -1.0):
+        assert fast(x) == pytest.approx(f(x), rel=1e-14)
