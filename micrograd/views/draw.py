@@ -46,7 +46,7 @@ class Drawing(graphviz.Digraph):
     """A `graphviz.Digraph` that renders, saves and displays itself, with or without a `dot` program."""
 
     def pipe(self, format: str | None = None, *ignored: Any, encoding: str | None = None, **options: Any) -> Any:
-        """The picture as bytes, or as text in the given encoding. Raises LayoutError as micrograd.layout says."""
+        """The picture as bytes, or as text in the given encoding. Raises LayoutError as micrograd.views.layout says."""
         picture = layout.render(self.source, format=format or self.format, engine=options.get("engine") or self.engine)
         if (format or self.format) == "svg":
             picture = picture.replace(BACKSLASH.encode(), b"\\")
@@ -96,9 +96,10 @@ def draw_dot(
     """The drawing of the graph behind a Value, or behind an error that an operation raised.
 
     `format` is what it renders to ("svg"; "png", "pdf" and others with a `dot` program), `rankdir` the direction in
-    which it grows ("LR", "TB"). `names` gives names as in `micrograd.graph.snapshot`, `fold` says how to fold as in
-    `micrograd.fold.fold`. `around` (a Value or a name) draws only what is within `hops` edges of it, `paths_from` only
-    what lies on a path from it to the result. `derivatives=True` writes the local derivatives on the edges.
+    which it grows ("LR", "TB"). `names` gives names as in `micrograd.views.snapshot.snapshot`, `fold` says how to fold
+    as in `micrograd.views.fold.fold`. `around` (a Value or a name) draws only what is within `hops` edges of it,
+    `paths_from` only what lies on a path from it to the result. `derivatives=True` writes the local derivatives on the
+    edges.
 
     Raises TypeError for another root, ValueError for a fold or rankdir that there is not, KeyError for an unknown name.
     """

@@ -81,7 +81,7 @@ function halfToEven(up, exact, digits) {
   return /^50*(e|$)/.test(exact.slice(digits)) && "02468".includes(kept.at(-1)) ? kept : up;
 }
 
-// As decimal() of stepper.py: four decimals, or as many digits where these would show nothing.
+// As decimal() of record.py: four decimals, or as many digits where these would show nothing.
 function fixed(x) {
   if (!Number.isFinite(x)) return word(x);
   const size = Math.abs(x);

@@ -333,7 +333,7 @@ def _one_line(error: BaseException, source: str) -> str:
 
 
 def debug(root: Any, *, names: Any = None) -> None:
-    """Open the prompt on the backward of a Value. `names` as in `micrograd.graph.snapshot`; nothing is changed.
+    """Open the prompt on the backward of a Value. `names` are as in `views.snapshot.snapshot`; nothing is changed.
 
     The other things that `names=vars()` holds are in scope for Python at the prompt.
     """

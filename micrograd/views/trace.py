@@ -54,7 +54,7 @@ class Trace(Record):
 
 
 def trace(root: Any, *, names: Any = None) -> Trace:
-    """Record forward and backward of the graph behind a Value; `names` as in `micrograd.graph.snapshot`.
+    """Record forward and backward of the graph behind a Value; `names` as in `micrograd.views.snapshot.snapshot`.
 
     Raises what backward raises where a derivative does not exist. Nothing of the graph is changed.
     """
