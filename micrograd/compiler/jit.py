@@ -18,6 +18,7 @@ afresh at each call; other things from outside are looked at, and where one chan
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import math
@@ -179,7 +180,8 @@ class Jitted(_Jitted):
                 return self._itself(args, kwargs)
             except TypeError as error:
                 if not isinstance(error, TraceError):
-                    self._itself(args, kwargs)  # which may fail before it comes to this
+                    with contextlib.suppress(TypeError):
+                        self._itself(args, kwargs)  # which may fail before it comes to this
                 raise
         self._programs.latest = program
         try:
@@ -266,7 +268,8 @@ class BatchJitted(_Jitted):
             return call.eagerly()
         except TypeError as error:
             if not isinstance(error, TraceError):
-                call.eagerly()  # which may fail before it comes to this
+                with contextlib.suppress(TypeError):
+                    call.eagerly()  # which may fail before it comes to this
             raise
         out = self._computed(program, call.rows, call.numbers)
         if out is None:

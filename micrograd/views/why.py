@@ -6,7 +6,7 @@
 >>> x = Value(3.0, label="x")
 >>> record = Record(x * x + x)
 >>> Why(record, record.graph.node("x")).products
-[3.0, 3.0, 1.0]
+[1.0, 3.0, 3.0]
 """
 
 from __future__ import annotations

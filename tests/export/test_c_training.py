@@ -6,15 +6,13 @@ import math
 import random
 
 import pytest
-from helpers.compiled_c import compiled, needs_c
+from helpers.compiled_c import needs_c
 
 from micrograd import Value, sqrt, train_step
 from micrograd.export.c_file import to_c
 from micrograd.losses import mse
 from micrograd.nn import MLP
 from micrograd.optim import SGD, Optimizer
-
-__all__ = ["compiled"]  # a fixture
 
 
 def net():
