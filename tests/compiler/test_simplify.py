@@ -7,7 +7,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from helpers.native import SPECIAL, by_ieee, tape_of
+from helpers.native import IEEE, SPECIAL, by_ieee, tape_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,7 +114,7 @@ def test_powers_by_multiplication(x, exponent):
 def test_the_tape_of_a_learner():
     tape = simplify(tape_of(lambda x, y: where(x > y, relu(x), x * sigmoid(y)), 2))
     assert str(tape).splitlines()[:4] == ["%0 = input x0", "%1 = input x1", "%2 = lt %1 %0", "%3 = lt %0 0.0"]
-    assert tape.run(__import__("native").IEEE, [2.0, 1.0])["value"] == 2.0
+    assert tape.run(IEEE, [2.0, 1.0])["value"] == 2.0
 
 
 def test_what_runs_once_and_what_for_every_row():

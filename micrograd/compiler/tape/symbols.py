@@ -62,13 +62,14 @@ class Symbol(Written):
 
     def _write(self, name: str, *operands: Any) -> Any:
         if len(operands) == 2:
-            x, y = operands
+            other = operands[1] if operands[0] is self else operands[0]
             if name in ("and", "or"):
-                return _both(name, self, y if x is self else x, neutral=name == "and")
-            if not isinstance(y if x is self else x, numbers.Real):
-                if not is_bool(y if x is self else x):
+                return _both(name, self, other, neutral=name == "and")
+            kind = other.__class__
+            if kind is not Symbol and kind is not float and not isinstance(other, numbers.Real):
+                if not is_bool(other):
                     return NotImplemented
-                operands = float(x) if is_bool(x) else x, float(y) if is_bool(y) else y
+                operands = tuple([x if x is self else float(x) for x in operands])
         return write(name, *operands)
 
     def _asked(self) -> TraceError:
