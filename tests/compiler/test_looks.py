@@ -155,3 +155,27 @@ def test_parameters_that_a_walk_through_the_net_finds_are_those_of_now():
     ):
         change()
         assert fast(1.0).data == pytest.approx(f(1.0).data, rel=1e-12)
+
+
+class Settings(dict):
+    """A dict whose own methods must not be asked: they would import a package, or count."""
+
+    def _refused(self, *_):
+        raise AssertionError("looked at by its own methods")
+
+    values = items = keys = __iter__ = __len__ = _refused
+
+
+class Numbers(list):
+    __iter__ = __len__ = Settings._refused
+
+
+def test_containers_of_ones_own_are_looked_at_without_asking_their_methods():
+    settings, numbers = Settings(t=2.0), Numbers([1.0, 3.0])
+    held = {"settings": settings, "numbers": numbers}
+    fast = jit(lambda x: x * held["settings"].get("t") * list.__getitem__(held["numbers"], 0))
+    assert fast(1.0) == 2.0
+    dict.__setitem__(settings, "t", 5.0)
+    assert fast(1.0) == 5.0
+    list.__setitem__(numbers, 0, 10.0)
+    assert fast(1.0) == 50.0

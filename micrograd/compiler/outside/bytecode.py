@@ -81,7 +81,7 @@ def texts_in(x: Any) -> Iterator[str]:
     """The texts in a container, those within it included."""
     if isinstance(x, str):
         yield x
-    elif isinstance(x, (tuple, list, set, frozenset, dict)):
+    elif type(x) in (tuple, list, set, frozenset, dict):  # a subclass may run code when it is asked
         for item in x:
             yield from texts_in(item)
 

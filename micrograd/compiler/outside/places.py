@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import types
 from array import array
-from collections import ChainMap, UserDict, UserList, deque
+from collections import ChainMap, OrderedDict, UserDict, UserList, deque
 from typing import Any
 
 from micrograd.changes import CountedList
@@ -183,13 +183,14 @@ def content_of(x: Any) -> Any:
         if x.size > (LARGEST if x.dtype == object else LARGEST_ARRAY):
             return None
         return x.shape, x.dtype.str, _items(list(x.flat)) if x.dtype == object else x.tobytes()
-    if not is_container(x) or len(x) > LARGEST:
+    if not is_container(x) or _length(x) > LARGEST:
         return None
     if type(x) is tuple and not any(map(is_container, x)):
         return None  # nothing in it changes
     if isinstance(x, _DICTS):
-        return type(x), _items(list(x)), _items(list(x.values()))
-    return type(x), set(map(exactly, x)) if isinstance(x, set) else _items(list(x))
+        return type(x), *map(_items, _keys_and_values(x))
+    items = items_of(x)
+    return type(x), set(map(exactly, items)) if isinstance(x, set) else _items(items)
 
 
 def _items(items: list[Any]) -> Any:
@@ -203,7 +204,28 @@ def items_of(x: Any) -> list[Any]:
     """What is in a container; of anything else, nothing."""
     if is_array(x):
         return list(x.flat) if x.dtype == object else []
-    return [] if not is_container(x) else list(x.values() if isinstance(x, _DICTS) else x)
+    if isinstance(x, _DICTS):
+        return _keys_and_values(x)[1] if is_container(x) else []
+    kind: Any
+    for kind in (list, set):
+        if isinstance(x, kind):
+            return list(kind.__iter__(x))
+    return list(x) if is_container(x) else []
+
+
+def _keys_and_values(x: Any) -> tuple[list[Any], list[Any]]:
+    """Of a subclass as of a dict: its own methods may do anything, as those of matplotlib's settings import it."""
+    if isinstance(x, dict) and type(x) is not OrderedDict:
+        return list(dict.keys(x)), list(dict.values(x))
+    return list(x), list(x.values())
+
+
+def _length(x: Any) -> int:
+    kind: Any
+    for kind in (dict, list, set):
+        if isinstance(x, kind):
+            return int(kind.__len__(x))
+    return len(x)
 
 
 def exactly(x: Any) -> Any:
