@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
@@ -17,3 +18,12 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 # Many tests interrupt with Ctrl-C, which a shell lets whatever it starts in the background ignore.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def without_callbacks_of_other_packages():
+    """Dask has Python's collector call a function of its own, in which a Ctrl-C of a test would be swallowed."""
+    kept = gc.callbacks[:]
+    gc.callbacks.clear()
+    yield
+    gc.callbacks[:] = kept
