@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from micrograd.engine import Value
@@ -51,25 +51,30 @@ def first_refused(loss: Callable[..., Any], rows: Iterable[tuple[int, Sequence[A
 
     Where the loss refuses a row, that is raised, with the row's index.
     """
-    for number, row in rows:
-        try:
-            loss(*row)
-        except (ArithmeticError, ValueError, LookupError) as error:
-            if is_refusal(error):
-                raise of_row(error, number) from None
-            return Guilty(number, str(error))
+    for number, error in _failures(loss, rows):
+        if is_refusal(error):
+            raise of_row(error, number) from None
+        return Guilty(number, str(error))
     return None
 
 
 def raise_refusal(loss: Callable[..., Any], rows: Iterable[tuple[int, Sequence[Any]]]) -> None:
     """Raise what the loss says of the first row that it refuses, whatever fails before, as `fit` does at first."""
     with no_grad():
-        for number, row in rows:
-            try:
-                loss(*row)
-            except (ArithmeticError, ValueError, LookupError) as error:
-                if is_refusal(error):
-                    raise of_row(error, number) from None
+        for number, error in _failures(loss, rows):
+            if is_refusal(error):
+                raise of_row(error, number) from None
+
+
+def _failures(
+    loss: Callable[..., Any], rows: Iterable[tuple[int, Sequence[Any]]]
+) -> Iterator[tuple[int, ArithmeticError | ValueError | LookupError]]:
+    """The numbered rows that the loss cannot be computed for, each with its error."""
+    for number, row in rows:
+        try:
+            loss(*row)
+        except (ArithmeticError, ValueError, LookupError) as error:
+            yield number, error
 
 
 def is_refusal(error: Exception) -> bool:

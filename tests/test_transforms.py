@@ -291,18 +291,20 @@ def test_no_gradient_is_touched_while_derivatives_are_taken():
     assert len(seen) > 3 and set(seen) == {(5.0, 9.0)}
 
 
+def square(x):
+    """x * x, with its step of backward written by hand."""
+    out = Value(x.data**2, (x,), "square")
+
+    def step():
+        x.grad += 2 * x.data * out.grad
+
+    out._backward = step
+    return out
+
+
 def test_a_hand_written_step_still_works_in_a_transformation():
     w = Value(3.0)
     w.grad = 7.0
-
-    def square(x):
-        out = Value(x.data**2, (x,), "square")
-
-        def step():
-            x.grad += 2 * x.data * out.grad
-
-        out._backward = step
-        return out
 
     assert grad(lambda x: square(x) * 5.0)(2.0) == 20.0
     assert gradients(square(w) * 2.0, [w]) == [12.0]
@@ -340,15 +342,6 @@ def test_ctrl_c_in_a_derivative_leaves_the_next_one_as_it_would_be():
 
 
 def test_derivatives_nobody_asks_for_need_not_exist_beside_a_step_by_hand():
-    def square(x):
-        out = Value(x.data**2, (x,), "square")
-
-        def step():
-            x.grad += 2 * x.data * out.grad
-
-        out._backward = step
-        return out
-
     w = Value(0.0)
     with no_grad():
         assert grad(lambda x: square(x) + sqrt(w))(3.0) == 6.0

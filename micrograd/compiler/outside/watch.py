@@ -57,19 +57,7 @@ from micrograd.modes import line_of_the_user
 _PACKAGE = os.path.dirname(micrograd.__file__) + os.sep
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
 # Methods of containers that tell nothing of what is in them.
-CHANGING = {
-    "append",
-    "appendleft",
-    "add",
-    "insert",
-    "extend",
-    "update",
-    "clear",
-    "remove",
-    "discard",
-    "sort",
-    "reverse",
-}
+CHANGING = set("append appendleft add insert extend update clear remove discard sort reverse".split())
 
 
 @functools.cache
@@ -82,7 +70,7 @@ def _is_passed_over(file: str) -> bool:
 
 def _is_written_for_us(frame: types.FrameType) -> bool:
     """Whether the code was made by dataclasses or their like for a class of this package."""
-    return frame.f_code.co_filename == "<string>" and frame.f_globals.get("__name__", "").startswith("micrograd.")
+    return frame.f_code.co_filename == "<string>" and str(frame.f_globals.get("__name__")).startswith("micrograd.")
 
 
 @functools.cache
