@@ -8,7 +8,10 @@ Read in this order:
     native              what runs: LLVM's text for a tape, the machine's code, and the memory
     rows                data as native code reads them
     compiled_forms      how users are shown what was compiled: the tape, LLVM's text, assembly
-    program, batch      all of the above for one structure, for one call or for rows
+    program             all of the above for one structure of arguments
+    row_tape            the same for rows: what is written of one row, and where its numbers come from
+    optimizer_memory    the parameters, states and learning rates that native code works on
+    batch               native code on batches of rows: down with their addresses, up with the means
     jit, train_step     what users call
 
 Needs the extra `jit`: llvmlite and NumPy.

@@ -14,6 +14,8 @@ to the structure, and so do True and False.
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import numbers as number_types
 import sys
 from collections.abc import Callable, Iterable
@@ -24,6 +26,7 @@ from micrograd.table import as_float, is_array
 
 Structure = Any  # a word for a number, else a tuple that opens with a word
 Leaf = Callable[[str, str], Any]  # from an input's name and kind to what stands for it
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def flatten(x: Any, numbers: list[Any]) -> Structure:
@@ -122,3 +125,11 @@ def _place(i: int, shape: tuple[int, ...]) -> str:
         i, at = divmod(i, size)
         out = f"[{at}]{out}"
     return out
+
+
+def names_of(f: Callable[..., Any], count: int) -> list[str]:
+    """What the function calls its first arguments, so many."""
+    named: list[str] = []
+    with contextlib.suppress(TypeError, ValueError):
+        named = [p.name for p in inspect.signature(f).parameters.values() if p.kind in POSITIONAL]
+    return [*named, *(f"x{i}" for i in range(len(named), count))][:count]

@@ -21,7 +21,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import math
 import operator
 import threading
 from collections.abc import Callable, Sequence
@@ -29,14 +28,14 @@ from typing import Any, NamedTuple
 
 from micrograd import modes
 from micrograd.blame import of_row
-from micrograd.compiler.arguments import flatten
+from micrograd.compiler.arguments import flatten, names_of
 from micrograd.compiler.arguments import static as as_static
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.compiled_forms import Inside
-from micrograd.compiler.native.context import BAD_INDEX
 from micrograd.compiler.outside.recording import Recorded
 from micrograd.compiler.program import Program, node_of
-from micrograd.compiler.rows import KeptRows, Rows, WholeNumber, as_rows, names_of
+from micrograd.compiler.row_tape import row_tape
+from micrograd.compiler.rows import KeptRows, Rows, WholeNumber, as_rows
 from micrograd.compiler.tape.tape import Tape
 from micrograd.engine import Value
 from micrograd.errors import NotFiniteError, TraceError
@@ -271,7 +270,8 @@ class BatchJitted(_Jitted):
                 with contextlib.suppress(TypeError):
                     call.eagerly()  # which may fail before it comes to this
             raise
-        out = self._computed(program, call.rows, call.numbers)
+        with program.in_use:
+            out = program.means(call.rows, call.numbers)
         if out is None:
             return call.eagerly()
         operands = [x for x in call.numbers if isinstance(x, Value)] + program.leaves
@@ -310,25 +310,9 @@ class BatchJitted(_Jitted):
         return self._kept(
             key,
             lambda: BatchProgram(
-                call.of_row, names, call.structures, parameters=by, functions=(self.f,), exact=self.exact
+                row_tape(call.of_row, names, call.structures, parameters=by, functions=(self.f,), exact=self.exact)
             ),
         )
-
-    @staticmethod
-    def _computed(program: BatchProgram, rows: Any, numbers: Sequence[Any]) -> list[float] | None:
-        """The derivatives and the mean, or None where one is not finite or an index is out of range."""
-        with program.in_use:
-            if program.has_bad_index(numbers):
-                return None
-            native = program.set_rows(rows, batch_size=rows.count)
-            for i, x in enumerate(numbers):
-                program.others.view[i] = x.data if isinstance(x, Value) else x
-            program.read_leaves()
-            program.start()
-            if program.go(native, 1) == BAD_INDEX:
-                return None
-            out = program.results()
-        return out if math.isfinite(sum(out)) else None
 
     @functools.cached_property
     def _entry(self) -> Op:

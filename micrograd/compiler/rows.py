@@ -10,10 +10,8 @@ Arrays of NumPy are read where they lie, whatever their type; lists become array
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
-import inspect
 import itertools
 import sys
 from array import array
@@ -21,13 +19,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd.compiler.arguments import array_of
-from micrograd.compiler.native.context import READ
+from micrograd.compiler.native.spec import READ
 from micrograd.engine import Value
 from micrograd.extras import require
 from micrograd.intake import of_objects, refuse_masked
 from micrograd.table import is_array
 
-POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 RowStructure = tuple[str, tuple[int, ...], str]  # how a row is to look, its shape, and the type of its numbers
 
 
@@ -161,14 +158,6 @@ def row_symbols(structure: RowStructure, name: str, leaf: Callable[[str, str], A
         return items[0]
     array = array_of(shape, items)
     return array.tolist() if kind == "list" else array
-
-
-def names_of(f: Callable[..., Any], count: int) -> list[str]:
-    """What the function calls its first arguments, so many."""
-    named: list[str] = []
-    with contextlib.suppress(TypeError, ValueError):
-        named = [p.name for p in inspect.signature(f).parameters.values() if p.kind in POSITIONAL]
-    return [*named, *(f"x{i}" for i in range(len(named), count))][:count]
 
 
 _addressof, _first_byte = ctypes.addressof, ctypes.c_char.from_buffer

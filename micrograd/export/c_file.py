@@ -34,9 +34,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from micrograd.compiler.arguments import flatten, rebuild
-from micrograd.compiler.native.update import schedule_of
-from micrograd.compiler.rows import names_of
+from micrograd.compiler.arguments import flatten, names_of, rebuild
+from micrograd.compiler.tape.plan import schedule_of
 from micrograd.compiler.tape.rule import check_rule, scale_tape, update_tape
 from micrograd.compiler.tape.simplify import simplify, without_dead_code
 from micrograd.compiler.tape.symbols import operand_of

@@ -23,8 +23,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from micrograd.compiler.native.emit import is_condition
-from micrograd.compiler.tape.tape import CONDITIONS, Operand, Tape
+from micrograd.compiler.tape.tape import CONDITIONS, Operand, Tape, is_condition
 from micrograd.table import ELEMENTARY
 
 INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&&"}

@@ -13,7 +13,7 @@ from helpers.native import LANES, SPECIAL, Lanes, append, assert_same, by_ieee, 
 
 from micrograd import Value, train_step
 from micrograd.compiler.native.emit import bits
-from micrograd.compiler.native.loop import batch_module
+from micrograd.compiler.native.loop import module_text
 from micrograd.compiler.native.machine import Machine, this_machine
 from micrograd.compiler.native.native import assembly_of, call_module
 from micrograd.compiler.tape.simplify import simplify
@@ -85,8 +85,8 @@ def training_module(machine):
     net = MLP(2, [4, 1], activation="tanh", rng=random.Random(0))
     step = train_step(lambda x, y: hinge(net(x), y), Adam(net.parameters()))
     step([[0.5, 1.0]] * 8, [1, -1] * 4)
-    batch = dataclasses.replace(step._last()._batch(machine.lanes), machine=machine)
-    return assembly_of(batch_module(batch), machine)
+    spec = dataclasses.replace(step._last().code.spec, lanes=machine.lanes, machine=machine)
+    return assembly_of(module_text(spec), machine)
 
 
 @pytest.mark.parametrize("name", OTHERS)

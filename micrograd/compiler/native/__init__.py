@@ -3,10 +3,11 @@
 Read in this order:
 
     machine             what the processor offers
-    context             what Python and native code know of each other
-    emit, lanes         LLVM's instructions for the tape, on lanes of rows
+    emit                LLVM's instructions for a tape
+    context, spec       what Python and native code tell each other; what a module is made from
+    lanes               the tape on lanes of rows, and their sums
     update              the optimizer's rule on lanes of parameters
     shuffle, loop       the order of the rows, by the generator that Python has; the loops around all of it
     native              from LLVM's text to functions that Python calls
-    store               the parameters' memory, and who works on it
+    memory, store       doubles at a fixed address; the parameters' memory, and who works on it
 """

@@ -1,18 +1,24 @@
-"""What Python and native code know of each other: the context's places, where inputs are, what a module is made from.
+"""The context: what Python and native code tell each other, field by field, in a layout that is written down once.
 
->>> from micrograd.compiler.native.context import Source
->>> Source("parameters", 3).is_row, Source(array=0, place=1).is_row
-(False, True)
+>>> from micrograd.compiler.native.context import Layout
+>>> layout = Layout(states=1, arrays=1)
+>>> list(layout.kinds)[-3:]
+['state0', 'array0', 'stride0']
+>>> context = layout.structure()
+>>> context.rows = 150
+>>> context.rows, context.position
+(150, 0)
+
+Python has it as a `ctypes.Structure`, LLVM as the type `%Context`: 64-bit numbers and addresses that Python sets and
+native code reads. Those of the last line of FIELDS are where `run` is, and it changes them.
 """
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass, field
+import ctypes
+from typing import Any
 
-from micrograd.compiler.native.machine import Machine
-from micrograd.compiler.tape.plan import Plan
-from micrograd.compiler.tape.tape import Tape
+from micrograd.compiler.native.emit import Emitter
 
 FINISHED, PAUSED, NOT_FINITE, BAD_INDEX = range(4)  # what `run` returns
 
@@ -20,86 +26,45 @@ STEPS_AT_ONCE = 4096  # the most that `run` is asked for in one call
 WIDEST = 8  # lanes, of any machine
 COLUMNS = STEPS_AT_ONCE + WIDEST  # of tables with one for each step, read in whole vectors
 
-# The context: 64-bit numbers and addresses that Python sets and native code reads, by place. Those of the last line are
-# where `run` is, and it changes them.
-SLOTS = (
-    *("parameters", "others", "shared", "sums", "tail", "gradients", "order", "shuffle", "rows", "batch"),
-    *("table", "losses", "norms", "rates"),
-    *("unchecked", "taken", "position", "done", "number", "steps", "budget"),
-)
-SLOT = {name: place for place, name in enumerate(SLOTS)}
-
-# How each NumPy type of data is read: LLVM's type, and the conversion to double.
-READ = {
-    "f8": ("double", ""),
-    "f4": ("float", "fpext"),
-    **{f"i{n}": (f"i{8 * n}", "sitofp") for n in (1, 2, 4, 8)},
-    **{f"u{n}": (f"i{8 * n}", "uitofp") for n in (1, 2, 4, 8)},
-    "b1": ("i8", "uitofp"),
+ADDRESS, NUMBER = "ptr", "i64"  # as LLVM calls them
+FIELDS = {
+    **dict.fromkeys(("parameters", "others", "shared", "sums", "tail", "gradients", "order"), ADDRESS),
+    **dict.fromkeys(("generator", "draw", "table", "losses", "norms", "rates"), ADDRESS),
+    **dict.fromkeys(("rows", "batch", "steps"), NUMBER),
+    **dict.fromkeys(("unchecked", "taken", "position", "done", "number", "budget"), NUMBER),
 }
+IN_PYTHON = {ADDRESS: ctypes.c_size_t, NUMBER: ctypes.c_int64}
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where an input comes from: `memory[place]` for all rows alike, or element `place` of each row of an array."""
+class Layout:
+    """The context's fields, in order: FIELDS, then the optimizer's states, then each array's address and stride.
 
-    memory: str = ""
-    place: int = 0
-    array: int = -1
-
-    @property
-    def is_row(self) -> bool:
-        return self.array >= 0
-
-
-@dataclass
-class Batch:
-    """What a module is made from. Outputs of the tape are the gradients in order, then the value.
-
-    `types` are the NumPy types of the arrays of rows. `update` is the optimizer's tape: the inputs are the parameter,
-    its gradient, its states, the learning rate and the number of the step, the outputs the new parameter and the new
-    states. `scale` gives the factor on all gradients from their norm. `is_single` says that no batch has more rows than
-    there are lanes. `indices` are the inputs from rows that index, each with the count of what it chooses from. With
-    `exact`, no product and sum become one operation.
+    `kinds` says of each whether it is an address or a number.
     """
 
-    tape: Tape
-    sources: list[Source]
-    types: list[str]
-    update: Tape | None = None
-    scale: Tape | None = None
-    machine: Machine = field(default_factory=lambda: Machine(""))
-    lanes: int = 1
-    is_single: bool = False
-    indices: list[tuple[Source, int]] = field(default_factory=list)
-    exact: bool = False
+    def __init__(self, *, states: int, arrays: int):
+        self.kinds = dict(FIELDS)
+        self.kinds |= {f"state{k}": ADDRESS for k in range(states)}
+        for k in range(arrays):
+            self.kinds |= {f"array{k}": ADDRESS, f"stride{k}": NUMBER}  # from row to row, in bytes
+        self._places = {name: place for place, name in enumerate(self.kinds)}
 
-    @functools.cached_property
-    def plan(self) -> Plan:
-        return Plan(self.tape, rows={i for i, source in enumerate(self.sources) if source.is_row})
+    def structure(self) -> Any:
+        """A context for Python, all 0."""
+        fields = [(name, IN_PYTHON[kind]) for name, kind in self.kinds.items()]
+        return type("Context", (ctypes.Structure,), {"_fields_": fields})()
 
-    @property
-    def states(self) -> int:
-        return len(self.update.outputs) - 1 if self.update else 0
+    def llvm_type(self) -> str:
+        """Its declaration in a module."""
+        return f"%Context = type {{ {', '.join(self.kinds.values())} }}"
 
-    @property
-    def slots(self) -> int:
-        """Places in the context: those with names, the states, and two for each array: its address and its stride."""
-        return len(SLOTS) + self.states + 2 * len(self.types)
+    def get(self, e: Emitter, name: str) -> str:
+        """Read a field of the %context, in LLVM's code."""
+        return e.load(self._at(e, name), 0, of=self.kinds[name])
 
-    def array_slot(self, number: int) -> int:
-        return len(SLOTS) + self.states + 2 * number
+    def put(self, e: Emitter, name: str, x: str | int) -> None:
+        """Set a field."""
+        e.store(str(x), self._at(e, name), 0, of=self.kinds[name])
 
-    @property
-    def gradients(self) -> int:
-        """How many gradients there are, with a few more numbers, always 0, to fill the widest vectors."""
-        return -(-(len(self.tape.outputs) - 1) // WIDEST) * WIDEST
-
-    @property
-    def sums(self) -> int:
-        """How many sums over the rows: one for each gradient, and a vector of which the first is for the value."""
-        return self.gradients + WIDEST
-
-    def place(self, output: int) -> int:
-        """Where an output of the tape stands among the sums: gradients first, and the value after their padding."""
-        return output if output < len(self.tape.outputs) - 1 else self.gradients
+    def _at(self, e: Emitter, name: str) -> str:
+        return e.let(f"getelementptr inbounds %Context, ptr %context, i32 0, i32 {self._places[name]}  ; {name}")

@@ -22,7 +22,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from micrograd.compiler.native.machine import Machine
-from micrograd.compiler.tape.tape import CONDITIONS, Operand, Tape
+from micrograd.compiler.tape.tape import Operand, Tape, is_condition
 
 ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
 COMPARISONS = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}  # o: false where either is nan
@@ -192,8 +192,3 @@ def is_sum_of_products(tape: Tape, name: str, operands: Sequence[Operand]) -> bo
     differently, and leave a rest where they are equal: as two parts of a gradient that cancel are.
     """
     return name in ("add", "sub") and all(isinstance(x, int) and tape.code[x][0] == "mul" for x in operands)
-
-
-def is_condition(tape: Tape, x: Operand) -> bool:
-    """Whether an operand is true or false rather than a number."""
-    return isinstance(x, int) and tape.code[x][0] in CONDITIONS

@@ -13,17 +13,17 @@ results are the sums: nothing is cleared before and nothing added up.
 
 from __future__ import annotations
 
-from micrograd.compiler.native.context import READ, SLOT, Batch, Source
-from micrograd.compiler.native.emit import Emitter, is_condition
+from micrograd.compiler.native.emit import Emitter
+from micrograd.compiler.native.spec import READ, ModuleSpec, Source
+from micrograd.compiler.tape.tape import is_condition
 
 
 class LaneWriter:
     """Writes the functions of one module; `declared` are those of the C library that they call."""
 
-    def __init__(self, batch: Batch):
-        self.batch, self.tape = batch, batch.tape
-        self.plan = batch.plan
-        self.outputs = list(batch.tape.outputs.values())
+    def __init__(self, spec: ModuleSpec):
+        self.spec, self.tape, self.plan = spec, spec.tape, spec.plan
+        self.outputs = list(spec.tape.outputs.values())
         self.declared: set[str] = {
             "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
             "declare i32 @llvm.ctlz.i32(i32, i1)",
@@ -32,10 +32,10 @@ class LaneWriter:
         self.has_rows = bool(self.plan.each_row) or any(map(self.plan.differs_by_row, self.outputs))
 
     def emitter(self, lanes: int) -> Emitter:
-        return Emitter(self.batch.machine, lanes=lanes, declared=self.declared, exact=self.batch.exact)
+        return Emitter(self.spec.machine, lanes=lanes, declared=self.declared, exact=self.spec.exact)
 
     def _source(self, position: int) -> Source:
-        return self.batch.sources[self.tape.code[position][1]]
+        return self.spec.sources[self.tape.code[position][1]]
 
     def _fetch_same(self, e: Emitter, position: int) -> str:
         """A number that is the same for all rows, from memory: loading it again is cheaper than keeping it."""
@@ -62,7 +62,7 @@ class LaneWriter:
 
     def block(self) -> str:
         """The tape on the rows from %first on, as many as there are lanes, but none beyond %last."""
-        lanes = self.batch.lanes
+        lanes = self.spec.lanes
         e = self.emitter(lanes)
         rows = []
         for lane in range(lanes):
@@ -102,8 +102,8 @@ class LaneWriter:
 
         def add_up(position: int, name: str) -> None:
             for number in wanted.pop(position, ()):
-                at, total = self.batch.place(number) * lanes, name
-                if not self.batch.is_single:
+                at, total = self.spec.place(number) * lanes, name
+                if not self.spec.is_single:
                     total = e.instruction("add", e.load_vector("%sums", at), name)
                 e.store(total, "%sums", at)
 
@@ -118,12 +118,12 @@ class LaneWriter:
 
     def _array(self, e: Emitter, number: int) -> tuple[str, str]:
         """The address of an array, and how many bytes its rows are apart."""
-        slot = self.batch.array_slot(number)
-        return e.load("%context", slot, of="ptr"), e.load("%context", slot + 1, of="i64")
+        layout = self.spec.layout
+        return layout.get(e, f"array{number}"), layout.get(e, f"stride{number}")
 
     def _element(self, e: Emitter, source: Source, start: str) -> str:
         """One number of the row that starts at an address, as a double."""
-        kind = self.batch.types[source.array]
+        kind = self.spec.types[source.array]
         of, convert = READ[kind]
         if source.place:
             start = e.let(f"getelementptr i8, ptr {start}, i64 {source.place * int(kind[1])}")
@@ -133,12 +133,12 @@ class LaneWriter:
     def check(self) -> str:
         """The first row in which a number that indexes is out of range, or -1."""
         e = self.emitter(1)
-        arrays = {source.array: self._array(e, source.array) for source, _ in self.batch.indices}
-        rows = e.load("%context", SLOT["rows"], of="i64")
+        arrays = {source.array: self._array(e, source.array) for source, _ in self.spec.indices}
+        rows = self.spec.layout.get(e, "rows")
         with e.loop("row", rows, carry="i64 %wrong = -1") as row:
             found = e.let("icmp ne i64 %wrong, -1")
             inside = "true"
-            for source, count in self.batch.indices:
+            for source, count in self.spec.indices:
                 number = self._element(e, source, _row_start(e, *arrays[source.array], row))
                 for holds in (f"oge double {number}, {e.value(0.0)}", f"olt double {number}, {e.value(float(count))}"):
                     inside = e.let(f"and i1 {inside}, {e.let(f'fcmp {holds}')}")
@@ -149,22 +149,22 @@ class LaneWriter:
 
     def tail(self) -> str:
         """Count the last block's lanes that hold rows, and no others."""
-        lanes = self.batch.lanes
+        lanes = self.spec.lanes
         e = self.emitter(lanes)
-        with e.loop("at", lanes * self.batch.sums, by=lanes) as at:
-            sums = e.load_vector("%sums" if self.batch.is_single else "%rest", at)
+        with e.loop("at", lanes * self.spec.sums, by=lanes) as at:
+            sums = e.load_vector("%sums" if self.spec.is_single else "%rest", at)
             sums = e.let(f"select {e.of('i1')} %counts, {e.type} {sums}, {e.type} {e.value(0.0)}")
-            if not self.batch.is_single:
+            if not self.spec.is_single:
                 sums = e.let(f"fadd {e.type} {e.load_vector('%sums', at)}, {sums}")
             e.store(sums, "%sums", at)
         return function(f"void @tail(ptr noalias %sums, ptr noalias %rest, {e.of('i1')} %counts)", e)
 
     def reduce(self) -> str:
         """The mean of each output over the rows, from the sums in the lanes; gives whether one is not finite."""
-        lanes = self.batch.lanes
+        lanes = self.spec.lanes
         e = self.emitter(lanes)
         truth = e.of("i1")
-        with e.loop("g", self.batch.sums, by=lanes, carry=f"{truth} %bad = zeroinitializer") as g:
+        with e.loop("g", self.spec.sums, by=lanes, carry=f"{truth} %bad = zeroinitializer") as g:
             vectors = []
             for k in range(lanes):
                 place = e.let(f"mul i64 {e.let(f'add i64 {g}, {k}')}, {lanes}")
@@ -179,7 +179,7 @@ class LaneWriter:
         for number, x in enumerate(self.outputs):
             if not self.plan.differs_by_row(x):
                 mean = one.value(x) if isinstance(x, float) else self._fetch_same(one, x)
-                one.store(mean, "%gradients", self.batch.place(number))
+                one.store(mean, "%gradients", self.spec.place(number))
                 bad = one.let(f"or i1 {bad}, {_not_finite(one, mean)}")
         e.do(f"ret i1 {bad}")
         same = "ptr noalias %parameters, ptr noalias %others, ptr noalias %shared"

@@ -1,6 +1,6 @@
 """Write the native loop over steps, and over the blocks of rows in each: `run(context)`, which Python calls.
 
-`batch_module(batch)` gives the text of an LLVM module. Its `run` takes steps until it has done those asked for, has
+`module_text(spec)` gives the text of an LLVM module. Its `run` takes steps until it has done those asked for, has
 used up its budget of blocks, or meets a number that is not finite, and says which; it shuffles the rows between epochs.
 
 A pause keeps its place: `run(context)` again goes on in the midst of a step, and parameters change at the end of one.
@@ -11,38 +11,40 @@ from __future__ import annotations
 
 import math
 
-from micrograd.compiler.native.context import BAD_INDEX, FINISHED, NOT_FINITE, PAUSED, SLOT, SLOTS, Batch
+from micrograd.compiler.native.context import BAD_INDEX, FINISHED, NOT_FINITE, PAUSED
 from micrograd.compiler.native.lanes import LaneWriter
-from micrograd.compiler.native.shuffle import IR as SHUFFLE
-from micrograd.compiler.native.update import UpdateWriter, schedule_of
+from micrograd.compiler.native.shuffle import SHUFFLE
+from micrograd.compiler.native.spec import ModuleSpec
+from micrograd.compiler.native.update import UpdateWriter
+from micrograd.compiler.tape.plan import schedule_of
 
 
-def batch_module(batch: Batch) -> str:
+def module_text(spec: ModuleSpec) -> str:
     """The text of the module, for LLVM to compile."""
-    writer = LaneWriter(batch)
+    writer = LaneWriter(spec)
     parts = [writer.uniform(), writer.tail(), writer.reduce()]
     if writer.has_rows:
         parts.append(writer.block())
-    if batch.update:
-        update = UpdateWriter(batch, batch.update, writer.declared)
+    if spec.update:
+        update = UpdateWriter(spec, spec.update, writer.declared)
         parts += [update.schedule(), update.norm(), update.update(), SHUFFLE]
-    if batch.indices:
+    if spec.indices:
         parts.append(writer.check())
     parts.append(_Loop(writer).text())
-    return "\n".join([*sorted(writer.declared), *parts])
+    return "\n".join([spec.layout.llvm_type(), *sorted(writer.declared), *parts])
 
 
 class _Loop:
     """Writes `run`. A step begins at `new`, goes through its blocks at `blocks`, and ends at `finish`."""
 
     def __init__(self, writer: LaneWriter):
-        self.writer, self.batch, self.lanes = writer, writer.batch, writer.batch.lanes
+        self.writer, self.spec, self.lanes = writer, writer.spec, writer.spec.lanes
         self.e = writer.emitter(1)
 
     def text(self) -> str:
         self.e.lines.append("entry:")
-        names = ("parameters", "others", "shared", "sums", "tail", "gradients", "order", "shuffle", "table", "rates")
-        self.memory = {name: self.get(name, of="ptr") for name in names}
+        names = ("parameters", "others", "shared", "sums", "tail", "gradients", "order", "generator", "table", "rates")
+        self.memory = {name: self.get(name) for name in names}
         self.same = self.pointers("parameters", "others", "shared")
         self.rows, self.size = self.get("rows"), self.get("batch")
         self.check()
@@ -56,12 +58,12 @@ class _Loop:
 
     # ------------------------------------------------------------ vocabulary
 
-    def get(self, name: str, *, of: str = "i64") -> str:
-        """A place of the context."""
-        return self.e.load("%context", SLOT[name], of=of)
+    def get(self, name: str) -> str:
+        """A field of the context."""
+        return self.spec.layout.get(self.e, name)
 
     def put(self, name: str, x: str | int) -> None:
-        self.e.store(str(x), "%context", SLOT[name], of="i64")
+        self.spec.layout.put(self.e, name, x)
 
     def pointers(self, *names: str) -> str:
         """Arguments for a call."""
@@ -84,7 +86,7 @@ class _Loop:
 
     def check(self) -> None:
         """Of data just set, whether the numbers that index are in range. If not, position is the row."""
-        if not self.batch.indices:
+        if not self.spec.indices:
             self.go("begin.call")
             return
         self.go_if(f"eq i64 {self.get('unchecked')}, 0", "begin.call", "check")
@@ -101,7 +103,7 @@ class _Loop:
     def begin(self) -> None:
         """At the first of the steps that were asked for: what of the optimizer's rule depends on the steps alone."""
         self.label("begin.call")
-        if not self.batch.update or not schedule_of(self.batch.update).shared:
+        if not self.spec.update or not schedule_of(self.spec.update).shared:
             self.go("step")
             return
         fresh = self.e.let(f"or i64 {self.get('number')}, {self.get('done')}")
@@ -132,17 +134,18 @@ class _Loop:
     def new(self) -> None:
         """Shuffle at the start of an epoch; compute what all rows share; sums are 0 again."""
         self.label("new")
-        if self.batch.update:
+        if self.spec.update:
             self.go_if(f"eq i64 {self.position}, 0", "epoch", "start")
             self.label("epoch")
-            self.go_if(f"eq ptr {self.memory['shuffle']}, null", "start", "mix")
+            self.go_if(f"eq ptr {self.memory['generator']}, null", "start", "mix")
             self.label("mix")
-            self.e.do(f"call void @shuffle({self.pointers('shuffle', 'order')}, i64 {self.rows})")
+            draw = self.get("draw")
+            self.e.do(f"call void @shuffle(ptr {draw}, {self.pointers('generator', 'order')}, i64 {self.rows})")
             self.go("start")
             self.label("start")
-        if self.batch.plan.once:
+        if self.spec.plan.once:
             self.e.do(f"call void @uniform({self.same})")
-        if self.batch.is_single or not self.writer.has_rows:
+        if self.spec.is_single or not self.writer.has_rows:
             self.go("blocks")
             return
         self._clear("sums")
@@ -152,7 +155,7 @@ class _Loop:
         self.go("blocks")
 
     def _clear(self, name: str) -> None:
-        size = 8 * self.lanes * self.batch.sums
+        size = 8 * self.lanes * self.spec.sums
         self.e.do(f"call void @llvm.memset.p0.i64({self.pointers(name)}, i8 0, i64 {size}, i1 false)")
 
     def blocks(self) -> None:
@@ -170,7 +173,7 @@ class _Loop:
             after = let(f"add i64 {done}, {self.lanes}")
             self.put("done", after)
             sums = self.memory["sums"]
-            if not self.batch.is_single:
+            if not self.spec.is_single:
                 whole = let(f"icmp sle i64 {after}, {self.count}")
                 sums = let(f"select i1 {whole}, ptr {sums}, ptr {self.memory['tail']}")
             first = let(f"add i64 {self.position}, {done}")
@@ -199,7 +202,7 @@ class _Loop:
         scale = let(f"fdiv double {self.e.value(1.0)}, {count}")
         bad = let(f"call i1 @reduce({self.same}, {self.pointers('sums', 'gradients')}, double {scale})")
         self.put("done", 0)
-        if self.batch.update:
+        if self.spec.update:
             self.e.do(f"br i1 {bad}, label %not.finite, label %update")
             self.label("not.finite")
             self.give_back(NOT_FINITE)
@@ -210,23 +213,23 @@ class _Loop:
     def update(self) -> None:
         let = self.e.let
         number = self.get("number")
-        norm = let(f"call double @norm({self.pointers('gradients')}, i64 {self.batch.gradients})")
-        if self.batch.scale and not all(isinstance(x, float) for x in self.batch.scale.outputs.values()):
+        norm = let(f"call double @norm({self.pointers('gradients')}, i64 {self.spec.gradients})")
+        if self.spec.scale and not all(isinstance(x, float) for x in self.spec.scale.outputs.values()):
             too_large = let(f"fcmp oeq double {norm}, {self.e.value(math.inf)}")  # to clip by, of finite gradients
             self.e.do(f"br i1 {too_large}, label %not.finite, label %move")
             self.label("move")
-        loss = self.e.load(self.memory["gradients"], self.batch.gradients)
-        self.e.store(loss, self.get("losses", of="ptr"), number, of="double")
-        self.e.store(norm, self.get("norms", of="ptr"), number, of="double")
+        loss = self.e.load(self.memory["gradients"], self.spec.gradients)
+        self.e.store(loss, self.get("losses"), number, of="double")
+        self.e.store(norm, self.get("norms"), number, of="double")
         rate = let(f"load double, ptr {self.e.at(self.memory['rates'], number)}")
         taken = let(f"add i64 {self.get('taken')}, 1")
         self.put("taken", taken)
         step = let(f"sitofp i64 {taken} to double")
-        states = [self.e.load("%context", len(SLOTS) + k, of="ptr") for k in range(self.batch.states)]
+        states = [self.get(f"state{k}") for k in range(self.spec.states)]
         given = [self.memory["parameters"], self.memory["gradients"], *states]
         given.append(self.e.at(self.memory["table"], number))
         arrays = ", ".join(f"ptr {x}" for x in given)
-        numbers = f"double {rate}, double {step}, double {norm}, i64 {self.batch.gradients}"
+        numbers = f"double {rate}, double {step}, double {norm}, i64 {self.spec.gradients}"
         self.e.do(f"call void @update({arrays}, {numbers})")
 
     def next(self) -> None:

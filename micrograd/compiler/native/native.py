@@ -1,4 +1,4 @@
-"""Turn the text of an LLVM module into functions that Python can call; the memory that they work on.
+"""Turn the text of an LLVM module into functions that Python can call.
 
 A `Native` frees its code when nothing refers to it any more. Calls release the interpreter lock.
 """
@@ -10,14 +10,12 @@ import functools
 import itertools
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from micrograd.compiler.native.emit import Emitter
 from micrograd.compiler.native.machine import Machine, llvm
 from micrograd.compiler.tape.tape import Tape
 from micrograd.locks import compiling
-
-ALIGNMENT = 64  # bytes: the widest vector register
 
 
 class Native:
@@ -101,14 +99,3 @@ def call_module(tape: Tape, machine: Machine, *, exact: bool = False) -> str:
         e.do(f"store double {result}, ptr {e.at('%numbers', place)}")
     head = "define void @call(ptr noalias %numbers) {"
     return "\n".join([*sorted(e.declared), head, *e.lines, "  ret void", "}", ""])
-
-
-class Memory:
-    """Doubles at a fixed address, aligned for vectors; `view` reads and writes them. Kind "q" is 64-bit integers."""
-
-    def __init__(self, count: int, kind: Literal["d", "q"] = "d"):
-        self._bytes = bytearray(8 * count + ALIGNMENT)
-        start = ctypes.addressof(ctypes.c_char.from_buffer(self._bytes))
-        skipped = -start % ALIGNMENT
-        self.address = start + skipped
-        self.view: Any = memoryview(self._bytes)[skipped : skipped + 8 * count].cast(kind)

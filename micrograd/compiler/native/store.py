@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from micrograd import modes
-from micrograd.compiler.native.native import Memory
+from micrograd.compiler.native.memory import Memory
 from micrograd.engine import Value
 from micrograd.locks import held_over_forks, new_in_child
 from micrograd.table import as_float

@@ -12,24 +12,25 @@ from __future__ import annotations
 
 import functools
 
-from micrograd.compiler.native.context import COLUMNS, Batch
-from micrograd.compiler.native.emit import Emitter, bits, is_condition
+from micrograd.compiler.native.context import COLUMNS
+from micrograd.compiler.native.emit import Emitter, bits
 from micrograd.compiler.native.lanes import function
-from micrograd.compiler.tape.plan import Plan
-from micrograd.compiler.tape.tape import Tape
+from micrograd.compiler.native.spec import ModuleSpec
+from micrograd.compiler.tape.plan import schedule_of
+from micrograd.compiler.tape.tape import Tape, is_condition
 
 
 class UpdateWriter:
     """Writes the three functions. `plan.shared` are the results that `schedule` keeps in a table, a row for each."""
 
-    def __init__(self, batch: Batch, tape: Tape, declared: set[str]):
-        self.batch, self.tape, self.declared = batch, tape, declared
+    def __init__(self, spec: ModuleSpec, tape: Tape, declared: set[str]):
+        self.spec, self.tape, self.declared = spec, tape, declared
         self.plan = schedule_of(tape)
-        self.arrays = ["%parameters", "%gradients", *(f"%state{k}" for k in range(batch.states))]
+        self.arrays = ["%parameters", "%gradients", *(f"%state{k}" for k in range(spec.states))]
 
     def _emitter(self) -> Emitter:
-        batch = self.batch
-        return Emitter(batch.machine, lanes=batch.machine.lanes, declared=self.declared, exact=batch.exact)
+        machine = self.spec.machine
+        return Emitter(machine, lanes=machine.lanes, declared=self.declared, exact=self.spec.exact)
 
     def schedule(self) -> str:
         """For %steps steps from number %taken + 1 on."""
@@ -73,7 +74,7 @@ class UpdateWriter:
 
     def _factor(self, e: Emitter) -> str | None:
         """What all gradients are multiplied by, in every lane, or None where that is always 1."""
-        scale = self.batch.scale
+        scale = self.spec.scale
         assert scale is not None
         (x,) = scale.outputs.values()
         if isinstance(x, float):
@@ -114,8 +115,3 @@ class UpdateWriter:
                 e.store(x, array, i)
         given = ", ".join(f"ptr noalias {array}" for array in (*self.arrays, "%table"))
         return function(f"void @update({given}, double %rate, double %step, double %norm, i64 %count)", e)
-
-
-def schedule_of(tape: Tape) -> Plan:
-    """What of an update depends on the parameter, and what on its last two inputs, the learning rate and the step."""
-    return Plan(tape, rows=set(range(len(tape.inputs) - 2)))

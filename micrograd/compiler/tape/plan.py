@@ -50,3 +50,8 @@ class Plan:
     def differs_by_row(self, x: int | float) -> bool:
         """Whether an operand is another number for each row."""
         return isinstance(x, int) and self.varies[x]
+
+
+def schedule_of(tape: Tape) -> Plan:
+    """What of an update depends on the parameter, and what on its last two inputs, the learning rate and the step."""
+    return Plan(tape, rows=set(range(len(tape.inputs) - 2)))

@@ -99,3 +99,8 @@ class Tape:
 def shown(x: Operand) -> str:
     """An operand as it is printed: `%3`, or `0.5`."""
     return f"%{x}" if isinstance(x, int) else repr(x)
+
+
+def is_condition(tape: Tape, x: Operand) -> bool:
+    """Whether an operand is true or false rather than a number."""
+    return isinstance(x, int) and tape.code[x][0] in CONDITIONS

@@ -1,0 +1,26 @@
+"""Memory that Python and native code share: doubles at a fixed address.
+
+>>> from micrograd.compiler.native.memory import Memory
+>>> numbers = Memory(2)
+>>> numbers.view[1] = 0.5
+>>> numbers.view.tolist(), numbers.address % 64
+([0.0, 0.5], 0)
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+ALIGNMENT = 64  # bytes: the widest vector register
+
+
+class Memory:
+    """So many doubles, aligned for vectors; `view` reads and writes them."""
+
+    def __init__(self, count: int):
+        self._bytes = bytearray(8 * count + ALIGNMENT)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self._bytes))
+        skipped = -start % ALIGNMENT
+        self.address = start + skipped
+        self.view: Any = memoryview(self._bytes)[skipped : skipped + 8 * count].cast("d")

@@ -1,0 +1,75 @@
+"""An optimizer's parameters, state and learning rates in the memory where native code works on them.
+
+`OptimizerMemory` is made for the parameters and settings that an optimizer has; `is_of` says whether they are those
+still. What others set between steps, a loaded state or another learning rate, is brought in before the next.
+"""
+
+from __future__ import annotations
+
+import operator
+from array import array
+from typing import Any
+
+from micrograd.compiler.native.context import COLUMNS
+from micrograd.compiler.native.memory import Memory
+from micrograd.compiler.native.store import Store
+from micrograd.compiler.outside.places import exactly
+from micrograd.compiler.tape.rule import check_rule
+from micrograd.optim import Optimizer
+
+OWN = {"parameters", "state", "steps", "lr"}  # of every optimizer, and no settings that its rule reads as constants
+PLAIN = {float, int, bool, type(None)}  # which nothing changes in place
+
+
+class OptimizerMemory:
+    """`losses` and `norms` are where native code notes those of each step, at most COLUMNS of them."""
+
+    def __init__(self, optimizer: Optimizer, store: Store):
+        check_rule(optimizer, "train_step")
+        optimizer.match_state()
+        self.store, self.parameters = store, tuple(store.values)
+        self.losses, self.norms, self._rates = Memory(COLUMNS), Memory(COLUMNS), Memory(COLUMNS)
+        self._states = {name: Memory(len(store.memory.view)) for name in optimizer.state}
+        self._views = {name: memory.view[: len(self.parameters)] for name, memory in self._states.items()}
+        self._settings = settings_of(optimizer)
+        self._constant_rate: Any = None  # the learning rate that all of `rates` holds
+
+    def fields(self) -> dict[str, Memory]:
+        """What the context points at, field by field."""
+        fields = {"parameters": self.store.memory, "rates": self._rates, "losses": self.losses, "norms": self.norms}
+        return fields | {f"state{k}": memory for k, memory in enumerate(self._states.values())}
+
+    def is_of(self, optimizer: Optimizer) -> bool:
+        """Whether the optimizer's parameters and settings are those that this was made for."""
+        if len(optimizer.parameters) != len(self.parameters):
+            return False
+        same = all(map(operator.is_, optimizer.parameters, self.parameters))
+        return same and settings_of(optimizer) == self._settings
+
+    def read_states(self, optimizer: Optimizer) -> None:
+        """Bring in a state that was loaded or set."""
+        state = optimizer.state
+        for name, view in self._views.items():
+            if state[name] is not view:
+                view[:] = array("d", state[name])
+                state[name] = view
+
+    def read_rates(self, optimizer: Optimizer, steps: int) -> None:
+        """Bring in the learning rates of the next steps."""
+        if optimizer.lr != self._constant_rate:  # which a schedule never is
+            rates = optimizer.learning_rates(steps if callable(optimizer.lr) else COLUMNS)
+            self._rates.view[: len(rates)] = array("d", rates)
+            self._constant_rate = optimizer.lr if optimizer.lr.__class__ is float else None  # else it may change
+
+    def numbers(self) -> list[float]:
+        """The parameters' present numbers, all at once."""
+        if not self.store.is_current:
+            return [p.data for p in self.parameters]
+        return self.store.memory.view[: len(self.parameters)].tolist()
+
+
+def settings_of(optimizer: Optimizer) -> Any:
+    """What the optimizer's rule reads as constants, as it is now: a copy, to compare with later."""
+    kept = [(k, x) for k, x in vars(optimizer).items() if k not in OWN]
+    kind = type(optimizer)
+    return (kind, kind.update, kind.scale, kind.step), {k: x if x.__class__ in PLAIN else exactly(x) for k, x in kept}

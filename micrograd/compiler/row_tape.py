@@ -1,0 +1,184 @@
+"""Record a function of one row, its derivatives and the optimizer's rule: `row_tape(f, names, structures)`.
+
+>>> from micrograd.compiler.row_tape import row_tape
+>>> recorded = row_tape(lambda items: items[0][0] * items[0][1], ["x"], [(True, ("list", (2,), "f8"))])
+>>> print(recorded.tape)
+%0 = input x[0]
+%1 = input x[1]
+%2 = mul %0 %1
+value %2
+>>> recorded.sources[1].array, recorded.sources[1].place
+(0, 1)
+"""
+
+from __future__ import annotations
+
+import itertools
+import marshal
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from micrograd.blame import not_connected
+from micrograd.compiler.arguments import rebuild
+from micrograd.compiler.native.spec import Source
+from micrograd.compiler.outside.recording import Outside, recorded
+from micrograd.compiler.rows import row_symbols
+from micrograd.compiler.tape.guards import guarded
+from micrograd.compiler.tape.simplify import simplify
+from micrograd.compiler.tape.symbols import TAPE, Symbol, operand_of
+from micrograd.compiler.tape.tape import Tape
+from micrograd.compiler.tape.trace import Trace
+from micrograd.engine import Value, constant, topological_order
+
+
+class RowTape(NamedTuple):
+    """What a function does for one row. The tape's outputs are the derivatives, and then its result.
+
+    `leaves` are the Values met inside the function that are not parameters: they are read afresh at each call.
+    """
+
+    tape: Tape
+    sources: list[Source]  # of the tape's inputs
+    types: list[str]  # of the numbers in each array of rows
+    indices: list[tuple[Source, int]]  # of inputs that index, each with the count of what it chooses from
+    leaves: list[Value]
+    first_leaf: int  # where the leaves' numbers stand, after those of the arguments that all rows share
+    update: Tape | None  # the optimizer's
+    scale: Tape | None
+    outside: Outside
+    exact: bool
+
+
+def row_tape(
+    f: Callable[[list[Any]], Any],
+    names: Sequence[str],
+    structures: Sequence[tuple[bool, Any]],
+    *,
+    parameters: Sequence[Value] | None = None,
+    rule: Callable[[], tuple[Tape, Tape]] | None = None,
+    functions: Sequence[Any] = (),
+    exact: bool = False,
+) -> RowTape:
+    """Record `f`, which is called with a list of one argument for each structure.
+
+    `(True, rows)` stands for rows of data, `(False, structure)` for what is the same for all rows. Derivatives are
+    taken by `parameters`, or if None by every Value that is met, first those among the arguments. `rule` gives the
+    optimizer's tapes, of its update and its scale. `functions` are the user's own.
+
+    Raises ValueError where the result does not depend on a parameter, TypeError where gradients would be lost.
+    """
+    described = list(zip(names, structures, strict=True))
+    (found, update, scale), outside = recorded(
+        lambda kind: _record(kind, f, described, rule, by_values=parameters is None), *functions
+    )
+    trace, sources, place_of = found.trace, found.sources, {id(p): i for i, p in enumerate(parameters or ())}
+    _check_parameters(found, parameters or [], place_of)
+    first_leaf = sum(not source.is_row for source in sources)
+    leaves: list[Value] = []
+    with trace.recording():
+        by = found.by + [trace.node(p) for p in (trace.leaves if parameters is None else parameters)]
+        for leaf in trace.leaves:
+            if id(leaf) in place_of:
+                sources.append(Source("parameters", place_of[id(leaf)]))
+            else:
+                sources.append(Source("others", first_leaf + len(leaves)))
+                leaves.append(leaf)
+        tape, number = trace.tape, {node: i for i, node in enumerate(trace.inputs)}
+        try:
+            gradients = trace.gradients(found.result, by, eagerly=exact)
+        except (ArithmeticError, ValueError):  # of constants, as in x / 0.0: eagerly, too, for each row
+            gradients = [math.nan] * len(by)
+        tape.outputs = {f"d/d{tape.inputs[number[x]]}": operand_of(d) for x, d in zip(by, gradients)}
+        tape.outputs["value"] = operand_of(found.result.data)
+        tape = simplify(guarded(tape), exact=exact)
+    indices = [(sources[place], count) for place, count in trace.indices]
+    return RowTape(tape, sources, found.types, indices, leaves, first_leaf, update, scale, outside, exact)
+
+
+class _Recording(NamedTuple):
+    """What one run of the function on symbols gave."""
+
+    trace: Trace
+    sources: list[Source]  # of the arguments
+    types: list[str]
+    by: list[Value]  # the arguments that derivatives are taken by
+    result: Value
+
+
+class _Arguments:
+    """The symbols that a function is given, and where native code is to find the number of each."""
+
+    def __init__(self, trace: Trace, *, by_values: bool):
+        self.trace, self.by_values = trace, by_values
+        self.sources: list[Source] = []
+        self.types: list[str] = []
+        self.by: list[Value] = []
+        self._shared, self._in_row = itertools.count(), itertools.count()
+
+    def make(self, name: str, is_rows: bool, structure: Any) -> Any:
+        """One argument."""
+        if not is_rows:
+            return rebuild(structure, name, self._same_for_all)
+        self.types.append(structure[2])
+        self._in_row = itertools.count()
+        return row_symbols(structure, name, self._of_row)
+
+    def _same_for_all(self, name: str, kind: str) -> Value:
+        self.sources.append(Source("others", next(self._shared)))
+        node = self.trace.argument(name, whole=kind == "whole")
+        if kind == "value" and self.by_values:
+            self.by.append(node)
+        return node
+
+    def _of_row(self, name: str, kind: str) -> Value:
+        self.sources.append(Source(array=len(self.types) - 1, place=next(self._in_row)))
+        return self.trace.argument(name, whole=kind == "whole")
+
+
+def _record(
+    kind: type[Tape],
+    f: Callable[[list[Any]], Any],
+    described: Sequence[tuple[str, tuple[bool, Any]]],
+    rule: Callable[[], tuple[Tape, Tape]] | None,
+    *,
+    by_values: bool,
+) -> tuple[Tape, Any, tuple[_Recording, Tape | None, Tape | None]]:
+    """Run the function once on symbols, and the optimizer's rule."""
+    trace = Trace(kind)
+    given = _Arguments(trace, by_values=by_values)
+    with trace.recording():
+        out = f([given.make(name, *structure) for name, structure in described])
+        if isinstance(out, (Symbol, int, float)):  # x > 0, x.data or 1.0
+            is_condition = isinstance(out, Symbol) and out.is_condition
+            out = constant(TAPE.where(out, 1.0, 0.0) if is_condition else out, "jit")
+        if not isinstance(out, Value):
+            raise TypeError(f"the function must return one number for a row, not {type(out).__name__}: {out!r}")
+        result = trace.node(out)
+    update, scale = rule() if rule else (None, None)
+    compared = [marshal.dumps(operand_of(result.data), 2), list(map(id, trace.leaves)), trace.indices]
+    compared += [marshal.dumps(each.code, 2) for each in (update, scale) if each]
+    found = _Recording(trace, given.sources, given.types, given.by, result)
+    return trace.tape, compared, (found, update, scale)
+
+
+def _check_parameters(found: _Recording, parameters: Sequence[Value], place_of: dict[int, int]) -> None:
+    """Refuse a loss through which no gradient would reach the parameters, or not all of it."""
+    if not parameters:
+        return
+    trace = found.trace
+    used = [leaf for leaf in trace.leaves if id(leaf) in place_of]
+    if not used:
+        raise ValueError(
+            f"the loss uses none of the optimizer's {len(parameters)} parameters: was the model made anew "
+            "after the optimizer?"
+        )
+    if {*topological_order(found.result)}.isdisjoint(map(trace.node, used)):
+        raise not_connected("a number")
+    own = {*parameters}
+    for leaf in trace.leaves:
+        if leaf._prev and not own.isdisjoint(topological_order(leaf)):
+            raise TypeError(
+                f"the loss uses {leaf!r}, which was computed from the optimizer's parameters outside; compute it "
+                "inside the loss, so that it is computed anew at each step and gradients go through it"
+            )
