@@ -67,8 +67,8 @@ class BatchProgram:
             setattr(self.context, name, memory.address)
         self._arrays = [(f"array{k}", f"stride{k}") for k in range(len(recorded.types))]
         self._last: Native | None = None  # the code that the sums are of
-        self._budget = 64  # blocks of rows until the next pause
-        self._ordered = 0  # how many rows `order` counts through, 0 after a shuffle
+        self.context.allowance = 64  # blocks of rows until the first pause
+        self._count = self._ordered = 0  # rows, and how many `order` counts through: 0 after a shuffle
 
     # ------------------------------------------------------------ a batch goes down
 
@@ -78,7 +78,7 @@ class BatchProgram:
         for (address, stride), array in zip(self._arrays, rows.arrays):
             setattr(context, address, address_of(array))
             setattr(context, stride, array.strides[0])
-        context.rows, context.batch = rows.count, batch_size
+        context.rows, context.batch, self._count = rows.count, batch_size, rows.count
         native = self.code.of(min(batch_size, rows.count))
         if native is not self._last:  # what one with other lanes left between the sums would be taken for numbers
             for memory in (self._sums, self._tail):
@@ -89,12 +89,12 @@ class BatchProgram:
     def start(self, twister: Twister | None = None) -> None:
         """Begin at the first row, in the rows' own order, or for each epoch in another that a generator gives."""
         context = self.context
-        context.position, context.unchecked = 0, 1
-        if self._ordered != context.rows:
+        context.restart = 1
+        if self._ordered != self._count:
             numpy = require("numpy", extra="jit")
-            self._order = numpy.arange(context.rows, dtype=numpy.int64)
+            self._order = numpy.arange(self._count, dtype=numpy.int64)
             context.order = address_of(self._order)
-            self._ordered = context.rows
+            self._ordered = self._count
         if twister:
             context.generator, context.draw = twister.address, twister.draw
             self._ordered = 0
@@ -104,24 +104,21 @@ class BatchProgram:
         for i, leaf in enumerate(self.leaves):
             self.others.view[self._first_leaf + i] = leaf.data
 
-    def run(self, native: Native, steps: int, *, taken: int = 0) -> int:
+    def run(self, native: Native, steps: int, taken: int = 0) -> int:
         """Take so many steps from where the last call ended; gives what native `run` returns.
 
         `taken` is the number of steps that the optimizer has taken. Comes back to Python every PAUSE seconds, for
         Ctrl-C to be heard, and goes on.
         """
         context = self.context
-        context.taken, context.steps = taken, steps
-        context.done = context.number = 0
-        context.budget = self._budget
+        context.taken, context.asked = taken, steps
         status = native.run(self._address)
         while status == PAUSED:
             began = time.perf_counter()
-            context.budget = self._budget
             status = native.run(self._address)
             took = time.perf_counter() - began
             if status == PAUSED:
-                self._budget = max(1, int(self._budget * min(4.0, PAUSE / max(took, 1e-9))))
+                context.allowance = max(1, int(context.allowance * min(4.0, PAUSE / max(took, 1e-9))))
         return status
 
     # --------------------------------------------------------------- and comes up

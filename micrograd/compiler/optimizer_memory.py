@@ -29,15 +29,15 @@ class OptimizerMemory:
         optimizer.match_state()
         self.store, self.parameters = store, tuple(store.values)
         self.losses, self.norms, self._rates = Memory(COLUMNS), Memory(COLUMNS), Memory(COLUMNS)
-        self._states = {name: Memory(len(store.memory.view)) for name in optimizer.state}
-        self._views = {name: memory.view[: len(self.parameters)] for name, memory in self._states.items()}
+        self.states = {name: Memory(len(store.memory.view)) for name in optimizer.state}
+        self._views = {name: memory.view[: len(self.parameters)] for name, memory in self.states.items()}
         self._settings = settings_of(optimizer)
-        self._constant_rate: Any = None  # the learning rate that all of `rates` holds
+        self.constant_rate: Any = None  # the learning rate that all of the steps have
 
     def fields(self) -> dict[str, Memory]:
         """What the context points at, field by field."""
         fields = {"parameters": self.store.memory, "rates": self._rates, "losses": self.losses, "norms": self.norms}
-        return fields | {f"state{k}": memory for k, memory in enumerate(self._states.values())}
+        return fields | {f"state{k}": memory for k, memory in enumerate(self.states.values())}
 
     def is_of(self, optimizer: Optimizer) -> bool:
         """Whether the optimizer's parameters and settings are those that this was made for."""
@@ -55,11 +55,10 @@ class OptimizerMemory:
                 state[name] = view
 
     def read_rates(self, optimizer: Optimizer, steps: int) -> None:
-        """Bring in the learning rates of the next steps."""
-        if optimizer.lr != self._constant_rate:  # which a schedule never is
-            rates = optimizer.learning_rates(steps if callable(optimizer.lr) else COLUMNS)
-            self._rates.view[: len(rates)] = array("d", rates)
-            self._constant_rate = optimizer.lr if optimizer.lr.__class__ is float else None  # else it may change
+        """Bring in the learning rates of the next steps, where these are not a `constant_rate` that is here."""
+        rates = optimizer.learning_rates(steps if callable(optimizer.lr) else COLUMNS)
+        self._rates.view[: len(rates)] = array("d", rates)
+        self.constant_rate = optimizer.lr if optimizer.lr.__class__ is float else None  # else it may change
 
     def numbers(self) -> list[float]:
         """The parameters' present numbers, all at once."""

@@ -34,7 +34,7 @@ from micrograd.compiler.native.context import BAD_INDEX, STEPS_AT_ONCE
 from micrograd.compiler.native.shuffle import Twister, generator
 from micrograd.compiler.native.store import Store, store_of
 from micrograd.compiler.optimizer_memory import OptimizerMemory
-from micrograd.compiler.outside.recording import Recorded
+from micrograd.compiler.outside.recording import Outside, Recorded
 from micrograd.compiler.row_tape import row_tape
 from micrograd.compiler.rows import Rows, as_rows, watch_of
 from micrograd.compiler.tape.rule import scale_tape, update_tape
@@ -63,12 +63,17 @@ def train_step(loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = 
 
 
 class _Last(NamedTuple):
-    """The arrays of the last call, and what was made ready for them; `are_in_place` says whether none was moved."""
+    """The arrays of the last call, and what was made ready for them."""
 
-    data: tuple[Any, ...]
-    batch_size: int | None
-    are_in_place: Callable[[], bool]
-    ready: Ready
+    data: tuple[Any, ...] = ()
+    batch_size: int | None = None
+    are_in_place: Callable[[], bool] | None = None  # whether no array was moved since
+    outside: Outside | None = None  # what the loss took from there
+    reads: bool = False  # whether states of the optimizer or Values from outside are to be brought in
+    ready: Ready | None = None
+
+
+NO_DATA = _Last()
 
 
 class TrainStep(Inside):
@@ -92,7 +97,7 @@ class TrainStep(Inside):
             self._memory, self._store = OptimizerMemory(self.optimizer, store), store
             self._changes = changes.count
             self._programs.clear()
-            self._last_data: _Last | None = None
+            self._last_data = NO_DATA
 
     def __call__(self, *data: Any) -> float:
         """One step on all rows of `data`; gives the mean loss before it.
@@ -131,8 +136,9 @@ class TrainStep(Inside):
         count = changes.count
         if not self._memory.is_of(self.optimizer):
             return False
-        if self._last_data is not None and not self._last_data.ready.program.outside.holds():
-            self._last_data = None
+        outside = self._last_data.outside
+        if outside is not None and not outside.holds():
+            self._last_data = NO_DATA
         self._changes = count
         return True
 
@@ -220,18 +226,20 @@ class TrainStep(Inside):
             raise RuntimeError(
                 "a callback may change the optimizer's lr; change its other settings and its parameters between runs"
             )
-        if self._last_data is not None and not self._last_data.are_in_place():
+        are_in_place = self._last_data.are_in_place
+        if are_in_place is not None and not are_in_place():
             raise RuntimeError("a callback moved or reshaped the data of its own run, as X.resize() does")
         if not program.outside.holds():
             raise program.outside.refusal("was changed by a callback of run()")
 
     def _take(self, ready: Ready, count: int, before: int) -> None:
         """Take so many steps, at most STEPS_AT_ONCE, and leave their losses in memory; `before` counts earlier ones."""
-        optimizer, program = self.optimizer, ready.program
-        self._memory.read_rates(optimizer, count)
+        optimizer, (program, native, _) = self.optimizer, ready
+        if optimizer.lr != self._memory.constant_rate:  # which a schedule never is
+            self._memory.read_rates(optimizer, count)
         start = optimizer.steps
         try:
-            status = program.run(ready.native, count, taken=start)
+            status = program.run(native, count, start)
         finally:
             optimizer.__dict__["steps"] = program.context.taken  # sooner than an attribute that is watched
         if status:
@@ -250,23 +258,24 @@ class TrainStep(Inside):
 
     def _prepared(self, data: tuple[Any, ...], batch_size: int | None) -> Ready:
         """The program for this data, pointed at it; parameters and the optimizer's state where it looks for them."""
-        last = self._last_data
+        then, size, are_in_place, outside, reads, ready = self._last_data
         if (
-            last is not None
-            and batch_size == last.batch_size
-            and len(data) == len(last.data)
-            and all(map(operator.is_, data, last.data))
-            and last.are_in_place()
-            and last.ready.program.outside.unmoved()
+            ready is None
+            or batch_size != size
+            or len(data) != len(then)
+            or not all(map(operator.is_, data, then))
+            or not are_in_place()  # type: ignore[misc]
+            or not outside.unmoved()  # type: ignore[union-attr]
         ):
-            ready = last.ready
-        else:
-            self._last_data = None
+            self._last_data = NO_DATA
             rows = as_rows(data, self._names(len(data))) if data else Rows([], (), 1)
-            ready = self._program(rows).point_at(rows, batch_size=min(batch_size or rows.count, rows.count))
+            program = self._program(rows)
+            ready = program.point_at(rows, batch_size=min(batch_size or rows.count, rows.count))
+            reads = bool(self._memory.states or program.leaves)
             if rows.are_arrays:  # a list may hold other numbers next time
-                self._last_data = _Last(data, batch_size, watch_of(rows.arrays), ready)
-        self._read_outside(ready.program)
+                self._last_data = _Last(data, batch_size, watch_of(rows.arrays), program.outside, reads, ready)
+        if reads:
+            self._read_outside(ready.program)
         return ready
 
     def _read_outside(self, program: BatchProgram) -> None:

@@ -120,7 +120,7 @@ def test_long_runs_are_cut_without_a_trace():
     for name in compiled[1].state:
         compiled[1].state[name] = [0.0] * len(compiled[0].parameters())
     program = step._last()
-    program._budget = 1  # a pause after each block
+    program.context.allowance = 1  # a pause after each block
     losses = step.run(X2, SIGNS, steps=40, batch_size=7, shuffle=3)
     wanted = eager_training(lambda x, y: mse(eager[0](x), y), eager[1], X2, SIGNS, epochs=14, batch_size=7, seed=3)
     assert losses.tolist() == pytest.approx(wanted[:40], rel=1e-12)

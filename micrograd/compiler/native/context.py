@@ -10,7 +10,8 @@
 (150, 0)
 
 Python has it as a `ctypes.Structure`, LLVM as the type `%Context`: 64-bit numbers and addresses that Python sets and
-native code reads. Those of the last line of FIELDS are where `run` is, and it changes them.
+native code reads. Python says how many steps are `asked` for, whether to `restart` at the first row, and the
+`allowance` of blocks until the next pause. Those of the last line of FIELDS are where `run` is, and it changes them.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ ADDRESS, NUMBER = "ptr", "i64"  # as LLVM calls them
 FIELDS = {
     **dict.fromkeys(("parameters", "others", "shared", "sums", "tail", "gradients", "order"), ADDRESS),
     **dict.fromkeys(("generator", "draw", "table", "losses", "norms", "rates"), ADDRESS),
-    **dict.fromkeys(("rows", "batch", "steps"), NUMBER),
-    **dict.fromkeys(("unchecked", "taken", "position", "done", "number", "budget"), NUMBER),
+    **dict.fromkeys(("rows", "batch", "asked", "allowance", "restart"), NUMBER),
+    **dict.fromkeys(("steps", "taken", "position", "done", "number", "budget"), NUMBER),
 }
 IN_PYTHON = {ADDRESS: ctypes.c_size_t, NUMBER: ctypes.c_int64}
 

@@ -47,7 +47,6 @@ class _Loop:
         self.memory = {name: self.get(name) for name in names}
         self.same = self.pointers("parameters", "others", "shared")
         self.rows, self.size = self.get("rows"), self.get("batch")
-        self.check()
         self.begin()
         self.step()
         self.new()
@@ -84,34 +83,35 @@ class _Loop:
 
     # -------------------------------------------------------- before a call's steps
 
+    def begin(self) -> None:
+        """What Python asks for: to start at the first row, and to take so many steps; without, to go on."""
+        self.put("budget", self.get("allowance"))
+        self.go_if(f"eq i64 {self.get('restart')}, 0", "same.rows", "first.row")
+        self.label("first.row")
+        self.put("position", 0)
+        self.check()
+        self.put("restart", 0)
+        self.go("same.rows")
+        self.label("same.rows")
+        asked = self.get("asked")
+        self.go_if(f"eq i64 {asked}, 0", "step", "ask")
+        self.label("ask")
+        for name, x in (("steps", asked), ("asked", "0"), ("done", "0"), ("number", "0")):
+            self.put(name, x)
+        if self.spec.update and schedule_of(self.spec.update).shared:  # what of the rule depends on the steps alone
+            self.e.do(f"call void @schedule({self.pointers('table', 'rates')}, i64 {self.get('taken')}, i64 {asked})")
+        self.go("step")
+
     def check(self) -> None:
-        """Of data just set, whether the numbers that index are in range. If not, position is the row."""
+        """Whether the numbers that index are in range. If not, position is the row."""
         if not self.spec.indices:
-            self.go("begin.call")
             return
-        self.go_if(f"eq i64 {self.get('unchecked')}, 0", "begin.call", "check")
-        self.label("check")
         row = self.e.let("call i64 @check(ptr %context)")
         self.go_if(f"eq i64 {row}, -1", "checked", "wrong.index")
         self.label("wrong.index")
         self.put("position", row)
         self.give_back(BAD_INDEX)
         self.label("checked")
-        self.put("unchecked", 0)
-        self.go("begin.call")
-
-    def begin(self) -> None:
-        """At the first of the steps that were asked for: what of the optimizer's rule depends on the steps alone."""
-        self.label("begin.call")
-        if not self.spec.update or not schedule_of(self.spec.update).shared:
-            self.go("step")
-            return
-        fresh = self.e.let(f"or i64 {self.get('number')}, {self.get('done')}")
-        self.go_if(f"eq i64 {fresh}, 0", "schedule", "step")
-        self.label("schedule")
-        taken, steps = self.get("taken"), self.get("steps")
-        self.e.do(f"call void @schedule({self.pointers('table', 'rates')}, i64 {taken}, i64 {steps})")
-        self.go("step")
 
     # ---------------------------------------------------------------- a step
 
