@@ -19,10 +19,11 @@ from collections.abc import Callable
 from typing import Any
 
 from micrograd import modes
+from micrograd.coerce import float_of
 from micrograd.errors import GraphLostError
 from micrograd.node import UNREACHED, set_up
 from micrograd.number import Number, number_of
-from micrograd.table import CONSTANT, FLOAT, TABLE, Namespace, Op, explain, float_of
+from micrograd.table import CONSTANT, FLOAT, TABLE, Namespace, Op, explain
 
 
 class ByHand:

@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
+from micrograd.coerce import as_float, float_of
 from micrograd.locks import new_in_child
-from micrograd.table import CONSTANT, DETACHED, FLOAT, as_float, float_of
+from micrograd.table import CONSTANT, DETACHED, FLOAT
 
 _PACKAGE = os.path.dirname(__file__) + os.sep
 active = 0  # how many modes are entered, in all threads together

@@ -23,10 +23,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from micrograd.changes import CountedList, changes
+from micrograd.coerce import as_count, as_float, is_array, is_bool, shown
 from micrograd.engine import Value
 from micrograd.node import UNREACHED
 from micrograd.number import number_at
-from micrograd.table import CONSTANT, DETACHED, RECORDED, TABLE, as_count, as_float, is_array, is_bool, shown
+from micrograd.table import CONSTANT, DETACHED, RECORDED, TABLE
 
 
 def uniform(rng: Any, fan_in: int, fan_out: int) -> float:

@@ -21,12 +21,9 @@ from typing import Any
 
 from micrograd.coerce import as_count as as_count
 from micrograd.coerce import as_float as as_float
-from micrograd.coerce import elementwise as elementwise
-from micrograd.coerce import float_of as float_of
-from micrograd.coerce import holds_one as holds_one
+from micrograd.coerce import elementwise
 from micrograd.coerce import is_array as is_array
 from micrograd.coerce import is_bool as is_bool
-from micrograd.coerce import shown as shown
 
 Rule = Callable[..., tuple[Any, Callable[[], tuple[Any, ...]]]]
 

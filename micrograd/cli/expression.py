@@ -13,9 +13,10 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from micrograd.coerce import as_float
 from micrograd.engine import Value
 from micrograd.errors import ExpressionError
-from micrograd.table import TABLE, as_float
+from micrograd.table import TABLE
 
 MAX_LENGTH = 10_000  # characters; a longer expression is a program, to be written as one
 

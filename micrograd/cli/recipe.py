@@ -17,10 +17,11 @@ import reprlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from micrograd.coerce import as_float
 from micrograd.engine import Value
 from micrograd.losses import binary_cross_entropy, cross_entropy, hinge, mse
 from micrograd.nn import MLP, Neuron
-from micrograd.table import TABLE, as_float
+from micrograd.table import TABLE
 
 KEYS = ("kind", "inputs", "layers", "activation", "output", "bias")
 LOSSES: dict[str, Callable[[Any, Any], Any]] = {

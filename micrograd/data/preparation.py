@@ -26,10 +26,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from micrograd.coerce import float_of
 from micrograd.data.cells import complaint, read_cells, reading, short
 from micrograd.data.tables import Column, Table, label_text, nearest
 from micrograd.errors import DataError
-from micrograd.table import float_of
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from micrograd.coerce import is_bool
 from micrograd.data.cells import Cells, complaint, count, read_cells, reading, short, text_of
 from micrograd.errors import DataError
 from micrograd.intake import rows_of
-from micrograd.table import is_bool
 
 TASKS = ("classes", "numbers")
 MOSTLY_TEXT = 0.9

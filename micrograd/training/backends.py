@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd.blame import first_guilty, is_refusal, not_connected, not_finite, of_row, raise_refusal
+from micrograd.coerce import float_of
 from micrograd.data.sets import batch_indices
 from micrograd.engine import Value, topological_order
 from micrograd.modes import no_grad
 from micrograd.optim import Optimizer
-from micrograd.table import float_of
 
 Function = Callable[[Any, Any], Any]
 Within = Callable[[int, int, float], None]  # told of training within an epoch: steps taken, of how many, the last loss

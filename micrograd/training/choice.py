@@ -18,11 +18,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from micrograd.coerce import float_of
 from micrograd.engine import Value
 from micrograd.intake import rows_of
 from micrograd.modes import no_grad, plainly
 from micrograd.optim import Optimizer
-from micrograd.table import float_of
 from micrograd.training.backends import (
     Backend,
     Compiled,

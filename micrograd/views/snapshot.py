@@ -21,10 +21,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from micrograd.coerce import float_of
 from micrograd.engine import Value, topological_order
 from micrograd.nn import Call, Module, Neuron, named_values
 from micrograd.node import UNREACHED
-from micrograd.table import CONSTANT, Op, float_of
+from micrograd.table import CONSTANT, Op
 from micrograd.text import derivative_formulas
 
 LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED = "input", "parameter", "constant", "operation", "failed operation"
