@@ -27,10 +27,10 @@ import sys
 from typing import Any
 
 from micrograd import modes
+from micrograd.anomaly import is_of_this_package, line_of_the_user
 from micrograd.compiler.tape.tape import CONDITIONS, Operand, Tape
 from micrograd.engine import Value
 from micrograd.errors import TraceError
-from micrograd.modes import is_of_this_package, line_of_the_user
 from micrograd.table import Op, is_bool
 from micrograd.written import Writing, Written
 
