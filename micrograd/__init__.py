@@ -4,6 +4,7 @@ Each folder is a room whose `__init__.py` says what happens there. Read in this 
 
     old_paths, version     modules that moved are found by their old names; what files say wrote them
     errors                 every kind of error that is ours, and what to do when you meet one
+    words                  the small pieces that messages and labels are made of
     changes, locks         how often models and optimizers were changed; locks that survive a fork
     coerce, table, ops     what counts as a number, what a row of the table is, and the rows
     anomaly, modes         what made a nan or an inf, and on which line; how recording can be changed

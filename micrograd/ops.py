@@ -21,8 +21,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from micrograd.coerce import is_array, is_bool, shown
+from micrograd.coerce import is_array, is_bool
 from micrograd.table import op
+from micrograd.words import shown
 
 # ------------------------------------------------------------------ arithmetic
 

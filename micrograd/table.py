@@ -24,6 +24,7 @@ from micrograd.coerce import as_float as as_float
 from micrograd.coerce import elementwise
 from micrograd.coerce import is_array as is_array
 from micrograd.coerce import is_bool as is_bool
+from micrograd.words import count
 
 Rule = Callable[..., tuple[Any, Callable[[], tuple[Any, ...]]]]
 
@@ -128,8 +129,8 @@ class Op:
         wanted = self.operands
         if not (wanted and wanted[-1].startswith("*")) and len(operands) != len(wanted):
             settings = f" and, by name, {', '.join(self.settings)}" if self.settings else ""
-            count = f"{len(wanted)} operand{'s' * (len(wanted) != 1)} by position{settings}"
-            raise TypeError(f"{self.name}({', '.join(wanted)}) takes {count}; got {len(operands)}")
+            takes = f"{count(len(wanted), 'operand')} by position{settings}"
+            raise TypeError(f"{self.name}({', '.join(wanted)}) takes {takes}; got {len(operands)}")
 
     def formula(self, names: Sequence[str]) -> str:
         """How this operation reads with the operands' names or numbers put in: `x * y`, `tanh(x)`, `x**3`."""

@@ -26,10 +26,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.data.tables import Table, nearest, table_of
+from micrograd.data.tables import Table, table_of
 from micrograd.errors import DataError
 from micrograd.extras import require
 from micrograd.intake import rows_of
+from micrograd.words import nearest, unwrapped
 
 MNIST_SIZE = 70_000
 
@@ -106,7 +107,7 @@ def mnist(n: int = MNIST_SIZE, *, folder: str | None = None) -> tuple[list[list[
                 "mnist_784", version=1, as_frame=False, parser=parser, data_home=folder, n_retries=1, delay=1.0
             )
     except (urllib.error.URLError, ConnectionError, TimeoutError, http.client.HTTPException) as error:
-        reason = " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
+        reason = unwrapped(getattr(error, "reason", error)) or type(error).__name__
         raise ConnectionError(
             f"MNIST comes from openml.org by the network, which failed ({reason}): connect and try again, or take "
             "digits(), which comes with scikit-learn"

@@ -29,11 +29,11 @@ from micrograd.training.backends import (
     Eager,
     Either,
     Function,
-    first_clause,
     has_compiler,
     missing_package,
 )
 from micrograd.transforms import map_numbers
+from micrograd.words import first_clause
 
 SHORT = 1.0  # seconds of compiling that are not worth a thought
 # Measured: what compiling takes for each instruction of a tape of such length, as a multiple of one eager operation.
