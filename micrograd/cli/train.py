@@ -14,8 +14,9 @@ from typing import Any
 from micrograd.cli.recipe import LOSSES, count_of_sizes, net_of, recipe
 from micrograd.cli.report import draw_model, measured, net_line
 from micrograd.cli.run_folder import MODEL, Model, claim, start
+from micrograd.data.batching import split_table
 from micrograd.data.preparation import Preparation
-from micrograd.data.sets import SETS, named, split_table
+from micrograd.data.sets import SETS, named
 from micrograd.data.tables import Table, read_csv
 from micrograd.errors import CheckpointError, DataError
 from micrograd.extras import require

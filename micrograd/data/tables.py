@@ -181,6 +181,25 @@ def table_of(
         raise DataError(f"{name}: each row has as many inputs as there are columns, {len(given)}")
     if len({target, *(c.name for c in given)}) <= len(given):
         raise DataError(f"{name}: the columns and the target have {len(given) + 1} different names")
+    targets, names = _labels(name, target, task, y, classes)
+    rows: list[Any] = [list(row) for row in X] if lines is None else list(X)  # a file's rows are new, and may be many
+    return Table(
+        name=name,
+        columns=tuple(given if lines is not None or _all_finite(rows) else _columns(name, given, rows)),
+        rows=rows,
+        target=target,
+        task=task,
+        classes=names,
+        targets=targets,
+        lines=list(range(1, len(X) + 1)) if lines is None else lines,
+        unit="row" if lines is None else "line",
+    )
+
+
+def _labels(
+    name: str, target: str, task: str, y: Sequence[Any], classes: Sequence[str] | None
+) -> tuple[list[Any], tuple[str, ...]]:
+    """The targets as a table has them, and the names of their classes."""
     if any(isinstance(t, str) for t in y):
         y = [label_text(t) for t in y]
     if not all(isinstance(t, str) or is_bool(t) or (isinstance(t, numbers.Real) and math.isfinite(t)) for t in y):
@@ -192,27 +211,14 @@ def table_of(
         what = "one class" if task == "classes" else "one number"
         only = quoted(label_text(labels[0]))
         raise DataError(f"{name}: target {quoted(target)} has {what} only, {only}: there is nothing to learn")
-    if task == "classes":
-        _check_number_of("target", name, target, labels)
-        index = {label: i for i, label in enumerate(labels)}
-        y = [index[label] for label in y]
-        names = tuple(label_text(label) for label in labels) if classes is None else tuple(classes)
-        if len(names) != len(labels):
-            raise DataError(f"{name}: {len(names)} names for the {len(labels)} classes of target {quoted(target)}")
-    else:
-        y, names = [float(t) for t in y], ()
-    rows: list[Any] = [list(row) for row in X] if lines is None else list(X)  # a file's rows are new, and may be many
-    return Table(
-        name=name,
-        columns=tuple(given if lines is not None or _all_finite(rows) else _columns(name, given, rows)),
-        rows=rows,
-        target=target,
-        task=task,
-        classes=names,
-        targets=y,
-        lines=list(range(1, len(X) + 1)) if lines is None else lines,
-        unit="row" if lines is None else "line",
-    )
+    if task == "numbers":
+        return [float(t) for t in y], ()
+    _check_number_of("target", name, target, labels)
+    index = {label: i for i, label in enumerate(labels)}
+    names = tuple(label_text(label) for label in labels) if classes is None else tuple(classes)
+    if len(names) != len(labels):
+        raise DataError(f"{name}: {len(names)} names for the {len(labels)} classes of target {quoted(target)}")
+    return [index[label] for label in y], names
 
 
 def _as_column(given: Column | str) -> Column:

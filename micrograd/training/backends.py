@@ -16,7 +16,7 @@ from typing import Any
 
 from micrograd.blame import first_guilty, is_refusal, not_connected, not_finite, of_row, raise_refusal
 from micrograd.coerce import float_of
-from micrograd.data.sets import batch_indices
+from micrograd.data.batching import batch_indices
 from micrograd.engine import Value, topological_order
 from micrograd.modes import no_grad
 from micrograd.optim import Optimizer

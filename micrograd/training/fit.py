@@ -29,7 +29,7 @@ from typing import Any
 
 from micrograd.blame import renumber
 from micrograd.coerce import as_count, is_bool
-from micrograd.data.sets import split
+from micrograd.data.batching import split
 from micrograd.files import remove_leftovers
 from micrograd.intake import plain, taken
 from micrograd.optim import Adam, Optimizer
