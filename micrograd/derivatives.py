@@ -22,9 +22,10 @@ from micrograd import modes
 from micrograd.anomaly import check_backward
 from micrograd.coerce import float_of
 from micrograd.errors import GraphLostError
+from micrograd.formulas import explain
 from micrograd.node import UNREACHED, set_up
 from micrograd.number import Number, number_of
-from micrograd.table import CONSTANT, FLOAT, TABLE, Namespace, Op, explain
+from micrograd.table import CONSTANT, FLOAT, TABLE, Namespace, Op
 
 
 class ByHand:

@@ -44,8 +44,9 @@ from micrograd.compiler.tape.symbols import TAPE, Symbol, operand_of, trace_erro
 from micrograd.compiler.tape.tape import Tape
 from micrograd.engine import Value, sweep, topological_order
 from micrograd.errors import TraceError
+from micrograd.formulas import explain
 from micrograd.node import NOTHING, set_up
-from micrograd.table import CONSTANT, DETACHED, RECORDED, Op, explain
+from micrograd.table import CONSTANT, DETACHED, RECORDED, Op
 from micrograd.transforms import borrowed_gradients
 
 
