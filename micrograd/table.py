@@ -169,7 +169,6 @@ def written_by_hand(symbol: str) -> Op:
     return Op(name=symbol, symbol=symbol)
 
 
-LEAF = written_by_hand("")
 CONSTANT = Op(name="constant", symbol="")  # a plain number that met a Value, such as the 2 in 2 * x
 DETACHED = Op(name="detached", symbol="")  # what an operation gave inside no_grad()
 RECORDED = Op(name="recorded", symbol="")  # what stands for an argument or a parameter in a function that is compiled

@@ -19,8 +19,8 @@ from itertools import repeat
 from typing import Any
 
 from micrograd.changes import CountedList
+from micrograd.coerce import is_array, is_bool
 from micrograd.compiler.outside.generators import state_of
-from micrograd.table import is_array, is_bool
 
 Within = frozenset[int]  # the ids of the containers around the one that is looked at
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
