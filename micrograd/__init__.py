@@ -4,9 +4,12 @@ Each folder is a room whose `__init__.py` says what happens there. Read in this 
 
     old_paths, version     modules that moved are found by their old names; what files say wrote them
     errors                 every kind of error that is ours, and what to do when you meet one
+    words                  the small pieces that messages and labels are made of
     changes, locks         how often models and optimizers were changed; locks that survive a fork
-    coerce, table, ops     what counts as a number, what a row of the table is, and the rows
-    node, modes, number    what a graph is made of; how recording can be changed; how a Value behaves as a number
+    coerce, formulas       what counts as a number; an operation in writing, and in the words of an error
+    table, ops             what a row of the table is, and the rows
+    anomaly, modes         what made a nan or an inf, and on which line; how recording can be changed
+    node, number           what a graph is made of; how a Value behaves as a number
     derivatives, engine    local derivatives that are rarer; a Value, its record, and backward through it
     operators, copies      what Python's operators do with Values; copies and pickles of any depth
     written, text          one rule, many readings: operands that write themselves; the formula that people read

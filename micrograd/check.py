@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from micrograd.coerce import float_of, is_array
 from micrograd.engine import Value
 from micrograd.modes import no_grad
-from micrograd.table import float_of, is_array
 from micrograd.transforms import gradients, map_numbers, value_and_grad
 
 

@@ -20,6 +20,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from micrograd.words import shown
+
 
 def is_array(x: Any) -> bool:
     """Whether x is an array of NumPy's, which need not be installed; its numbers are none."""
@@ -96,11 +98,6 @@ def as_float(x: Any, where: str) -> float:
     elif isinstance(x, (list, tuple, set, dict)) or hasattr(x, "__array__"):
         advice = "a Value holds one number: make one for each, as in [Value(v) for v in row]"
     raise TypeError(f"{where}: {shown(x)} is a {type(x).__name__}; {advice}")
-
-
-def shown(x: Any) -> str:
-    text = repr(x)
-    return text if len(text) < 60 else text[:57] + "..."
 
 
 def float_of(x: Any) -> float:

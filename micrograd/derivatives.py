@@ -19,10 +19,13 @@ from collections.abc import Callable
 from typing import Any
 
 from micrograd import modes
+from micrograd.anomaly import check_backward
+from micrograd.coerce import float_of
 from micrograd.errors import GraphLostError
+from micrograd.formulas import explain
 from micrograd.node import UNREACHED, set_up
 from micrograd.number import Number, number_of
-from micrograd.table import CONSTANT, FLOAT, TABLE, Namespace, Op, explain, float_of
+from micrograd.table import CONSTANT, FLOAT, TABLE, Namespace, Op
 
 
 class ByHand:
@@ -85,7 +88,7 @@ def local_derivatives(node: Any) -> tuple[Any, ...]:
                 raise explain(error, node._operation, node._prev, doing="backward through ") from None
             local = tuple([x.data if isinstance(x, Number) else x for x in found])
     if modes.active and modes.state.anomaly:
-        modes.check_backward(node, local)
+        check_backward(node, local)
     return local
 
 
@@ -127,7 +130,7 @@ def derivatives_as_graphs(node: Any) -> tuple[Any, ...]:
             raise explain(error, entry, operands, doing="backward through ") from None
         local = found
     if modes.active and modes.state.anomaly:
-        modes.check_backward(node, local)
+        check_backward(node, local)
     return local
 
 

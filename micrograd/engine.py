@@ -26,10 +26,12 @@ from typing import Any
 
 import micrograd.ops  # noqa: F401  (fills the table)
 from micrograd import modes
+from micrograd.coerce import as_float
 from micrograd.derivatives import ByHand, Pending, derivatives_as_graphs, local_derivatives
+from micrograd.formulas import explain
 from micrograd.node import NOTHING, UNREACHED, set_up
 from micrograd.number import Number, number_of
-from micrograd.table import CONSTANT, DETACHED, Op, as_float, explain, written_by_hand
+from micrograd.table import CONSTANT, DETACHED, Op, written_by_hand
 
 NAN = float("nan")
 _new = object.__new__

@@ -16,6 +16,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from micrograd.coerce import as_count
 from micrograd.data.preparation import scale_of
 from micrograd.extras import require
 from micrograd.intake import refuse_masked, rows_of
@@ -23,7 +24,6 @@ from micrograd.losses import binary_cross_entropy, cross_entropy, mse, softmax
 from micrograd.nn import MLP, init_for
 from micrograd.ops import sigmoid
 from micrograd.optim import WEIGHT_DECAY, Adam
-from micrograd.table import as_count
 from micrograd.training.choice import outputs_of
 from micrograd.training.fit import fit
 

@@ -17,7 +17,7 @@ import numbers
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from micrograd.table import is_array, is_bool
+from micrograd.coerce import is_array, is_bool
 
 MAX_DENSE = 100_000_000  # numbers of a sparse matrix that are written out: 800 MB
 SIMPLE = frozenset([float, int, str])  # items that are what they seem

@@ -19,9 +19,9 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from micrograd.coerce import is_array
 from micrograd.modes import no_grad
 from micrograd.ops import exp, logsumexp, relu, softplus, take
-from micrograd.table import is_array
 
 
 def mse(outputs: Any, targets: Any) -> Any:

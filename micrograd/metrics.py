@@ -8,10 +8,10 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from micrograd.coerce import float_of
 from micrograd.intake import rows_of
 from micrograd.modes import no_grad
 from micrograd.ops import take, where
-from micrograd.table import float_of
 
 
 def predict(net: Callable[[Any], Any], row: Any) -> int:

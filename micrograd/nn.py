@@ -13,7 +13,6 @@ Defaults, parameter order, the order of random draws and the printed forms are t
 
 from __future__ import annotations
 
-import difflib
 import functools
 import math
 import numbers
@@ -23,10 +22,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from micrograd.changes import CountedList, changes
+from micrograd.coerce import as_count, as_float, is_array, is_bool
 from micrograd.engine import Value
 from micrograd.node import UNREACHED
 from micrograd.number import number_at
-from micrograd.table import CONSTANT, DETACHED, RECORDED, TABLE, as_count, as_float, is_array, is_bool, shown
+from micrograd.table import CONSTANT, DETACHED, RECORDED, TABLE
+from micrograd.words import alike, did_you_mean, first_few, shown
 
 
 def uniform(rng: Any, fan_in: int, fan_out: int) -> float:
@@ -96,11 +97,9 @@ class Module:
         wrong = [f"{name!r} is missing" for name in own if name not in state]
         for name in state:
             if name not in own:
-                near = difflib.get_close_matches(str(name), own, n=1)
-                wrong.append(f"{name!r} is not a parameter here" + (f" (did you mean {near[0]!r}?)" if near else ""))
+                wrong.append(f"{name!r} is not a parameter here{did_you_mean(name, own)}")
         if wrong:
-            more = f", and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-            raise ValueError(f"load_state_dict: {'; '.join(wrong[:5])}{more}; nothing was loaded")
+            raise ValueError(f"load_state_dict: {first_few(wrong)}; nothing was loaded")
         numbers = {name: as_float(x, f"load_state_dict: {name}") for name, x in state.items()}
         for name, p in own.items():
             p.data = numbers[name]
@@ -263,7 +262,7 @@ def _activation(given: str | Callable[[Any], Any]) -> Callable[[Any], Any]:
         return given
     names = ["linear", *(name for name, entry in TABLE.items() if entry.is_unary)]
     if given not in names:
-        near = difflib.get_close_matches(str(given).lower(), names, n=2)
+        near = alike(str(given).lower(), names, most=2)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "choose from " + ", ".join(sorted(names))
         raise ValueError(f"no activation function is called {given!r}: {hint}")
     return getattr(Value, given)

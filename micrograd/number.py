@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from micrograd import modes
+from micrograd.coerce import as_float
 from micrograd.errors import GraphLostError
 from micrograd.node import Node
-from micrograd.table import CONSTANT, DETACHED, as_float
+from micrograd.table import CONSTANT, DETACHED
 
 
 class Number(Node):

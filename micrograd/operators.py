@@ -8,9 +8,11 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
+from micrograd.coerce import as_float, holds_one, is_array, is_bool
 from micrograd.engine import Value, constant, record
 from micrograd.number import number_at, number_of
-from micrograd.table import FLOAT, TABLE, Op, as_float, holds_one, is_array, is_bool, on_new_op, shown
+from micrograd.table import FLOAT, TABLE, Op, on_new_op
+from micrograd.words import shown
 
 
 def record_checked(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> Value:

@@ -21,7 +21,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from micrograd.table import is_array, is_bool, op, shown
+from micrograd.coerce import is_array, is_bool
+from micrograd.table import op
+from micrograd.words import shown
 
 # ------------------------------------------------------------------ arithmetic
 

@@ -24,9 +24,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from micrograd.changes import CountedList, changes
+from micrograd.coerce import as_float, float_of
 from micrograd.engine import Value
 from micrograd.node import UNREACHED
-from micrograd.table import FLOAT, as_float, float_of
+from micrograd.table import FLOAT
 
 Schedule = Callable[..., Any]
 WEIGHT_DECAY = 0.003  # of 0, 0.0001, 0.001, 0.003, 0.005 and 0.01 the one that does well on all of `data`'s small sets

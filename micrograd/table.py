@@ -14,19 +14,13 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from micrograd.coerce import as_count as as_count
-from micrograd.coerce import as_float as as_float
-from micrograd.coerce import elementwise as elementwise
-from micrograd.coerce import float_of as float_of
-from micrograd.coerce import holds_one as holds_one
-from micrograd.coerce import is_array as is_array
-from micrograd.coerce import is_bool as is_bool
-from micrograd.coerce import shown as shown
+from micrograd.coerce import as_float, elementwise, is_array
+from micrograd.formulas import explain, formula
+from micrograd.words import count
 
 Rule = Callable[..., tuple[Any, Callable[[], tuple[Any, ...]]]]
 
@@ -57,37 +51,6 @@ class Op:
     method: str = field(default="", repr=False)
     prepare: Callable[..., Sequence[Any]] | None = field(default=None, repr=False)
     static: tuple[tuple[str, Any], ...] = ()
-
-    def __call__(self, *args: Any, **static: Any) -> Any:
-        return self.apply(self.prepare(*args) if self.prepare else args, static)
-
-    def apply(self, operands: Sequence[Any], static: dict[str, Any]) -> Any:
-        """Apply the rule to operands in its own order, of whatever kind they are."""
-        self.check_arity(operands)
-        if any(map(is_array, operands)):
-            return elementwise(functools.partial(self, **static), operands)
-        for x in operands:
-            if (apply := getattr(x, "_apply_op", None)) is not None:
-                return apply(self, operands, static)
-        entry = self.bind(**static)
-        operands = [as_float(x, f"{self.name}()") for x in operands]
-        try:
-            return entry.rule(FLOAT, *operands)[0]
-        except (ArithmeticError, ValueError) as error:
-            raise explain(error, entry, operands) from None
-
-    def bind(self, **static: Any) -> Op:
-        """The same operation with its keyword-only settings fixed, as the node of a graph keeps it."""
-        if not static and "{" not in self.symbol:
-            return self
-        unknown = set(static) - set(self.settings)
-        if unknown:
-            raise TypeError(f"{self.name}() has no setting {sorted(unknown)[0]!r}; operands are given by position")
-        for name, x in static.items():
-            kind = x.__class__
-            if kind is not float and kind is not bool and not (kind is int and -WHOLE <= x <= WHOLE):
-                static[name] = as_float(x, f"{self.name}(): {name}, which is constant,")
-        return _bind(self, **static)
 
     @functools.cached_property
     def operands(self) -> tuple[str, ...]:
@@ -126,40 +89,60 @@ class Op:
         """Whether the row is one of micrograd's own."""
         return getattr(self.rule, "__module__", None) == "micrograd.ops"
 
+    @property
+    def in_table(self) -> bool:
+        """Whether this is a row of the table, settings fixed or not, and neither a jitted function nor by hand."""
+        row = TABLE.get(self.name)
+        return row is not None and getattr(self.rule, "func", self.rule) is row.rule
+
+    def __call__(self, *args: Any, **static: Any) -> Any:
+        return self.apply(self.prepare(*args) if self.prepare else args, static)
+
+    def apply(self, operands: Sequence[Any], static: dict[str, Any]) -> Any:
+        """Apply the rule to operands in its own order, of whatever kind they are."""
+        self.check_arity(operands)
+        if any(map(is_array, operands)):
+            return elementwise(functools.partial(self, **static), operands)
+        for x in operands:
+            if (apply := getattr(x, "_apply_op", None)) is not None:
+                return apply(self, operands, static)
+        entry = self.bind(**static)
+        operands = [as_float(x, f"{self.name}()") for x in operands]
+        try:
+            return entry.rule(FLOAT, *operands)[0]
+        except (ArithmeticError, ValueError) as error:
+            raise explain(error, entry, operands) from None
+
+    def bind(self, **static: Any) -> Op:
+        """The same operation with its keyword-only settings fixed, as the node of a graph keeps it."""
+        if not static and "{" not in self.symbol:
+            return self
+        unknown = set(static) - set(self.settings)
+        if unknown:
+            raise TypeError(f"{self.name}() has no setting {sorted(unknown)[0]!r}; operands are given by position")
+        for name, x in static.items():
+            kind = x.__class__
+            if kind is not float and kind is not bool and not (kind is int and -WHOLE <= x <= WHOLE):
+                static[name] = as_float(x, f"{self.name}(): {name}, which is constant,")
+        return _bind(self, **static)
+
     def check_arity(self, operands: Sequence[Any]) -> None:
         """Refuse a wrong number of operands in the user's words, before the rule does in its own."""
         wanted = self.operands
         if not (wanted and wanted[-1].startswith("*")) and len(operands) != len(wanted):
             settings = f" and, by name, {', '.join(self.settings)}" if self.settings else ""
-            count = f"{len(wanted)} operand{'s' * (len(wanted) != 1)} by position{settings}"
-            raise TypeError(f"{self.name}({', '.join(wanted)}) takes {count}; got {len(operands)}")
+            takes = f"{count(len(wanted), 'operand')} by position{settings}"
+            raise TypeError(f"{self.name}({', '.join(wanted)}) takes {takes}; got {len(operands)}")
 
     def formula(self, names: Sequence[str]) -> str:
         """How this operation reads with the operands' names or numbers put in: `x * y`, `tanh(x)`, `x**3`."""
-        names = [*names]
-        leads_with_minus = len(names) == 2 and names[0].startswith("-") and self.symbol != "**"
-        if not self.symbol.isidentifier() and not leads_with_minus:  # -6 + 2, but (-6)**2
-            names[0] = _in_parentheses(names[0])
-        if self.static and not self.symbol.isidentifier():
-            return names[0] + self.symbol
-        if len(names) == 2 and not self.symbol.isidentifier():
-            symbol = self.symbol if self.symbol.startswith("**") else f" {self.symbol} "
-            return names[0] + symbol + _in_parentheses(names[1])
-        if len(names) == 1 and not self.symbol.isidentifier():
-            return self.symbol + names[0]
-        return f"{self.name}({', '.join([*names, *(f'{key}={value!r}' for key, value in self.static)])})"
+        return formula(self, names)
 
     def printed_as(self, symbol: str) -> Op:
         """The same operation under another symbol."""
         if symbol == self.symbol:
             return self
         return written_by_hand(symbol) if self.by_hand else replace(self, symbol=symbol)
-
-    @property
-    def in_table(self) -> bool:
-        """Whether this is a row of the table, settings fixed or not, and neither a jitted function nor by hand."""
-        row = TABLE.get(self.name)
-        return row is not None and getattr(self.rule, "func", self.rule) is row.rule
 
     def __reduce__(self) -> Any:
         return _restore, (self.name, self.symbol, self.static, not self.in_table)
@@ -176,17 +159,12 @@ def _bind(entry: Op, **static: Any) -> Op:
     return replace(entry, symbol=symbol, rule=functools.partial(entry.rule, **static), static=tuple(static.items()))
 
 
-def _in_parentheses(name: str) -> str:
-    return name if name.isidentifier() or re.fullmatch(r"[\w.\[\]]+|[\d.]+e[+-]\d+|\w+\(.*\)", name) else f"({name})"
-
-
 @functools.lru_cache(maxsize=4096)
 def written_by_hand(symbol: str) -> Op:
     """The operation of a node that a user built as `Value(data, (x,), 'f')`: a symbol and no rule."""
     return Op(name=symbol, symbol=symbol)
 
 
-LEAF = written_by_hand("")
 CONSTANT = Op(name="constant", symbol="")  # a plain number that met a Value, such as the 2 in 2 * x
 DETACHED = Op(name="detached", symbol="")  # what an operation gave inside no_grad()
 RECORDED = Op(name="recorded", symbol="")  # what stands for an argument or a parameter in a function that is compiled
@@ -277,46 +255,6 @@ def _public_signature(entry: Op) -> inspect.Signature:
     if entry.prepare:
         return inspect.signature(entry.prepare).replace(return_annotation=inspect.Signature.empty)
     return inspect.Signature(entry._parameters)
-
-
-def explain(error: Exception, entry: Op, operands: Sequence[Any], *, doing: str = "") -> Exception:
-    """The same kind of error, in the user's words: the operation, its operands' labels and values, what it needs.
-
-    Its `failed` holds the operation and the operands, so that the graph up to there can be drawn; where forward went
-    well, and `doing` says what did not, there is no such thing.
-    """
-    said = _explanation(error, entry, operands, doing)
-    if not doing:
-        said.failed = (entry, tuple(operands))  # type: ignore[attr-defined]
-    return said
-
-
-def _explanation(error: Exception, entry: Op, operands: Sequence[Any], doing: str) -> Exception:
-    names: list[str] = []
-    seen = []
-    labels = {str(getattr(x, "label", "")) for x in operands}
-    for position, x in enumerate(operands):
-        own = entry.operands[min(position, len(entry.operands) - 1)]
-        if own.startswith("*"):
-            own = f"{own[1:]}[{position}]"
-        elif len(entry.operands) == 2 and not entry.symbol.isidentifier():
-            own = ("left", "right")[position]  # x / y would look like variables of the user's
-        name = str(getattr(x, "label", "")) or (own if own not in labels else f"the other {own}")
-        names.append(name)
-        seen.append(f"{name} = {_plain(getattr(x, 'data', x))!r}")
-    said = f"{doing}{entry.formula(names)}, where {', '.join(dict.fromkeys(seen))}"
-    if isinstance(error, OverflowError):
-        needs = f"; {entry.name} needs {entry.needs.format(*names)}" if entry.needs and not doing else ""
-        return OverflowError(f"{said}: the result is too large for a float (the largest is about 1.8e308){needs}")
-    kind = ZeroDivisionError if isinstance(error, ZeroDivisionError) else ValueError
-    if doing:
-        return kind(f"{said}: the derivative does not exist there ({error})")
-    return kind(f"{said}: " + (f"needs {entry.needs.format(*names)}" if entry.needs else str(error)))
-
-
-def _plain(x: Any) -> Any:
-    """A number as Python prints it; a number of a trace stays what it is."""
-    return x if hasattr(x, "_apply_op") else as_float(x, "an operand")
 
 
 class Namespace:

@@ -38,11 +38,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from micrograd import modes
+from micrograd.coerce import as_float, is_array
 from micrograd.derivatives import ByHand, Shadow
 from micrograd.engine import Value, constant, sweep, topological_order
 from micrograd.node import NOTHING, UNREACHED
 from micrograd.number import number_of
-from micrograd.table import CONSTANT, DETACHED, Op, as_float, is_array
+from micrograd.table import CONSTANT, DETACHED, Op
 
 _nesting = threading.local()
 ARGUMENT = Op(name="argument", symbol="")  # a plain number by which was differentiated, in a run that has ended

@@ -11,8 +11,9 @@ from helpers.cases import CASES, apply
 
 import micrograd
 from micrograd import Value, grad, jit, leaky_relu, no_grad, op, take, where
+from micrograd.coerce import as_count
 from micrograd.nn import MLP, Neuron
-from micrograd.table import TABLE, as_count
+from micrograd.table import TABLE
 
 DRESSED = [
     np.float32(0.1),

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from micrograd.cli.models import add_commands
+from micrograd.words import unwrapped
 
 EXPRESSIONS = ("draw", "step", "explain")  # the commands that take one
 FULL = [getattr(errno, name) for name in ("ENOSPC", "EFBIG", "EDQUOT", "EIO") if hasattr(errno, name)]
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\nmicrograd {options.command}: stopped", file=sys.stderr)
         return 130
     except (ArithmeticError, ValueError, TypeError, LookupError, OSError, RuntimeError, ImportError) as error:
-        print(f"micrograd {options.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"micrograd {options.command}: {unwrapped(error)}", file=sys.stderr)
         return 2
 
 
@@ -110,7 +111,7 @@ class _Parser(argparse.ArgumentParser):
     """Says in one line what is wrong, where argparse prints the usage too."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {' '.join(message.split())} ({self.prog} --help says more)\n")
+        self.exit(2, f"{self.prog}: {unwrapped(message)} ({self.prog} --help says more)\n")
 
 
 def _parser() -> argparse.ArgumentParser:

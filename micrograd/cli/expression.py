@@ -8,14 +8,15 @@ Value(data=1.0, grad=0.0)
 from __future__ import annotations
 
 import ast
-import difflib
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from micrograd.coerce import as_float
 from micrograd.engine import Value
 from micrograd.errors import ExpressionError
-from micrograd.table import TABLE, as_float
+from micrograd.table import TABLE
+from micrograd.words import alike, cut, unwrapped
 
 MAX_LENGTH = 10_000  # characters; a longer expression is a program, to be written as one
 
@@ -113,7 +114,7 @@ class _Reader:
     def _call(self, name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> Any:
         allowed = sorted(set(TABLE) - INFIX)
         if name not in allowed:
-            near = difflib.get_close_matches(name, allowed, n=1)
+            near = alike(name, allowed)
             raise ExpressionError(
                 f"no function is called {name!r}: " + (f"did you mean {near[0]}?" if near else ", ".join(allowed))
             )
@@ -137,5 +138,4 @@ class _Reader:
 
 
 def _shown(text: str) -> str:
-    text = " ".join(text.split())
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+    return repr(cut(unwrapped(text), 60, "..."))

@@ -22,6 +22,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from micrograd.words import count, unwrapped
+
 SETS = "iris, moons, circles, spirals, xor, digits, diabetes, mnist"
 OPTIMIZERS = ("adam", "sgd", "rmsprop", "adamw")
 SHOWN = 20  # rows that an error is said of
@@ -228,7 +230,6 @@ def _command_line(argv: list[str], *more: str) -> str:
 
 def _predict(options: Any) -> int:
     from micrograd.cli.run_folder import load
-    from micrograd.data.cells import count
     from micrograd.errors import DataError
     from micrograd.files import write_whole
 
@@ -256,7 +257,7 @@ def _predict(options: Any) -> int:
         write_whole(options.output, text.getvalue().encode())
         print(f"saved {len(rows) - len(wrong):,} answers in {options.output}")
     for _, said in sorted(wrong.items())[:SHOWN]:
-        print(f"micrograd predict: {' '.join(said.split())}", file=sys.stderr)
+        print(f"micrograd predict: {unwrapped(said)}", file=sys.stderr)
     if wrong:
         what = f"{count(len(wrong), 'row')} of {len(rows):,} left without a prediction"
         print(f"micrograd predict: {what}", file=sys.stderr)

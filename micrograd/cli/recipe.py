@@ -13,14 +13,15 @@ A recipe has no numbers: those are `[p.data for p in net.parameters()]`, which `
 from __future__ import annotations
 
 import itertools
-import reprlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from micrograd.coerce import as_float
 from micrograd.engine import Value
 from micrograd.losses import binary_cross_entropy, cross_entropy, hinge, mse
 from micrograd.nn import MLP, Neuron
-from micrograd.table import TABLE, as_float
+from micrograd.table import TABLE
+from micrograd.words import quoted
 
 KEYS = ("kind", "inputs", "layers", "activation", "output", "bias")
 LOSSES: dict[str, Callable[[Any, Any], Any]] = {
@@ -33,7 +34,7 @@ MAX_PARAMETERS = 1_000_000  # each is a Python object; a damaged recipe must not
 def recipe(net: Any) -> dict[str, Any]:
     """The recipe of an MLP. Raises ValueError for a net that none describes: a subclass, a function as activation."""
     if type(net) is not MLP:
-        raise ValueError(f"a recipe describes an MLP, not {reprlib.repr(net)}")
+        raise ValueError(f"a recipe describes an MLP, not {quoted(net)}")
     *hidden, last = [layer.neurons for layer in net.layers]
     names = {_activation_of(neuron) for neurons in hidden for neuron in neurons} or {"linear"}
     outputs = {_activation_of(neuron) for neuron in last}
@@ -68,20 +69,20 @@ def net_of(recipe: Any, numbers: Sequence[float] | None = None) -> MLP:
 def count_of(recipe: Any) -> int:
     """The number of parameters of a recipe's net, which is not built. Raises ValueError for anything else."""
     if not isinstance(recipe, dict) or set(recipe) != set(KEYS):
-        raise ValueError(f"a recipe is a dict of {', '.join(KEYS)}, not {reprlib.repr(recipe)}")
+        raise ValueError(f"a recipe is a dict of {', '.join(KEYS)}, not {quoted(recipe)}")
     if recipe["kind"] != "MLP":
-        raise ValueError(f"recipe: the kind is 'MLP', not {reprlib.repr(recipe['kind'])}")
+        raise ValueError(f"recipe: the kind is 'MLP', not {quoted(recipe['kind'])}")
     if not isinstance(recipe["layers"], list) or not recipe["layers"]:
-        raise ValueError(f"recipe: 'layers' is a list such as [16, 1], not {reprlib.repr(recipe['layers'])}")
+        raise ValueError(f"recipe: 'layers' is a list such as [16, 1], not {quoted(recipe['layers'])}")
     sizes = [recipe["inputs"], *recipe["layers"]]
     for size in sizes:
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ValueError(f"recipe: a size is a whole number of at least 1, not {reprlib.repr(size)}")
+            raise ValueError(f"recipe: a size is a whole number of at least 1, not {quoted(size)}")
     if not isinstance(recipe["bias"], bool):
-        raise ValueError(f"recipe: 'bias' is true or false, not {reprlib.repr(recipe['bias'])}")
+        raise ValueError(f"recipe: 'bias' is true or false, not {quoted(recipe['bias'])}")
     for key in ("activation", "output"):
         if not isinstance(recipe[key], str):
-            raise ValueError(f"recipe: {key!r} is the name of a function, not {reprlib.repr(recipe[key])}")
+            raise ValueError(f"recipe: {key!r} is the name of a function, not {quoted(recipe[key])}")
         check_activation(recipe[key])
     return count_of_sizes(sizes, bias=recipe["bias"])
 

@@ -11,15 +11,14 @@ from typing import Any
 
 from micrograd.cli.recipe import LOSSES, count_of, recipe
 from micrograd.cli.run_folder import Model
-from micrograd.data.cells import count, text_of
-from micrograd.data.tables import Table, listed
+from micrograd.data.tables import Table
 from micrograd.engine import Value
 from micrograd.losses import binary_cross_entropy
 from micrograd.nn import MLP
 from micrograd.optim import SGD
-from micrograd.training.history import number_text
 from micrograd.training.progress import said
 from micrograd.views.draw import save, with_suffix
+from micrograd.words import count, listed, number_text, text_of
 
 MAX_CONFUSION = 12  # classes; the table of more is no longer read
 

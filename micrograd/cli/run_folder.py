@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from micrograd.cli.recipe import LOSSES, WITH_PROBABILITY, net_of, recipe
+from micrograd.coerce import float_of
 from micrograd.data.preparation import Preparation
 from micrograd.errors import CheckpointError
 from micrograd.files import write_whole
 from micrograd.nn import MLP
-from micrograd.table import float_of
 from micrograd.training.checkpoints import CHECKPOINT, check_format, read, write
 from micrograd.training.choice import outputs_of
 from micrograd.training.folder_lock import LOCK, check_free

@@ -14,10 +14,10 @@ from typing import Any
 from micrograd.cli.recipe import LOSSES, count_of_sizes, net_of, recipe
 from micrograd.cli.report import draw_model, measured, net_line
 from micrograd.cli.run_folder import MODEL, Model, claim, start
-from micrograd.data.cells import count
+from micrograd.data.batching import split_table
 from micrograd.data.preparation import Preparation
-from micrograd.data.sets import SETS, named, split_table
-from micrograd.data.tables import Table, nearest, read_csv
+from micrograd.data.sets import SETS, named
+from micrograd.data.tables import Table, read_csv
 from micrograd.errors import CheckpointError, DataError
 from micrograd.extras import require
 from micrograd.metrics import is_right
@@ -29,6 +29,7 @@ from micrograd.training.choice import is_worth_compiling
 from micrograd.training.fit import fit
 from micrograd.training.history import History
 from micrograd.training.plots import decision_regions
+from micrograd.words import count, nearest, unwrapped
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD, "rmsprop": RMSProp, "adamw": AdamW}
 KEPT = "data target task categorical ignore hidden activation loss optimizer lr weight_decay epochs batch seed held_out"
@@ -185,7 +186,7 @@ class Training:
                 draw(path)
                 yield f"{path}  {what}"
             except Exception as error:  # whatever it is, the run is whole without its picture
-                said = " ".join(str(error).split())[:200] or "no more is known"
+                said = unwrapped(error)[:200] or "no more is known"
                 self.failed.append(f"{path} could not be drawn: {type(error).__name__}: {said}")
 
     def _model(self) -> Model:

@@ -21,8 +21,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from micrograd.coerce import as_float, is_array
 from micrograd.engine import Value
-from micrograd.table import as_float, is_array
 
 Structure = Any  # a word for a number, else a tuple that opens with a word
 Leaf = Callable[[str, str], Any]  # from an input's name and kind to what stands for it

@@ -18,12 +18,12 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from micrograd.coerce import is_array
 from micrograd.compiler.arguments import array_of
 from micrograd.compiler.native.spec import READ
 from micrograd.engine import Value
 from micrograd.extras import require
 from micrograd.intake import of_objects, refuse_masked
-from micrograd.table import is_array
 
 RowStructure = tuple[str, tuple[int, ...], str]  # how a row is to look, its shape, and the type of its numbers
 

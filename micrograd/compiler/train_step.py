@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 from micrograd.blame import FEW, first_guilty, first_refused, not_finite
 from micrograd.changes import changes
+from micrograd.coerce import as_count, is_bool
 from micrograd.compiler.arguments import names_of
 from micrograd.compiler.batch import BatchProgram, Ready
 from micrograd.compiler.compiled_forms import Inside
@@ -42,7 +43,6 @@ from micrograd.compiler.tape.tape import Tape
 from micrograd.errors import TraceError
 from micrograd.extras import require
 from micrograd.optim import Optimizer
-from micrograd.table import as_count, is_bool
 
 KEPT = 16  # structures of data that one step is compiled for at a time
 

@@ -9,15 +9,14 @@ Read in this order:
 
     cells, tables   a CSV: what one cell says, and the table of all of them
     preparation     from a table's columns to the numbers that a net is given, and back
-    sets            the named sets, and how rows are split and batched
+    sets            the named sets
+    batching        how rows are held out, and taken in batches
 """
 
+from micrograd.data.batching import Batch, batch_indices, batches, split, split_table
 from micrograd.data.sets import (
     SETS,
-    Batch,
     NamedSet,
-    batch_indices,
-    batches,
     circles,
     diabetes,
     digits,
@@ -26,8 +25,6 @@ from micrograd.data.sets import (
     moons,
     named,
     spirals,
-    split,
-    split_table,
     xor,
 )
 

@@ -17,12 +17,12 @@ import io
 import math
 import os
 import re
-import reprlib
 import stat
 from dataclasses import dataclass
 from typing import NoReturn
 
 from micrograd.errors import DataError
+from micrograd.words import count, quoted, text_of
 
 MAX_BYTES = 100_000_000
 MAX_COLUMNS = 5_000
@@ -83,15 +83,10 @@ def complaint(kind: str, cell: str) -> str:
         held = f" ({cell!r})" if cell else ""
         return f"the value is missing{held}: fill it in, or delete the row"
     if kind == "comma":
-        return f"{short(cell)} is no number: write a point before the decimals, and nothing between the thousands"
+        return f"{quoted(cell)} is no number: write a point before the decimals, and nothing between the thousands"
     if kind == "infinite":
-        return f"{short(cell)} is no finite number"
-    return f"{short(cell)} is text in a column of numbers"
-
-
-def short(text: object) -> str:
-    """A name or a cell as an error shows it: quoted, on one line, and not long."""
-    return reprlib.repr(text)
+        return f"{quoted(cell)} is no finite number"
+    return f"{quoted(cell)} is text in a column of numbers"
 
 
 def read_cells(path: str | os.PathLike[str], *, wrong: dict[int, str] | None = None) -> Cells:
@@ -135,17 +130,6 @@ def read_cells(path: str | os.PathLike[str], *, wrong: dict[int, str] | None = N
     if not rows:
         raise DataError(f"{name} has a header and no rows")
     return Cells(name, header, rows, lines)
-
-
-def text_of(path: str | os.PathLike[str]) -> str:
-    """A path or a name as it is, or quoted where it would not stand on one line."""
-    text = os.fspath(path)
-    return text if isinstance(text, str) and text.isprintable() else repr(text)
-
-
-def count(n: int, thing: str) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{n:,} {thing}" + ("" if n == 1 else "s")
 
 
 def _bytes(path: str | os.PathLike[str]) -> bytes:
@@ -223,7 +207,7 @@ def _header(name: str, line: int, header: list[str], delimiter: str) -> list[str
                 "of the line, or an index that a program has written, makes such a column"
             )
         if column in places:
-            raise DataError(f"{where}: columns {places[column]} and {place} are both called {short(column)}")
+            raise DataError(f"{where}: columns {places[column]} and {place} are both called {quoted(column)}")
         if isinstance(reading(column), float) and "." in column:
             raise DataError(f"{where}: {column} stands where the name of a column should be: is the header missing?")
         places[column] = place

@@ -26,10 +26,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.data.cells import complaint, read_cells, reading, short
-from micrograd.data.tables import Column, Table, label_text, nearest
+from micrograd.coerce import float_of
+from micrograd.data.cells import complaint, read_cells, reading
+from micrograd.data.tables import Column, Table, label_text
 from micrograd.errors import DataError
-from micrograd.table import float_of
+from micrograd.words import nearest, quoted
 
 
 @dataclass(frozen=True)
@@ -115,17 +116,17 @@ class Preparation:
         if isinstance(row, Mapping):
             for name in self._names:
                 if name not in row:
-                    raise DataError(f"{where} has no column {short(name)}{_near(name, list(row))}")
+                    raise DataError(f"{where} has no column {quoted(name)}{_near(name, list(row))}")
             values = [row[name] for name in self._names]
         else:
             if isinstance(row, str) or not hasattr(row, "__len__"):
-                raise DataError(f"{where} is a dict or a list, not {short(row)}")
+                raise DataError(f"{where} is a dict or a list, not {quoted(row)}")
             if len(row) != len(self._names):
                 raise DataError(f"{where} has {len(row)} values for the columns {', '.join(map(repr, self._names))}")
             values = list(row)
         inputs: list[float] = []
         for column, scale, x in zip(self.columns, self.scales, values):
-            place = f"{where}, column {short(column.name)}"
+            place = f"{where}, column {quoted(column.name)}"
             if scale is None:
                 inputs += _one_hot(column, x, place)
             else:
@@ -168,22 +169,22 @@ class Preparation:
         """Where the columns are among those of a table. Raises DataError for one that is missing."""
         for name in self._names:
             if name not in names:
-                raise DataError(f"{where} has no column {short(name)}{nearest(name, names)}")
+                raise DataError(f"{where} has no column {quoted(name)}{nearest(name, names)}")
         return [names.index(name) for name in self._names]
 
     def targets(self, table: Table) -> list[Any]:
         """The targets of a table as the net learns them: indices of classes, or standardised numbers."""
         if table.target != self.target or table.task != self.task:
             raise DataError(
-                f"{table.name} has the target {short(table.target)} ({table.task}), and this is prepared for "
-                f"{short(self.target)} ({self.task})"
+                f"{table.name} has the target {quoted(table.target)} ({table.task}), and this is prepared for "
+                f"{quoted(self.target)} ({self.task})"
             )
         if self.target_scale is not None:
             return [self.target_scale.down(t) for t in table.targets]
         index = {name: i for i, name in enumerate(self.classes)}
         for i, t in enumerate(table.targets):
             if (name := table.classes[t]) not in index:
-                raise DataError(f"{table.place(i)}: {short(name)} is a new class{nearest(name, self.classes)}")
+                raise DataError(f"{table.place(i)}: {quoted(name)} is a new class{nearest(name, self.classes)}")
         return [index[table.classes[t]] for t in table.targets]
 
     def answer(self, output: Any) -> str | float:
@@ -221,7 +222,7 @@ class Preparation:
         for j, column in enumerate(kept["columns"]):
             name, place = _name(column, f"columns[{j}]"), f"columns[{j}]"
             if name in names:
-                raise DataError(f"preparation: two columns are called {short(name)}")
+                raise DataError(f"preparation: two columns are called {quoted(name)}")
             names.add(name)
             categories = _texts(column, place, "categories", least=1) if "categories" in column else ()
             columns.append(Column(name, categories))
@@ -244,7 +245,7 @@ def _one_hot(column: Column, x: Any, place: str) -> list[float]:
     if text not in column.categories:
         if not text:
             raise DataError(f"{place}: {complaint('missing', text)}")
-        raise DataError(f"{place}: {short(text)} is a new category{nearest(text, column.categories)}")
+        raise DataError(f"{place}: {quoted(text)} is a new category{nearest(text, column.categories)}")
     return [float(text == category) for category in column.categories]
 
 
@@ -254,7 +255,7 @@ def _standardised(scale: Scale, x: Any, place: str) -> float:
         raise DataError(f"{place}: {complaint(found, '' if x is None else str(x).strip())}")
     z = scale.down(found)
     if not math.isfinite(z):
-        raise DataError(f"{place}: {short(x)} is too far from the numbers that were learned from")
+        raise DataError(f"{place}: {quoted(x)} is too far from the numbers that were learned from")
     return z
 
 
@@ -275,12 +276,12 @@ def _number(x: Any) -> float | str:
 
 def _check_keys(kept: Any, place: str, keys: Sequence[str]) -> None:
     if not isinstance(kept, dict) or set(kept) != set(keys):
-        raise DataError(f"preparation: {place} is a dict of {' and '.join(map(repr, keys))}, not {short(kept)}")
+        raise DataError(f"preparation: {place} is a dict of {' and '.join(map(repr, keys))}, not {quoted(kept)}")
 
 
 def _name(kept: Any, place: str) -> str:
     if not isinstance(kept, dict) or not isinstance(kept.get("name"), str) or not kept["name"]:
-        raise DataError(f"preparation: {place} is a dict with a 'name', not {short(kept)}")
+        raise DataError(f"preparation: {place} is a dict with a 'name', not {quoted(kept)}")
     return kept["name"]
 
 
@@ -301,5 +302,5 @@ def _scale(kept: dict[str, Any], place: str) -> Scale:
     _check_keys(kept, place, ["name", "mean", "scale"])
     mean, scale = ("text" if isinstance(kept[key], str) else _number(kept[key]) for key in ("mean", "scale"))
     if isinstance(mean, str) or isinstance(scale, str) or scale <= 0:
-        raise DataError(f"preparation: {place}: 'mean' is a finite number, 'scale' a positive one, not {short(kept)}")
+        raise DataError(f"preparation: {place}: 'mean' is a finite number, 'scale' a positive one, not {quoted(kept)}")
     return Scale(mean, scale)

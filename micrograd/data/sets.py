@@ -1,11 +1,6 @@
-"""Get examples to learn from: `iris()`, `moons()` and others, and the means to split and batch them.
+"""Get examples to learn from: `iris()`, `moons()` and others.
 
-    >>> from micrograd.data import batches, spirals, xor
-    >>> import random
-    >>> X, y = [[0.0], [1.0], [2.0]], [0, 1, 2]
-    >>> [labels for rows, labels in batches(X, y, 2, rng=random.Random(0))]
-    [[0, 2], [1]]
-
+    >>> from micrograd.data import spirals, xor
     >>> spirals(3, classes=3, noise=0.0)[1], xor()[1]
     ([0, 1, 2], [0, 1, 1, 0])
 
@@ -18,18 +13,17 @@ from __future__ import annotations
 import http.client
 import importlib.util
 import math
-import numbers
 import random
 import urllib.error
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.data.tables import Table, nearest, table_of
+from micrograd.data.tables import Table, table_of
 from micrograd.errors import DataError
 from micrograd.extras import require
-from micrograd.intake import rows_of
+from micrograd.words import nearest, unwrapped
 
 MNIST_SIZE = 70_000
 
@@ -106,7 +100,7 @@ def mnist(n: int = MNIST_SIZE, *, folder: str | None = None) -> tuple[list[list[
                 "mnist_784", version=1, as_frame=False, parser=parser, data_home=folder, n_retries=1, delay=1.0
             )
     except (urllib.error.URLError, ConnectionError, TimeoutError, http.client.HTTPException) as error:
-        reason = " ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__
+        reason = unwrapped(getattr(error, "reason", error)) or type(error).__name__
         raise ConnectionError(
             f"MNIST comes from openml.org by the network, which failed ({reason}): connect and try again, or take "
             "digits(), which comes with scikit-learn"
@@ -161,62 +155,3 @@ def named(name: str, *, seed: int = 0) -> Table:
     kind = SETS[name]
     X, y = kind.load(seed=seed) if kind.seeded else kind.load()
     return table_of(X, y, task=kind.task, name=name, columns=kind.columns, target=kind.target, classes=kind.classes)
-
-
-def split(X: Sequence[Any], y: Sequence[Any], *, held_out: float, rng: random.Random) -> tuple[list[Any], ...]:
-    """`X_train, y_train, X_test, y_test`, each shuffled; `held_out` is the fraction of the rows kept for the test.
-
-    Every class of whole-number targets keeps its share in both parts.
-    """
-    if not 0 < held_out < 1:
-        raise ValueError(f"held_out is a fraction between 0 and 1, not {held_out}")
-    X, y = _pair(X, y)
-    groups: dict[Any, list[int]] = {}
-    for i, target in enumerate(y):
-        groups.setdefault(target if isinstance(target, numbers.Integral) else None, []).append(i)
-    # Each row's place within its own class, as a fraction: the first of these from all classes are the held-out rows.
-    places = []
-    for group in groups.values():
-        rng.shuffle(group)
-        places += [((k + 0.5) / len(group), rng.random(), i) for k, i in enumerate(group)]
-    order = [i for _, _, i in sorted(places)]
-    cut = round(len(order) * held_out)
-    test, train = order[:cut], order[cut:]
-    rng.shuffle(train)
-    rng.shuffle(test)
-    return [X[i] for i in train], [y[i] for i in train], [X[i] for i in test], [y[i] for i in test]
-
-
-def split_table(table: Table, *, held_out: float, rng: random.Random) -> tuple[Table, Table]:
-    """The table to train on and the one held out, each shuffled; every class keeps its share in both."""
-    train, _, test, _ = split(range(len(table)), table.targets, held_out=held_out, rng=rng)
-    if not train or not test:
-        raise DataError(f"{table.name} has {len(table)} rows, too few to hold out {held_out:.0%} of them")
-    return table.take(train), table.take(test)
-
-
-Batch = tuple[list[Any], list[Any]]
-
-
-def batch_indices(count: int, size: int, *, rng: random.Random) -> Iterator[list[int]]:
-    """The numbers of the rows in each batch, once through the data in a shuffled order."""
-    if size < 1:
-        raise ValueError(f"a batch holds at least 1 row, not {size}")
-    order = list(range(count))
-    rng.shuffle(order)
-    for start in range(0, count, size):
-        yield order[start : start + size]
-
-
-def batches(X: Sequence[Any], y: Sequence[Any], size: int, *, rng: random.Random) -> Iterator[Batch]:
-    """Pairs of `size` rows and their targets, once through the data in a shuffled order; the last may be smaller."""
-    X, y = _pair(X, y)
-    for chosen in batch_indices(len(X), size, rng=rng):
-        yield [X[i] for i in chosen], [y[i] for i in chosen]
-
-
-def _pair(X: Any, y: Any) -> tuple[Any, Any]:
-    X, y = rows_of(X, "X"), rows_of(y, "y")
-    if len(X) != len(y):
-        raise ValueError(f"there are {len(X)} rows but {len(y)} targets")
-    return X, y

@@ -25,7 +25,6 @@ What there is to learn, the task, is read from the target, unless you give it:
 
 from __future__ import annotations
 
-import difflib
 import math
 import numbers
 import os
@@ -33,10 +32,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from micrograd.data.cells import Cells, complaint, count, read_cells, reading, short, text_of
+from micrograd.coerce import is_bool
+from micrograd.data.cells import Cells, complaint, read_cells, reading
 from micrograd.errors import DataError
 from micrograd.intake import rows_of
-from micrograd.table import is_bool
+from micrograd.words import count, listed, nearest, quoted, text_of
 
 TASKS = ("classes", "numbers")
 MOSTLY_TEXT = 0.9
@@ -121,12 +121,12 @@ def read_csv(
     cells = read_cells(path)
     if len(cells.header) == 1:
         raise DataError(
-            f"{cells.name} has one column, {short(cells.header[0])}: a table to learn from has inputs and a target, "
+            f"{cells.name} has one column, {quoted(cells.header[0])}: a table to learn from has inputs and a target, "
             "separated by commas, semicolons or tabs"
         )
     for column in [*([target] if target is not None else []), *categorical, *ignore]:
         if column not in cells.header:
-            raise DataError(f"{cells.name} has no column {short(column)}{nearest(column, cells.header)}")
+            raise DataError(f"{cells.name} has no column {quoted(column)}{nearest(column, cells.header)}")
     left = [column for column in cells.header if column not in ignore]
     target = left[-1] if target is None and left else target
     if target not in left or len(left) == 1:
@@ -181,6 +181,25 @@ def table_of(
         raise DataError(f"{name}: each row has as many inputs as there are columns, {len(given)}")
     if len({target, *(c.name for c in given)}) <= len(given):
         raise DataError(f"{name}: the columns and the target have {len(given) + 1} different names")
+    targets, names = _labels(name, target, task, y, classes)
+    rows: list[Any] = [list(row) for row in X] if lines is None else list(X)  # a file's rows are new, and may be many
+    return Table(
+        name=name,
+        columns=tuple(given if lines is not None or _all_finite(rows) else _columns(name, given, rows)),
+        rows=rows,
+        target=target,
+        task=task,
+        classes=names,
+        targets=targets,
+        lines=list(range(1, len(X) + 1)) if lines is None else lines,
+        unit="row" if lines is None else "line",
+    )
+
+
+def _labels(
+    name: str, target: str, task: str, y: Sequence[Any], classes: Sequence[str] | None
+) -> tuple[list[Any], tuple[str, ...]]:
+    """The targets as a table has them, and the names of their classes."""
     if any(isinstance(t, str) for t in y):
         y = [label_text(t) for t in y]
     if not all(isinstance(t, str) or is_bool(t) or (isinstance(t, numbers.Real) and math.isfinite(t)) for t in y):
@@ -190,29 +209,16 @@ def table_of(
     labels = sorted(set(y))
     if len(labels) == 1:
         what = "one class" if task == "classes" else "one number"
-        only = short(label_text(labels[0]))
-        raise DataError(f"{name}: target {short(target)} has {what} only, {only}: there is nothing to learn")
-    if task == "classes":
-        _check_number_of("target", name, target, labels)
-        index = {label: i for i, label in enumerate(labels)}
-        y = [index[label] for label in y]
-        names = tuple(label_text(label) for label in labels) if classes is None else tuple(classes)
-        if len(names) != len(labels):
-            raise DataError(f"{name}: {len(names)} names for the {len(labels)} classes of target {short(target)}")
-    else:
-        y, names = [float(t) for t in y], ()
-    rows: list[Any] = [list(row) for row in X] if lines is None else list(X)  # a file's rows are new, and may be many
-    return Table(
-        name=name,
-        columns=tuple(given if lines is not None or _all_finite(rows) else _columns(name, given, rows)),
-        rows=rows,
-        target=target,
-        task=task,
-        classes=names,
-        targets=y,
-        lines=list(range(1, len(X) + 1)) if lines is None else lines,
-        unit="row" if lines is None else "line",
-    )
+        only = quoted(label_text(labels[0]))
+        raise DataError(f"{name}: target {quoted(target)} has {what} only, {only}: there is nothing to learn")
+    if task == "numbers":
+        return [float(t) for t in y], ()
+    _check_number_of("target", name, target, labels)
+    index = {label: i for i, label in enumerate(labels)}
+    names = tuple(label_text(label) for label in labels) if classes is None else tuple(classes)
+    if len(names) != len(labels):
+        raise DataError(f"{name}: {len(names)} names for the {len(labels)} classes of target {quoted(target)}")
+    return [index[label] for label in y], names
 
 
 def _as_column(given: Column | str) -> Column:
@@ -238,15 +244,9 @@ def _columns(name: str, columns: Sequence[Column], rows: list[list[Any]]) -> lis
         for i, x in enumerate(cells, start=1):
             ok = bool(x.strip()) if isinstance(x, str) else isinstance(x, numbers.Real) and _all_finite([[x]])
             if not ok:
-                raise DataError(f"{name}, row {i}, column {short(column.name)}: {x!r} is neither a number nor a text")
+                raise DataError(f"{name}, row {i}, column {quoted(column.name)}: {x!r} is neither a number nor a text")
         found.append(column)
     return found
-
-
-def nearest(name: object, names: Sequence[str]) -> str:
-    """The end of an error about a name that is not among `names`: the one meant, or all of them."""
-    near = difflib.get_close_matches(str(name), names, n=1)
-    return f": did you mean {short(near[0])}?" if near else f": there are {listed([short(n) for n in names])}"
 
 
 def label_text(x: object) -> str:
@@ -256,26 +256,21 @@ def label_text(x: object) -> str:
     return str(x).strip()
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names with commas, of many the first and how many there are."""
-    return ", ".join(names) if len(names) <= 10 else f"{', '.join(names[:8])}, ... ({len(names):,} in all)"
-
-
 def _check_task(task: str | None) -> None:
     if task is not None and task not in TASKS:
         raise ValueError(f"a task is 'classes' or 'numbers', not {task!r}")
 
 
 def _place(cells: Cells, i: int, j: int) -> str:
-    return f"{cells.name}, line {cells.lines[i]}, column {short(cells.header[j])}"
+    return f"{cells.name}, line {cells.lines[i]}, column {quoted(cells.header[j])}"
 
 
 def _check_none_missing(cells: Cells, j: int, missing: Collection[str | float], found: Sequence[str | float]) -> None:
     for i, x in enumerate(found):
         if x in missing:
-            count = sum(x in missing for x in found)
-            verb = "is" if count == 2 else "are"
-            more = f"; so {verb} {count - 1:,} more of the column's {len(found):,}" if count > 1 else ""
+            gaps = sum(x in missing for x in found)
+            verb = "is" if gaps == 2 else "are"
+            more = f"; so {verb} {gaps - 1:,} more of the column's {len(found):,}" if gaps > 1 else ""
             raise DataError(f"{_place(cells, i, j)}: {complaint('missing', cells.rows[i][j])}{more}")
 
 
@@ -301,7 +296,7 @@ def _input(cells: Cells, j: int, *, forced: bool) -> list[float] | list[str]:
         if kind == "text":
             more = (
                 f" ({texts:,} of {len(found):,} cells are text): correct it, or read the column as categories, "
-                f"--categorical {cells.header[j]} (categorical=[{short(cells.header[j])}])"
+                f"--categorical {cells.header[j]} (categorical=[{quoted(cells.header[j])}])"
             )
         raise DataError(f"{_place(cells, i, j)}: {complaint(kind, text[i])}{more}")
     return figures
@@ -346,18 +341,18 @@ def _check_not_names(what: str, cells: Cells, column: str, found: Sequence[float
         if what == "target":
             advice = "numbers are written without signs and units; or name the task, --task classes (task='classes')"
         else:
-            advice = f"leave it out, --ignore {column} (ignore=[{short(column)}]), or insist with --categorical"
+            advice = f"leave it out, --ignore {column} (ignore=[{quoted(column)}]), or insist with --categorical"
         raise DataError(
-            f"{cells.name}: {what} {short(column)} has {different:,} different texts in {len(found):,} rows, such as "
-            f"{short(found[0])}, of which little can be learned: {advice}"
+            f"{cells.name}: {what} {quoted(column)} has {different:,} different texts in {len(found):,} rows, such as "
+            f"{quoted(found[0])}, of which little can be learned: {advice}"
         )
 
 
 def _check_number_of(what: str, name: str, column: str, different: Sequence[Any]) -> None:
     if len(different) > MAX_CATEGORIES:
         raise DataError(
-            f"{name}: {what} {short(column)} has {len(different):,} different values, more than {MAX_CATEGORIES:,}: as "
-            "names or numbers of the rows they teach nothing; leave it out, or join some"
+            f"{name}: {what} {quoted(column)} has {len(different):,} different values, more than {MAX_CATEGORIES:,}: "
+            "as names or numbers of the rows they teach nothing; leave it out, or join some"
         )
 
 

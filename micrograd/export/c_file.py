@@ -34,6 +34,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from micrograd.coerce import as_float
 from micrograd.compiler.arguments import flatten, names_of, rebuild
 from micrograd.compiler.tape.plan import schedule_of
 from micrograd.compiler.tape.rule import check_rule, scale_tape, update_tape
@@ -57,7 +58,6 @@ from micrograd.export.c_statements import (
 from micrograd.files import write_whole
 from micrograd.nn import MLP, Layer, Module, Neuron
 from micrograd.optim import Optimizer
-from micrograd.table import as_float
 from micrograd.transforms import map_numbers
 
 Argument = tuple[str, Any]  # its name, and the structure that its numbers are in

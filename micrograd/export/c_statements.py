@@ -25,6 +25,7 @@ from decimal import Decimal
 
 from micrograd.compiler.tape.tape import CONDITIONS, Operand, Tape, is_condition
 from micrograd.table import ELEMENTARY
+from micrograd.words import unwrapped
 
 INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&&"}
 INFIX["or"] = "||"
@@ -77,7 +78,7 @@ def comment(*said: str) -> str:
 
 def plain(text: str) -> str:
     """Text that is safe in a comment: no end, no beginning, no trigraph and no end of line."""
-    return re.sub(r"[^\w .,;:\[\]()<>=+#%'-]", "_", " ".join(text.split()), flags=re.ASCII)
+    return re.sub(r"[^\w .,;:\[\]()<>=+#%'-]", "_", unwrapped(text), flags=re.ASCII)
 
 
 def decimals(xs: Iterable[object]) -> str:

@@ -9,7 +9,6 @@ A file is written whole or not at all.
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import os
 from collections.abc import Callable, Sequence
@@ -23,10 +22,10 @@ from micrograd.extras import require
 from micrograd.files import write_whole
 from micrograd.nn import MLP, Layer, Neuron
 from micrograd.table import Op
+from micrograd.words import cut, did_you_mean, first_few, unwrapped
 
 OPSET, IR_VERSION = 13, 8  # of ONNX: the oldest that have all that is used, so that old runtimes read the file too
 FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}  # types of safetensors, as NumPy names them
-SHOWN = 5  # of what is wrong with a file
 
 
 class Dense(NamedTuple):
@@ -101,21 +100,18 @@ def from_safetensors(model: MLP | Layer | Neuron, path: str | os.PathLike[str]) 
         found = dict(safetensors.deserialize(data))
     except safetensors.SafetensorError as error:
         raise ValueError(
-            f"from_safetensors: {str(path)!r} is not a whole safetensors file ({_one_line(error)}); nothing was loaded"
+            f"from_safetensors: {str(path)!r} is not a whole safetensors file ({_brief(error)}); nothing was loaded"
         ) from None
     wrong = [f"{name!r} is missing" for name in own if name not in found]
     for name, tensor in found.items():
         if name not in own:
-            near = difflib.get_close_matches(name, own, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            wrong.append(f"{_one_line(repr(name))} is not a parameter here{hint}")
+            wrong.append(f"{_brief(repr(name))} is not a parameter here{did_you_mean(name, own)}")
         elif list(tensor["shape"]) != (wanted := _shape(own[name])):
             wrong.append(f"{name!r} has the shape {tuple(tensor['shape'])}, where {tuple(wanted)} is wanted")
         elif tensor["dtype"] not in FLOATS:
             wrong.append(f"{name!r} holds {tensor['dtype']}, where one of {', '.join(FLOATS)} is wanted")
     if wrong:
-        more = f", and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        raise ValueError(f"from_safetensors: {'; '.join(wrong[:SHOWN])}{more}; nothing was loaded")
+        raise ValueError(f"from_safetensors: {first_few(wrong)}; nothing was loaded")
     for name, tensor in found.items():
         numbers = numpy.frombuffer(bytes(tensor["data"]), FLOATS[tensor["dtype"]]).astype(float).tolist()
         for p, x in zip(_flat(own[name]), numbers):
@@ -150,7 +146,7 @@ def _dense(name: str, layer: Any, doing: str) -> Dense:
     if not neurons or not all(own):
         what = f"{name} is" if name else "the model is"
         raise TypeError(
-            f"{doing} writes an MLP, a Layer or a Neuron of micrograd.nn's, and {what} {_one_line(type(layer))}; "
+            f"{doing} writes an MLP, a Layer or a Neuron of micrograd.nn's, and {what} {_brief(type(layer))}; "
             f"{_advice(doing)}"
         )
     kinds = {(len(n.w), n.b is None, n.activation if n.nonlin else None) for n in neurons}
@@ -176,7 +172,7 @@ def _entry(layer: Dense) -> Op | None:
     if not isinstance(entry, Op):
         name = getattr(layer.activation, "__name__", repr(layer.activation))
         raise TypeError(
-            f"to_onnx: the activation of {layer.name or 'the layer'}, {_one_line(name)}, is a function of your own; "
+            f"to_onnx: the activation of {layer.name or 'the layer'}, {_brief(name)}, is a function of your own; "
             "enter it into the table with @micrograd.op and give its name, such as activation='tanh'"
         )
     return entry
@@ -205,6 +201,5 @@ def _numbers(rows: Sequence[Any]) -> list[Any]:
     return [[p.data for p in row] if isinstance(row, list) else row.data for row in rows]
 
 
-def _one_line(x: Any) -> str:
-    text = " ".join(str(x).split())
-    return text if len(text) <= 100 else text[:99] + "…"
+def _brief(x: Any) -> str:
+    return cut(unwrapped(x), 100)

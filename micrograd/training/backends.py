@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd.blame import first_guilty, is_refusal, not_connected, not_finite, of_row, raise_refusal
-from micrograd.data.sets import batch_indices
+from micrograd.coerce import float_of
+from micrograd.data.batching import batch_indices
 from micrograd.engine import Value, topological_order
 from micrograd.modes import no_grad
 from micrograd.optim import Optimizer
-from micrograd.table import float_of
+from micrograd.words import first_clause
 
 Function = Callable[[Any, Any], Any]
 Within = Callable[[int, int, float], None]  # told of training within an epoch: steps taken, of how many, the last loss
@@ -270,11 +271,6 @@ class Either(Backend):
 
     def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
         return self._try(lambda backend: backend.means(names, X, y))
-
-
-def first_clause(error: Exception) -> str:
-    """What an error says of the user's line, on one line, without the advice that follows."""
-    return " ".join(str(error).partition("; ")[0].split())
 
 
 def missing_package() -> str | None:

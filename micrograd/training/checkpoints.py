@@ -27,6 +27,7 @@ from micrograd.errors import CheckpointError
 from micrograd.extras import require
 from micrograd.files import write_whole
 from micrograd.version import VERSION
+from micrograd.words import unwrapped
 
 FORMAT = "micrograd 1"
 CHECKPOINT = "checkpoint.safetensors"  # in the folder of a run
@@ -71,7 +72,7 @@ def read(path: str | Path) -> tuple[dict[str, list[float]], dict[str, Any]]:
     except (ImportError, CheckpointError):
         raise
     except Exception as error:  # whatever a damaged file makes the reader say
-        said = " ".join(str(error).split())[:100] or type(error).__name__
+        said = unwrapped(error)[:100] or type(error).__name__
         raise CheckpointError(f"{path} is no checkpoint of micrograd's, or is damaged ({said})") from None
     return numbers, about
 

@@ -18,22 +18,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from micrograd.coerce import float_of
 from micrograd.engine import Value
 from micrograd.intake import rows_of
 from micrograd.modes import no_grad, plainly
 from micrograd.optim import Optimizer
-from micrograd.table import float_of
 from micrograd.training.backends import (
     Backend,
     Compiled,
     Eager,
     Either,
     Function,
-    first_clause,
     has_compiler,
     missing_package,
 )
 from micrograd.transforms import map_numbers
+from micrograd.words import first_clause
 
 SHORT = 1.0  # seconds of compiling that are not worth a thought
 # Measured: what compiling takes for each instruction of a tape of such length, as a multiple of one eager operation.

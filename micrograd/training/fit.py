@@ -28,11 +28,11 @@ from pathlib import Path
 from typing import Any
 
 from micrograd.blame import renumber
-from micrograd.data.sets import split
+from micrograd.coerce import as_count, is_bool
+from micrograd.data.batching import split
 from micrograd.files import remove_leftovers
 from micrograd.intake import plain, taken
 from micrograd.optim import Adam, Optimizer
-from micrograd.table import as_count, is_bool
 from micrograd.training.backends import Backend
 from micrograd.training.checkpoints import CHECKPOINT, Keeper
 from micrograd.training.choice import SHORT, Work, backend_for

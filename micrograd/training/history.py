@@ -22,6 +22,7 @@ from typing import Any
 from micrograd.extras import require
 from micrograd.files import write_whole
 from micrograd.training.plots import legend, named, save_figure
+from micrograd.words import number_text
 
 Record = dict[str, float]
 TURNED = 0.05  # of the lowest loss: what a loss rises by that has turned, and does not only waver
@@ -114,12 +115,3 @@ class History:
                 legend(axis, lines, names)
         axes[-1, 0].set_xlabel("epoch")
         save_figure(figure, path)
-
-
-def number_text(x: float | None) -> str:
-    """A number for a table: whole ones as they are, others with four decimals or in powers of ten."""
-    if x is None:
-        return ""
-    if isinstance(x, int) or not math.isfinite(x):
-        return str(x)
-    return f"{x:.4f}" if x == 0 or 1e-3 <= abs(x) < 1e6 else f"{x:.2e}"

@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from micrograd.coerce import float_of
 from micrograd.extras import require
 from micrograd.files import write_whole
 from micrograd.intake import rows_of
-from micrograd.table import float_of
 
 BLUE, ORANGE = "#0072b2", "#e69f00"  # told apart by colour-blind readers (Okabe and Ito), as are these:
 MAX_LEGEND = 10  # classes; a longer one would cover what it explains, and names stand where the examples are

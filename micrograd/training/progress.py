@@ -12,7 +12,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from micrograd.training.history import Record, number_text
+from micrograd.training.history import Record
+from micrograd.words import number_text
 
 LINES = 20  # of plain text, at most, for a whole run
 

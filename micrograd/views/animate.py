@@ -12,9 +12,10 @@ import re
 from pathlib import Path
 
 from micrograd.files import write_whole
-from micrograd.views.draw import drawing, one_line, svg_text, with_suffix
+from micrograd.views.draw import drawing, svg_text, with_suffix
 from micrograd.views.fold import Folded, fold
 from micrograd.views.record import Record, Step
+from micrograd.words import one_line
 
 MAX_FRAMES = 40  # an animation longer than this is not watched, and each frame is a whole drawing
 CAPTION_SIZE = 14

@@ -32,12 +32,12 @@ import graphviz
 from micrograd.files import write_whole
 from micrograd.views import layout
 from micrograd.views.fold import MAX_BOXES, Box, Folded, Link, fold
-from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, LEAF, PARAMETER, Node, Snapshot, short, snapshot
+from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, LEAF, PARAMETER, Node, Snapshot, snapshot
+from micrograd.words import count, one_line, short
 
 POSITIVE, NEGATIVE, NEUTRAL = (86, 180, 233), (230, 159, 0), (255, 255, 255)  # Okabe and Ito's sky blue and orange
 SHAPES = {LEAF: "ellipse", PARAMETER: "octagon", FAILED: "doubleoctagon"}
-LABEL_LENGTH = 48  # characters of a name that are drawn; the hover title has more
-TITLE_LENGTH = 1000
+TITLE_LENGTH = 1000  # characters of a name that a hover title has; the label itself has fewer
 MAX_ROWS = 1000  # of a tree
 BACKSLASH = "\ue000"  # a character for private use, which stands for a backslash in hover titles until they are drawn
 
@@ -243,7 +243,7 @@ def _folded(graph: Snapshot, box: Box, grads: list[float | None]) -> dict[str, s
     counts: dict[str, int] = {}
     for m in members:
         counts[m.kind] = counts.get(m.kind, 0) + 1
-    holds = ", ".join(f"{n:,} {kind}{'s' if n > 1 else ''}" for kind, n in counts.items())
+    holds = ", ".join(count(n, kind) for kind, n in counts.items())
     odd = sum(not math.isfinite(x) for x in [*data, *sizes])
     dead = sum(m.is_dead_relu for m in members)
     lines = [one_line(box.title), f"{len(members):,} values folded"]
@@ -284,7 +284,7 @@ def _local_numbers(graph: Snapshot, folded: Folded, link: Link) -> str:
 def _edge_title(graph: Snapshot, folded: Folded, link: Link) -> str:
     edges = _along(graph, folded, link)
     if not edges:
-        return f"{link.count:,} edge{'s' if link.count > 1 else ''}"
+        return count(link.count, "edge")
     lines = []
     for position, formula, value in edges:
         number = "" if value is None else f" = {value!r}"
@@ -310,12 +310,6 @@ def _colour(grad: float | None, strength: float) -> str:
         amount = 0.15 + 0.85 * math.sqrt(strength)
         mixed = tuple(n + (f - n) * amount for n, f in zip(NEUTRAL, full))
     return "#" + "".join(f"{round(c):02x}" for c in mixed)
-
-
-def one_line(text: str, length: int = LABEL_LENGTH) -> str:
-    """The text as one line of at most `length` characters, what cannot be printed shown as spaces."""
-    text = "".join(c if c.isprintable() else " " for c in text[: length + 1])
-    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _label(text: str) -> str:

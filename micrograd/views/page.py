@@ -30,10 +30,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 from micrograd.files import write_whole
-from micrograd.views.draw import drawing, one_line, svg_text, with_suffix
+from micrograd.views.draw import drawing, svg_text, with_suffix
 from micrograd.views.fold import Folded, fold
 from micrograd.views.record import Record, Step
-from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, LEAF, OPERATION, PARAMETER, Node, short
+from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, LEAF, OPERATION, PARAMETER, Node
+from micrograd.words import count, one_line, short
 
 KINDS = (LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED)  # sent as their places here
 NAME_LENGTH, FORMULA_LENGTH, ERROR_LENGTH = 120, 400, 1000  # characters that are sent
@@ -118,7 +119,7 @@ def page(trace: Record) -> str:
     script = _squeezed(_resource("page.js"))
     style = _squeezed(_resource("page.css"))
     forward = sum(bool(node.formula) for node in graph.nodes)
-    summary = f"{_count(len(graph.nodes), 'value')}, {_count(forward, 'step')} forward, "
+    summary = f"{count(len(graph.nodes), 'value')}, {count(forward, 'step')} forward, "
     summary += f"no backward: {one_line(graph.error, ERROR_LENGTH)}" if graph.error else f"{len(trace)} backward"
     record = json.dumps(_record(trace, folded), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     root = graph.root
@@ -275,7 +276,3 @@ def _squeezed(source: str) -> str:
 
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

@@ -24,8 +24,9 @@ from micrograd.views.breakpoints import Seen, check_expression
 from micrograd.views.draw import tree_of, with_suffix
 from micrograd.views.moves import DONE, Walk
 from micrograd.views.record import Record
-from micrograd.views.snapshot import CONSTANT_NUMBER, Node, short
+from micrograd.views.snapshot import CONSTANT_NUMBER, Node
 from micrograd.views.why import Why
+from micrograd.words import short, unwrapped
 
 # Long names of commands; what each does stands with the short one.
 LONG = {"step": "s", "next": "n", "return": "r", "continue": "c", "cont": "c", "until": "unt", "jump": "j"}
@@ -279,7 +280,7 @@ class Prompt(Walk):
         except KeyboardInterrupt:
             self._say("--KeyboardInterrupt--")
         except Exception as error:
-            self._complain(" ".join(str(error).split()))
+            self._complain(unwrapped(error))
         return False
 
     def cmdloop(self, intro: Any = None) -> None:

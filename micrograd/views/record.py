@@ -30,7 +30,8 @@ from micrograd.derivatives import ByHand, local_derivatives
 from micrograd.engine import Value, chain_rule, sweep, topological_order
 from micrograd.table import CONSTANT
 from micrograd.transforms import borrowed_gradients
-from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, Node, Snapshot, root_of, short, snapshot_of
+from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, Node, Snapshot, root_of, snapshot_of
+from micrograd.words import short
 
 
 @dataclass(frozen=True, slots=True)

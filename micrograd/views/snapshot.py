@@ -21,11 +21,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from micrograd.coerce import float_of
 from micrograd.engine import Value, topological_order
 from micrograd.nn import Call, Module, Neuron, named_values
 from micrograd.node import UNREACHED
-from micrograd.table import CONSTANT, Op, float_of
+from micrograd.table import CONSTANT, Op
 from micrograd.text import derivative_formulas
+from micrograd.words import short
 
 LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED = "input", "parameter", "constant", "operation", "failed operation"
 
@@ -327,8 +329,3 @@ class _Groups:
             for path, p in neuron.named_parameters():
                 self.parameter_names[id(p)] = f"{name}.{path}"
         return self._neurons[key]
-
-
-def short(x: Any) -> str:
-    """A number in a few characters: `0.1235`, `2`, `1.2e+08`, `nan`; a gradient not reached is a dot."""
-    return "·" if x is None else f"{float(x):.4g}"

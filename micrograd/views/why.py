@@ -15,7 +15,8 @@ import math
 from typing import Any
 
 from micrograd.views.record import Record, Step, decimal
-from micrograd.views.snapshot import Node, short
+from micrograd.views.snapshot import Node
+from micrograd.words import count, short
 
 MAX_PATHS = 1000
 MAX_LISTED = 200_000  # nodes on all listed paths together
@@ -84,7 +85,7 @@ class Why:
             return f"{name}.grad = {short(self.gradient)}: a backward written by hand is on the way and hides the paths"
         if self.count == 0:
             return f"{name} does not reach {nodes[-1].name}: its gradient is 0"
-        lines = [f"{name}.grad = {self.gradient!r}, the sum over {self.count:,} path{'s' if self.count > 1 else ''}"]
+        lines = [f"{name}.grad = {self.gradient!r}, the sum over {count(self.count, 'path')}"]
         for (path, locals_), product in zip(self.paths, self.products):
             way = " -> ".join(nodes[i].name for i in path)
             factors = " x ".join(map(decimal, locals_)) or "1"

@@ -7,7 +7,9 @@ import functools
 import math
 import random
 import types
+from collections import deque
 
+import numpy as np
 import pytest
 
 from micrograd import Value, fit, jit
@@ -179,3 +181,34 @@ def test_containers_of_ones_own_are_looked_at_without_asking_their_methods():
     assert fast(1.0) == 5.0
     list.__setitem__(numbers, 0, 10.0)
     assert fast(1.0) == 50.0
+
+
+def around(outer, inner):
+    """A container that has another one within, which has the first."""
+    outer[1] = (inner,)
+    inner[1] = outer
+    return outer
+
+
+def first_numbers(items):
+    return float(items[0]) * float(items[1][0][0])
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        around([2.0, None], [3.0, None]),
+        around(["2", None], ["3", None]),
+        around({0: 2.0}, {0: 3.0}),
+        around([2.0, None], deque([3.0, None])),
+        around(np.array([2.0, None]), [3.0, None]),
+    ],
+    ids=["lists", "texts", "dicts", "deque", "array"],
+)
+def test_a_container_that_is_within_itself_is_looked_at_once(items):
+    fast = jit(lambda x: x * first_numbers(items))
+    assert fast(1.0) == 6.0
+    items[0] = type(items[0])(5)
+    assert fast(1.0) == 15.0
+    items[1][0][0] = type(items[0])(7)
+    assert fast(1.0) == fast(1.0) == 35.0

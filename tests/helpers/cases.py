@@ -6,7 +6,8 @@ import pytest
 from hypothesis import strategies as st
 
 from micrograd import ops
-from micrograd.table import TABLE, float_of, split_case
+from micrograd.coerce import float_of
+from micrograd.table import TABLE, split_case
 
 BUILT_IN = {name: entry for name, entry in TABLE.items() if entry.built_in}
 CASES = [

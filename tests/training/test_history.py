@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from micrograd.training.history import History, number_text
+from micrograd.training.history import History
 from micrograd.training.progress import progress
+from micrograd.words import number_text
 
 
 def test_numbers_are_shown_short_and_in_full_where_they_are_whole():

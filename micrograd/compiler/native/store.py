@@ -24,10 +24,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from micrograd import modes
+from micrograd.coerce import as_float
 from micrograd.compiler.native.memory import Memory
 from micrograd.engine import Value
 from micrograd.locks import held_over_forks, new_in_child
-from micrograd.table import as_float
 
 _moving = held_over_forks()
 

@@ -15,7 +15,7 @@ import random
 import sys
 from typing import Any
 
-from micrograd.table import is_array
+from micrograd.coerce import is_array
 
 
 def state_of(x: Any) -> Any:

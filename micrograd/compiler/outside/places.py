@@ -15,12 +15,14 @@ import threading
 import types
 from array import array
 from collections import ChainMap, OrderedDict, UserDict, UserList, deque
+from itertools import repeat
 from typing import Any
 
 from micrograd.changes import CountedList
+from micrograd.coerce import is_array, is_bool
 from micrograd.compiler.outside.generators import state_of
-from micrograd.table import is_array, is_bool
 
+Within = frozenset[int]  # the ids of the containers around the one that is looked at
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
 ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "nothing"})()  # a place that is not there, yet
 LARGEST = 10_000  # items in a list that is compared item by item
@@ -66,11 +68,13 @@ class Read:
         return same and self.content == other.content
 
 
-def _has_numbers(x: Any) -> bool:
+def _has_numbers(x: Any, within: Within = frozenset()) -> bool:
     """Whether a container has a number somewhere in it."""
     if isinstance(x, CountedList) or not is_container(x):
         return is_number(x)
-    return (is_array(x) and x.dtype.kind in "biuf") or any(map(_has_numbers, items_of(x)))
+    if id(x) in within:
+        return False
+    return (is_array(x) and x.dtype.kind in "biuf") or any(map(_has_numbers, items_of(x), repeat(within | {id(x)})))
 
 
 def is_number(x: Any) -> bool:
@@ -170,34 +174,37 @@ def is_container(x: Any) -> bool:
     return type(x) in _OF_THE_LIBRARY or isinstance(x, _BUILT_IN) or is_array(x)
 
 
-def content_of(x: Any) -> Any:
+def content_of(x: Any, within: Within = frozenset()) -> Any:
     """What a container holds, containers within it included, to compare with later; None for anything else.
 
     Two are equal where no function could tell what it read from what is there now: numbers by their type and their
     bits, Values and other objects by identity. Of more than LARGEST items nothing is kept. The lists of a net of this
-    package count their changes, so the count is enough.
+    package count their changes, so the count is enough. A container that is `within` itself is known there by identity.
     """
     if isinstance(x, CountedList):
         return x.version
+    if id(x) in within:
+        return None
+    within = within | {id(x)}
     if is_array(x):
         if x.size > (LARGEST if x.dtype == object else LARGEST_ARRAY):
             return None
-        return x.shape, x.dtype.str, _items(list(x.flat)) if x.dtype == object else x.tobytes()
+        return x.shape, x.dtype.str, _items(list(x.flat), within) if x.dtype == object else x.tobytes()
     if not is_container(x) or _length(x) > LARGEST:
         return None
     if type(x) is tuple and not any(map(is_container, x)):
         return None  # nothing in it changes
     if isinstance(x, _DICTS):
-        return type(x), *map(_items, _keys_and_values(x))
+        return type(x), *map(_items, _keys_and_values(x), repeat(within))
     items = items_of(x)
-    return type(x), set(map(exactly, items)) if isinstance(x, set) else _items(items)
+    return type(x), set(map(exactly, items, repeat(within))) if isinstance(x, set) else _items(items, within)
 
 
-def _items(items: list[Any]) -> Any:
+def _items(items: list[Any], within: Within) -> Any:
     kinds = set(map(type, items))
     if kinds == {float}:
         return array("d", items).tobytes()
-    return items if kinds <= {int, str} and len(kinds) == 1 else list(map(exactly, items))
+    return items if kinds <= {int, str} and len(kinds) == 1 else list(map(exactly, items, repeat(within)))
 
 
 def items_of(x: Any) -> list[Any]:
@@ -228,15 +235,15 @@ def _length(x: Any) -> int:
     return len(x)
 
 
-def exactly(x: Any) -> Any:
+def exactly(x: Any, within: Within = frozenset()) -> Any:
     """What tells x from all that a function could tell it from: 1 from True, 0.0 from -0.0, one object from another."""
     if isinstance(x, float):
         return type(x), x.hex()
     if type(x) is tuple:
-        return tuple(map(exactly, x))
+        return tuple(map(exactly, x, repeat(within)))
     if isinstance(x, (int, str, bytes)) or is_number(x):
         return type(x), x
-    content = content_of(x)
+    content = content_of(x, within)
     return _Same(x) if content is None else (_Same(x), content)
 
 

@@ -19,13 +19,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from micrograd.anomaly import line_of_the_caller
 from micrograd.changes import CountedList, changes
 from micrograd.compiler.outside.places import ABSENT, Read
 from micrograd.compiler.outside.watch import Watch, holds_recorded
 from micrograd.compiler.tape.tape import Tape
 from micrograd.errors import TraceError
 from micrograd.locks import new_in_child
-from micrograd.modes import collector_paused, line_of_the_caller
+from micrograd.modes import collector_paused
 
 T = TypeVar("T")
 AGAIN = 16  # times that a function is recorded anew for what changed outside it

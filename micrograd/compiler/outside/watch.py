@@ -26,6 +26,7 @@ from typing import Any
 
 import micrograd
 from micrograd import nn
+from micrograd.anomaly import line_of_the_user
 from micrograd.compiler.outside.bytecode import (
     READ,
     Expression,
@@ -52,7 +53,6 @@ from micrograd.compiler.outside.places import (
 from micrograd.compiler.tape.symbols import Symbol
 from micrograd.compiler.tape.trace import number_inside
 from micrograd.engine import Value
-from micrograd.modes import line_of_the_user
 
 _PACKAGE = os.path.dirname(micrograd.__file__) + os.sep
 _LIBRARY = os.path.dirname(os.__file__) + os.sep

@@ -27,11 +27,12 @@ import sys
 from typing import Any
 
 from micrograd import modes
+from micrograd.anomaly import is_of_this_package, line_of_the_user
+from micrograd.coerce import is_bool
 from micrograd.compiler.tape.tape import CONDITIONS, Operand, Tape
 from micrograd.engine import Value
 from micrograd.errors import TraceError
-from micrograd.modes import is_of_this_package, line_of_the_user
-from micrograd.table import Op, is_bool
+from micrograd.table import Op
 from micrograd.written import Writing, Written
 
 COMPARED = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&", "or": "|"}

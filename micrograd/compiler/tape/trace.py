@@ -39,13 +39,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from micrograd import modes
+from micrograd.anomaly import is_of_this_package
 from micrograd.compiler.tape.symbols import TAPE, Symbol, operand_of, trace_error
 from micrograd.compiler.tape.tape import Tape
 from micrograd.engine import Value, sweep, topological_order
 from micrograd.errors import TraceError
-from micrograd.modes import is_of_this_package
+from micrograd.formulas import explain
 from micrograd.node import NOTHING, set_up
-from micrograd.table import CONSTANT, DETACHED, RECORDED, Op, explain
+from micrograd.table import CONSTANT, DETACHED, RECORDED, Op
 from micrograd.transforms import borrowed_gradients
 
 

@@ -1,0 +1,77 @@
+"""Write an operation with names put in: as a formula, and as the error of what it could not compute.
+
+>>> from micrograd.formulas import formula
+>>> from micrograd.table import TABLE
+>>> formula(TABLE["mul"], ["a + b", "2"]), formula(TABLE["tanh"], ["x"])
+('(a + b) * 2', 'tanh(x)')
+
+An operation is a row of the table, an `Op`; how it reads is told by its symbol, its settings and what it `needs`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from micrograd.coerce import as_float
+
+
+def formula(entry: Any, names: Sequence[str]) -> str:
+    """How an operation reads with the operands' names or numbers put in: `x * y`, `tanh(x)`, `x**3`."""
+    names = [*names]
+    leads_with_minus = len(names) == 2 and names[0].startswith("-") and entry.symbol != "**"
+    if not entry.symbol.isidentifier() and not leads_with_minus:  # -6 + 2, but (-6)**2
+        names[0] = _in_parentheses(names[0])
+    if entry.static and not entry.symbol.isidentifier():
+        return names[0] + entry.symbol
+    if len(names) == 2 and not entry.symbol.isidentifier():
+        symbol = entry.symbol if entry.symbol.startswith("**") else f" {entry.symbol} "
+        return names[0] + symbol + _in_parentheses(names[1])
+    if len(names) == 1 and not entry.symbol.isidentifier():
+        return entry.symbol + names[0]
+    return f"{entry.name}({', '.join([*names, *(f'{key}={value!r}' for key, value in entry.static)])})"
+
+
+def _in_parentheses(name: str) -> str:
+    return name if name.isidentifier() or re.fullmatch(r"[\w.\[\]]+|[\d.]+e[+-]\d+|\w+\(.*\)", name) else f"({name})"
+
+
+def explain(error: Exception, entry: Any, operands: Sequence[Any], *, doing: str = "") -> Exception:
+    """The same kind of error, in the user's words: the operation, its operands' labels and values, what it needs.
+
+    Its `failed` holds the operation and the operands, so that the graph up to there can be drawn; where forward went
+    well, and `doing` says what did not, there is no such thing.
+    """
+    said = _explanation(error, entry, operands, doing)
+    if not doing:
+        said.failed = (entry, tuple(operands))  # type: ignore[attr-defined]
+    return said
+
+
+def _explanation(error: Exception, entry: Any, operands: Sequence[Any], doing: str) -> Exception:
+    names: list[str] = []
+    seen = []
+    labels = {str(getattr(x, "label", "")) for x in operands}
+    for position, x in enumerate(operands):
+        own = entry.operands[min(position, len(entry.operands) - 1)]
+        if own.startswith("*"):
+            own = f"{own[1:]}[{position}]"
+        elif len(entry.operands) == 2 and not entry.symbol.isidentifier():
+            own = ("left", "right")[position]  # x / y would look like variables of the user's
+        name = str(getattr(x, "label", "")) or (own if own not in labels else f"the other {own}")
+        names.append(name)
+        seen.append(f"{name} = {_plain(getattr(x, 'data', x))!r}")
+    said = f"{doing}{entry.formula(names)}, where {', '.join(dict.fromkeys(seen))}"
+    if isinstance(error, OverflowError):
+        needs = f"; {entry.name} needs {entry.needs.format(*names)}" if entry.needs and not doing else ""
+        return OverflowError(f"{said}: the result is too large for a float (the largest is about 1.8e308){needs}")
+    kind = ZeroDivisionError if isinstance(error, ZeroDivisionError) else ValueError
+    if doing:
+        return kind(f"{said}: the derivative does not exist there ({error})")
+    return kind(f"{said}: " + (f"needs {entry.needs.format(*names)}" if entry.needs else str(error)))
+
+
+def _plain(x: Any) -> Any:
+    """A number as Python prints it; a number of a trace stays what it is."""
+    return x if hasattr(x, "_apply_op") else as_float(x, "an operand")
