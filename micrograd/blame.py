@@ -1,4 +1,4 @@
-"""Say which operation made a loss, or a gradient, nan or inf: `first_guilty(loss, rows, parameters)`."""
+"""Say which operation made a loss, or a gradient, nan or inf: `first_bad_row(loss, rows, parameters)`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Guilty(NamedTuple):
     said: str
 
 
-def first_guilty(
+def first_bad_row(
     loss: Callable[..., Any], rows: Iterable[tuple[int, Sequence[Any]]], parameters: Sequence[Value]
 ) -> Guilty:
     """The first of the numbered rows whose loss or gradients go wrong, and the operation where they do.

@@ -24,7 +24,7 @@ from micrograd.compiler.native.spec import ModuleSpec
 from micrograd.compiler.optimizer_memory import OptimizerMemory
 from micrograd.compiler.row_tape import RowTape
 from micrograd.compiler.rows import Rows, address_of
-from micrograd.compiler.tape.plan import schedule_of
+from micrograd.compiler.tape.plan import rule_plan
 from micrograd.engine import Value
 from micrograd.extras import require
 from micrograd.locks import new_in_child
@@ -52,14 +52,14 @@ class BatchProgram:
         spec = self.code.spec
         self._results, self._value = Memory(spec.sums), spec.gradients
         self.others = Memory(len(recorded.sources))
-        # What blocks of rows add up to; a table of the optimizer's rule has a row for what depends on the steps alone.
+        # What blocks of rows add up to; and of the optimizer's rule, what is computed ahead for many steps.
         self._sums, self._tail = Memory(WIDEST * spec.sums), Memory(WIDEST * spec.sums)
         self._shared = Memory(len(spec.plan.shared))
-        self._table = Memory(len(schedule_of(spec.update).shared) * COLUMNS if spec.update else 0)
+        self._ahead = Memory(len(rule_plan(spec.update).shared) * COLUMNS if spec.update else 0)
         self.context = spec.layout.structure()
         self._address = ctypes.addressof(self.context)
         own = {"gradients": self._results, "others": self.others, "sums": self._sums, "tail": self._tail}
-        own |= {"shared": self._shared, "table": self._table}
+        own |= {"shared": self._shared, "ahead": self._ahead}
         if optimizer is not None:
             own |= optimizer.fields()
         self._kept = own  # for as long as the context has their addresses

@@ -35,7 +35,7 @@ from micrograd.compiler.compiled_forms import Inside
 from micrograd.compiler.outside.recording import Recorded
 from micrograd.compiler.program import Program, node_of
 from micrograd.compiler.row_tape import row_tape
-from micrograd.compiler.rows import KeptRows, Rows, WholeNumber, as_rows
+from micrograd.compiler.rows import LoadedRows, Rows, WholeNumber, as_rows
 from micrograd.compiler.tape.tape import Tape
 from micrograd.engine import Value
 from micrograd.errors import NotFiniteError, TraceError
@@ -43,7 +43,7 @@ from micrograd.locks import new_in_child
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, Text
 
-KEPT = 64  # structures of arguments that one function is compiled for at a time
+MOST_STRUCTURES = 64  # structures of arguments that one function is compiled for at a time
 
 
 class Lowered(NamedTuple):
@@ -107,7 +107,7 @@ class _Jitted(Inside):
         if unknown:
             raise ValueError(f"jit: {self._name}{self._signature} has no argument {sorted(unknown)[0]!r} to be static")
         self._static = frozenset(static)
-        self._programs: Recorded[Any] = Recorded(KEPT)
+        self._programs: Recorded[Any] = Recorded(MOST_STRUCTURES)
         self._positional = functools.cache(lambda count: names_of(f, count))
         self._lock = threading.RLock()
         new_in_child(self)
@@ -172,7 +172,7 @@ class Jitted(_Jitted):
             key = tuple([flatten(x, numbers) for x in args])
         ready = self._programs.ready
         program = ready.get(key)
-        if program is None or len(ready) == KEPT or not program.outside.holds():
+        if program is None or len(ready) == MOST_STRUCTURES or not program.outside.holds():
             try:
                 program = self._kept(key, lambda: self._compile(args, kwargs, key))
             except (ArithmeticError, ValueError, LookupError):  # of constants, such as log(-1.0): the function says so
@@ -289,7 +289,7 @@ class BatchJitted(_Jitted):
         given = [*args, *kwargs.values()]
         names = self._names(args, kwargs)
         is_rows = [
-            name not in self._static and (isinstance(x, (list, KeptRows)) or getattr(x, "ndim", 0) > 0)
+            name not in self._static and (isinstance(x, (list, LoadedRows)) or getattr(x, "ndim", 0) > 0)
             for name, x in zip(names, given)
         ]
         if not any(is_rows):

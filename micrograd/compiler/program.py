@@ -317,10 +317,10 @@ class _Rows:
         return self
 
     def __reduce__(self) -> Any:
-        return _KeptRows, ([self.row(k) for k in range(len(self.program._plain))],)
+        return PickledRows, ([self.row(k) for k in range(len(self.program._plain))],)
 
 
-class _KeptRows:
+class PickledRows:
     """What a pickle has in place of `_Rows`."""
 
     def __init__(self, rows: list[tuple[float, ...]]):
@@ -328,6 +328,9 @@ class _KeptRows:
 
     def row(self, k: int) -> tuple[float, ...]:
         return self.rows[k]
+
+
+_KeptRows = PickledRows  # as pickles made before name it
 
 
 def _spread(derivatives: Sequence[Any], places: Sequence[int], count: int) -> tuple[Any, ...]:

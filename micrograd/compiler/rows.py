@@ -28,8 +28,8 @@ from micrograd.intake import of_objects, refuse_masked
 RowStructure = tuple[str, tuple[int, ...], str]  # how a row is to look, its shape, and the type of its numbers
 
 
-class KeptRows:
-    """Rows taken in once, for many calls: `KeptRows(X, "X")` may be given where X was, and is what X was then."""
+class LoadedRows:
+    """Rows taken in once, for many calls: `LoadedRows(X, "X")` may be given where X was, and is what X was then."""
 
     def __init__(self, x: Any, name: str):
         rows = as_rows([x], [name])
@@ -80,7 +80,7 @@ def as_rows(args: Sequence[Any], names: Sequence[str]) -> Rows:
         kind = "array"
         if x.__class__ is ndarray:
             pass
-        elif isinstance(x, KeptRows):
+        elif isinstance(x, LoadedRows):
             x, kind = x.array, x.kind
         else:
             x, kind = (_plain_array(x, name), kind) if is_array(x) else _array_of_list(x, name)

@@ -25,7 +25,7 @@ import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from micrograd.blame import FEW, first_guilty, first_refused, not_finite
+from micrograd.blame import FEW, first_bad_row, first_refused, not_finite
 from micrograd.changes import changes
 from micrograd.coerce import as_count, is_bool
 from micrograd.compiler.arguments import names_of
@@ -44,7 +44,7 @@ from micrograd.errors import TraceError
 from micrograd.extras import require
 from micrograd.optim import Optimizer
 
-KEPT = 16  # structures of data that one step is compiled for at a time
+MOST_STRUCTURES = 16  # structures of data that one step is compiled for at a time
 
 
 def train_step(loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = False) -> TrainStep:
@@ -87,7 +87,7 @@ class TrainStep(Inside):
         self.loss, self.optimizer, self.exact = loss, optimizer, exact
         self._names = functools.cache(lambda count: names_of(loss, count))
         self.norms: Any = None  # of the gradient of each step of the last run, before any clipping
-        self._programs: Recorded[BatchProgram] = Recorded(KEPT)
+        self._programs: Recorded[BatchProgram] = Recorded(MOST_STRUCTURES)
         self._adopt()
 
     def _adopt(self) -> None:
@@ -254,7 +254,7 @@ class TrainStep(Inside):
         else:
             numbers = program.rows_of_this_step()
         chosen = [(i, ready.rows.row(i)) for i in numbers]
-        return not_finite(step, first_guilty(self.loss, chosen, self.optimizer.parameters))
+        return not_finite(step, first_bad_row(self.loss, chosen, self.optimizer.parameters))
 
     def _prepared(self, data: tuple[Any, ...], batch_size: int | None) -> Ready:
         """The program for this data, pointed at it; parameters and the optimizer's state where it looks for them."""
@@ -305,7 +305,7 @@ class TrainStep(Inside):
                 if refused := first_refused(self.loss, row):  # which comes before what recording met
                     raise not_finite(1, refused) from None
             elif isinstance(error, (ArithmeticError, LookupError)) or hasattr(error, "failed"):  # of constants
-                raise not_finite(1, first_guilty(self.loss, row, memory.parameters)) from None
+                raise not_finite(1, first_bad_row(self.loss, row, memory.parameters)) from None
             rows_are = ", ".join(_said(name, shape) for name, (_, shape, _) in zip(names, rows.structures))
             error.add_note(f"train_step calls the loss with one row at a time: {rows_are}")
             raise

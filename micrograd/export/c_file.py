@@ -36,7 +36,7 @@ from typing import Any
 
 from micrograd.coerce import as_float
 from micrograd.compiler.arguments import flatten, names_of, rebuild
-from micrograd.compiler.tape.plan import schedule_of
+from micrograd.compiler.tape.plan import rule_plan
 from micrograd.compiler.tape.rule import check_rule, scale_tape, update_tape
 from micrograd.compiler.tape.simplify import simplify, without_dead_code
 from micrograd.compiler.tape.symbols import operand_of
@@ -353,7 +353,7 @@ class _File:
         for i, (given, called) in enumerate(zip(optimizer.state_names, states.values()), start=2):
             if i in used:
                 parts.append(array_of(f"static double {name}_{called}", list(optimizer.state[given])))
-        lines, plan, statements = [], schedule_of(tape), Statements(tape, places)
+        lines, plan, statements = [], rule_plan(tape), Statements(tape, places)
         if len(tape.inputs) - 1 in used:
             parts.append(f"static double {name}_steps = {literal(float(optimizer.steps))};")
             lines.append(f"{name}_steps += 1.0;")

@@ -14,7 +14,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from micrograd.blame import first_guilty, is_refusal, not_connected, not_finite, of_row, raise_refusal
+from micrograd.blame import first_bad_row, is_refusal, not_connected, not_finite, of_row, raise_refusal
 from micrograd.coerce import float_of
 from micrograd.data.batching import batch_indices
 from micrograd.engine import Value, topological_order
@@ -105,7 +105,7 @@ class Eager(Backend):
             norm, now = math.sqrt(sum(g * g for g in gradients)), math.nan if total is None else total.data
             if not all(map(math.isfinite, [now, *gradients])) or (optimizer.scales and math.isinf(norm)):
                 rows = [(i, (X[i], y[i])) for i in chosen]
-                raise not_finite(step, first_guilty(loss, rows, optimizer.parameters))
+                raise not_finite(step, first_bad_row(loss, rows, optimizer.parameters))
             before = SavedState(optimizer, self._numbers)
             optimizer.step()
             if not before.is_finite():
@@ -191,10 +191,10 @@ class Compiled(Backend):
 
     def _taken_in(self, x: Any, name: str) -> Any:
         """The data as native code reads it, taken in once for all epochs."""
-        from micrograd.compiler.rows import KeptRows
+        from micrograd.compiler.rows import LoadedRows
 
         if id(x) not in self._kept:
-            self._kept[id(x)] = x, KeptRows(x, name)
+            self._kept[id(x)] = x, LoadedRows(x, name)
         return self._kept[id(x)][1]
 
     def epoch(

@@ -33,7 +33,7 @@ from micrograd import (
     value_and_grad,
     where,
 )
-from micrograd.compiler.jit import KEPT
+from micrograd.compiler.jit import MOST_STRUCTURES
 from micrograd.losses import cross_entropy, hinge, mse
 from micrograd.nn import MLP
 
@@ -204,11 +204,11 @@ def test_a_static_argument_is_part_of_the_code():
 def test_the_cache_is_bounded_and_drops_what_was_not_used_for_longest():
     recorded = []
     f = jit(lambda x, n: recorded.append(n) or x * n, static="n")
-    for n in range(KEPT + 10):
+    for n in range(MOST_STRUCTURES + 10):
         f(1.0, n)
         f(1.0, 0)
-    assert len(f._programs) == KEPT
-    assert recorded == [n for n in range(KEPT + 10) for _ in range(2)]
+    assert len(f._programs) == MOST_STRUCTURES
+    assert recorded == [n for n in range(MOST_STRUCTURES + 10) for _ in range(2)]
 
 
 def test_inside_other_jitted_functions():

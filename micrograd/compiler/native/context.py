@@ -25,12 +25,12 @@ FINISHED, PAUSED, NOT_FINITE, BAD_INDEX = range(4)  # what `run` returns
 
 STEPS_AT_ONCE = 4096  # the most that `run` is asked for in one call
 WIDEST = 8  # lanes, of any machine
-COLUMNS = STEPS_AT_ONCE + WIDEST  # of tables with one for each step, read in whole vectors
+COLUMNS = STEPS_AT_ONCE + WIDEST  # of arrays with a number for each step, read in whole vectors
 
 ADDRESS, NUMBER = "ptr", "i64"  # as LLVM calls them
 FIELDS = {
     **dict.fromkeys(("parameters", "others", "shared", "sums", "tail", "gradients", "order"), ADDRESS),
-    **dict.fromkeys(("generator", "draw", "table", "losses", "norms", "rates"), ADDRESS),
+    **dict.fromkeys(("generator", "draw", "ahead", "losses", "norms", "rates"), ADDRESS),
     **dict.fromkeys(("rows", "batch", "asked", "allowance", "restart"), NUMBER),
     **dict.fromkeys(("steps", "taken", "position", "done", "number", "budget"), NUMBER),
 }

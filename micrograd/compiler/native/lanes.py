@@ -34,13 +34,13 @@ class LaneWriter:
     def emitter(self, lanes: int) -> Emitter:
         return Emitter(self.spec.machine, lanes=lanes, declared=self.declared, exact=self.spec.exact)
 
-    def _source(self, position: int) -> Source:
+    def source(self, position: int) -> Source:
         return self.spec.sources[self.tape.code[position][1]]
 
     def _fetch_same(self, e: Emitter, position: int) -> str:
         """A number that is the same for all rows, from memory: loading it again is cheaper than keeping it."""
         if self.tape.code[position][0] == "input":
-            source = self._source(position)
+            source = self.source(position)
             return e.splat(e.load(f"%{source.memory}", source.place))
         number = e.splat(e.load("%shared", self.plan.shared[position]))
         if is_condition(self.tape, position):
@@ -62,38 +62,11 @@ class LaneWriter:
 
     def block(self) -> str:
         """The tape on the rows from %first on, as many as there are lanes, but none beyond %last."""
-        lanes = self.spec.lanes
-        e = self.emitter(lanes)
-        rows = []
-        for lane in range(lanes):
-            i = e.let(f"add i64 %first, {lane}")
-            i = e.let(f"call i64 @llvm.smin.i64(i64 {i}, i64 %last)")
-            rows.append(e.let(f"load i64, ptr {e.at('%order', i)}"))
-        starts: dict[int, list[str]] = {}
-        loaded: dict[int, str] = {}
-
-        def start(array: int) -> list[str]:
-            """The address of each lane's row of an array."""
-            if array not in starts:
-                base, stride = self._array(e, array)
-                starts[array] = [_row_start(e, base, stride, row) for row in rows]
-            return starts[array]
-
-        def element(source: Source) -> str:
-            out = "poison"
-            for lane, address in enumerate(start(source.array)):
-                one = self._element(e, source, address)
-                if lanes == 1:
-                    return one
-                out = e.let(f"insertelement {e.type} {out}, double {one}, i32 {lane}")
-            return out
+        e = self.emitter(self.spec.lanes)
+        rows = _RowsInLanes(self, e)
 
         def fetch(position: int) -> str:
-            if not self.plan.varies[position]:
-                return self._fetch_same(e, position)
-            if position not in loaded:
-                loaded[position] = element(self._source(position))
-            return loaded[position]
+            return rows.number(position) if self.plan.varies[position] else self._fetch_same(e, position)
 
         wanted: dict[int, list[int]] = {}
         for number, x in enumerate(self.outputs):
@@ -102,7 +75,7 @@ class LaneWriter:
 
         def add_up(position: int, name: str) -> None:
             for number in wanted.pop(position, ()):
-                at, total = self.spec.place(number) * lanes, name
+                at, total = self.spec.place(number) * self.spec.lanes, name
                 if not self.spec.is_single:
                     total = e.instruction("add", e.load_vector("%sums", at), name)
                 e.store(total, "%sums", at)
@@ -116,12 +89,12 @@ class LaneWriter:
             e,
         )
 
-    def _array(self, e: Emitter, number: int) -> tuple[str, str]:
+    def array(self, e: Emitter, number: int) -> tuple[str, str]:
         """The address of an array, and how many bytes its rows are apart."""
         layout = self.spec.layout
         return layout.get(e, f"array{number}"), layout.get(e, f"stride{number}")
 
-    def _element(self, e: Emitter, source: Source, start: str) -> str:
+    def element(self, e: Emitter, source: Source, start: str) -> str:
         """One number of the row that starts at an address, as a double."""
         kind = self.spec.types[source.array]
         of, convert = READ[kind]
@@ -133,13 +106,13 @@ class LaneWriter:
     def check(self) -> str:
         """The first row in which a number that indexes is out of range, or -1."""
         e = self.emitter(1)
-        arrays = {source.array: self._array(e, source.array) for source, _ in self.spec.indices}
+        arrays = {source.array: self.array(e, source.array) for source, _ in self.spec.indices}
         rows = self.spec.layout.get(e, "rows")
         with e.loop("row", rows, carry="i64 %wrong = -1") as row:
             found = e.let("icmp ne i64 %wrong, -1")
             inside = "true"
             for source, count in self.spec.indices:
-                number = self._element(e, source, _row_start(e, *arrays[source.array], row))
+                number = self.element(e, source, _row_start(e, *arrays[source.array], row))
                 for holds in (f"oge double {number}, {e.value(0.0)}", f"olt double {number}, {e.value(float(count))}"):
                     inside = e.let(f"and i1 {inside}, {e.let(f'fcmp {holds}')}")
             keep = e.let(f"or i1 {found}, {inside}")
@@ -185,6 +158,42 @@ class LaneWriter:
         same = "ptr noalias %parameters, ptr noalias %others, ptr noalias %shared"
         head = f"i1 @reduce({same}, ptr noalias %sums, ptr noalias %gradients, double %scale)"
         return function(head, e, returns=False)
+
+
+class _RowsInLanes:
+    """Reads the rows of a block, one in each lane: every number once, where it is first asked for."""
+
+    def __init__(self, writer: LaneWriter, e: Emitter):
+        self.writer, self.e = writer, e
+        self._rows = []
+        for lane in range(e.lanes):
+            i = e.let(f"add i64 %first, {lane}")
+            i = e.let(f"call i64 @llvm.smin.i64(i64 {i}, i64 %last)")
+            self._rows.append(e.let(f"load i64, ptr {e.at('%order', i)}"))
+        self._starts: dict[int, list[str]] = {}
+        self._numbers: dict[int, str] = {}
+
+    def number(self, position: int) -> str:
+        """An input of the tape, in all lanes."""
+        if position not in self._numbers:
+            self._numbers[position] = self._read(self.writer.source(position))
+        return self._numbers[position]
+
+    def _read(self, source: Source) -> str:
+        out = "poison"
+        for lane, address in enumerate(self._start(source.array)):
+            one = self.writer.element(self.e, source, address)
+            if self.e.lanes == 1:
+                return one
+            out = self.e.let(f"insertelement {self.e.type} {out}, double {one}, i32 {lane}")
+        return out
+
+    def _start(self, array: int) -> list[str]:
+        """The address of each lane's row of an array."""
+        if array not in self._starts:
+            base, stride = self.writer.array(self.e, array)
+            self._starts[array] = [_row_start(self.e, base, stride, row) for row in self._rows]
+        return self._starts[array]
 
 
 def _not_finite(e: Emitter, x: str) -> str:

@@ -16,7 +16,7 @@ from micrograd.compiler.native.lanes import LaneWriter
 from micrograd.compiler.native.shuffle import SHUFFLE
 from micrograd.compiler.native.spec import ModuleSpec
 from micrograd.compiler.native.update import UpdateWriter
-from micrograd.compiler.tape.plan import schedule_of
+from micrograd.compiler.tape.plan import rule_plan
 
 
 def module_text(spec: ModuleSpec) -> str:
@@ -27,7 +27,7 @@ def module_text(spec: ModuleSpec) -> str:
         parts.append(writer.block())
     if spec.update:
         update = UpdateWriter(spec, spec.update, writer.declared)
-        parts += [update.schedule(), update.norm(), update.update(), SHUFFLE]
+        parts += [update.ahead(), update.norm(), update.update(), SHUFFLE]
     if spec.indices:
         parts.append(writer.check())
     parts.append(_Loop(writer).text())
@@ -43,7 +43,7 @@ class _Loop:
 
     def text(self) -> str:
         self.e.lines.append("entry:")
-        names = ("parameters", "others", "shared", "sums", "tail", "gradients", "order", "generator", "table", "rates")
+        names = ("parameters", "others", "shared", "sums", "tail", "gradients", "order", "generator", "ahead", "rates")
         self.memory = {name: self.get(name) for name in names}
         self.same = self.pointers("parameters", "others", "shared")
         self.rows, self.size = self.get("rows"), self.get("batch")
@@ -98,8 +98,8 @@ class _Loop:
         self.label("ask")
         for name, x in (("steps", asked), ("asked", "0"), ("done", "0"), ("number", "0")):
             self.put(name, x)
-        if self.spec.update and schedule_of(self.spec.update).shared:  # what of the rule depends on the steps alone
-            self.e.do(f"call void @schedule({self.pointers('table', 'rates')}, i64 {self.get('taken')}, i64 {asked})")
+        if self.spec.update and rule_plan(self.spec.update).shared:  # what of the rule depends on the steps alone
+            self.e.do(f"call void @ahead({self.pointers('ahead', 'rates')}, i64 {self.get('taken')}, i64 {asked})")
         self.go("step")
 
     def check(self) -> None:
@@ -227,7 +227,7 @@ class _Loop:
         step = let(f"sitofp i64 {taken} to double")
         states = [self.get(f"state{k}") for k in range(self.spec.states)]
         given = [self.memory["parameters"], self.memory["gradients"], *states]
-        given.append(self.e.at(self.memory["table"], number))
+        given.append(self.e.at(self.memory["ahead"], number))
         arrays = ", ".join(f"ptr {x}" for x in given)
         numbers = f"double {rate}, double {step}, double {norm}, i64 {self.spec.gradients}"
         self.e.do(f"call void @update({arrays}, {numbers})")

@@ -1,6 +1,6 @@
 """Write the native functions of the optimizer: its rule on as many parameters side by side as there are lanes.
 
-    schedule   what depends on the learning rate and the step's number alone, for many steps to come at once
+    ahead      what depends on the learning rate and the step's number alone, for many steps to come at once
     norm       the gradients' length, by which they may be scaled
     update     the rest of the rule, on all parameters
 
@@ -16,23 +16,23 @@ from micrograd.compiler.native.context import COLUMNS
 from micrograd.compiler.native.emit import Emitter, bits
 from micrograd.compiler.native.lanes import function
 from micrograd.compiler.native.spec import ModuleSpec
-from micrograd.compiler.tape.plan import schedule_of
+from micrograd.compiler.tape.plan import rule_plan
 from micrograd.compiler.tape.tape import Tape, is_condition
 
 
 class UpdateWriter:
-    """Writes the three functions. `plan.shared` are the results that `schedule` keeps in a table, a row for each."""
+    """Writes the three functions. `plan.shared` are the results that `ahead` computes, a row of COLUMNS for each."""
 
     def __init__(self, spec: ModuleSpec, tape: Tape, declared: set[str]):
         self.spec, self.tape, self.declared = spec, tape, declared
-        self.plan = schedule_of(tape)
+        self.plan = rule_plan(tape)
         self.arrays = ["%parameters", "%gradients", *(f"%state{k}" for k in range(spec.states))]
 
     def _emitter(self) -> Emitter:
         machine = self.spec.machine
         return Emitter(machine, lanes=machine.lanes, declared=self.declared, exact=self.spec.exact)
 
-    def schedule(self) -> str:
+    def ahead(self) -> str:
         """For %steps steps from number %taken + 1 on."""
         e = self._emitter()
         lanes = e.lanes
@@ -49,10 +49,10 @@ class UpdateWriter:
                 if position in self.plan.shared:
                     if is_condition(self.tape, position):
                         name = e.let(f"uitofp {e.of('i1')} {name} to {e.type}")
-                    e.store(name, "%table", e.let(f"add i64 {s}, {self._row(position)}"))
+                    e.store(name, "%ahead", e.let(f"add i64 {s}, {self._row(position)}"))
 
             e.code(self.tape, self.plan.once, lambda position: given[position], keep)
-        return function("void @schedule(ptr noalias %table, ptr noalias %rates, i64 %taken, i64 %steps)", e)
+        return function("void @ahead(ptr noalias %ahead, ptr noalias %rates, i64 %taken, i64 %steps)", e)
 
     def _row(self, position: int) -> int:
         return self.plan.shared[position] * COLUMNS
@@ -84,13 +84,13 @@ class UpdateWriter:
         return e.splat(names.get(x, "%norm"))
 
     def update(self) -> str:
-        """%table points at the step's column."""
+        """%ahead points at the step's column."""
         e = self._emitter()
         factor = self._factor(e)
         inputs = len(self.arrays)
         same = {inputs: e.splat("%rate"), inputs + 1: e.splat("%step")}
         for position in self.plan.shared:
-            same[position] = e.splat(e.load("%table", self._row(position)))
+            same[position] = e.splat(e.load("%ahead", self._row(position)))
             if is_condition(self.tape, position):
                 same[position] = e.let(f"fcmp une {e.type} {same[position]}, {e.value(0.0)}")
         loaded: dict[int, str] = {}
@@ -113,5 +113,5 @@ class UpdateWriter:
             ]
             for array, x in zip([self.arrays[0], *self.arrays[2:]], new):
                 e.store(x, array, i)
-        given = ", ".join(f"ptr noalias {array}" for array in (*self.arrays, "%table"))
+        given = ", ".join(f"ptr noalias {array}" for array in (*self.arrays, "%ahead"))
         return function(f"void @update({given}, double %rate, double %step, double %norm, i64 %count)", e)

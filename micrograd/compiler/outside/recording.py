@@ -30,7 +30,7 @@ from micrograd.modes import collector_paused
 
 T = TypeVar("T")
 AGAIN = 16  # times that a function is recorded anew for what changed outside it
-KEPT_OF_ONE = 4  # programs of one structure
+MOST_OF_ONE = 4  # programs of one structure
 
 
 # Python 3.12 crashes where two threads have trace functions at once; other versions need not wait for each other. It is
@@ -166,7 +166,7 @@ class Recorded(Generic[P]):
             if self._again[key] > AGAIN:
                 raise programs[-1].outside.refusal(f"has changed {self._again[key]} times since")
         program = record()
-        self._kept[key] = [*(programs or [])[-KEPT_OF_ONE + 1 :], program]
+        self._kept[key] = [*(programs or [])[-MOST_OF_ONE + 1 :], program]
         if len(self._kept) > self.most:
             oldest, _ = self._kept.popitem(last=False)
             self._again.pop(oldest, None)

@@ -52,6 +52,6 @@ class Plan:
         return isinstance(x, int) and self.varies[x]
 
 
-def schedule_of(tape: Tape) -> Plan:
+def rule_plan(tape: Tape) -> Plan:
     """What of an update depends on the parameter, and what on its last two inputs, the learning rate and the step."""
     return Plan(tape, rows=set(range(len(tape.inputs) - 2)))
