@@ -20,8 +20,8 @@ from micrograd.files import write_whole
 from micrograd.nn import MLP
 from micrograd.table import float_of
 from micrograd.training.checkpoints import CHECKPOINT, check_format, read, write
-from micrograd.training.choice import outputs_of
 from micrograd.training.folder_lock import LOCK, check_free
+from micrograd.training.predict import outputs_of
 
 MODEL, RUN, FORMAT = "model.safetensors", "run.json", "micrograd run 1"
 RESULTS = (MODEL, "history.csv", "loss.png", "regions.png", "net.svg")

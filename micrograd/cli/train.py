@@ -25,10 +25,10 @@ from micrograd.nn import MLP, init_for
 from micrograd.optim import SGD, WEIGHT_DECAY, Adam, AdamW, Optimizer, RMSProp
 from micrograd.training.backends import has_compiler
 from micrograd.training.checkpoints import CHECKPOINT, read
-from micrograd.training.choice import is_worth_compiling
 from micrograd.training.fit import fit
 from micrograd.training.history import History
 from micrograd.training.plots import decision_regions
+from micrograd.training.predict import is_worth_compiling
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD, "rmsprop": RMSProp, "adamw": AdamW}
 KEPT = "data target task categorical ignore hidden activation loss optimizer lr weight_decay epochs batch seed held_out"
