@@ -18,12 +18,27 @@ from micrograd.data.preparation import Preparation
 from micrograd.errors import CheckpointError
 from micrograd.files import write_whole
 from micrograd.nn import MLP
+from micrograd.schema import ANYTHING, NUMBER, TEXT, check, one_of, whole
 from micrograd.table import float_of
 from micrograd.training.checkpoints import CHECKPOINT, check_format, read, write
 from micrograd.training.folder_lock import LOCK, check_free
 from micrograd.training.predict import outputs_of
 
 MODEL, RUN, FORMAT = "model.safetensors", "run.json", "micrograd run 1"
+EXAMPLE = {"inputs": [NUMBER], "target": NUMBER, ...: ANYTHING}
+FACTS = {
+    "recipe": ANYTHING,
+    "preparation": ANYTHING,
+    "data": {"name": TEXT, ...: ANYTHING},
+    "loss": one_of(*LOSSES),
+    "backend": TEXT,
+    "metrics": {...: NUMBER},
+    "version": TEXT,
+    "epochs": whole(0),
+    "last": {...: NUMBER},
+    "example": lambda example: ANYTHING if example is None else EXAMPLE,
+    ...: ANYTHING,
+}
 RESULTS = (MODEL, "history.csv", "loss.png", "regions.png", "net.svg")
 
 
@@ -85,8 +100,9 @@ def load(place: str | Path) -> Model:
         raise FileNotFoundError(f"{place} has no model: give the folder that micrograd train wrote")
     numbers, facts = read(path)
     try:
+        check(numbers, {"parameters": ANYTHING, ...: ANYTHING}, "numbers")
+        check(facts, FACTS, "facts")
         kept = {name: facts.pop(name) for name in ("recipe", "preparation")}
-        _check_facts(facts)
         net = net_of(kept["recipe"], numbers["parameters"])
         preparation = Preparation.from_dict(kept["preparation"])
         sizes = [kept["recipe"]["inputs"], kept["recipe"]["layers"][-1]]
@@ -97,33 +113,9 @@ def load(place: str | Path) -> Model:
             raise ValueError("the example has other inputs than the net")
         if (facts["loss"] == "mse") != (preparation.task == "numbers"):
             raise ValueError("the loss is for another task")
-    except KeyError as error:
-        raise CheckpointError(f"{path} is no model of a run: it has no {error}") from None
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path} is no model of a run, or is damaged ({error})") from None
     return Model(net, preparation, facts)
-
-
-FACTS = {"data": dict, "loss": str, "backend": str, "metrics": dict, "version": str, "epochs": int, "last": dict}
-
-
-def _check_facts(facts: dict[str, Any]) -> None:
-    for name, kind in FACTS.items():
-        if not isinstance(facts[name], kind):
-            raise ValueError(f"{name!r} is of another kind")
-    if facts["loss"] not in LOSSES:
-        raise ValueError(f"its loss {facts['loss'][:40]!r} is none of {', '.join(LOSSES)}")
-    if facts["example"] is not None:
-        _check_numbers("the example", [*facts["example"]["inputs"], facts["example"]["target"]])
-    _check_numbers("the metrics", facts["metrics"].values())
-    _check_numbers("the last epoch", facts["last"].values())
-    if not isinstance(facts["data"]["name"], str):
-        raise ValueError("the data's name is no text")
-
-
-def _check_numbers(what: str, found: Any) -> None:
-    if not all(isinstance(x, (int, float)) for x in found):
-        raise ValueError(f"{what} is not all numbers")
 
 
 def options_of(folder: Path) -> dict[str, Any] | None:
@@ -131,8 +123,7 @@ def options_of(folder: Path) -> dict[str, Any] | None:
     try:
         found = json.loads((folder / RUN).read_bytes())
         check_format(folder / RUN, found["format"], FORMAT)
-        if found["format"] != FORMAT or not isinstance(found["options"], dict):
-            raise ValueError
+        check(found, {"format": one_of(FORMAT), "options": {...: ANYTHING}, ...: ANYTHING}, RUN)
     except FileNotFoundError:
         return None
     except CheckpointError:
