@@ -8,86 +8,18 @@ preparation of its inputs and what was measured. `claim` says whether a folder m
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from micrograd.cli.recipe import LOSSES, WITH_PROBABILITY, net_of, recipe
-from micrograd.data.preparation import Preparation
+from micrograd.cli.model import MODEL, Model
 from micrograd.errors import CheckpointError
 from micrograd.files import write_whole
-from micrograd.nn import MLP
-from micrograd.schema import ANYTHING, NUMBER, TEXT, check, one_of, whole
-from micrograd.table import float_of
-from micrograd.training.checkpoints import CHECKPOINT, check_format, read, write
+from micrograd.schema import ANYTHING, check, one_of
+from micrograd.training.checkpoints import CHECKPOINT, check_format
 from micrograd.training.folder_lock import LOCK, check_free
-from micrograd.training.predict import outputs_of
 
-MODEL, RUN, FORMAT = "model.safetensors", "run.json", "micrograd run 1"
-EXAMPLE = {"inputs": [NUMBER], "target": NUMBER, ...: ANYTHING}
-FACTS = {
-    "recipe": ANYTHING,
-    "preparation": ANYTHING,
-    "data": {"name": TEXT, ...: ANYTHING},
-    "loss": one_of(*LOSSES),
-    "backend": TEXT,
-    "metrics": {...: NUMBER},
-    "version": TEXT,
-    "epochs": whole(0),
-    "last": {...: NUMBER},
-    "example": lambda example: ANYTHING if example is None else EXAMPLE,
-    ...: ANYTHING,
-}
+RUN, FORMAT = "run.json", "micrograd run 1"
 RESULTS = (MODEL, "history.csv", "loss.png", "regions.png", "net.svg")
-
-
-@dataclass
-class Model:
-    """A trained net with all that is needed to use it."""
-
-    net: MLP
-    preparation: Preparation
-    facts: dict[str, Any]  # the other things that are known of it: data, loss, metrics, an example, ...
-
-    @property
-    def backend(self) -> str:
-        """What to compute outputs with: compiled, where that was worth it for training."""
-        return "auto" if self.facts["backend"] == "jit" else "eager"
-
-    def outputs(self, rows: Sequence[Sequence[float]]) -> list[Any]:
-        """The net's outputs for rows as the preparation makes them: floats, or lists of them."""
-        return outputs_of(self.net, rows, backend=self.backend)
-
-    def answers(
-        self, rows: Sequence[Sequence[float]], *, failed: dict[int, Exception] | None = None
-    ) -> list[tuple[str | float, float | None]]:
-        """A class or a number for each row, and the probability of the class, if the loss was one that gives it.
-
-        Errors of rows without a result are raised; or kept in `failed`, if that is given, and the answer is empty.
-        """
-        outputs = outputs_of(self.net, rows, backend=self.backend, failed=failed)
-        return [
-            ("", None) if output is None else (self.preparation.answer(output), self._probability(output))
-            for output in outputs
-        ]
-
-    @property
-    def has_probabilities(self) -> bool:
-        return self.facts["loss"] in WITH_PROBABILITY
-
-    def _probability(self, output: Any) -> float | None:
-        from micrograd.losses import softmax
-        from micrograd.ops import sigmoid
-
-        if not self.has_probabilities:
-            return None
-        return max(map(float_of, softmax(output))) if isinstance(output, list) else float_of(sigmoid(abs(output)))
-
-    def save(self, folder: Path) -> None:
-        """Write the model's file, whole or not at all."""
-        known = {"recipe": recipe(self.net), "preparation": self.preparation.to_dict()}
-        write(folder / MODEL, {"parameters": [p.data for p in self.net.parameters()]}, {**self.facts, **known})
 
 
 def load(place: str | Path) -> Model:
@@ -98,24 +30,7 @@ def load(place: str | Path) -> Model:
         if (path.parent / CHECKPOINT).exists():
             raise FileNotFoundError(f"{place} has no model yet: its run was stopped; train with --resume to go on")
         raise FileNotFoundError(f"{place} has no model: give the folder that micrograd train wrote")
-    numbers, facts = read(path)
-    try:
-        check(numbers, {"parameters": ANYTHING, ...: ANYTHING}, "numbers")
-        check(facts, FACTS, "facts")
-        kept = {name: facts.pop(name) for name in ("recipe", "preparation")}
-        net = net_of(kept["recipe"], numbers["parameters"])
-        preparation = Preparation.from_dict(kept["preparation"])
-        sizes = [kept["recipe"]["inputs"], kept["recipe"]["layers"][-1]]
-        outputs = {preparation.outputs, 1} if preparation.outputs == 2 else {preparation.outputs}
-        if sizes[0] != len(preparation.inputs) or sizes[1] not in outputs:
-            raise ValueError("the net has other inputs or outputs than the preparation")
-        if facts["example"] is not None and len(facts["example"]["inputs"]) != sizes[0]:
-            raise ValueError("the example has other inputs than the net")
-        if (facts["loss"] == "mse") != (preparation.task == "numbers"):
-            raise ValueError("the loss is for another task")
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} is no model of a run, or is damaged ({error})") from None
-    return Model(net, preparation, facts)
+    return Model.read(path)
 
 
 def options_of(folder: Path) -> dict[str, Any] | None:
