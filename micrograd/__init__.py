@@ -16,6 +16,7 @@ Each folder is a room whose `__init__.py` says what happens there. Read in this 
     transforms             grad, jacobian, hessian
     blame, check           which operation made a nan; derivatives against differences
     extras, files, intake  optional packages; files written whole; rows by position, from whatever holds them
+    schema                 what a file holds, against the shape that it must have
     nn, losses, optim      neurons, layers, nets; what to minimize; how
     metrics                how good the answers are
     data                   rows to learn from

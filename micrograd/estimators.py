@@ -24,8 +24,8 @@ from micrograd.losses import binary_cross_entropy, cross_entropy, mse, softmax
 from micrograd.nn import MLP, init_for
 from micrograd.ops import sigmoid
 from micrograd.optim import WEIGHT_DECAY, Adam
-from micrograd.training.choice import outputs_of
 from micrograd.training.fit import fit
+from micrograd.training.predict import outputs_of
 
 try:
     import numpy

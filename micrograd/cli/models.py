@@ -6,7 +6,7 @@
     micrograd show run-iris --draw net.svg
     micrograd bench
 
-`add_commands` puts them beside those of `micrograd.cli`.
+`add_commands` puts them beside those of `graphs`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import argparse
 import contextlib
 import csv
 import io
-import math
 import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from micrograd.words import count, unwrapped
+from micrograd.cli.options import activation, decay, fraction, rate, seed, sizes, whole
+from micrograd.words import unwrapped
 
 SETS = "iris, moons, circles, spirals, xor, digits, diabetes, mnist"
 OPTIMIZERS = ("adam", "sgd", "rmsprop", "adamw")
@@ -84,24 +84,24 @@ def add_commands(commands: Any) -> None:
         help="columns to leave out, such as names and numbers of the rows; stands after DATA",
     )
     net = train.add_argument_group("the net")
-    net.add_argument("--hidden", type=_sizes, default=[16, 16], metavar="N,N", help="hidden layers (default 16,16)")
-    net.add_argument("--activation", type=_activation, default="tanh", metavar="NAME", help="default tanh")
+    net.add_argument("--hidden", type=sizes, default=[16, 16], metavar="N,N", help="hidden layers (default 16,16)")
+    net.add_argument("--activation", type=activation, default="tanh", metavar="NAME", help="default tanh")
     how = train.add_argument_group("the training")
     how.add_argument("--loss", choices=LOSSES, default="auto", help="default auto: as the target asks for")
     how.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="default adam")
-    how.add_argument("--lr", type=_rate, default=0.01, metavar="RATE", help="learning rate (default 0.01)")
+    how.add_argument("--lr", type=rate, default=0.01, metavar="RATE", help="learning rate (default 0.01)")
     how.add_argument(
-        "--weight-decay", type=_decay, metavar="X", help="pull on all parameters to 0 (default 0.003, rmsprop none)"
+        "--weight-decay", type=decay, metavar="X", help="pull on all parameters to 0 (default 0.003, rmsprop none)"
     )
-    how.add_argument("--epochs", type=_count, default=100, metavar="N", help="times through the rows (default 100)")
-    how.add_argument("--batch", type=_count, default=32, metavar="N", help="rows for each step (default 32)")
-    how.add_argument("--seed", type=_seed, default=0, metavar="N", help="of all that is by chance (default 0)")
+    how.add_argument("--epochs", type=whole, default=100, metavar="N", help="times through the rows (default 100)")
+    how.add_argument("--batch", type=whole, default=32, metavar="N", help="rows for each step (default 32)")
+    how.add_argument("--seed", type=seed, default=0, metavar="N", help="of all that is by chance (default 0)")
     how.add_argument(
-        "--held-out", type=_fraction, metavar="X", help="part of the rows to test with (default 0.2; of < 10 rows none)"
+        "--held-out", type=fraction, metavar="X", help="part of the rows to test with (default 0.2; of < 10 rows none)"
     )
     how.add_argument(
         "--patience",
-        type=_count,
+        type=whole,
         metavar="N",
         help="stop after N epochs without a lower loss on a fifth of the rows, kept from training; keep the best net",
     )
@@ -131,85 +131,22 @@ def _command(
     return parser
 
 
-# ---------------------------------------------------------------- from an option's text to its value
-
-
-def _whole(text: str, least: int, most: int) -> int:
-    try:
-        n = int(text) if text.strip().isascii() and "_" not in text else None
-    except ValueError:  # not a number, or one of thousands of digits
-        n = None
-    if n is None or not least <= n <= most:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no whole number from {least} to {most:,}")
-    return n
-
-
-def _count(text: str) -> int:
-    return _whole(text, 1, 10**9)
-
-
-def _seed(text: str) -> int:
-    return _whole(text, 0, 2**32 - 1)  # what scikit-learn's data sets take
-
-
-def _sizes(text: str) -> list[int]:
-    if text.strip() == "none":
-        return []
-    try:
-        return [_count(part) for part in text.split(",")]
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{error}: hidden layers are sizes such as 16,16, or none") from None
-
-
-def _number(text: str, is_right: Callable[[float], bool], what: str) -> float:
-    try:
-        x = float(text)
-    except ValueError:
-        x = math.nan
-    if not is_right(x):
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no {what}")
-    return x
-
-
-def _rate(text: str) -> float:
-    return _number(text, lambda x: 0 < x < math.inf, "number above 0")
-
-
-def _decay(text: str) -> float:
-    return _number(text, lambda x: 0 <= x < math.inf, "number of at least 0")
-
-
-def _fraction(text: str) -> float:
-    return _number(text, lambda x: 0 <= x < 1, "fraction, from 0 to below 1")
-
-
-def _activation(text: str) -> str:
-    from micrograd.cli.recipe import check_activation
-
-    try:
-        return check_activation(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-# ---------------------------------------------------------------- the commands
-
-
 def _train(options: Any) -> int:
+    from micrograd.cli.results import results
     from micrograd.cli.train import Training
     from micrograd.training.folder_lock import alone_in
 
-    training = Training(options)
+    training, failed = Training(options), list[str]()
     with contextlib.suppress(BrokenPipeError):  # a reader that has seen enough does not take the run along
         print(training.about(), flush=True)
     try:
         with alone_in(training.folder):
             training.run()
-            lines = list(training.results())  # all is written before anything is said: the reader may be gone
+            lines = list(results(training, failed))  # all is written before anything is said: the reader may be gone
         print("\n".join(lines))
-        for said in training.failed:
+        for said in failed:
             print(f"micrograd train: {said}", file=sys.stderr)
-        return 1 if training.failed else 0
+        return 1 if failed else 0
     except KeyboardInterrupt:
         kept = training.has_begun or training.goes_on
         again = _command_line(options.argv, *["--resume"] * (not options.resume))
@@ -232,6 +169,7 @@ def _predict(options: Any) -> int:
     from micrograd.cli.run_folder import load
     from micrograd.errors import DataError
     from micrograd.files import write_whole
+    from micrograd.words import count
 
     model = load(options.run)
     rows, wrong = model.preparation.read_csv_in_part(options.file)
@@ -280,7 +218,7 @@ def _show(options: Any) -> None:
 
 
 def _bench(options: Any) -> None:
-    from micrograd.cli.report import timing
+    from micrograd.cli.bench import timing
 
     for line in timing():
         print(line, flush=True)

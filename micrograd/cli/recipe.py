@@ -20,10 +20,12 @@ from micrograd.coerce import as_float
 from micrograd.engine import Value
 from micrograd.losses import binary_cross_entropy, cross_entropy, hinge, mse
 from micrograd.nn import MLP, Neuron
+from micrograd.schema import BOOL, TEXT, check, one_of, whole
 from micrograd.table import TABLE
 from micrograd.words import quoted
 
-KEYS = ("kind", "inputs", "layers", "activation", "output", "bias")
+SIZE = whole(1)
+SHAPE = {"kind": one_of("MLP"), "inputs": SIZE, "layers": [SIZE], "activation": TEXT, "output": TEXT, "bias": BOOL}
 LOSSES: dict[str, Callable[[Any, Any], Any]] = {
     f.__name__: f for f in (cross_entropy, hinge, mse, binary_cross_entropy)
 }  # all that a file may name
@@ -68,23 +70,10 @@ def net_of(recipe: Any, numbers: Sequence[float] | None = None) -> MLP:
 
 def count_of(recipe: Any) -> int:
     """The number of parameters of a recipe's net, which is not built. Raises ValueError for anything else."""
-    if not isinstance(recipe, dict) or set(recipe) != set(KEYS):
-        raise ValueError(f"a recipe is a dict of {', '.join(KEYS)}, not {quoted(recipe)}")
-    if recipe["kind"] != "MLP":
-        raise ValueError(f"recipe: the kind is 'MLP', not {quoted(recipe['kind'])}")
-    if not isinstance(recipe["layers"], list) or not recipe["layers"]:
-        raise ValueError(f"recipe: 'layers' is a list such as [16, 1], not {quoted(recipe['layers'])}")
-    sizes = [recipe["inputs"], *recipe["layers"]]
-    for size in sizes:
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ValueError(f"recipe: a size is a whole number of at least 1, not {quoted(size)}")
-    if not isinstance(recipe["bias"], bool):
-        raise ValueError(f"recipe: 'bias' is true or false, not {quoted(recipe['bias'])}")
+    check(recipe, SHAPE, "recipe")
     for key in ("activation", "output"):
-        if not isinstance(recipe[key], str):
-            raise ValueError(f"recipe: {key!r} is the name of a function, not {quoted(recipe[key])}")
         check_activation(recipe[key])
-    return count_of_sizes(sizes, bias=recipe["bias"])
+    return count_of_sizes([recipe["inputs"], *recipe["layers"]], bias=recipe["bias"])
 
 
 def count_of_sizes(sizes: Sequence[int], *, bias: bool = True) -> int:

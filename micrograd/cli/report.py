@@ -1,21 +1,15 @@
-"""Say and draw how good a trained net is, for the command line: held-out metrics, a summary, a drawing, a timing."""
+"""Say and draw how good a trained net is, for the command line: held-out metrics, a summary, a drawing."""
 
 from __future__ import annotations
 
 import math
-import random
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from micrograd.cli.model import Model
 from micrograd.cli.recipe import LOSSES, count_of, recipe
-from micrograd.cli.run_folder import Model
 from micrograd.data.tables import Table
 from micrograd.engine import Value
-from micrograd.losses import binary_cross_entropy
 from micrograd.nn import MLP
-from micrograd.optim import SGD
 from micrograd.training.progress import said
 from micrograd.views.draw import save, with_suffix
 from micrograd.words import count, listed, number_text, text_of
@@ -107,54 +101,3 @@ def draw_model(model: Model, path: Path) -> None:
     model.net.zero_grad()
     loss.backward()
     save(loss, path, names=model.net)
-
-
-def timing(rows: int = 32) -> Iterator[str]:
-    """Time a step of training a net of 2-16-16-1 on this machine, eager and compiled: a few lines."""
-    from micrograd.data.sets import spirals
-    from micrograd.training.backends import missing_package
-
-    X, y = spirals(rows)
-
-    def net_and_optimizer() -> tuple[Any, Any]:
-        net = MLP(2, [16, 16, 1], activation="tanh", init="xavier", rng=random.Random(0))
-        return net, SGD(net.parameters(), lr=0.01)
-
-    net, optimizer = net_and_optimizer()
-
-    def step() -> None:
-        total = sum((binary_cross_entropy(net(row), target) for row, target in zip(X, y)), Value(0.0)) / rows
-        optimizer.zero_grad()
-        total.backward()
-        optimizer.step()
-
-    yield (
-        f"a step of training: a net of 2-16-16-1, {count(len(net.parameters()), 'parameter')}, {rows} rows, forward, "
-        "backward and SGD"
-    )
-    eager = _best(step, repeats=5)
-    yield f"eager     {eager * 1e3:10.3f} ms a step"
-    if missing := missing_package():
-        yield f"compiled  needs {missing}: python -m pip install '.[jit]' in micrograd's checkout"
-        return
-    from micrograd.compiler.train_step import train_step
-
-    net, optimizer = net_and_optimizer()
-    train = train_step(lambda row, target: binary_cross_entropy(net(row), target), optimizer)
-    began = time.perf_counter()
-    train.run(X, y, epochs=1, batch_size=rows)
-    compiling = time.perf_counter() - began
-    steps = 2000
-    compiled = _best(lambda: train.run(X, y, epochs=steps, batch_size=rows), repeats=3) / steps
-    yield f"compiled  {compiled * 1e3:10.4f} ms a step, {eager / compiled:,.0f} times as fast"
-    yield f"compiling {compiling * 1e3:10.0f} ms, once; as long as {math.ceil(compiling / eager):,} eager steps"
-
-
-def _best(f: Any, repeats: int) -> float:
-    """The shortest time of several: the others were disturbed."""
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        f()
-        times.append(time.perf_counter() - began)
-    return min(times)

@@ -8,71 +8,18 @@ preparation of its inputs and what was measured. `claim` says whether a folder m
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from micrograd.cli.recipe import LOSSES, WITH_PROBABILITY, net_of, recipe
-from micrograd.coerce import float_of
-from micrograd.data.preparation import Preparation
+from micrograd.cli.model import MODEL, Model
 from micrograd.errors import CheckpointError
 from micrograd.files import write_whole
-from micrograd.nn import MLP
-from micrograd.training.checkpoints import CHECKPOINT, check_format, read, write
-from micrograd.training.choice import outputs_of
+from micrograd.schema import ANYTHING, check, one_of
+from micrograd.training.checkpoints import CHECKPOINT, check_format
 from micrograd.training.folder_lock import LOCK, check_free
 
-MODEL, RUN, FORMAT = "model.safetensors", "run.json", "micrograd run 1"
+RUN, FORMAT = "run.json", "micrograd run 1"
 RESULTS = (MODEL, "history.csv", "loss.png", "regions.png", "net.svg")
-
-
-@dataclass
-class Model:
-    """A trained net with all that is needed to use it."""
-
-    net: MLP
-    preparation: Preparation
-    facts: dict[str, Any]  # the other things that are known of it: data, loss, metrics, an example, ...
-
-    @property
-    def backend(self) -> str:
-        """What to compute outputs with: compiled, where that was worth it for training."""
-        return "auto" if self.facts["backend"] == "jit" else "eager"
-
-    def outputs(self, rows: Sequence[Sequence[float]]) -> list[Any]:
-        """The net's outputs for rows as the preparation makes them: floats, or lists of them."""
-        return outputs_of(self.net, rows, backend=self.backend)
-
-    def answers(
-        self, rows: Sequence[Sequence[float]], *, failed: dict[int, Exception] | None = None
-    ) -> list[tuple[str | float, float | None]]:
-        """A class or a number for each row, and the probability of the class, if the loss was one that gives it.
-
-        Errors of rows without a result are raised; or kept in `failed`, if that is given, and the answer is empty.
-        """
-        outputs = outputs_of(self.net, rows, backend=self.backend, failed=failed)
-        return [
-            ("", None) if output is None else (self.preparation.answer(output), self._probability(output))
-            for output in outputs
-        ]
-
-    @property
-    def has_probabilities(self) -> bool:
-        return self.facts["loss"] in WITH_PROBABILITY
-
-    def _probability(self, output: Any) -> float | None:
-        from micrograd.losses import softmax
-        from micrograd.ops import sigmoid
-
-        if not self.has_probabilities:
-            return None
-        return max(map(float_of, softmax(output))) if isinstance(output, list) else float_of(sigmoid(abs(output)))
-
-    def save(self, folder: Path) -> None:
-        """Write the model's file, whole or not at all."""
-        known = {"recipe": recipe(self.net), "preparation": self.preparation.to_dict()}
-        write(folder / MODEL, {"parameters": [p.data for p in self.net.parameters()]}, {**self.facts, **known})
 
 
 def load(place: str | Path) -> Model:
@@ -83,47 +30,7 @@ def load(place: str | Path) -> Model:
         if (path.parent / CHECKPOINT).exists():
             raise FileNotFoundError(f"{place} has no model yet: its run was stopped; train with --resume to go on")
         raise FileNotFoundError(f"{place} has no model: give the folder that micrograd train wrote")
-    numbers, facts = read(path)
-    try:
-        kept = {name: facts.pop(name) for name in ("recipe", "preparation")}
-        _check_facts(facts)
-        net = net_of(kept["recipe"], numbers["parameters"])
-        preparation = Preparation.from_dict(kept["preparation"])
-        sizes = [kept["recipe"]["inputs"], kept["recipe"]["layers"][-1]]
-        outputs = {preparation.outputs, 1} if preparation.outputs == 2 else {preparation.outputs}
-        if sizes[0] != len(preparation.inputs) or sizes[1] not in outputs:
-            raise ValueError("the net has other inputs or outputs than the preparation")
-        if facts["example"] is not None and len(facts["example"]["inputs"]) != sizes[0]:
-            raise ValueError("the example has other inputs than the net")
-        if (facts["loss"] == "mse") != (preparation.task == "numbers"):
-            raise ValueError("the loss is for another task")
-    except KeyError as error:
-        raise CheckpointError(f"{path} is no model of a run: it has no {error}") from None
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} is no model of a run, or is damaged ({error})") from None
-    return Model(net, preparation, facts)
-
-
-FACTS = {"data": dict, "loss": str, "backend": str, "metrics": dict, "version": str, "epochs": int, "last": dict}
-
-
-def _check_facts(facts: dict[str, Any]) -> None:
-    for name, kind in FACTS.items():
-        if not isinstance(facts[name], kind):
-            raise ValueError(f"{name!r} is of another kind")
-    if facts["loss"] not in LOSSES:
-        raise ValueError(f"its loss {facts['loss'][:40]!r} is none of {', '.join(LOSSES)}")
-    if facts["example"] is not None:
-        _check_numbers("the example", [*facts["example"]["inputs"], facts["example"]["target"]])
-    _check_numbers("the metrics", facts["metrics"].values())
-    _check_numbers("the last epoch", facts["last"].values())
-    if not isinstance(facts["data"]["name"], str):
-        raise ValueError("the data's name is no text")
-
-
-def _check_numbers(what: str, found: Any) -> None:
-    if not all(isinstance(x, (int, float)) for x in found):
-        raise ValueError(f"{what} is not all numbers")
+    return Model.read(path)
 
 
 def options_of(folder: Path) -> dict[str, Any] | None:
@@ -131,8 +38,7 @@ def options_of(folder: Path) -> dict[str, Any] | None:
     try:
         found = json.loads((folder / RUN).read_bytes())
         check_format(folder / RUN, found["format"], FORMAT)
-        if found["format"] != FORMAT or not isinstance(found["options"], dict):
-            raise ValueError
+        check(found, {"format": one_of(FORMAT), "options": {...: ANYTHING}, ...: ANYTHING}, RUN)
     except FileNotFoundError:
         return None
     except CheckpointError:

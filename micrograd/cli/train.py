@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import random
-import shlex
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from micrograd.cli.recipe import LOSSES, count_of_sizes, net_of, recipe
-from micrograd.cli.report import draw_model, measured, net_line
-from micrograd.cli.run_folder import MODEL, Model, claim, start
+from micrograd.cli.recipe import LOSSES, count_of_sizes
+from micrograd.cli.report import net_line
+from micrograd.cli.run_folder import claim, start
 from micrograd.data.batching import split_table
 from micrograd.data.preparation import Preparation
 from micrograd.data.sets import SETS, named
@@ -23,13 +20,10 @@ from micrograd.extras import require
 from micrograd.metrics import is_right
 from micrograd.nn import MLP, init_for
 from micrograd.optim import SGD, WEIGHT_DECAY, Adam, AdamW, Optimizer, RMSProp
-from micrograd.training.backends import has_compiler
 from micrograd.training.checkpoints import CHECKPOINT, read
-from micrograd.training.choice import is_worth_compiling
 from micrograd.training.fit import fit
 from micrograd.training.history import History
-from micrograd.training.plots import decision_regions
-from micrograd.words import count, nearest, unwrapped
+from micrograd.words import count, nearest
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD, "rmsprop": RMSProp, "adamw": AdamW}
 KEPT = "data target task categorical ignore hidden activation loss optimizer lr weight_decay epochs batch seed held_out"
@@ -57,7 +51,6 @@ class Training:
         self.optimizer = self._optimizer()
         self.history = History()
         self.seconds = 0.0
-        self.failed: list[str] = []  # what is said of pictures that could not be made
         self.has_begun = False  # whether an epoch has gone well, and what was in the folder is replaced
 
     def _split(self) -> tuple[Table, Table | None]:
@@ -121,14 +114,14 @@ class Training:
         """Train; the folder keeps a checkpoint to go on from."""
         o = self.options
         watched = self.watched
-        validation = (self.preparation.rows(watched), self._targets(watched)) if watched else None
+        validation = (self.preparation.rows(watched), self.targets(watched)) if watched else None
         began = time.perf_counter()
         try:
             self.history = fit(
                 self.net,
                 LOSSES[self.loss],
                 self.preparation.rows(self.learned),
-                self._targets(self.learned),
+                self.targets(self.learned),
                 optimizer=self.optimizer,
                 epochs=o.epochs,
                 batch_size=o.batch,
@@ -150,88 +143,10 @@ class Training:
             raise FloatingPointError(f"{error}; try a smaller --lr, or another --activation") from None
         self.seconds = time.perf_counter() - began
 
-    def _targets(self, table: Table) -> list[Any]:
+    def targets(self, table: Table) -> list[Any]:
+        """The targets of a table as the loss takes them."""
         targets = self.preparation.targets(table)
         return [2 * t - 1 for t in targets] if self.loss == "hinge" else targets  # the hinge takes -1 and 1
-
-    def results(self) -> Iterator[str]:
-        """Measure the net and write the files of its folder; gives the lines that say so."""
-        model = self._model()
-        stopped = f" ({self.history.stopped})" if self.history.stopped else ""
-        how = "compiled" if self.history.backend == "jit" else "eager"
-        best = f"; the net is that of epoch {self.history.best}" if self.options.patience else ""
-        yield f"{count(len(self.history), 'epoch')}{stopped} in {self.seconds:.1f} s, {how}{best}"
-        if self.history.turned and not self.options.patience:
-            yield f"{self.history.turned}: --patience 20 stops in time, and keeps the net of the lowest"
-        table = self.test or self.learned
-        where = "held out" if self.test else "on the rows that it learned from"
-        try:
-            model.facts["metrics"], lines = measured(model, table)
-            model.facts["measured"] = where
-        finally:
-            model.save(self.folder)  # before anything that may fail
-        yield f"{where}: {lines[0]}"
-        yield from lines[1:]
-        folder = str(self.folder) if str(self.folder)[:1] != "-" else os.path.join(".", self.folder)
-        yield f"{self.folder / MODEL}  the net: {shlex.join(['micrograd', 'predict', folder])} FILE.csv"
-        self.history.to_csv(self.folder / "history.csv")
-        yield f"{self.folder / 'history.csv'}  what was measured after each epoch"
-        pictures: dict[str, tuple[str, Callable[[Path], None]]] = {"loss.png": ("the same, drawn", self.history.plot)}
-        if self._has_regions():
-            pictures["regions.png"] = "the class chosen at each point of the plane", partial(self._regions, model)
-        pictures["net.svg"] = "the net and its gradients for one row", partial(draw_model, model)
-        for name, (what, draw) in pictures.items():
-            path = self.folder / name
-            try:
-                draw(path)
-                yield f"{path}  {what}"
-            except Exception as error:  # whatever it is, the run is whole without its picture
-                said = unwrapped(error)[:200] or "no more is known"
-                self.failed.append(f"{path} could not be drawn: {type(error).__name__}: {said}")
-
-    def _model(self) -> Model:
-        # A net of plain Values: the compiled run keeps its numbers elsewhere.
-        net = net_of(recipe(self.net), [p.data for p in self.net.parameters()])
-        table = self.test or self.train
-        example = {"inputs": self.preparation.rows(table.take([0]))[0], "target": self._targets(table.take([0]))[0]}
-        last = self.history[self.history.best - 1 if self.options.patience else -1]
-        facts = {
-            "data": {"name": self.kept["data"]},
-            "loss": self.loss,
-            "backend": self.history.backend,
-            "metrics": {},
-            "epochs": len(self.history),
-            "last": last,
-            "example": example,
-        }
-        return Model(net, self.preparation, facts)
-
-    def _has_regions(self) -> bool:
-        columns = self.table.columns
-        if self.table.task != "classes" or len(columns) != 2 or any(column.categories for column in columns):
-            return False
-        return all(min(column) < max(column) for column in zip(*self.table.rows))
-
-    def _regions(self, model: Model, path: Path) -> None:
-        from micrograd.modes import no_grad
-
-        net: Any = model.net
-        count = len(net.parameters())
-        points = 60 if count < 2_000 else 25 if count < 50_000 else 10  # operation by operation these are many
-        if model.backend == "auto" and has_compiler() and is_worth_compiling(net, 60 * 60):
-            from micrograd.compiler.jit import jit
-
-            net, points = jit(net), 60
-        with no_grad():
-            decision_regions(
-                lambda row: net(self.preparation.row(row)),
-                [[float(x) for x in row] for row in self.table.rows],
-                self.table.targets,
-                path,
-                points=points,
-                classes=self.table.classes,
-                inputs=[column.name for column in self.table.columns],
-            )
 
 
 def _epochs_in(checkpoint: Path) -> int:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 import numbers
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ from micrograd.coerce import float_of
 from micrograd.data.cells import complaint, read_cells, reading
 from micrograd.data.tables import Column, Table, label_text
 from micrograd.errors import DataError
+from micrograd.schema import FINITE, POSITIVE, TEXT, check, texts, with_key
 from micrograd.words import nearest, quoted
 
 
@@ -60,6 +62,13 @@ def scale_of(values: Sequence[float]) -> Scale:
     mean = math.fsum(parts) / len(parts)
     deviation = math.sqrt(math.fsum((x - mean) ** 2 for x in parts) / len(parts))
     return Scale(mean * largest, deviation * largest or 1.0)
+
+
+SCALED = {"name": TEXT, "mean": FINITE, "scale": POSITIVE}
+SHAPE = {  # of `to_dict()`
+    "columns": [with_key("categories", {"name": TEXT, "categories": texts(1)}, SCALED)],
+    "target": with_key("classes", {"name": TEXT, "classes": texts(2)}, SCALED),
+}
 
 
 class Preparation:
@@ -215,23 +224,22 @@ class Preparation:
     @classmethod
     def from_dict(cls, kept: Any) -> Preparation:
         """A Preparation from its `to_dict()`. Raises DataError for anything else."""
-        _check_keys(kept, "the whole", ["columns", "target"])
-        if not isinstance(kept["columns"], list) or not kept["columns"]:
-            raise DataError("preparation: 'columns' is a list of at least one column")
-        columns, scales, names = [], [], {_name(kept["target"], "'target'")}
-        for j, column in enumerate(kept["columns"]):
-            name, place = _name(column, f"columns[{j}]"), f"columns[{j}]"
-            if name in names:
+        check(kept, SHAPE, "preparation", DataError)
+        target, columns = kept["target"], kept["columns"]
+        for name, times in Counter(column["name"] for column in (target, *columns)).items():
+            if times > 1:
                 raise DataError(f"preparation: two columns are called {quoted(name)}")
-            names.add(name)
-            categories = _texts(column, place, "categories", least=1) if "categories" in column else ()
-            columns.append(Column(name, categories))
-            scales.append(None if categories else _scale(column, place))
-        target = kept["target"]
-        if "classes" in target:
-            classes = _texts(target, "'target'", "classes", least=2)
-            return cls(columns, scales, target=target["name"], classes=classes)
-        return cls(columns, scales, target=target["name"], target_scale=_scale(target, "'target'"))
+        return cls(
+            [Column(column["name"], tuple(column.get("categories", ()))) for column in columns],
+            [_scale(column) for column in columns],
+            target=target["name"],
+            classes=target.get("classes", ()),
+            target_scale=_scale(target),
+        )
+
+
+def _scale(kept: dict[str, Any]) -> Scale | None:
+    return Scale(float(kept["mean"]), float(kept["scale"])) if "scale" in kept else None
 
 
 def _near(name: str, keys: Sequence[Any]) -> str:
@@ -272,35 +280,3 @@ def _number(x: Any) -> float | str:
     except OverflowError:
         return "infinite"
     return number if math.isfinite(number) else "missing" if math.isnan(number) else "infinite"
-
-
-def _check_keys(kept: Any, place: str, keys: Sequence[str]) -> None:
-    if not isinstance(kept, dict) or set(kept) != set(keys):
-        raise DataError(f"preparation: {place} is a dict of {' and '.join(map(repr, keys))}, not {quoted(kept)}")
-
-
-def _name(kept: Any, place: str) -> str:
-    if not isinstance(kept, dict) or not isinstance(kept.get("name"), str) or not kept["name"]:
-        raise DataError(f"preparation: {place} is a dict with a 'name', not {quoted(kept)}")
-    return kept["name"]
-
-
-def _texts(kept: dict[str, Any], place: str, key: str, *, least: int) -> tuple[str, ...]:
-    _check_keys(kept, place, ["name", key])
-    texts = kept[key]
-    if (
-        not isinstance(texts, list)
-        or len(texts) < least
-        or not all(isinstance(t, str) and t for t in texts)
-        or len(set(texts)) != len(texts)
-    ):
-        raise DataError(f"preparation: {place}: {key!r} is a list of at least {least} different texts")
-    return tuple(texts)
-
-
-def _scale(kept: dict[str, Any], place: str) -> Scale:
-    _check_keys(kept, place, ["name", "mean", "scale"])
-    mean, scale = ("text" if isinstance(kept[key], str) else _number(kept[key]) for key in ("mean", "scale"))
-    if isinstance(mean, str) or isinstance(scale, str) or scale <= 0:
-        raise DataError(f"preparation: {place}: 'mean' is a finite number, 'scale' a positive one, not {quoted(kept)}")
-    return Scale(mean, scale)

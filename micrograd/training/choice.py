@@ -6,7 +6,7 @@
 
 Compiling takes time for each instruction of one row, and more for each where they are many; running eagerly takes time
 for each row of each epoch. Neither is guessed in seconds: both are so many times what one operation takes here and now,
-which is measured once. `outputs_of(net, rows)` is for nets that are trained already.
+which is measured once.
 """
 
 from __future__ import annotations
@@ -14,25 +14,13 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from micrograd.coerce import float_of
 from micrograd.engine import Value
-from micrograd.intake import rows_of
-from micrograd.modes import no_grad, plainly
+from micrograd.modes import plainly
 from micrograd.optim import Optimizer
-from micrograd.training.backends import (
-    Backend,
-    Compiled,
-    Eager,
-    Either,
-    Function,
-    has_compiler,
-    missing_package,
-)
-from micrograd.transforms import map_numbers
+from micrograd.training.backends import Backend, Compiled, Eager, Either, Function, missing_package
 from micrograd.words import first_clause
 
 SHORT = 1.0  # seconds of compiling that are not worth a thought
@@ -109,43 +97,6 @@ def backend_for(
     return _because(Either(compiled, eager), f"{what}; eagerly {_epochs(work)} would take {about(told)}")
 
 
-def outputs_of(
-    net: Callable[[Any], Any],
-    rows: Sequence[Any],
-    *,
-    backend: str = "auto",
-    failed: dict[int, Exception] | None = None,
-) -> list[Any]:
-    """A net's outputs for many rows, without graphs: a list of floats, or of lists of them.
-
-    Where a row has no result its error is raised; or kept in `failed`, if that is given, and the output is None.
-    """
-    rows = rows_of(rows, "rows")
-    compiles = backend == "jit" or (backend == "auto" and is_worth_compiling(net, len(rows)))
-    if compiles and len(rows) > 1 and has_compiler():
-        from micrograd.compiler.jit import jit
-
-        net = jit(net)
-    found: list[Any] = []
-    with no_grad():
-        for i, row in enumerate(rows):
-            try:
-                found.append(map_numbers(float_of, net(row)))
-            except (ArithmeticError, ValueError) as error:
-                if failed is None:
-                    raise
-                failed[i] = error
-                found.append(None)
-    return found
-
-
-def is_worth_compiling(net: Any, rows: int) -> bool:
-    """Whether compiling a net is sooner done than computing so many rows eagerly."""
-    length = FOR_EACH_PARAMETER * len(net.parameters()) if hasattr(net, "parameters") else 0
-    seconds = compiling([int(length / 2)])  # forward alone
-    return seconds < SHORT or seconds < one_operation() * FORWARD * length * rows
-
-
 def _because(backend: Backend, why: str) -> Backend:
     backend.why = why
     return backend
@@ -172,6 +123,11 @@ def about(seconds: float) -> str:
 def compiling(lengths: list[int]) -> float:
     """Seconds that compiling tapes of so many instructions is likely to take here."""
     return one_operation() * sum(length * _for_each(length) for length in lengths)
+
+
+def forward_alone(length: float, rows: int) -> float:
+    """Seconds to compute so many rows eagerly, without a graph, where a row's tape has so many instructions."""
+    return one_operation() * FORWARD * length * rows
 
 
 def _for_each(length: int) -> float:

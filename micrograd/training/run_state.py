@@ -9,17 +9,18 @@ from typing import Any
 
 from micrograd.engine import Value
 from micrograd.errors import CheckpointError
-from micrograd.optim import Optimizer
 from micrograd.training.checkpoints import read
 from micrograd.training.history import History, Record
+from micrograd.training.options import Options
 from micrograd.training.same_run import check_same, check_schedule
 
 
 class RunState:
     """What a run has come to: the history, the best parameters, and how to put all of it into a file and back."""
 
-    def __init__(self, optimizer: Optimizer, rng: random.Random, *, patience: int | None, keep_best: bool):
-        self.optimizer, self.rng, self.patience, self.keep_best = optimizer, rng, patience, keep_best
+    def __init__(self, options: Options, rng: random.Random):
+        self.optimizer, self.rng = options.optimizer, rng
+        self.patience, self.keep_best = options.patience, options.keep_best
         self.history = History()
         self.best: list[float] = []
         self.lowest, self.waited = math.inf, 0
@@ -39,6 +40,12 @@ class RunState:
                 self.best = [p.data for p in self.parameters]
         if self.patience and self.waited >= self.patience:
             self.history.stopped = f"no lower loss for {self.patience} epochs"
+
+    def put_back_best(self) -> None:
+        """Give the parameters the numbers of the best epoch, where these were kept."""
+        if self.best:
+            for p, x in zip(self.parameters, self.best):
+                p.data = x
 
     def state(self, about: dict[str, Any]) -> tuple[dict[str, list[float]], dict[str, Any]]:
         """Numbers and facts to go on from, as they are now."""

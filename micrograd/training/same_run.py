@@ -20,6 +20,8 @@ from typing import Any
 from micrograd.errors import CheckpointError
 from micrograd.nn import MLP, Layer, Neuron
 from micrograd.optim import Optimizer
+from micrograd.training.options import Options
+from micrograd.training.parts import Parts
 
 SAID = {
     "batch_size": "batch_size is another",
@@ -37,17 +39,24 @@ SAID = {
 }
 
 
-def identity(model: Any, loss: Any, metrics: dict[str, Any], optimizer: Optimizer) -> dict[str, Any]:
-    """What tells a model, a loss and an optimizer from others, as far as it has a name; for JSON."""
+def identity(model: Any, options: Options, parts: Parts) -> dict[str, Any]:
+    """What a run to go on with must have in common with this one, as far as it has a name; for JSON."""
+    optimizer = options.optimizer
     trained = {id(p) for p in optimizer.parameters}
     frozen = [p.data for p in model.parameters() if id(p) not in trained]
     return {
+        "batch_size": options.batch_size,
+        "seed": repr(options.seed),
+        "patience": options.patience,
+        "keep_best": options.keep_best,
         "names": [name for name, _ in model.named_parameters()] if hasattr(model, "named_parameters") else [],
         "model": repr(model) if type(model) in (MLP, Layer, Neuron) else type(model).__name__,
         "frozen": zlib.crc32(array("d", frozen).tobytes()),
-        "loss": _name(loss),
-        "metrics": {name: _name(metric) for name, metric in metrics.items()},
+        "loss": _name(options.loss),
+        "metrics": {name: _name(metric) for name, metric in options.metrics.items()},
         "settings": _settings(optimizer),
+        "data": fingerprint(parts.X, parts.y),
+        "validation": fingerprint(*parts.held_out) if parts.held_out else None,
     }
 
 

@@ -50,16 +50,16 @@ GOOD = recipe(MLP(2, [3, 1]))
 @pytest.mark.parametrize(
     "change, says",
     [
-        ({"kind": "CNN"}, "the kind is 'MLP'"),
-        ({"inputs": 0}, "a size is"),
-        ({"inputs": True}, "a size is"),
-        ({"layers": []}, "'layers' is a list"),
-        ({"layers": [3, 1.5]}, "a size is"),
+        ({"kind": "CNN"}, "recipe.kind must be 'MLP', not 'CNN'"),
+        ({"inputs": 0}, "recipe.inputs must be a whole number of at least 1, not 0"),
+        ({"inputs": True}, "recipe.inputs must be a whole number of at least 1, not True"),
+        ({"layers": []}, "recipe.layers must be a list of at least 1, not"),
+        ({"layers": [3, 1.5]}, r"recipe.layers\[1\] must be a whole number of at least 1, not 1.5"),
         ({"layers": [10**6, 10**6]}, "too large"),
         ({"activation": "tahn"}, "did you mean 'tan' or 'tanh'"),
-        ({"output": 3}, "'output' is the name"),
-        ({"bias": 1}, "'bias' is true or false"),
-        ({"more": 1}, "a recipe is a dict of"),
+        ({"output": 3}, "recipe.output must be a text"),
+        ({"bias": 1}, "recipe.bias must be true or false, not 1"),
+        ({"more": 1}, r"recipe\['more'\] must be left out, not 1"),
     ],
 )
 def test_a_wrong_recipe_is_a_clear_error(change, says):
@@ -70,7 +70,7 @@ def test_a_wrong_recipe_is_a_clear_error(change, says):
 def test_wrong_numbers_for_a_recipe():
     with pytest.raises(ValueError, match="13 parameters, and there are 2 numbers"):
         net_of(GOOD, [1.0, 2.0])
-    with pytest.raises(ValueError, match="a recipe is a dict"):
+    with pytest.raises(ValueError, match="recipe must be a dict, not None"):
         net_of(None)
     assert count_of(GOOD) == 13 < MAX_PARAMETERS and math.isfinite(net_of(GOOD)([1.0, 2.0]).data)
 

@@ -12,6 +12,7 @@ from helpers.commands import FILES, command, flowers, parameters_of
 from micrograd.cli import models as commands
 from micrograd.cli import run_folder as runs
 from micrograd.cli import train as train_command
+from micrograd.cli.recipe import recipe
 from micrograd.data.preparation import scale_of
 from micrograd.data.tables import table_of
 from micrograd.optim import WEIGHT_DECAY
@@ -251,7 +252,7 @@ def test_facts_that_do_not_fit_each_other_are_no_model(change, capsys, tmp_path)
     assert command("train", "iris", "--epochs", 1, "--hidden", 4, capsys=capsys)[0] == 0
     model = runs.load("run-iris")
     numbers, facts = {"parameters": [p.data for p in model.net.parameters()]}, dict(model.facts)
-    kept = {"recipe": train_command.recipe(model.net), "preparation": model.preparation.to_dict()}
+    kept = {"recipe": recipe(model.net), "preparation": model.preparation.to_dict()}
     if "loss" in change:
         facts["loss"] = "mse"
     if "example" in change:

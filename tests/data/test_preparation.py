@@ -165,32 +165,59 @@ CLASSES = {"name": "t", "classes": ["a", "b"]}
 @pytest.mark.parametrize(
     "kept, says",
     [
-        (None, "the whole is a dict of 'columns' and 'target', not None"),
-        ({"columns": [NUMBER]}, "the whole is a dict of 'columns' and 'target'"),
-        ({"columns": [], "target": CLASSES}, "'columns' is a list of at least one column"),
-        ({"columns": {"n": 1}, "target": CLASSES}, "'columns' is a list"),
-        ({"columns": [NUMBER], "target": "t"}, "'target' is a dict with a 'name', not 't'"),
-        ({"columns": [7], "target": CLASSES}, "columns[0] is a dict with a 'name', not 7"),
-        ({"columns": [{**NUMBER, "name": ""}], "target": CLASSES}, "columns[0] is a dict with a 'name'"),
-        ({"columns": [NUMBER, NUMBER], "target": CLASSES}, "two columns are called 'n'"),
-        ({"columns": [NUMBER], "target": {**CLASSES, "name": "n"}}, "two columns are called 'n'"),
-        ({"columns": [{"name": "n"}], "target": CLASSES}, "columns[0] is a dict of 'name' and 'mean' and 'scale'"),
-        ({"columns": [{**NUMBER, "more": 1}], "target": CLASSES}, "columns[0] is a dict of"),
-        ({"columns": [{**NUMBER, "scale": 0}], "target": CLASSES}, "'scale' a positive one"),
-        ({"columns": [{**NUMBER, "scale": math.inf}], "target": CLASSES}, "'scale' a positive one"),
-        ({"columns": [{**NUMBER, "mean": math.nan}], "target": CLASSES}, "'mean' is a finite number"),
-        ({"columns": [{**NUMBER, "mean": "1"}], "target": CLASSES}, "'mean' is a finite number"),
-        ({"columns": [{**NUMBER, "mean": 10**400}], "target": CLASSES}, "'mean' is a finite number"),
-        ({"columns": [COLOUR | {"categories": []}], "target": CLASSES}, "'categories' is a list of at least 1"),
-        ({"columns": [COLOUR | {"categories": ["a", "a"]}], "target": CLASSES}, "different texts"),
-        ({"columns": [COLOUR | {"categories": [[]]}], "target": CLASSES}, "different texts"),
-        ({"columns": [COLOUR | {"mean": 1}], "target": CLASSES}, "columns[0] is a dict of 'name' and 'categories'"),
-        ({"columns": [COLOUR], "target": {"name": "t", "classes": ["a"]}}, "'classes' is a list of at least 2"),
-        ({"columns": [COLOUR], "target": {"name": "t"}}, "'target' is a dict of 'name' and 'mean' and 'scale'"),
+        (None, " must be a dict, not None"),
+        ({"columns": [NUMBER]}, ".target must be a dict, not missing"),
+        ({"columns": [], "target": CLASSES}, ".columns must be a list of at least 1, not []"),
+        ({"columns": {"n": 1}, "target": CLASSES}, ".columns must be a list of at least 1, not {'n': 1}"),
+        ({"columns": [NUMBER], "target": "t"}, ".target must be a dict, not 't'"),
+        ({"columns": [7], "target": CLASSES}, ".columns[0] must be a dict, not 7"),
+        (
+            {"columns": [{**NUMBER, "name": ""}], "target": CLASSES},
+            ".columns[0].name must be a text that is not empty, not ''",
+        ),
+        ({"columns": [NUMBER, NUMBER], "target": CLASSES}, ": two columns are called 'n'"),
+        ({"columns": [NUMBER], "target": {**CLASSES, "name": "n"}}, ": two columns are called 'n'"),
+        ({"columns": [{"name": "n"}], "target": CLASSES}, ".columns[0].mean must be a finite number, not missing"),
+        ({"columns": [{**NUMBER, "more": 1}], "target": CLASSES}, ".columns[0]['more'] must be left out, not 1"),
+        (
+            {"columns": [{**NUMBER, "scale": 0}], "target": CLASSES},
+            ".columns[0].scale must be a finite number above 0, not 0",
+        ),
+        (
+            {"columns": [{**NUMBER, "scale": math.inf}], "target": CLASSES},
+            ".columns[0].scale must be a finite number above 0, not inf",
+        ),
+        (
+            {"columns": [{**NUMBER, "mean": math.nan}], "target": CLASSES},
+            ".columns[0].mean must be a finite number, not nan",
+        ),
+        (
+            {"columns": [{**NUMBER, "mean": "1"}], "target": CLASSES},
+            ".columns[0].mean must be a finite number, not '1'",
+        ),
+        (
+            {"columns": [{**NUMBER, "mean": 10**400}], "target": CLASSES},
+            ".columns[0].mean must be a finite number, not 1000",
+        ),
+        (
+            {"columns": [COLOUR | {"categories": []}], "target": CLASSES},
+            ".columns[0].categories must be a list of at least 1 texts",
+        ),
+        (
+            {"columns": [COLOUR | {"categories": ["a", "a"]}], "target": CLASSES},
+            "all different and none empty, not ['a', 'a']",
+        ),
+        ({"columns": [COLOUR | {"categories": [[]]}], "target": CLASSES}, "all different and none empty, not [[]]"),
+        ({"columns": [COLOUR | {"mean": 1}], "target": CLASSES}, ".columns[0]['mean'] must be left out, not 1"),
+        (
+            {"columns": [COLOUR], "target": {"name": "t", "classes": ["a"]}},
+            ".target.classes must be a list of at least 2 texts",
+        ),
+        ({"columns": [COLOUR], "target": {"name": "t"}}, ".target.mean must be a finite number, not missing"),
     ],
 )
 def test_a_wrong_dict_is_one_line(kept, says):
-    with pytest.raises(ValueError, match="^preparation: .*" + re.escape(says)) as raised:
+    with pytest.raises(ValueError, match="^preparation.*" + re.escape(says)) as raised:
         Preparation.from_dict(kept)
     assert type(raised.value) is DataError and str(raised.value).isprintable()
 

@@ -20,6 +20,7 @@ from micrograd.optim import Adam
 from micrograd.training import backends, choice, progress
 from micrograd.training.backends import Compiled
 from micrograd.training.choice import Work, backend_for, compiling
+from micrograd.training.predict import is_worth_compiling, outputs_of
 
 
 @pytest.fixture(autouse=True)
@@ -132,9 +133,9 @@ def test_a_trained_net_is_compiled_where_the_rows_are_many(monkeypatch):
     ]:  # fmt: skip
         compiled.clear()
         rows = [[0.5] * len(net.layers[0].neurons[0].w)] * count
-        found = choice.outputs_of(net, rows, backend=backend)
+        found = outputs_of(net, rows, backend=backend)
         assert found == pytest.approx([net(row).data for row in rows]) and bool(compiled) == wanted
-    assert choice.is_worth_compiling(large, 10_000) and not choice.is_worth_compiling(large, 50)
+    assert is_worth_compiling(large, 10_000) and not is_worth_compiling(large, 50)
 
 
 # ------------------------------------------------------------------ a recording that does not last

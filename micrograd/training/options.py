@@ -1,0 +1,81 @@
+"""What `fit` was asked for, checked once: `checked(model, loss, optimizer, ...)` gives its `Options`."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from micrograd.coerce import as_count
+from micrograd.optim import Adam, Optimizer
+from micrograd.training.history import Record
+
+COLUMNS = ("epoch", "loss", "gradient norm", "learning rate", "seconds")  # of every history
+
+
+class Options(NamedTuple):
+    """How to train, as `fit` describes it."""
+
+    loss: Callable[[Any, Any], Any]
+    optimizer: Optimizer
+    epochs: int
+    batch_size: int | None  # None: all rows
+    metrics: dict[str, Callable[[Any, Any], Any]]
+    callbacks: tuple[Callable[[Record], Any], ...]
+    patience: int | None
+    keep_best: bool
+    seed: Any
+
+
+def checked(
+    model: Any,
+    loss: Any,
+    optimizer: Any,
+    epochs: Any,
+    batch_size: Any,
+    metrics: Any,
+    callbacks: Any,
+    patience: Any,
+    keep_best: bool,
+    seed: Any,
+) -> Options:
+    """The options, each of its kind. Raises TypeError, or ValueError for a count that is none."""
+    optimizer = Adam(model.parameters(), lr=0.01) if optimizer is None else optimizer
+    if not callable(loss):
+        raise TypeError(f"fit: the loss is a function of (output, target), such as micrograd.losses.mse, not {loss!r}")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"fit: the optimizer is made for the model, such as Adam(model.parameters()), not {optimizer!r}"
+        )
+    if metrics is not None and not (isinstance(metrics, dict) and all(map(callable, metrics.values()))):
+        raise TypeError(f"fit: metrics are functions by name, such as {{'accuracy': is_right}}, not {metrics!r}")
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"fit: callbacks are a list of functions of a record, not {callbacks!r}")
+    return Options(
+        loss,
+        optimizer,
+        as_count(epochs, "fit: epochs"),
+        callbacks=tuple(callbacks),
+        batch_size=_count("batch_size", batch_size),
+        patience=_count("patience", patience),
+        metrics=metrics or {},
+        keep_best=keep_best,
+        seed=operator.index(seed) if hasattr(seed, "__index__") else seed,
+    )
+
+
+def _count(name: str, n: Any) -> int | None:
+    return None if n is None else as_count(n, f"fit: {name}")
+
+
+def check_together(options: Options, model: Any) -> None:
+    """Raise ValueError for a metric called like a column of the history, and for another model's optimizer."""
+    for name in options.metrics:
+        if name in COLUMNS or name.startswith("validation "):
+            raise ValueError(f"fit: a metric cannot be called {name!r}, which the history has another use for")
+    own = {id(p) for p in model.parameters()}
+    if not any(id(p) in own for p in options.optimizer.parameters):
+        raise ValueError(
+            f"fit: none of the optimizer's {len(options.optimizer.parameters)} parameters is the model's: was the "
+            "model made anew after the optimizer?"
+        )
