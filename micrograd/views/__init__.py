@@ -4,7 +4,8 @@ Read in this order:
 
     snapshot             the graph as it is now, in numbered nodes
     fold                 fewer boxes: what repeats, or belongs to a neuron, is shown as one
-    layout, draw         where Graphviz puts the boxes, and the picture; `tree` for a terminal
+    tree                 the graph as indented lines, for a terminal
+    style, layout, draw  the boxes' shapes, colours and words; where Graphviz puts them; and the picture
     record, why          forward and backward, step by step; why a gradient is what it is
     animate, page        the record as an animation, and as a page to explore
     breakpoints, moves   where a walk through the record stops, and how it goes forward and back in time

@@ -30,10 +30,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from micrograd.files import write_whole
-from micrograd.views.draw import drawing, one_line, svg_text, with_suffix
+from micrograd.views.draw import drawing, svg_text, with_suffix
 from micrograd.views.fold import Folded, fold
 from micrograd.views.record import Record, Step
-from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, LEAF, OPERATION, PARAMETER, Node, short
+from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, LEAF, OPERATION, PARAMETER, Node, one_line, short
 
 KINDS = (LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED)  # sent as their places here
 NAME_LENGTH, FORMULA_LENGTH, ERROR_LENGTH = 120, 400, 1000  # characters that are sent
@@ -128,7 +128,7 @@ def page(trace: Record) -> str:
         title=html.escape(one_line(f"{root.name} = {root.formula}" if root.formula else root.name, NAME_LENGTH)),
         summary=html.escape(summary),
         last=forward + len(trace),
-        svg=_slim(svg_text(drawing(graph, grads=_widest(trace), folded=folded)), trace, folded),
+        svg=_slim(svg_text(drawing(graph, folded, grads=_widest(trace))), trace, folded),
         record=html.escape(record, quote=False),
         style=style,
         script=script,

@@ -21,10 +21,11 @@ from typing import IO, Any
 from micrograd.files import write_whole
 from micrograd.views import animate, page
 from micrograd.views.breakpoints import Seen, check_expression
-from micrograd.views.draw import tree_of, with_suffix
+from micrograd.views.draw import with_suffix
 from micrograd.views.moves import DONE, Walk
 from micrograd.views.record import Record
 from micrograd.views.snapshot import CONSTANT_NUMBER, Node, short
+from micrograd.views.tree import tree_of
 from micrograd.views.why import Why
 
 # Long names of commands; what each does stands with the short one.

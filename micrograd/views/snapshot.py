@@ -28,6 +28,7 @@ from micrograd.table import CONSTANT, Op, float_of
 from micrograd.text import derivative_formulas
 
 LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED = "input", "parameter", "constant", "operation", "failed operation"
+LABEL_LENGTH = 48  # characters of a name that are shown; a drawing's hover title has more
 
 
 @dataclass(slots=True, eq=False)
@@ -332,3 +333,9 @@ class _Groups:
 def short(x: Any) -> str:
     """A number in a few characters: `0.1235`, `2`, `1.2e+08`, `nan`; a gradient not reached is a dot."""
     return "·" if x is None else f"{float(x):.4g}"
+
+
+def one_line(text: str, length: int = LABEL_LENGTH) -> str:
+    """The text as one line of at most `length` characters, what cannot be printed shown as spaces."""
+    text = "".join(c if c.isprintable() else " " for c in text[: length + 1])
+    return text if len(text) <= length else text[: length - 1] + "…"
