@@ -9,7 +9,7 @@ Read in this order:
     record, why          forward and backward, step by step; why a gradient is what it is
     animate, page        the record as an animation, and as a page to explore
     breakpoints, moves   where a walk through the record stops, and how it goes forward and back in time
-    prompt               pdb's habits for it
+    scope, prompt        Python on the nodes as they are there; pdb's habits for all of it
     trace                the record with all these views of it: what `trace(z)` gives
     notebook             the same in IPython
 """
