@@ -55,6 +55,7 @@ from micrograd.export.c_statements import (
     literal,
     plain,
 )
+from micrograd.export.layers import refuse_keeper
 from micrograd.files import write_whole
 from micrograd.nn import MLP, Layer, Module, Neuron
 from micrograd.optim import Optimizer
@@ -85,13 +86,6 @@ def to_c(f: Callable[..., Any], path: str | os.PathLike[str], *, example: Any = 
     if path.suffix != ".c":
         raise ValueError(f"to_c: {path.name!r} must end in .c, as 'net.c' does")
     return write_whole(path, c_text(f, path.stem, example=example, train=train).encode("ascii"))
-
-
-def refuse_keeper(model: Any, doing: str) -> None:
-    """Raise TypeError for what only keeps a net: a trained run's model, an estimator."""
-    for name in ("net", "net_"):
-        if not callable(model) and isinstance(getattr(model, name, None), Module):
-            raise TypeError(f"{doing}: this {type(model).__name__} is not a net: give its net, .{name}")
 
 
 def c_text(f: Callable[..., Any], name: str, *, example: Any = None, train: Any = None) -> str:
