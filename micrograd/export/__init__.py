@@ -13,7 +13,8 @@
 Read in this order:
 
     layers                 a net as dense layers
-    c_statements, c_file   a tape as statements of C, and the whole file
+    c_statements           a tape as statements of C
+    c_recording, c_file    a function run once, and where its numbers are in C; the whole file
     onnx_rules, onnx_file  a rule of the table as ONNX's nodes, and a net as ONNX's file
     torch_file             a net's parameters as safetensors, with PyTorch's names, and back
 """
