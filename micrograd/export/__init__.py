@@ -14,7 +14,8 @@ Read in this order:
 
     layers                 a net as dense layers
     c_statements           a tape as statements of C
-    c_recording, c_file    a function run once, and where its numbers are in C; the whole file
+    c_recording, c_alias   a function run once, and where its numbers are in C; the name it had before
+    c_file                 the whole file
     onnx_rules, onnx_file  a rule of the table as ONNX's nodes, and a net as ONNX's file
     torch_file             a net's parameters as safetensors, with PyTorch's names, and back
 """

@@ -5,31 +5,39 @@
     >>> print(c_text(lambda x, y: tanh(x) / (x + y), "ratio", example=(1.0, 2.0)), end="")
     /* ratio.c: a function, written as C99 by micrograd. It allocates nothing and needs math.h alone (link with -lm).
     <BLANKLINE>
-       void ratio(const double x[2], double y[1]);
+       void ratio_run(const double x[2], double y[1]);
            Computes y from x; the two must not overlap.
              x[0]            x
              x[1]            y
              y[0]            the result
+    <BLANKLINE>
+       void ratio(const double x[2], double y[1]);
+           The same as ratio_run, by the name that it had before.
     */
     <BLANKLINE>
     #include <math.h>
     <BLANKLINE>
-    void ratio(const double x[2], double y[1])
+    void ratio_run(const double x[2], double y[1])
     {
         const double v1 = tanh(x[0]);
         const double v2 = x[0] + x[1];
         const double v3 = v1 / v2;
         y[0] = v3;
     }
+    <BLANKLINE>
+    void ratio(const double x[2], double y[1])
+    {
+        ratio_run(x, y);
+    }
 
 With `train=(loss, optimizer)` the file has a step of training too, `double NAME_step(x, y, rate)`. The statements come
 from the compiler's tape: the table's rules, the engine's backward and the optimizer's `update`, run once on symbols.
+All names of the file's own begin with its name, whatever that means in C.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,15 +47,15 @@ from micrograd.compiler.native.update import schedule_of
 from micrograd.compiler.rows import names_of
 from micrograd.compiler.tape.rule import check_rule, scale_tape, update_tape
 from micrograd.compiler.train_step import TrainStep
+from micrograd.export.c_alias import has_alias
 from micrograd.export.c_recording import Argument, Names, Recording, located
 from micrograd.export.c_statements import (
-    RESERVED,
     Statements,
     array_of,
     block,
     inputs_used,
-    is_free_name,
     is_input,
+    is_name,
     literal,
     plain,
 )
@@ -58,7 +66,7 @@ from micrograd.optim import Optimizer
 
 
 def to_c(f: Callable[..., Any], path: str | os.PathLike[str], *, example: Any = None, train: Any = None) -> Path:
-    """Write `f` as a self-contained C99 file, NAME.c, whose function NAME computes what `f` gives.
+    """Write `f` as a self-contained C99 file, NAME.c, whose function NAME_run computes what `f` gives.
 
     `f` is a net, or a function of numbers such as `jit` compiles. `example` is a tuple of arguments that show how many
     numbers it takes, and how they are arranged; an MLP, a Layer or a Neuron needs none. In C all of them come one after
@@ -70,8 +78,8 @@ def to_c(f: Callable[..., Any], path: str | os.PathLike[str], *, example: Any = 
     state goes on from where it is. `loss` takes the arguments of `f` and then the target, `y` in C: `example` ends with
     one, such as `([0.0] * 4, 2)` for a class; without an example it is arranged as what the net gives.
 
-    C has no errors: where Python would raise, results are nan or inf. Raises ValueError for a file name that is no name
-    for a function of C, TypeError when `f` asks for a number while it is recorded: see `jit`.
+    C has no errors: where Python would raise, results are nan or inf. Raises ValueError for a file name that names
+    of C cannot begin with, TypeError when `f` asks for a number while it is recorded: see `jit`.
     """
     path = Path(path)
     if path.suffix != ".c":
@@ -81,8 +89,8 @@ def to_c(f: Callable[..., Any], path: str | os.PathLike[str], *, example: Any = 
 
 def c_text(f: Callable[..., Any], name: str, *, example: Any = None, train: Any = None) -> str:
     """The text of the file NAME.c that `to_c` writes."""
-    if not is_free_name(name):
-        what = "has a meaning in C" if name in RESERVED else "must be letters, digits and _, a letter first"
+    if not is_name(name):
+        what = "must be letters, digits and _, a letter first"
         raise ValueError(f"to_c: the function is called as its file, and the name {name!r} {what}; try 'net.c'")
     refuse_keeper(f, "to_c")
     if not callable(f):
@@ -159,7 +167,9 @@ class _File:
         rest = sorted([p for p in needed.values() if id(p) not in trained], key=lambda p: order.get(id(p), len(order)))
         self.arrays = {"parameters": list(trained.values()), "fixed": rest} if trained else {"parameters": rest}
         self.places = {id(p): f"{name}_{array}[{i}]" for array, ps in self.arrays.items() for i, p in enumerate(ps)}
-        self.inference = f"void {name}({', '.join([*given.declared(), f'double y[{len(given.tape.outputs)}]'])})"
+        arguments = ", ".join([*given.declared(), f"double y[{len(given.tape.outputs)}]"])
+        self.inference = f"void {name}_run({arguments})"
+        self.alias = f"void {name}({arguments})" if has_alias(name) else ""
         self.training = f"double {name}_step({', '.join([*step.declared(), 'double rate'])})" if step else ""
 
     def text(self) -> str:
@@ -174,6 +184,9 @@ class _File:
         parts.append(block(self.inference, [*lines, *results]))
         if self.step and self.optimizer:
             parts += [*self._update(self.optimizer), self._step(self.step, len(self.optimizer.parameters))]
+        if self.alias:
+            given = [array for array, size in self.given.sizes.items() if size]
+            parts.append(block(self.alias, [f"{self.name}_run({', '.join([*given, 'y'])});"]))
         return "\n\n".join(parts) + "\n"
 
     def _header(self) -> str:
@@ -194,6 +207,8 @@ class _File:
                 "       Gives the loss before the step. A step whose loss or gradient is nan or inf is not taken.",
             ]
             lines += [f"         {line}" for line in (*self.step.layout, *self.step.indices())]
+        if self.alias:
+            lines += ["", f"   {self.alias};", f"       The same as {self.name}_run, by the name that it had before."]
         return "\n".join([*lines, "*/"])
 
     def _step(self, step: Recording, count: int) -> str:
@@ -241,7 +256,8 @@ class _File:
         used = inputs_used(tape)
         states = dict(zip(tape.inputs[2:-2], _state_names(optimizer.state_names)))
         arrays = {"x": "parameters", "grad": "gradient", **states}
-        local = {"x": "parameter", "grad": "gradient", **states, "lr": "rate", "t": f"{name}_steps"}
+        own = {given: f"{called}_i" for given, called in states.items()}  # no word of C ends so
+        local = {"x": "parameter", "grad": "gradient", **own, "lr": "rate", "t": f"{name}_steps"}
         places = [local[given] for given in tape.inputs]
         parts = [f"static double {name}_gradient[{count}];"]
         for i, (given, called) in enumerate(zip(optimizer.state_names, states.values()), start=2):
@@ -268,8 +284,8 @@ class _File:
 
 
 def _state_names(names: Sequence[str]) -> list[str]:
-    """What C calls the optimizer's state: as Python does, where nothing else has such a name."""
-    taken = {"parameters", "fixed", "gradient", "parameter", "rate", "steps", "step", "update", "i"}
-    if all(is_free_name(x) and x not in taken and not re.fullmatch(r"v\d+", x) for x in names):
-        return list(names)
-    return [f"state{k}" for k in range(len(names))]
+    """What C calls the optimizer's state, after the file's name: as Python does, where nothing else is called so."""
+    taken = {"parameters", "fixed", "gradient", "steps", "run", "step", "update", "t"}  # double_t is a type
+    return (
+        list(names) if all(is_name(x) and x not in taken for x in names) else [f"state{k}" for k in range(len(names))]
+    )
