@@ -286,6 +286,5 @@ class _File:
 def _state_names(names: Sequence[str]) -> list[str]:
     """What C calls the optimizer's state, after the file's name: as Python does, where nothing else is called so."""
     taken = {"parameters", "fixed", "gradient", "steps", "run", "step", "update", "t"}  # double_t is a type
-    return (
-        list(names) if all(is_name(x) and x not in taken for x in names) else [f"state{k}" for k in range(len(names))]
-    )
+    own = all(is_name(x) and x not in taken for x in names)
+    return list(names) if own else [f"state{k}" for k in range(len(names))]
