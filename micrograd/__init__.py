@@ -76,11 +76,12 @@ if TYPE_CHECKING:
     from micrograd.compiler.train_step import train_step
     from micrograd.nn import MLP, Layer, Module, Neuron
     from micrograd.training.fit import fit
-    from micrograd.views.draw import draw_dot, save, svg, tree
+    from micrograd.views.draw import draw_dot, save, svg
     from micrograd.views.notebook import load_ipython_extension
     from micrograd.views.page import explain
     from micrograd.views.prompt import debug
     from micrograd.views.trace import trace
+    from micrograd.views.tree import tree
 
 # Loaded when first used, so that importing micrograd stays quick: each name, and the module it is in.
 _LAZY = {
@@ -98,7 +99,7 @@ _LAZY = {
     "svg": "views.draw",
     "trace": "views.trace",
     "train_step": "compiler.train_step",
-    "tree": "views.draw",
+    "tree": "views.tree",
 }
 
 

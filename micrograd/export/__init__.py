@@ -12,12 +12,16 @@
 
 Read in this order:
 
-    c_statements, c_file  a tape as statements of C, and the whole file
-    onnx_rules            a rule of the table as ONNX's nodes
-    nets                  a net as dense layers, and as ONNX and safetensors
+    layers                 a net as dense layers
+    c_statements           a tape as statements of C
+    c_recording, c_alias   a function run once, and where its numbers are in C; the name it had before
+    c_file                 the whole file
+    onnx_rules, onnx_file  a rule of the table as ONNX's nodes, and a net as ONNX's file
+    torch_file             a net's parameters as safetensors, with PyTorch's names, and back
 """
 
 from micrograd.export.c_file import c_text, to_c
-from micrograd.export.nets import from_safetensors, to_onnx, to_safetensors
+from micrograd.export.onnx_file import to_onnx
+from micrograd.export.torch_file import from_safetensors, to_safetensors
 
 __all__ = ["c_text", "from_safetensors", "to_c", "to_onnx", "to_safetensors"]

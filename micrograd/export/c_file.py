@@ -5,67 +5,67 @@
     >>> print(c_text(lambda x, y: tanh(x) / (x + y), "ratio", example=(1.0, 2.0)), end="")
     /* ratio.c: a function, written as C99 by micrograd. It allocates nothing and needs math.h alone (link with -lm).
     <BLANKLINE>
-       void ratio(const double x[2], double y[1]);
+       void ratio_run(const double x[2], double y[1]);
            Computes y from x; the two must not overlap.
              x[0]            x
              x[1]            y
              y[0]            the result
+    <BLANKLINE>
+       void ratio(const double x[2], double y[1]);
+           The same as ratio_run, by the name that it had before.
     */
     <BLANKLINE>
     #include <math.h>
     <BLANKLINE>
-    void ratio(const double x[2], double y[1])
+    void ratio_run(const double x[2], double y[1])
     {
         const double v1 = tanh(x[0]);
         const double v2 = x[0] + x[1];
         const double v3 = v1 / v2;
         y[0] = v3;
     }
+    <BLANKLINE>
+    void ratio(const double x[2], double y[1])
+    {
+        ratio_run(x, y);
+    }
 
 With `train=(loss, optimizer)` the file has a step of training too, `double NAME_step(x, y, rate)`. The statements come
 from the compiler's tape: the table's rules, the engine's backward and the optimizer's `update`, run once on symbols.
+All names of the file's own begin with its name, whatever that means in C.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from micrograd.coerce import as_float
-from micrograd.compiler.arguments import flatten, names_of, rebuild
+from micrograd.compiler.arguments import flatten, names_of
 from micrograd.compiler.tape.plan import rule_plan
 from micrograd.compiler.tape.rule import check_rule, scale_tape, update_tape
-from micrograd.compiler.tape.simplify import simplify, without_dead_code
-from micrograd.compiler.tape.symbols import operand_of
-from micrograd.compiler.tape.tape import Operand, Tape
-from micrograd.compiler.tape.trace import Trace
 from micrograd.compiler.train_step import TrainStep
-from micrograd.engine import Value, topological_order
+from micrograd.export.c_alias import has_alias
+from micrograd.export.c_recording import Argument, Names, Recording, located
 from micrograd.export.c_statements import (
-    RESERVED,
     Statements,
     array_of,
     block,
     inputs_used,
-    is_free_name,
     is_input,
+    is_name,
     literal,
     plain,
 )
+from micrograd.export.layers import refuse_keeper
 from micrograd.files import write_whole
 from micrograd.nn import MLP, Layer, Module, Neuron
 from micrograd.optim import Optimizer
-from micrograd.transforms import map_numbers
-
-Argument = tuple[str, Any]  # its name, and the structure that its numbers are in
-Names = dict[int, str]  # of parameters, by their id
 
 
 def to_c(f: Callable[..., Any], path: str | os.PathLike[str], *, example: Any = None, train: Any = None) -> Path:
-    """Write `f` as a self-contained C99 file, NAME.c, whose function NAME computes what `f` gives.
+    """Write `f` as a self-contained C99 file, NAME.c, whose function NAME_run computes what `f` gives.
 
     `f` is a net, or a function of numbers such as `jit` compiles. `example` is a tuple of arguments that show how many
     numbers it takes, and how they are arranged; an MLP, a Layer or a Neuron needs none. In C all of them come one after
@@ -77,8 +77,8 @@ def to_c(f: Callable[..., Any], path: str | os.PathLike[str], *, example: Any = 
     state goes on from where it is. `loss` takes the arguments of `f` and then the target, `y` in C: `example` ends with
     one, such as `([0.0] * 4, 2)` for a class; without an example it is arranged as what the net gives.
 
-    C has no errors: where Python would raise, results are nan or inf. Raises ValueError for a file name that is no name
-    for a function of C, TypeError when `f` asks for a number while it is recorded: see `jit`.
+    C has no errors: where Python would raise, results are nan or inf. Raises ValueError for a file name that names
+    of C cannot begin with, TypeError when `f` asks for a number while it is recorded: see `jit`.
     """
     path = Path(path)
     if path.suffix != ".c":
@@ -86,17 +86,10 @@ def to_c(f: Callable[..., Any], path: str | os.PathLike[str], *, example: Any = 
     return write_whole(path, c_text(f, path.stem, example=example, train=train).encode("ascii"))
 
 
-def refuse_keeper(model: Any, doing: str) -> None:
-    """Raise TypeError for what only keeps a net: a trained run's model, an estimator."""
-    for name in ("net", "net_"):
-        if not callable(model) and isinstance(getattr(model, name, None), Module):
-            raise TypeError(f"{doing}: this {type(model).__name__} is not a net: give its net, .{name}")
-
-
 def c_text(f: Callable[..., Any], name: str, *, example: Any = None, train: Any = None) -> str:
     """The text of the file NAME.c that `to_c` writes."""
-    if not is_free_name(name):
-        what = "has a meaning in C" if name in RESERVED else "must be letters, digits and _, a letter first"
+    if not is_name(name):
+        what = "must be letters, digits and _, a letter first"
         raise ValueError(f"to_c: the function is called as its file, and the name {name!r} {what}; try 'net.c'")
     refuse_keeper(f, "to_c")
     if not callable(f):
@@ -154,98 +147,6 @@ def _arguments(f: Callable[..., Any], example: Any, *, with_target: bool) -> tup
     return named[:-1], named[-1]
 
 
-class Recording:
-    """A function run once on symbols: the tape of its results, and of the derivatives of a loss `by` some Values.
-
-    `arrays` are C's arguments, each with those of the function whose numbers it holds.
-    """
-
-    def __init__(
-        self, arrays: dict[str, list[Argument]], f: Callable[..., Any], names: Names, *, by: Sequence[Value] = ()
-    ):
-        self.trace = trace = Trace()
-        self.sizes: dict[str, int] = {}
-        self.layout: list[str] = []  # what is where, for people
-        self._places: list[str] = []  # where each of the first inputs of the tape is in C
-        with trace.recording():
-            args = [x for array, arguments in arrays.items() for x in self._array(array, arguments)]
-            out = f(*args)
-            self._results: list[Value | float] = []
-            self.arrangement = flatten(map_numbers(self._result, out), [])
-            if not self._results:
-                raise TypeError(f"to_c: the function gave no number, but {out!r}")
-            gradients: list[Any] = []
-            if by:
-                if not isinstance(out, Value):
-                    raise TypeError(f"to_c: the loss must be one number, not {type(out).__name__}: {out!r}")
-                gradients = trace.gradients(trace.node(out), [trace.node(p) for p in by])
-        outputs = {f"y[{k}]": _operand(x) for k, x in enumerate(self._results)}
-        outputs |= {f"gradient[{i}]": operand_of(d) for i, d in enumerate(gradients)}
-        self.tape, self._named = self._simplified(outputs, names)
-        self._used = inputs_used(self.tape)
-
-    def _array(self, array: str, arguments: list[Argument]) -> list[Any]:
-        """Symbols in the place of the numbers that one of C's arguments holds."""
-        taken: list[str] = []
-        args = []
-
-        def argument(name: str, kind: str) -> Value:
-            taken.append(name)
-            return self.trace.argument(name, whole=kind == "whole")
-
-        for name, structure in arguments:
-            start = len(taken)
-            args.append(rebuild(structure, name, argument))
-            if len(taken) > start:
-                more = f" to {taken[-1]}" if len(taken) > start + 1 else ""
-                self.layout.append(_said(array, start, len(taken), taken[start] + more))
-        self.sizes[array] = len(taken)
-        self._places += [f"{array}[{i}]" for i in range(len(taken))]
-        return args
-
-    def _result(self, x: Any) -> float:
-        self._results.append(self.trace.node(x) if isinstance(x, Value) else as_float(x, "to_c: a result"))
-        return 0.0
-
-    def _simplified(self, outputs: dict[str, Operand], names: Names) -> tuple[Tape, dict[int, str]]:
-        """The tape, and which of its results are a neuron's, by name."""
-        labels = {}
-        for result in [x for x in self._results if isinstance(x, Value)]:
-            for node in topological_order(result):
-                call = node.__dict__.get("_call") if node._prev else None
-                if call is not None and (name := names.get(id(call.neuron.w[0]), "").removesuffix("w.0")):
-                    labels["\n" + name[:-1]] = operand_of(node.data)
-        tape = self.trace.tape
-        tape.outputs = {**labels, **outputs}
-        whole = simplify(tape)
-        named = {x: label[1:] for label, x in whole.outputs.items() if label in labels and isinstance(x, int)}
-        whole.outputs = {key: x for key, x in whole.outputs.items() if key not in labels}
-        short = without_dead_code(whole)
-        return short, named if len(short) == len(whole) else {}  # else the numbering has changed
-
-    def leaves(self) -> list[Value]:
-        """The Values from outside that something needs."""
-        return [x for i, x in enumerate(self.trace.leaves, start=len(self._places)) if i in self._used]
-
-    def indices(self) -> list[str]:
-        """What is said of numbers that index."""
-        return [
-            f"{self._places[i]} is an index: a whole number from 0 to {count - 1}" for i, count in self.trace.indices
-        ]
-
-    def declared(self) -> list[str]:
-        """C's arguments that hold numbers."""
-        return [f"const double {array}[{size}]" for array, size in self.sizes.items() if size]
-
-    def statements(self, places: Names) -> tuple[Statements, list[str]]:
-        """The instructions as C, with Values from outside at these places: a writer, and its lines."""
-        found = [*self._places, *(places.get(id(leaf), "") for leaf in self.trace.leaves)]
-        statements = Statements(self.tape, found, named=self._named)
-        read = {self._places[i].partition("[")[0] for i in self._used if i < len(self._places)}
-        unused = [f"(void){array};" for array, size in self.sizes.items() if size and array not in read]
-        return statements, [*unused, *statements.lines(range(len(self.tape)))]
-
-
 class _File:
     """The parts of a C file: arrays of numbers, and the functions that use them."""
 
@@ -265,7 +166,9 @@ class _File:
         rest = sorted([p for p in needed.values() if id(p) not in trained], key=lambda p: order.get(id(p), len(order)))
         self.arrays = {"parameters": list(trained.values()), "fixed": rest} if trained else {"parameters": rest}
         self.places = {id(p): f"{name}_{array}[{i}]" for array, ps in self.arrays.items() for i, p in enumerate(ps)}
-        self.inference = f"void {name}({', '.join([*given.declared(), f'double y[{len(given.tape.outputs)}]'])})"
+        arguments = ", ".join([*given.declared(), f"double y[{len(given.tape.outputs)}]"])
+        self.inference = f"void {name}_run({arguments})"
+        self.alias = f"void {name}({arguments})" if has_alias(name) else ""
         self.training = f"double {name}_step({', '.join([*step.declared(), 'double rate'])})" if step else ""
 
     def text(self) -> str:
@@ -280,6 +183,9 @@ class _File:
         parts.append(block(self.inference, [*lines, *results]))
         if self.step and self.optimizer:
             parts += [*self._update(self.optimizer), self._step(self.step, len(self.optimizer.parameters))]
+        if self.alias:
+            given = [array for array, size in self.given.sizes.items() if size]
+            parts.append(block(self.alias, [f"{self.name}_run({', '.join([*given, 'y'])});"]))
         return "\n\n".join(parts) + "\n"
 
     def _header(self) -> str:
@@ -289,7 +195,7 @@ class _File:
         result = "the result" if count == 1 else "the results, in order"
         lines = [f"/* {self.name}.c: {plain(what)}, {about}", "", f"   {self.inference};"]
         lines += ["       Computes y from x; the two must not overlap."]
-        lines += [f"         {line}" for line in (*self.given.layout, _said("y", 0, count, result))]
+        lines += [f"         {line}" for line in (*self.given.layout, located("y", 0, count, result))]
         lines += [f"         {line}" for line in self.given.indices()]
         if self.step and self.optimizer:
             lines += ["", f"   {self.training};"]
@@ -300,6 +206,8 @@ class _File:
                 "       Gives the loss before the step. A step whose loss or gradient is nan or inf is not taken.",
             ]
             lines += [f"         {line}" for line in (*self.step.layout, *self.step.indices())]
+        if self.alias:
+            lines += ["", f"   {self.alias};", f"       The same as {self.name}_run, by the name that it had before."]
         return "\n".join([*lines, "*/"])
 
     def _step(self, step: Recording, count: int) -> str:
@@ -347,7 +255,8 @@ class _File:
         used = inputs_used(tape)
         states = dict(zip(tape.inputs[2:-2], _state_names(optimizer.state_names)))
         arrays = {"x": "parameters", "grad": "gradient", **states}
-        local = {"x": "parameter", "grad": "gradient", **states, "lr": "rate", "t": f"{name}_steps"}
+        own = {given: f"{called}_i" for given, called in states.items()}  # no word of C ends so
+        local = {"x": "parameter", "grad": "gradient", **own, "lr": "rate", "t": f"{name}_steps"}
         places = [local[given] for given in tape.inputs]
         parts = [f"static double {name}_gradient[{count}];"]
         for i, (given, called) in enumerate(zip(optimizer.state_names, states.values()), start=2):
@@ -373,19 +282,8 @@ class _File:
         return [*parts, block(f"static void {name}_update(double rate)", lines)]
 
 
-def _operand(x: Value | float) -> Operand:
-    return operand_of(x.data) if isinstance(x, Value) else x
-
-
-def _said(array: str, start: int, end: int, what: str) -> str:
-    """A line on what is where: `x[0] to x[3]    row[0] to row[3]`."""
-    where = f"{array}[{start}]" + (f" to {array}[{end - 1}]" if end > start + 1 else "")
-    return f"{where:<15} {plain(what) if what != where else 'its numbers, in order'}"
-
-
 def _state_names(names: Sequence[str]) -> list[str]:
-    """What C calls the optimizer's state: as Python does, where nothing else has such a name."""
-    taken = {"parameters", "fixed", "gradient", "parameter", "rate", "steps", "step", "update", "i"}
-    if all(is_free_name(x) and x not in taken and not re.fullmatch(r"v\d+", x) for x in names):
-        return list(names)
-    return [f"state{k}" for k in range(len(names))]
+    """What C calls the optimizer's state, after the file's name: as Python does, where nothing else is called so."""
+    taken = {"parameters", "fixed", "gradient", "steps", "run", "step", "update", "t"}  # double_t is a type
+    own = all(is_name(x) and x not in taken for x in names)
+    return list(names) if own else [f"state{k}" for k in range(len(names))]

@@ -2,13 +2,15 @@
 
 Read in this order:
 
-    snapshot             the graph as it is now, in numbered nodes
+    groups, snapshot     which neuron made each value; the graph as it is now, in numbered nodes
     fold                 fewer boxes: what repeats, or belongs to a neuron, is shown as one
-    layout, draw         where Graphviz puts the boxes, and the picture; `tree` for a terminal
+    tree                 the graph as indented lines, for a terminal
+    style, layout, draw  the boxes' shapes, colours and words; where Graphviz puts them; and the picture
     record, why          forward and backward, step by step; why a gradient is what it is
-    animate, page        the record as an animation, and as a page to explore
+    animate              the record as an animation
+    redrawn, page        the drawing without its colours and numbers; the record as a page to explore
     breakpoints, moves   where a walk through the record stops, and how it goes forward and back in time
-    prompt               pdb's habits for it
+    scope, prompt        Python on the nodes as they are there; pdb's habits for all of it
     trace                the record with all these views of it: what `trace(z)` gives
     notebook             the same in IPython
 """

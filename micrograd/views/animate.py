@@ -15,6 +15,7 @@ from micrograd.files import write_whole
 from micrograd.views.draw import drawing, svg_text, with_suffix
 from micrograd.views.fold import Folded, fold
 from micrograd.views.record import Record, Step
+from micrograd.views.style import Style
 from micrograd.words import one_line
 
 MAX_FRAMES = 40  # an animation longer than this is not watched, and each frame is a whole drawing
@@ -24,7 +25,8 @@ CAPTION_SIZE = 14
 def still(trace: Record, step: int, *, rankdir: str = "LR", fold_by: str = "auto") -> str:
     """The drawing after the first `step` steps of backward, the last one lit. Raises IndexError past the end."""
     folded = fold(trace.graph, by=fold_by)
-    opening, content = _parts(_frame(trace, step, folded, rankdir))
+    grads, style = trace.grads(step), Style(rankdir=rankdir, steady=True)
+    opening, content = _parts(svg_text(drawing(trace.graph, folded, style, grads=grads)))
     return f"{opening}<style>{_lit(trace[step - 1], folded) if step else ''}</style>{content}</svg>\n"
 
 
@@ -52,7 +54,8 @@ def save(
         # Standing still, only the last frame is seen.
         f"@media (prefers-reduced-motion:reduce){{.frame{{animation:none}}#f{frames - 1}{{visibility:visible}}}}",
     ]
-    drawn = [_frame(trace, step, folded, rankdir) for step in range(frames)]
+    style = Style(rankdir=rankdir, steady=True)
+    drawn = [svg_text(drawing(trace.graph, folded, style, grads=trace.grads(step))) for step in range(frames)]
     captions = ["backward starts at the result, whose gradient is 1", *(one_line(repr(step), 160) for step in trace)]
     sizes = [[float(x) for x in re.findall(r'viewBox="([^"]*)"', text)[0].split()[2:]] for text in drawn]
     width = max(*(w for w, _ in sizes), 8 + 0.62 * CAPTION_SIZE * max(map(len, captions)))
@@ -71,10 +74,6 @@ def save(
         f'<rect width="100%" height="100%" fill="white"/>{"".join(body)}</svg>\n'
     )
     return write_whole(path, text.encode())
-
-
-def _frame(trace: Record, step: int, folded: Folded, rankdir: str) -> str:
-    return svg_text(drawing(trace.graph, rankdir=rankdir, grads=trace.grads(step), folded=folded, steady=True))
 
 
 def _parts(text: str) -> tuple[str, str]:

@@ -1,29 +1,20 @@
-"""Draw a computation graph: `draw_dot(z)` in a notebook, `svg(z)`, `save(z, "z.svg")`, `print(tree(z))`.
+"""Draw a computation graph: `draw_dot(z)` in a notebook, `svg(z)`, `save(z, "z.svg")`; `tree(z)` is for a terminal.
 
     >>> from micrograd import Value
-    >>> from micrograd.views.draw import tree
+    >>> from micrograd.views.draw import draw_dot, svg
     >>> x, y = Value(2.0, label="x"), Value(-4.0, label="y")
     >>> z = x / (x + y)
-    >>> z.backward()
-    >>> print(tree(z))
-    v2 = x / v1     data -1   grad 1
-    ├─ x            data 2    grad -1     used 2 times
-    └─ v1 = x + y   data -2   grad -0.5
-       ├─ x         data 2    grad -1     used 2 times
-       └─ y         data -4   grad -0.5
+    >>> [line.split("[")[0].strip() for line in draw_dot(z).source.splitlines() if "->" in line]
+    ['b0 -> b2', 'b1 -> b2', 'b0 -> b3', 'b2 -> b3']
+    >>> svg(z)[:4]
+    '<svg'
 
-Blue means a positive gradient and orange a negative one, deeper and with a thicker border the larger it is; the number
-says the same. Ovals are inputs, boxes with cut corners parameters, plain boxes operations, and the double border is
-the result; a gradient that backward has not computed is a dot.
+How boxes and edges look is in style.py.
 """
 
 from __future__ import annotations
 
-import html
-import math
 import os
-import textwrap
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +22,13 @@ import graphviz
 
 from micrograd.files import write_whole
 from micrograd.views import layout
-from micrograd.views.fold import MAX_BOXES, Box, Folded, Link, fold
-from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, LEAF, PARAMETER, Node, Snapshot, snapshot
-from micrograd.words import count, one_line, short
+from micrograd.views.fold import MAX_BOXES, Folded
+from micrograd.views.fold import fold as fold_graph
+from micrograd.views.snapshot import Snapshot, snapshot
+from micrograd.views.style import BACKSLASH, PLAIN, Painter, Style
+from micrograd.views.tree import tree
 
-POSITIVE, NEGATIVE, NEUTRAL = (86, 180, 233), (230, 159, 0), (255, 255, 255)  # Okabe and Ito's sky blue and orange
-SHAPES = {LEAF: "ellipse", PARAMETER: "octagon", FAILED: "doubleoctagon"}
-TITLE_LENGTH = 1000  # characters of a name that a hover title has; the label itself has fewer
-MAX_ROWS = 1000  # of a tree
-BACKSLASH = "\ue000"  # a character for private use, which stands for a backslash in hover titles until they are drawn
+__all__ = ["Drawing", "draw_dot", "save", "svg", "tree"]
 
 
 class Drawing(graphviz.Digraph):
@@ -104,15 +93,9 @@ def draw_dot(
     Raises TypeError for another root, ValueError for a fold or rankdir that there is not, KeyError for an unknown name.
     """
     graph = snapshot(root, names=names)
-    return drawing(
-        graph,
-        format=format,
-        rankdir=rankdir,
-        by=fold,
-        only=_part(graph, around, hops, paths_from),
-        max_boxes=max_boxes,
-        derivatives=derivatives,
-    )
+    part = _part(graph, around, hops, paths_from)
+    style = Style(format, rankdir, derivatives=derivatives)
+    return drawing(graph, fold_graph(graph, by=fold, only=part, max_boxes=max_boxes), style)
 
 
 def svg(root: Any, **options: Any) -> str:
@@ -161,198 +144,16 @@ def _part(graph: Snapshot, around: Any, hops: int, paths_from: Any) -> set[int] 
 
 
 def drawing(
-    graph: Snapshot,
-    *,
-    format: str = "svg",
-    rankdir: str = "LR",
-    by: str = "auto",
-    only: Iterable[int] | None = None,
-    max_boxes: int = MAX_BOXES,
-    grads: list[float | None] | None = None,
-    folded: Folded | None = None,
-    steady: bool = False,
-    derivatives: bool = False,
+    graph: Snapshot, folded: Folded, style: Style = PLAIN, *, grads: list[float | None] | None = None
 ) -> Drawing:
-    """The drawing of a snapshot; `grads` are shown in place of the snapshot's own, as the stepper does.
-
-    With `steady`, boxes are wide enough for any gradient, so that pictures of several steps lie on each other.
-    """
-    if rankdir not in ("LR", "RL", "TB", "BT"):
-        raise ValueError(f"rankdir={rankdir!r} is no direction: choose 'LR', 'RL', 'TB' or 'BT'")
-    folded = folded or fold(graph, by=by, only=only, max_boxes=max_boxes)
-    if grads is None:
-        grads = [node.grad for node in graph.nodes]
-    dot = Drawing(format=format, graph_attr={"rankdir": rankdir, "tooltip": " "})
+    """The drawing of a snapshot; `grads` are shown in place of the snapshot's own, as the stepper does."""
+    painter = Painter(graph, folded, style, [node.grad for node in graph.nodes] if grads is None else grads)
+    dot = Drawing(format=style.format, graph_attr={"rankdir": style.rankdir, "tooltip": " "})
     dot.attr("node", fontname="Helvetica,Arial,sans-serif", fontsize="11", style="filled")
     dot.attr("edge", fontname="Helvetica,Arial,sans-serif", fontsize="9", color="#555555")
-    largest = max((abs(g) for g in grads if g is not None and math.isfinite(g)), default=0.0)
     for box in folded.boxes:
-        attributes = (
-            _folded(graph, box, grads) if box.folded else _single(graph, graph.nodes[box.members[0]], grads, largest)
-        )
-        if steady and not box.folded:
-            attributes["width"] = _steady_width(graph.nodes[box.members[0]])
-        dot.node(f"b{box.index}", **attributes, id=f"b{box.index}")
+        dot.node(f"b{box.index}", **painter.box(box), id=f"b{box.index}")
     for link in folded.links:
-        label = str(link.count) if link.count > 1 else ""
-        if derivatives:
-            label = _local_numbers(graph, folded, link) or label
-        title = _edge_title(graph, folded, link)
-        dot.edge(f"b{link.source}", f"b{link.target}", label=label, tooltip=title, id=f"e{link.source}_{link.target}")
+        ends = link.source, link.target
+        dot.edge(*(f"b{i}" for i in ends), **painter.link(link), id="e{}_{}".format(*ends))
     return dot
-
-
-def _single(graph: Snapshot, node: Node, grads: list[float | None], largest: float) -> dict[str, str]:
-    grad = grads[node.index]
-    lines = [f"{one_line(node.name)} = {one_line(node.formula)}" if node.formula else one_line(node.name)]
-    numbers = "failed" if node.kind == FAILED else f"data {short(node.data)}   grad {short(grad)}"
-    lines.append(numbers)
-    notes = [f"used {node.uses} times"] if node.uses > 1 else []
-    if node.kind != FAILED:
-        notes += [f"\N{WARNING SIGN} {x!r}" for x in (node.data, grad) if x is not None and not math.isfinite(x)]
-    if node.is_dead_relu and node.kind != FAILED:
-        notes.append("\N{WARNING SIGN} dead ReLU (for this input)")
-    if node.kind == FAILED:
-        notes += textwrap.wrap("\N{WARNING SIGN} " + one_line(graph.error, 300), 44)
-    lines += notes
-    strength = abs(grad) / largest if grad and largest and math.isfinite(grad) else 0.0
-    return {
-        "label": _label("\n".join(lines)),
-        "tooltip": _title(describe(graph, node, grad)),
-        "shape": SHAPES.get(node.kind, "box"),
-        "fillcolor": _colour(grad, strength),
-        "penwidth": f"{1 + 2 * strength:.2f}",
-        "peripheries": "2" if node is graph.root and node.kind != FAILED else "1",
-    }
-
-
-def _steady_width(node: Node) -> str:
-    """Inches that hold a node's lines at 11 points whatever its gradient, such as -0.08471, is."""
-    lines = [
-        f"{one_line(node.name)} = {one_line(node.formula)}" if node.formula else "",
-        f"data {short(node.data)}   grad -0.08471",
-    ]
-    wide = 1.4 if node.kind == LEAF else 1.15 if node.kind == PARAMETER else 1.0
-    return f"{wide * (0.078 * max(map(len, lines)) + 0.2):.2f}"
-
-
-def _folded(graph: Snapshot, box: Box, grads: list[float | None]) -> dict[str, str]:
-    members = [graph.nodes[i] for i in box.members]
-    data = [m.data for m in members if m.kind != FAILED]
-    sizes = [abs(g) for i in box.members if (g := grads[i]) is not None]
-    counts: dict[str, int] = {}
-    for m in members:
-        counts[m.kind] = counts.get(m.kind, 0) + 1
-    holds = ", ".join(count(n, kind) for kind, n in counts.items())
-    odd = sum(not math.isfinite(x) for x in [*data, *sizes])
-    dead = sum(m.is_dead_relu for m in members)
-    lines = [one_line(box.title), f"{len(members):,} values folded"]
-    if box.has_result:
-        lines.append(f"data {short(members[-1].data)}   grad {short(grads[members[-1].index])}")
-    lines += [f"\N{WARNING SIGN} {odd:,} nan or inf"] * (odd > 0) + [f"\N{WARNING SIGN} {dead:,} dead ReLUs"] * (
-        dead > 0
-    )
-    range_of = f"data from {short(min(data))} to {short(max(data))}" if data and not odd else "data not all finite"
-    largest = f"largest gradient {short(max(sizes))}" if sizes else "no gradient computed yet"
-    return {
-        "label": _label("\n".join(lines)),
-        "tooltip": _title(f"{box.title}\n{holds}\n{range_of}\n{largest}"),
-        "shape": "box3d",
-        "fillcolor": "#eeeeee",
-        "peripheries": "1",
-    }
-
-
-def describe(graph: Snapshot, node: Node, grad: float | None) -> str:
-    """A node's full numbers, and its local derivatives as formulas and values: the hover title."""
-    lines = [f"{one_line(node.name, TITLE_LENGTH)}: {node.kind}"]
-    if node.formula:
-        lines.append(f"= {one_line(node.formula, TITLE_LENGTH)}")
-    lines += [f"data {node.data!r}", "gradient not computed yet" if grad is None else f"grad {grad!r}"]
-    if node.kind == FAILED:
-        return "\n".join([*lines[:2], graph.error])
-    for operand, (formula, value) in zip(graph.operand_names(node), graph.locals_of(node)):
-        number = "" if value is None else f" = {value!r}"
-        lines.append(f"d {one_line(node.name)} / d {one_line(operand)} = {one_line(formula, 200)}{number}")
-    return "\n".join(lines)
-
-
-def _local_numbers(graph: Snapshot, folded: Folded, link: Link) -> str:
-    return ", ".join(short(value) for _, _, value in _along(graph, folded, link))
-
-
-def _edge_title(graph: Snapshot, folded: Folded, link: Link) -> str:
-    edges = _along(graph, folded, link)
-    if not edges:
-        return count(link.count, "edge")
-    lines = []
-    for position, formula, value in edges:
-        number = "" if value is None else f" = {value!r}"
-        lines.append(f"operand {position}: local derivative {one_line(formula, 200)}{number}")
-    return _title("\n".join(lines))
-
-
-def _along(graph: Snapshot, folded: Folded, link: Link) -> list[tuple[int, str, float | None]]:
-    """The edges of a link between single nodes: operand position from 1, formula and value of the local derivative."""
-    source, target = folded.boxes[link.source], folded.boxes[link.target]
-    if source.folded or target.folded:
-        return []
-    node = graph.nodes[target.members[0]]
-    edges = enumerate(zip(node.operands, graph.locals_of(node)), start=1)
-    return [(position, *local) for position, (operand, local) in edges if operand == source.members[0]]
-
-
-def _colour(grad: float | None, strength: float) -> str:
-    if grad is None or not math.isfinite(grad) or grad == 0:
-        mixed: tuple[float, ...] = NEUTRAL
-    else:
-        full = POSITIVE if grad > 0 else NEGATIVE
-        amount = 0.15 + 0.85 * math.sqrt(strength)
-        mixed = tuple(n + (f - n) * amount for n, f in zip(NEUTRAL, full))
-    return "#" + "".join(f"{round(c):02x}" for c in mixed)
-
-
-def _label(text: str) -> str:
-    """Text that Graphviz draws as it is: nothing in it is an escape, an entity or an HTML-like label."""
-    return _without_markup(text).replace("\\", "\\\\").replace("\n", "\\n")
-
-
-def _title(text: str) -> str:
-    """Text that Graphviz makes a hover title as it is. There it knows no way to write a backslash: see `pipe`."""
-    return _without_markup(text).replace("\\", BACKSLASH).replace("\n", "\\n")
-
-
-def _without_markup(text: str) -> str:
-    """No entity and no tag, and a space for each character that XML cannot hold."""
-    return html.escape("".join(c if c.isprintable() or c == "\n" else " " for c in text), quote=False)
-
-
-def tree(root: Any, depth: int = 3, *, names: Any = None) -> str:
-    """The graph as indented lines for the terminal, `depth` levels of operands deep, the result first."""
-    return tree_of(snapshot(root, names=names), depth=depth)
-
-
-def tree_of(
-    graph: Snapshot, *, depth: int = 3, top: Node | None = None, grads: list[float | None] | None = None
-) -> str:
-    """As `tree`, of a snapshot, from a node other than the result, and with gradients other than its own."""
-    rows: list[tuple[str, str, str, str]] = []
-    stack = [(top or graph.root, "", "", depth)]  # a node, what leads its line and those below it, levels to go
-    while stack and len(rows) < MAX_ROWS:
-        node, lead, follow, levels = stack.pop()
-        grad = grads[node.index] if grads is not None else node.grad
-        text = f"{one_line(node.name)} = {one_line(node.formula)}" if node.formula else one_line(node.name)
-        below = [graph.nodes[i] for i in node.operands if graph.nodes[i].kind != CONSTANT_NUMBER]
-        if below and levels == 0:
-            text += " …"
-        data = "failed" if node.kind == FAILED else f"data {short(node.data)}"
-        rows.append((lead + text, data, f"grad {short(grad)}", f"used {node.uses} times" if node.uses > 1 else ""))
-        for i, operand in reversed(list(enumerate(below if levels else []))):
-            last = i == len(below) - 1
-            stack.append(
-                (operand, follow + ("└─ " if last else "├─ "), follow + ("   " if last else "│  "), levels - 1)
-            )
-    if stack:
-        rows.append((f"… and more, after {MAX_ROWS:,} lines", "", "", ""))
-    widths = [max(len(row[i]) for row in rows) + 3 for i in range(3)] + [0]
-    return "\n".join("".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows)

@@ -1,10 +1,19 @@
-"""Move along a trace, forward and back in time: the commands s, n, r, c, unt, j and rs, rn, rr, rc of the prompt."""
+"""Walk through a record, forward and back in time; nothing is printed here, for prompt.py does that.
+
+>>> from micrograd import Value
+>>> from micrograd.views.moves import Position
+>>> from micrograd.views.record import Record
+>>> x = Value(2.0, label="x")
+>>> walk = Position(Record((x * x).tanh()))
+>>> walk.go(walk.end_of_node())
+>>> walk.number, walk.where()
+(1, '-> [2/3] * v1 -> x:  local 2.0000 x upstream 0.0013 = 0.0027;  x.grad 0.0000 -> 0.0027')
+>>> walk.go(walk.end())
+>>> walk.start_of_node()
+1
+"""
 
 from __future__ import annotations
-
-import cmd
-from collections.abc import Callable
-from typing import IO
 
 from micrograd.views.breakpoints import Breakpoint, Breakpoints
 from micrograd.views.record import Record, Step
@@ -12,60 +21,46 @@ from micrograd.views.snapshot import Node
 
 DONE = "backward is done: every gradient is there (rs goes back, q leaves)"
 
+Hit = tuple[Breakpoint, str]  # and what went wrong in its condition
 
-class Walk(cmd.Cmd):
-    """The commands of the prompt that move along a trace. `position` steps have happened; `step` is the next one.
 
-    What is wrong with a command is a ValueError, which the prompt says in a line.
+class Position:
+    """A position in a record: the first `number` steps of backward have happened. `go` goes to another one.
+
+    The other methods say where to go to. What is in the way of a move is a ValueError, in words for the prompt.
     """
 
-    prompt = "(grad) "
-
-    def __init__(self, trace: Record, *, stdin: IO[str] | None = None, stdout: IO[str] | None = None):
-        super().__init__(stdin=stdin, stdout=stdout)
-        self.use_rawinput = stdin is None
+    def __init__(self, trace: Record):
         self.trace = trace
-        self.position = 0
+        self.number = 0
+        self.frame = 0  # how far up the path to the result `up` has gone
         self.breakpoints = Breakpoints(trace)
-        self.frame = 0  # how far up the path to the result `u` has gone
-        self.intro = f"{trace!r}\n{self._where()}\nhelp lists the commands; s is one step"
 
-    # ------------------------------------------------------------ state
+    def go(self, number: int) -> None:
+        self.number, self.frame = number, 0
+
+    # ------------------------------------------------------------ here
 
     @property
     def step(self) -> Step | None:
         """The step that would happen next, None at the end."""
-        return self.trace[self.position] if self.position < len(self.trace) else None
+        return self.trace[self.number] if self.number < len(self.trace) else None
 
-    def _where(self) -> str:
+    def next_step(self) -> Step:
+        if self.step is None:
+            raise ValueError(self.where())
+        return self.step
+
+    def where(self) -> str:
         if self.trace.graph.error:
             return f"forward failed, so there is no backward: {self.trace.graph.error}"
         return f"-> {self.step!r}" if self.step else DONE
 
-    def _say(self, text: object) -> None:
-        print(text, file=self.stdout)
+    def grads(self) -> list[float | None]:
+        """Every node's gradient as it is here."""
+        return self.trace.grads(self.number)
 
-    def _complain(self, text: object) -> None:
-        self._say(f"*** {text}")
-
-    def _move(self, position: int, *, quiet: bool = False) -> None:
-        """Go to a position, say what happened on the way's last step, and show what is displayed."""
-        back = position < self.position
-        self.position, self.frame = position, 0
-        if not quiet:
-            if back:
-                self._say(f"back to {position}/{len(self.trace)}")
-                self._say(self._where())
-            elif position:
-                self._say(repr(self.trace[position - 1]))
-                if position == len(self.trace):
-                    self._say(DONE)
-        self.moved()
-
-    def moved(self) -> None:
-        """Called after every move."""
-
-    def _node(self, name: str) -> Node:
+    def node(self, name: str) -> Node:
         if not name:
             raise ValueError("give a node's name")
         try:
@@ -73,128 +68,108 @@ class Walk(cmd.Cmd):
         except KeyError as error:
             raise ValueError(error.args[0]) from None
 
-    # ------------------------------------------------------------ moving
+    # ------------------------------------------------------------ forward
 
-    def do_s(self, arg: str) -> None:
-        """s(tep) [N]: do one contribution (or N): local derivative times upstream gradient, added to an operand."""
-        self._next()
-        for _ in range(min(_count(arg), len(self.trace) - self.position) - 1):
-            self._say(repr(self.trace[self.position]))
-            self.position += 1
-        self._move(self.position + 1)
+    def end(self) -> int:
+        return len(self.trace)
 
-    def do_rs(self, arg: str) -> None:
-        """rs [N]: undo one contribution (or N)."""
-        self._back_to(self.position - _count(arg))
+    def after(self, count: int) -> int:
+        """So many steps on, or the end."""
+        return min(self.number + count, self.end())
 
-    def do_n(self, arg: str) -> None:
-        """n(ext): do all that the current node sends to its operands."""
-        self._through(lambda step: step.sender)
+    def end_of_node(self) -> int:
+        """Where the current node has sent to all of its operands."""
+        sender, number = self.next_step().sender, self.number
+        while number < self.end() and self.trace[number].sender == sender:
+            number += 1
+        return number
 
-    def do_rn(self, arg: str) -> None:
-        """rn: undo back to before the node that sent last."""
-        self._through_back(lambda step: step.sender)
+    def end_of_group(self, kind: str) -> int:
+        """Where the current neuron, or its layer, has sent all that it sends."""
+        return self._numbers_of_group(self.next_step(), kind)[-1]
 
-    def do_r(self, arg: str) -> None:
-        """r(eturn) [layer]: finish the current neuron, or its whole layer; a node that belongs to none on its own."""
-        here = self._group(self._next(), arg)
-        last = max(step.number for step in self.trace if self._group(step, arg) == here)
-        while self.position < last:
-            self._say(repr(self.trace[self.position]))
-            self.position += 1
-        self._move(last, quiet=True)
-        if self.step is None:
-            self._say(DONE)
-
-    def do_rr(self, arg: str) -> None:
-        """rr [layer]: undo back to before the neuron, or the layer, that sent last."""
-        if self.position:
-            here = self._group(self.trace[self.position - 1], arg)
-            self._back_to(min(step.number for step in self.trace if self._group(step, arg) == here) - 1)
-        else:
-            self._back_to(0)
-
-    def do_c(self, arg: str) -> None:
-        """c(ontinue): go on to the next breakpoint, or to the end."""
-        self._next()
-        for position in range(self.position, len(self.trace)):
-            hit = self.breakpoints.at(position)
-            if hit:
-                self._move(position + 1)
-                self._say_hit(*hit)
-                return
-        self._move(len(self.trace))
-
-    def do_rc(self, arg: str) -> None:
-        """rc: go back to the breakpoint before, or to the start."""
-        for position in range(self.position - 2, -1, -1):
-            hit = self.breakpoints.at(position)
-            if hit:
-                self._back_to(position + 1)
-                self._say_hit(*hit)
-                return
-        self._back_to(0)
-
-    def _say_hit(self, item: Breakpoint, wrong: str) -> None:
-        self._say(f"breakpoint {item}")
-        if wrong:
-            self._complain(f"its condition failed: {wrong}")
-        if item.temporary:
-            self.breakpoints.remove(item)
-
-    def do_unt(self, arg: str) -> None:
-        """unt(il) [NODE]: go on until the gradient of NODE is complete, so that it sends next; alone, as n."""
-        if not arg:
-            return self.do_n(arg)
-        node = self._node(arg)
-        last = max((s.number for s in self.trace if s.receiver == node.index), default=0)
-        if last <= self.position:
+    def completion(self, node: Node) -> int:
+        """Where the gradient of a node is complete."""
+        last = max((step.number for step in self.trace if step.receiver == node.index), default=0)
+        if last <= self.number:
             raise ValueError(f"the gradient of {node.name} is complete already; j {last} goes back to it")
-        self._move(last)
+        return last
 
-    def do_j(self, arg: str) -> None:
-        """j(ump) N: go to the position after step N, forward or back; 0 is the start."""
-        if not (arg.isascii() and arg.isdigit()) or int(arg) > len(self.trace):
-            raise ValueError(f"j takes a step from 0 to {len(self.trace)}, not {arg!r}")
-        self._move(int(arg))
+    def next_stop(self) -> tuple[int, Hit | None]:
+        """The next breakpoint that is hit, or the end."""
+        self.next_step()
+        for i in range(self.number, self.end()):
+            if hit := self.breakpoints.at(i):
+                return i + 1, hit
+        return self.end(), None
 
-    def _back_to(self, position: int) -> None:
-        if self.position == 0:
+    # ------------------------------------------------------------ back
+
+    def last_step(self) -> Step:
+        """The step that happened last."""
+        if self.number == 0:
             raise ValueError("this is the start of backward")
-        self._move(max(0, position))
+        return self.trace[self.number - 1]
 
-    def _group(self, step: Step, arg: str) -> object:
-        if arg not in ("", "neuron", "layer"):
-            raise ValueError(f"r finishes a neuron, r layer a layer; {arg!r} is neither")
+    def before(self, count: int) -> int:
+        """So many steps back, or the start."""
+        return max(0, self.last_step().number - count)
+
+    def start_of_node(self) -> int:
+        """Before the node that sent last."""
+        sender, number = self.last_step().sender, self.number
+        while number > 0 and self.trace[number - 1].sender == sender:
+            number -= 1
+        return number
+
+    def start_of_group(self, kind: str) -> int:
+        """Before the neuron, or the layer, that sent last."""
+        return self._numbers_of_group(self.last_step(), kind)[0] - 1
+
+    def previous_stop(self) -> tuple[int, Hit | None]:
+        """The breakpoint that was hit before, or the start."""
+        self.last_step()
+        for i in reversed(range(self.number - 1)):
+            if hit := self.breakpoints.at(i):
+                return i + 1, hit
+        return 0, None
+
+    def _numbers_of_group(self, step: Step, kind: str) -> list[int]:
+        """The numbers of all steps in which a step's neuron, or its layer, sends."""
+        here = self._group(step, kind)
+        return [other.number for other in self.trace if self._group(other, kind) == here]
+
+    def _group(self, step: Step, kind: str) -> object:
+        if kind not in ("", "neuron", "layer"):
+            raise ValueError(f"r finishes a neuron, r layer a layer; {kind!r} is neither")
         group = self.trace.graph.nodes[step.sender].group
         if group is None:
             return step.sender
-        return (group.layer, group.call) if arg == "layer" else group
+        return (group.layer, group.call) if kind == "layer" else group
 
-    def _through(self, key: Callable[[Step], object]) -> None:
-        here = key(self._next())
-        while self.step is not None and key(self.step) == here:
-            self._say(repr(self.step))
-            self.position += 1
-        self._move(self.position, quiet=True)
-        if self.step is None:
-            self._say(DONE)
+    # ------------------------------------------------------------ up and down the path to the result
 
-    def _through_back(self, key: Callable[[Step], object]) -> None:
-        position = self.position - 1
-        if position >= 0:
-            here = key(self.trace[position])
-            while position > 0 and key(self.trace[position - 1]) == here:
-                position -= 1
-        self._back_to(position)
+    def path(self) -> list[Node]:
+        """From the node that sends next to the result, by the first use of each."""
+        step = self.step or self.trace[-1] if len(self.trace) else None
+        nodes = self.trace.graph.nodes
+        path = [nodes[step.sender] if step else self.trace.graph.root]
+        uses = {s.receiver: s.sender for s in reversed(self.trace.steps)}
+        while path[-1].index in uses:
+            path.append(nodes[uses[path[-1].index]])
+        return path
 
-    def _next(self) -> Step:
-        if self.step is None:
-            raise ValueError(self._where())
-        return self.step
+    def current(self) -> Node:
+        """The node chosen by up and down: the one that sends next, or one further on its way to the result."""
+        path = self.path()
+        return path[min(self.frame, len(path) - 1)]
 
+    def up(self) -> None:
+        if self.frame + 1 >= len(self.path()):
+            raise ValueError("this is the result")
+        self.frame += 1
 
-def _count(arg: str) -> int:
-    if arg and not (arg.isascii() and arg.isdigit() and int(arg)):
-        raise ValueError(f"a number of steps is 1 or more, not {arg!r}")
-    return int(arg or 1)
+    def down(self) -> None:
+        if self.frame == 0:
+            raise ValueError("this is the node that sends next; u goes towards the result")
+        self.frame -= 1

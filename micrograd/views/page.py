@@ -23,16 +23,15 @@ import html
 import json
 import math
 import os
-import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from micrograd.files import write_whole
 from micrograd.views.draw import drawing, svg_text, with_suffix
 from micrograd.views.fold import Folded, fold
 from micrograd.views.record import Record, Step
+from micrograd.views.redrawn import redrawn
 from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, LEAF, OPERATION, PARAMETER, Node
 from micrograd.words import count, one_line, short
 
@@ -129,7 +128,7 @@ def page(trace: Record) -> str:
         title=html.escape(one_line(f"{root.name} = {root.formula}" if root.formula else root.name, NAME_LENGTH)),
         summary=html.escape(summary),
         last=forward + len(trace),
-        svg=_slim(svg_text(drawing(graph, grads=_widest(trace), folded=folded)), trace, folded),
+        svg=redrawn(svg_text(drawing(graph, folded, grads=_widest(trace))), trace, folded),
         record=html.escape(record, quote=False),
         style=style,
         script=script,
@@ -195,73 +194,6 @@ def _widest(trace: Record) -> list[float | None]:
         if len(short(after)) > len(short(found[step.receiver])):
             found[step.receiver] = after
     return found
-
-
-SVG = "{http://www.w3.org/2000/svg}"
-
-
-def _slim(text: str, trace: Record, folded: Folded) -> str:
-    """Graphviz's drawing made anew: shapes, lines and text, and none of its links, titles, colours and fonts.
-
-    That is a quarter of the text, it leaves the colours to the style sheet, and nothing but what is named here can come
-    through. Each box is a `<g id="b3">`, each edge a `<path id="e0_3">`; the arrow heads are markers.
-    """
-    root = ElementTree.fromstring(text)
-    width, height = (math.ceil(float(x)) for x in root.attrib["viewBox"].split()[2:])
-    graph = root.find(f"{SVG}g")
-    assert graph is not None
-    edges: list[str] = []
-    nodes: dict[int, str] = {}  # by their boxes, operands first: the order in which Tab goes through them
-    for group in graph.findall(f"{SVG}g"):
-        if group.get("class") == "edge":
-            edges += [
-                f'<path id="{group.attrib["id"]}" d="{_rounded(e.attrib["d"])}"/>' for e in group.iter(f"{SVG}path")
-            ]
-            edges += [_text(e, e.text or "") for e in group.iter(f"{SVG}text")]
-        elif group.get("class") == "node":
-            nodes[int(group.attrib["id"][1:])] = _box(group, trace, folded)
-    transform = _rounded(graph.attrib["transform"].partition("translate")[2])
-    heads = "".join(
-        f'<marker id="{name}" viewBox="0 0 10 8" refY="4" markerWidth="{size}" markerHeight="{size}" '
-        'markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 10 4 0 8z"/></marker>'
-        for name, size in (("head", 10), ("lit", 13))
-    )
-    return (
-        f'<svg id="graph" viewBox="0 0 {width} {height}" width="{width * 4 // 3}" height="{height * 4 // 3}" '
-        f'role="group" aria-label="The graph"><defs>{heads}</defs><g transform="translate{transform}">'
-        f'<g id="edges">{"".join(edges)}</g><g id="nodes">{"".join(nodes[i] for i in sorted(nodes))}</g></g></svg>'
-    )
-
-
-def _box(group: ElementTree.Element, trace: Record, folded: Folded) -> str:
-    name = group.attrib["id"]
-    box = folded.boxes[int(name[1:])]
-    parts: list[str] = []
-    for e in group.iter():
-        shape = e.tag.removeprefix(SVG)
-        if shape == "ellipse":
-            size = " ".join(f'{key}="{_rounded(e.attrib[key])}"' for key in ("cx", "cy", "rx", "ry"))
-            parts.append(f"<ellipse {size}/>")
-        elif shape in ("polygon", "polyline"):
-            points = _rounded(e.attrib["points"]).split(" ")
-            points = points[:-1] if shape == "polygon" and points[0] == points[-1] else points
-            parts.append(f'<{shape} points="{" ".join(points)}"/>')
-    texts = [(e, e.text or "") for e in group.iter(f"{SVG}text")]
-    node = trace.graph.nodes[box.members[-1]]
-    place = 2 if box.folded else 1  # of the line with the numbers
-    if node.kind != FAILED and box.has_result:
-        texts[place] = (texts[place][0], f"data {short(node.data)} \xa0 grad ·")
-    return f'<g id="{name}">{"".join(parts)}{"".join(_text(e, line) for e, line in texts)}</g>'
-
-
-def _text(e: ElementTree.Element, text: str) -> str:
-    return f'<text x="{_rounded(e.attrib["x"])}" y="{_rounded(e.attrib["y"])}">{html.escape(text, quote=False)}</text>'
-
-
-def _rounded(text: str) -> str:
-    """Coordinates without their decimals, and without the comma that a minus sign makes needless."""
-    whole = re.sub(r"-?\d+(?:\.\d+)?", lambda match: str(round(float(match[0]))), text.strip())
-    return whole.replace(",-", "-")
 
 
 def _resource(name: str) -> str:

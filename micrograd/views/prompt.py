@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import cmd
 import inspect
 import pprint
 import re
@@ -20,11 +21,12 @@ from typing import IO, Any
 
 from micrograd.files import write_whole
 from micrograd.views import animate, page
-from micrograd.views.breakpoints import Seen, check_expression
-from micrograd.views.draw import tree_of, with_suffix
-from micrograd.views.moves import DONE, Walk
+from micrograd.views.breakpoints import check_expression
+from micrograd.views.draw import with_suffix
+from micrograd.views.moves import DONE, Hit, Position
 from micrograd.views.record import Record
-from micrograd.views.snapshot import CONSTANT_NUMBER, Node
+from micrograd.views.scope import Scope
+from micrograd.views.tree import tree_of
 from micrograd.views.why import Why
 from micrograd.words import short, unwrapped
 
@@ -39,8 +41,10 @@ ALONE = ("n", "c", "rn", "rc", "w", "u", "d", "q")
 PYTHON_AFTER_NAME = re.compile(r"\s*=|[-+*/%@&|^<>.(\[]|\s+[-+*/%@&|^<>]=?\s")
 
 
-class Prompt(Walk):
-    """The prompt on a trace: how it moves is in moves.py, what it shows is here."""
+class Prompt(cmd.Cmd):
+    """The commands, and what each prints. What is wrong with one is a ValueError, which is said in a line."""
+
+    prompt = "(grad) "
 
     def __init__(
         self,
@@ -50,21 +54,116 @@ class Prompt(Walk):
         stdin: IO[str] | None = None,
         stdout: IO[str] | None = None,
     ):
-        super().__init__(trace, stdin=stdin, stdout=stdout)
+        super().__init__(stdin=stdin, stdout=stdout)
+        self.use_rawinput = stdin is None
+        self.trace = trace
+        self.walk = Position(trace)
+        self.scope = Scope(self.walk, names)
         self.displayed: list[str] = []
-        self._given = dict(names or {})
-        self._scope: dict[str, Any] = {**self._given, "node": self._seen_at}
-        commands = {name.removeprefix("do_") for name in self.get_names() if name.startswith("do_")}
-        shadowed = sorted(name for name in self._names() if name in commands)
+        self.intro = f"{trace!r}\n{self.walk.where()}\nhelp lists the commands; s is one step"
+        shadowed = sorted(name for name in self.scope.names() if hasattr(self, f"do_{name}"))
         if shadowed:
-            self.intro = (
-                f"{self.intro}; {', '.join(shadowed)} name both a command and a node: p {shadowed[0]} shows the node"
-            )
+            self.intro += f"; {', '.join(shadowed)} name both a command and a node: p {shadowed[0]} shows the node"
 
-    def _seen_at(self, index: int) -> Seen:
-        return Seen(self.trace.graph.nodes[index], self.trace.grads(self.position)[index])
+    @property
+    def position(self) -> int:
+        """How many steps of backward have happened."""
+        return self.walk.number
 
-    def moved(self) -> None:
+    def _say(self, text: object) -> None:
+        print(text, file=self.stdout)
+
+    def _complain(self, text: object) -> None:
+        self._say(f"*** {text}")
+
+    # ------------------------------------------------------------ moving
+
+    def do_s(self, arg: str) -> None:
+        """s(tep) [N]: do one contribution (or N): local derivative times upstream gradient, added to an operand."""
+        self.walk.next_step()
+        last = self.walk.after(_count(arg))
+        self._say_steps(last - 1)
+        self._go(last)
+
+    def do_rs(self, arg: str) -> None:
+        """rs [N]: undo one contribution (or N)."""
+        self._go(self.walk.before(_count(arg)))
+
+    def do_n(self, arg: str) -> None:
+        """n(ext): do all that the current node sends to its operands."""
+        self._finish(self.walk.end_of_node())
+
+    def do_rn(self, arg: str) -> None:
+        """rn: undo back to before the node that sent last."""
+        self._go(self.walk.start_of_node())
+
+    def do_r(self, arg: str) -> None:
+        """r(eturn) [layer]: finish the current neuron, or its whole layer; a node that belongs to none on its own."""
+        self._finish(self.walk.end_of_group(arg))
+
+    def do_rr(self, arg: str) -> None:
+        """rr [layer]: undo back to before the neuron, or the layer, that sent last."""
+        self._go(self.walk.start_of_group(arg))
+
+    def do_c(self, arg: str) -> None:
+        """c(ontinue): go on to the next breakpoint, or to the end."""
+        self._stop(*self.walk.next_stop())
+
+    def do_rc(self, arg: str) -> None:
+        """rc: go back to the breakpoint before, or to the start."""
+        self._stop(*self.walk.previous_stop())
+
+    def do_unt(self, arg: str) -> None:
+        """unt(il) [NODE]: go on until the gradient of NODE is complete, so that it sends next; alone, as n."""
+        if arg:
+            self._go(self.walk.completion(self.walk.node(arg)))
+        else:
+            self.do_n(arg)
+
+    def do_j(self, arg: str) -> None:
+        """j(ump) N: go to the position after step N, forward or back; 0 is the start."""
+        if not (arg.isascii() and arg.isdigit()) or int(arg) > len(self.trace):
+            raise ValueError(f"j takes a step from 0 to {len(self.trace)}, not {arg!r}")
+        self._go(int(arg))
+
+    def _go(self, number: int) -> None:
+        """Go to a position, say what happened on the way's last step, and show what is displayed."""
+        back = number < self.position
+        self.walk.go(number)
+        if back:
+            self._say(f"back to {number}/{len(self.trace)}")
+            self._say(self.walk.where())
+        elif number:
+            self._say(repr(self.trace[number - 1]))
+            self._say_if_done()
+        self._display()
+
+    def _finish(self, number: int) -> None:
+        """Go to a position, and say each step on the way."""
+        self._say_steps(number)
+        self._display()
+        self._say_if_done()
+
+    def _stop(self, number: int, hit: Hit | None) -> None:
+        self._go(number)
+        if hit:
+            item, wrong = hit
+            self._say(f"breakpoint {item}")
+            if wrong:
+                self._complain(f"its condition failed: {wrong}")
+            if item.temporary:
+                self.walk.breakpoints.remove(item)
+
+    def _say_steps(self, number: int) -> None:
+        while self.position < number:
+            self._say(repr(self.trace[self.position]))
+            self.walk.go(self.position + 1)
+
+    def _say_if_done(self) -> None:
+        if self.walk.step is None:
+            self._say(DONE)
+
+    def _display(self) -> None:
         for expression in self.displayed:
             self._show(expression, lead=f"display {expression}: ")
 
@@ -87,60 +186,40 @@ class Prompt(Walk):
 
     def do_cl(self, arg: str) -> None:
         """cl(ear) [N]: delete breakpoint N, or all of them."""
-        items = [self.breakpoints.get(arg)] if arg else list(self.breakpoints.items)
+        items = [self.walk.breakpoints.get(arg)] if arg else list(self.walk.breakpoints.items)
         for item in items:
-            self.breakpoints.remove(item)
+            self.walk.breakpoints.remove(item)
             self._say(f"deleted breakpoint {item}")
 
     def do_condition(self, arg: str) -> None:
         """condition N [EXPRESSION]: let breakpoint N stop only where the expression holds; alone, always."""
         number, _, expression = arg.partition(" ")
-        self._say(self.breakpoints.set_condition(number, expression.strip()))
+        self._say(self.walk.breakpoints.set_condition(number, expression.strip()))
 
     def _set(self, arg: str, *, temporary: bool) -> None:
         if arg:
-            self._say(self.breakpoints.add(arg, temporary=temporary))
+            self._say(self.walk.breakpoints.add(arg, temporary=temporary))
         else:
             none = "no breakpoints: b NODE, b op==tanh, b nan or b abs(grad)>10 sets one"
-            self._say("\n".join(map(str, self.breakpoints.items)) or none)
+            self._say("\n".join(map(str, self.walk.breakpoints.items)) or none)
 
     # ------------------------------------------------------------ looking
 
-    def _current(self) -> Node:
-        """The node chosen by u and d: the one that sends next, or one further on its way to the result."""
-        path = self._path()
-        return path[min(self.frame, len(path) - 1)]
-
-    def _path(self) -> list[Node]:
-        """From the node that sends next to the result, by the first use of each."""
-        step = self.step or self.trace[-1] if len(self.trace) else None
-        nodes = self.trace.graph.nodes
-        path = [nodes[step.sender] if step else self.trace.graph.root]
-        uses = {s.receiver: s.sender for s in reversed(self.trace.steps)}
-        while path[-1].index in uses:
-            path.append(nodes[uses[path[-1].index]])
-        return path
-
     def do_w(self, arg: str) -> None:
         """w(here): the path from the current node to the result; u and d go along it."""
-        path = self._path()
-        grads = self.trace.grads(self.position)
+        path, grads = self.walk.path(), self.walk.grads()
         for i in reversed(range(len(path))):
-            mark = ">" if i == min(self.frame, len(path) - 1) else " "
+            mark = ">" if i == min(self.walk.frame, len(path) - 1) else " "
             self._say(f"{mark} {path[i]}   grad {short(grads[path[i].index])}")
 
     def do_u(self, arg: str) -> None:
         """u(p): go one node towards the result along the path that w shows."""
-        if self.frame + 1 >= len(self._path()):
-            raise ValueError("this is the result")
-        self.frame += 1
+        self.walk.up()
         self.do_w("")
 
     def do_d(self, arg: str) -> None:
         """d(own): go one node back along the path that w shows."""
-        if self.frame == 0:
-            raise ValueError("this is the node that sends next; u goes towards the result")
-        self.frame -= 1
+        self.walk.down()
         self.do_w("")
 
     def do_l(self, arg: str) -> None:
@@ -149,7 +228,7 @@ class Prompt(Walk):
         first, last = (0, len(self.trace)) if arg == "all" else (middle - 5, middle + 6)
         for i in range(max(0, first), min(len(self.trace), last)):
             self._say(("-> " if i == self.position else "   ") + repr(self.trace[i]))
-        if self.step is None:
+        if self.walk.step is None:
             self._say(f"-> {DONE}")
 
     def do_p(self, arg: str) -> None:
@@ -165,8 +244,9 @@ class Prompt(Walk):
         if arg:
             check_expression(arg)
             self.displayed.append(arg)
-        for expression in [arg] if arg else self.displayed:
-            self._show(expression, lead=f"display {expression}: ")
+            self._show(arg, lead=f"display {arg}: ")
+        else:
+            self._display()
 
     def do_undisplay(self, arg: str) -> None:
         """undisplay [EXPRESSION]: no longer display it, or anything."""
@@ -176,20 +256,20 @@ class Prompt(Walk):
 
     def do_why(self, arg: str) -> None:
         """why NODE: every path from it to the result, with the product of the local derivatives along each."""
-        node = self._node(arg) if arg else self._current()
+        node = self.walk.node(arg) if arg else self.walk.current()
         self._say(Why(self.trace, node, 50))
 
     def do_forward(self, arg: str) -> None:
         """forward [NODE]: replay the forward pass with the numbers put in, as far as NODE."""
-        node = self._node(arg) if arg else self.trace.graph.root
+        node = self.walk.node(arg) if arg else self.trace.graph.root
         for other in self.trace.graph.nodes[: node.index + 1]:
             if other.formula:
                 self._say(self.trace.forward_line(other))
 
     def do_tree(self, arg: str) -> None:
         """tree [NODE]: the operands below it, with gradients as they are now."""
-        node = self._node(arg) if arg else self.trace.graph.root
-        self._say(tree_of(self.trace.graph, top=node, grads=self.trace.grads(self.position)))
+        node = self.walk.node(arg) if arg else self.trace.graph.root
+        self._say(tree_of(self.trace.graph, top=node, grads=self.walk.grads()))
 
     def do_svg(self, arg: str) -> None:
         """svg [FILE]: save the drawing as it is now, by default to step.svg."""
@@ -206,50 +286,24 @@ class Prompt(Walk):
     def default(self, line: str) -> None:
         """Anything that is no command is Python."""
         line = line.removeprefix("!").strip()
-        here = self._names()
-        self._scope.update(here)
         try:
-            source = self._python(line)
-            is_expression = _is_expression(source)
-            value = eval(compile(source, "<prompt>", "eval" if is_expression else "exec"), self._scope)
-            if is_expression and value is not None:
+            value = self.scope.run(line)
+            if value is not None:
                 self._say(repr(value))
         except (Exception, SystemExit) as error:
             self._complain(_one_line(error, line))
             return
-        for name, seen in here.items():
-            if isinstance(seen, Seen) and self._scope.get(name) is not seen:
-                self._complain(f"{name} is a node of this trace, a record: it stays what it was")
+        for name in self.scope.overwritten():
+            self._complain(f"{name} is a node of this trace, a record: it stays what it was")
 
     def _show(self, expression: str, *, how: Any = repr, lead: str = "") -> None:
         if not expression:
             self._complain("give an expression, such as p x.grad")
             return
         try:
-            self._say(lead + how(eval(self._python(expression), {**self._scope, **self._names()})))
+            self._say(lead + how(self.scope.value(expression)))
         except (Exception, SystemExit) as error:
             self._complain(lead + _one_line(error, expression))
-
-    def _names(self) -> dict[str, Any]:
-        """What names stand for at this position: the nodes' own, and the user's names for Values of this graph."""
-        graph, grads = self.trace.graph, self.trace.grads(self.position)
-        seen = {n.name: Seen(n, grads[n.index]) for n in graph.nodes if n.kind != CONSTANT_NUMBER}
-        by_value = {id(node.value): seen[node.name] for node in graph.nodes if node.kind != CONSTANT_NUMBER}
-
-        aliases: dict[str, Any] = {}
-        for name, thing in self._given.items():
-            if id(thing) in by_value:
-                aliases[name] = by_value[id(thing)]
-            elif isinstance(thing, (list, tuple)) and any(id(x) in by_value for x in thing):
-                aliases[name] = [by_value.get(id(x), x) for x in thing]
-        return {**aliases, **seen}
-
-    def _python(self, source: str) -> str:
-        """Python in which a node such as layers.0.neurons.1.b may be named, though no variable could be."""
-        for node in self.trace.graph.nodes:
-            if "." in node.name and node.name in source:
-                source = re.sub(rf"(?<![\w.]){re.escape(node.name)}(?!\w)", f"node({node.index})", source)
-        return source
 
     # ------------------------------------------------------------ cmd
 
@@ -264,7 +318,7 @@ class Prompt(Walk):
             return line
         name, rest = match[1], line[match.end() :]
         command = LONG.get(name, name)
-        if rest.startswith("(") and name in ("p", "pp", "display") and name not in self._names():
+        if rest.startswith("(") and name in ("p", "pp", "display") and name not in self.scope.names():
             rest = " " + rest  # p(x.grad), as people write it
         if not hasattr(self, f"do_{command.split()[0]}") or PYTHON_AFTER_NAME.match(rest):
             return f"!{line.strip()}"
@@ -316,17 +370,15 @@ class Prompt(Walk):
     def completedefault(self, text: str, *ignored: Any) -> list[str]:
         """The nodes' names, and after a dot what is known of a node."""
         owner, dot, start = text.rpartition(".")
-        if dot and owner in self._names():
+        if dot and owner in self.scope.names():
             return [f"{owner}.{key}" for key in ("data", "grad", "name", "op") if key.startswith(start)]
-        return sorted(name for name in self._names() if name.startswith(text))
+        return sorted(name for name in self.scope.names() if name.startswith(text))
 
 
-def _is_expression(line: str) -> bool:
-    try:
-        compile(line, "<prompt>", "eval")
-    except SyntaxError:
-        return False
-    return True
+def _count(arg: str) -> int:
+    if arg and not (arg.isascii() and arg.isdigit() and int(arg)):
+        raise ValueError(f"a number of steps is 1 or more, not {arg!r}")
+    return int(arg or 1)
 
 
 def _one_line(error: BaseException, source: str) -> str:

@@ -41,7 +41,7 @@ class Compiled:
     def __call__(self, x, outputs):
         y = (ctypes.c_double * outputs)()
         given = [(ctypes.c_double * len(x))(*x)] if x else []
-        getattr(self.library, self.name)(*given, y)
+        getattr(self.library, f"{self.name}_run")(*given, y)
         return list(y)
 
     def step(self, x, y, rate):

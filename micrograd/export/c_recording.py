@@ -1,0 +1,130 @@
+"""Run a function once on symbols, for C: its tape, and where the numbers that it takes and gives are in C's arrays.
+
+>>> from micrograd.export.c_recording import Recording
+>>> given = Recording({"x": [("point", ("list", "number", "number")), ("scale", "number")]}, lambda p, s: p[0] * s, {})
+>>> print(*given.layout, sep="\\n")
+x[0] to x[1]    point[0] to point[1]
+x[2]            scale
+>>> given.declared()
+['const double x[3]']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from micrograd.coerce import as_float
+from micrograd.compiler.arguments import flatten, rebuild
+from micrograd.compiler.tape.simplify import simplify, without_dead_code
+from micrograd.compiler.tape.symbols import operand_of
+from micrograd.compiler.tape.tape import Operand, Tape
+from micrograd.compiler.tape.trace import Trace
+from micrograd.engine import Value, topological_order
+from micrograd.export.c_statements import Statements, inputs_used, plain
+from micrograd.transforms import map_numbers
+
+Argument = tuple[str, Any]  # its name, and the structure that its numbers are in
+Names = dict[int, str]  # of parameters, by their id
+
+
+class Recording:
+    """A function run once on symbols: the tape of its results, and of the derivatives of a loss `by` some Values.
+
+    `arrays` are C's arguments, each with those of the function whose numbers it holds.
+    """
+
+    def __init__(
+        self, arrays: dict[str, list[Argument]], f: Callable[..., Any], names: Names, *, by: Sequence[Value] = ()
+    ):
+        self.trace = trace = Trace()
+        self.sizes: dict[str, int] = {}
+        self.layout: list[str] = []  # what is where, for people
+        self._places: list[str] = []  # where each of the first inputs of the tape is in C
+        with trace.recording():
+            args = [x for array, arguments in arrays.items() for x in self._array(array, arguments)]
+            out = f(*args)
+            self._results: list[Value | float] = []
+            self.arrangement = flatten(map_numbers(self._result, out), [])
+            if not self._results:
+                raise TypeError(f"to_c: the function gave no number, but {out!r}")
+            gradients: list[Any] = []
+            if by:
+                if not isinstance(out, Value):
+                    raise TypeError(f"to_c: the loss must be one number, not {type(out).__name__}: {out!r}")
+                gradients = trace.gradients(trace.node(out), [trace.node(p) for p in by])
+        outputs = {f"y[{k}]": _operand(x) for k, x in enumerate(self._results)}
+        outputs |= {f"gradient[{i}]": operand_of(d) for i, d in enumerate(gradients)}
+        self.tape, self._named = self._simplified(outputs, names)
+        self._used = inputs_used(self.tape)
+
+    def _array(self, array: str, arguments: list[Argument]) -> list[Any]:
+        """Symbols in the place of the numbers that one of C's arguments holds."""
+        taken: list[str] = []
+        args = []
+
+        def argument(name: str, kind: str) -> Value:
+            taken.append(name)
+            return self.trace.argument(name, whole=kind == "whole")
+
+        for name, structure in arguments:
+            start = len(taken)
+            args.append(rebuild(structure, name, argument))
+            if len(taken) > start:
+                more = f" to {taken[-1]}" if len(taken) > start + 1 else ""
+                self.layout.append(located(array, start, len(taken), taken[start] + more))
+        self.sizes[array] = len(taken)
+        self._places += [f"{array}[{i}]" for i in range(len(taken))]
+        return args
+
+    def _result(self, x: Any) -> float:
+        self._results.append(self.trace.node(x) if isinstance(x, Value) else as_float(x, "to_c: a result"))
+        return 0.0
+
+    def _simplified(self, outputs: dict[str, Operand], names: Names) -> tuple[Tape, dict[int, str]]:
+        """The tape, and which of its results are a neuron's, by name."""
+        labels = {}
+        for result in [x for x in self._results if isinstance(x, Value)]:
+            for node in topological_order(result):
+                call = node.__dict__.get("_call") if node._prev else None
+                if call is not None and (name := names.get(id(call.neuron.w[0]), "").removesuffix("w.0")):
+                    labels["\n" + name[:-1]] = operand_of(node.data)
+        tape = self.trace.tape
+        tape.outputs = {**labels, **outputs}
+        whole = simplify(tape)
+        named = {x: label[1:] for label, x in whole.outputs.items() if label in labels and isinstance(x, int)}
+        whole.outputs = {key: x for key, x in whole.outputs.items() if key not in labels}
+        short = without_dead_code(whole)
+        return short, named if len(short) == len(whole) else {}  # else the numbering has changed
+
+    def leaves(self) -> list[Value]:
+        """The Values from outside that something needs."""
+        return [x for i, x in enumerate(self.trace.leaves, start=len(self._places)) if i in self._used]
+
+    def indices(self) -> list[str]:
+        """What is said of numbers that index."""
+        return [
+            f"{self._places[i]} is an index: a whole number from 0 to {count - 1}" for i, count in self.trace.indices
+        ]
+
+    def declared(self) -> list[str]:
+        """C's arguments that hold numbers."""
+        return [f"const double {array}[{size}]" for array, size in self.sizes.items() if size]
+
+    def statements(self, places: Names) -> tuple[Statements, list[str]]:
+        """The instructions as C, with Values from outside at these places: a writer, and its lines."""
+        found = [*self._places, *(places.get(id(leaf), "") for leaf in self.trace.leaves)]
+        statements = Statements(self.tape, found, named=self._named)
+        read = {self._places[i].partition("[")[0] for i in self._used if i < len(self._places)}
+        unused = [f"(void){array};" for array, size in self.sizes.items() if size and array not in read]
+        return statements, [*unused, *statements.lines(range(len(self.tape)))]
+
+
+def _operand(x: Value | float) -> Operand:
+    return operand_of(x.data) if isinstance(x, Value) else x
+
+
+def located(array: str, start: int, end: int, what: str) -> str:
+    """A line on what is where: `x[0] to x[3]    row[0] to row[3]`."""
+    where = f"{array}[{start}]" + (f" to {array}[{end - 1}]" if end > start + 1 else "")
+    return f"{where:<15} {plain(what) if what != where else 'its numbers, in order'}"

@@ -1,0 +1,89 @@
+"""Which neuron and layer made each value of a graph, and what their parameters are called.
+
+>>> import random
+>>> from micrograd.engine import topological_order
+>>> from micrograd.nn import MLP
+>>> from micrograd.views.groups import Groups
+>>> order = topological_order(MLP(1, [1], rng=random.Random(0))([2.0]))
+>>> groups = Groups(order, {value: i for i, value in enumerate(order)}, {})
+>>> groups.of[-1]
+Group(neuron='layers.0.neurons.0', layer='layers.0', call=0)
+>>> sorted(groups.parameter_names.values())
+['layers.0.neurons.0.b', 'layers.0.neurons.0.w.0']
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from micrograd.engine import Value
+from micrograd.nn import Call, Neuron
+
+SHARED = -1  # the call of a parameter that several calls use
+
+
+@dataclass(frozen=True)
+class Group:
+    """The values that one neuron made in one call, or one layer in one call: what folds into one box."""
+
+    neuron: str
+    layer: str  # "" for a neuron on its own
+    call: int  # which call of the layer, or of the neuron on its own
+
+
+class Groups:
+    """Which neuron and layer made each node: `of[i]` is the group of node i, or None."""
+
+    def __init__(self, order: list[Value], index: dict[Value, int], found: dict[int, str]):
+        self.of: list[Group | None] = [None] * len(order)
+        self.parameter_names: dict[int, str] = {}
+        self._layers: dict[int, str] = {}
+        self._neurons: dict[int, str] = {}
+        self._calls: dict[tuple[int, int], int] = {}
+        self._found = found
+        for i, value in enumerate(order):
+            call = value.__dict__.get("_call") if value._prev else None
+            if isinstance(call, Call):
+                self._enter(call, i, order, index)
+
+    def _enter(self, call: Call, output: int, order: list[Value], index: dict[Value, int]) -> None:
+        layer = self._layer_name(call) if call.layer is not None else ""
+        neuron = self._neuron_name(call.neuron, layer, call.position)
+        key = (id(call.layer or call.neuron), id(call.inputs))
+        group = Group(neuron, layer, self._calls.setdefault(key, len(self._calls)))
+        inputs = {id(x) for x in call.inputs}
+        stack = [output]
+        while stack:
+            i = stack.pop()
+            other = self.of[i]
+            if other is not None:  # another neuron's, or seen; or a parameter that serves several calls
+                if other != group and other.neuron == group.neuron and not order[i]._prev:
+                    self.of[i] = Group(neuron, layer, SHARED)
+                continue
+            self.of[i] = group
+            stack += [index[p] for p in order[i]._prev if id(p) not in inputs]
+
+    def _layer_name(self, call: Call) -> str:
+        key = id(call.layer)
+        if key not in self._layers:
+            first = self._found.get(id(call.neuron.w[0]), "")
+            if first.count(".") >= 4:
+                self._layers[key] = first.rsplit(".", 4)[0]
+            else:
+                free = (f"layers.{n}" for n in itertools.count(len(self._layers)))
+                taken = {path.rsplit(".", 4)[0] for path in self._found.values()} | set(self._layers.values())
+                self._layers[key] = next(name for name in free if name not in taken)
+        return self._layers[key]
+
+    def _neuron_name(self, neuron: Neuron, layer: str, position: int) -> str:
+        key = id(neuron)
+        if key not in self._neurons:
+            name = f"{layer}.neurons.{position}" if layer else f"neuron.{len(self._neurons)}"
+            first = self._found.get(id(neuron.w[0]), "")
+            if not layer and first.endswith(".w.0"):
+                name = first.removesuffix(".w.0")
+            self._neurons[key] = name
+            for path, p in neuron.named_parameters():
+                self.parameter_names[id(p)] = f"{name}.{path}"
+        return self._neurons[key]
