@@ -212,3 +212,15 @@ def test_a_container_that_is_within_itself_is_looked_at_once(items):
     assert fast(1.0) == 15.0
     items[1][0][0] = type(items[0])(7)
     assert fast(1.0) == fast(1.0) == 35.0
+
+
+def test_a_container_within_itself_may_be_set_while_recording():
+    class Box:
+        made = None
+
+    def f(x):
+        Box.made = [1.0]
+        Box.made.append(Box.made)
+        return x * 2.0
+
+    assert jit(f)(3.0) == 6.0

@@ -16,6 +16,7 @@ these are. Functions of this package are passed over, but for the nets of nn.py,
 from __future__ import annotations
 
 import contextlib
+import itertools
 import functools
 import gc
 import os
@@ -344,13 +345,14 @@ def function_in(f: Any) -> Any:
     return f if isinstance(f, types.FunctionType) else vars(type(f)).get("__call__")
 
 
-def holds_recorded(x: Any) -> bool:
-    """Whether x is a number of a recording, or a list, tuple or dict with one in it."""
-    if isinstance(x, (list, tuple)):
-        return any(map(holds_recorded, x))
-    if isinstance(x, dict):
-        return any(map(holds_recorded, x.values()))
-    return isinstance(x, Symbol) or _is_traced(x)
+def holds_recorded(x: Any, within: frozenset[int] = frozenset()) -> bool:
+    """Whether x is a number of a recording, or a list, tuple or dict with one in it, whose own ids are `within`."""
+    if not isinstance(x, (list, tuple, dict)):
+        return _is_traced(x)
+    if id(x) in within:
+        return False
+    items = x.values() if isinstance(x, dict) else x
+    return any(map(holds_recorded, items, itertools.repeat(within | {id(x)})))
 
 
 def _is_traced(x: Any) -> bool:
