@@ -80,8 +80,10 @@ class Value(Number):
         """
         if self._operation is DETACHED:
             raise RuntimeError("backward(): this value was computed inside no_grad(), so it has no graph to go through")
-        if modes.active and modes.state.trace:
-            raise modes.state.trace.error("backward() in a jitted function", "call it on the result, or use train_step")
+        if modes.active and modes.state.recorder:
+            raise modes.state.recorder.error(
+                "backward() in a jitted function", "call it on the result, or use train_step"
+            )
         order = topological_order(self)
         with modes.one_sweep:
             before = [node.grad for node in order]
@@ -111,7 +113,7 @@ def constant(x: Any, where: str) -> Value:
 
 
 def record(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> Value:
-    """Make the node for one operation. Every operation passes here; in a trace, the compiler makes the node.
+    """Make the node for one operation. Every operation passes here; while jit records, its recorder makes the node.
 
     `reading` is what the rule is called with: FLOAT and the operands' numbers. The tuple is made once, for another
     would cost more than all the checks here.
@@ -121,8 +123,8 @@ def record(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> 
     can still be had and the error comes from the backward that needs it.
     """
     in_a_mode = modes.active
-    if in_a_mode and modes.state.trace:
-        return modes.state.trace.record(entry, operands)
+    if in_a_mode and modes.state.recorder:
+        return modes.state.recorder.record(entry, operands)
     try:
         data, derivatives = entry.rule(*reading)
     except (ArithmeticError, ValueError) as error:

@@ -73,5 +73,5 @@ def _explanation(error: Exception, entry: Any, operands: Sequence[Any], doing: s
 
 
 def _plain(x: Any) -> Any:
-    """A number as Python prints it; a number of a trace stays what it is."""
+    """A number as Python prints it; a symbol stays what it is."""
     return x if hasattr(x, "_apply_op") else as_float(x, "an operand")

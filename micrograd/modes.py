@@ -33,8 +33,8 @@ new_in_child(sys.modules[__name__], "_counting")
 class _State(threading.local):
     no_grad = 0
     anomaly = 0
-    traces = 0
-    trace: Any = None  # the compiler's, which makes the nodes while it runs a function on symbols
+    recorders = 0
+    recorder: Any = None  # the compiler's, which makes the nodes while it runs a function on symbols
     quiet = 0  # an operation that fails gives nan instead of raising
 
 
@@ -62,7 +62,7 @@ def _set(counter: str, count: int) -> None:
     global active
     setattr(state, counter, count)
     with _counting:  # between the sum and `active`, another thread could enter a mode, and be forgotten
-        _entered[threading.get_ident()] = state.no_grad + state.anomaly + state.traces
+        _entered[threading.get_ident()] = state.no_grad + state.anomaly + state.recorders
         active = sum(_entered.values())
 
 
@@ -144,18 +144,18 @@ def quietly() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def tracing(trace: Any) -> Iterator[None]:
-    """Let `trace` make every node: how the compiler runs a function, or backward, on symbols."""
-    before = state.trace, state.anomaly, state.traces
+def recorded_by(recorder: Any) -> Iterator[None]:
+    """Let `recorder` make every node: how the compiler runs a function, or backward, on symbols."""
+    before = state.recorder, state.anomaly, state.recorders
     try:
         state.anomaly = 0  # symbols are neither nan nor inf
-        state.trace = trace
-        _set("traces", before[2] + 1)
+        state.recorder = recorder
+        _set("recorders", before[2] + 1)
         with recording():
             yield
     finally:
-        state.trace, state.anomaly = before[:2]
-        _set("traces", before[2])
+        state.recorder, state.anomaly = before[:2]
+        _set("recorders", before[2])
 
 
 def made(node: Any) -> None:
@@ -168,8 +168,8 @@ def made(node: Any) -> None:
 
 def made_by_hand(node: Any) -> None:
     """Let the modes that are on see a node that a user made, as `Value(2.0)` does."""
-    if state.trace:
-        state.trace.made(node)
+    if state.recorder:
+        state.recorder.made(node)
     if state.no_grad:
         node._prev = ()
     if state.anomaly:

@@ -38,7 +38,7 @@ class Number(Node):
         return data_of(self) >= data_of(other)
 
     def __float__(self) -> float:
-        number = float(data_of(self))  # a number of a trace says by itself that it has no float
+        number = float(data_of(self))  # a symbol says by itself that it has no float
         if self._operation not in (CONSTANT, DETACHED) and not modes.state.no_grad:
             raise GraphLostError(
                 f"float() of {self.label or repr(self)}, which the functions of math take too, would lose its graph: "
@@ -76,25 +76,25 @@ class Number(Node):
 
 
 def data_of(x: Any) -> Any:
-    """A Value's number, which a trace knows by a symbol; anything else is itself."""
+    """A Value's number, which a recorder knows by a symbol; anything else is itself."""
     if not isinstance(x, Number):
         return x
-    return modes.state.trace.number(x) if modes.active and modes.state.trace else x.data
+    return modes.state.recorder.number(x) if modes.active and modes.state.recorder else x.data
 
 
 def number_of(x: Any, where: str) -> Any:
-    """The float that x stands for; in a trace, a number of the trace stands for itself."""
+    """The float that x stands for; a symbol stands for itself."""
     if x.__class__ is float:
         return x
     if isinstance(x, Number):
         if x._prev:
             raise TypeError(f"{where} would lose the graph of {x!r}: use it as it is, or its number, value.data")
         x = data_of(x)
-    return x if modes.active and modes.state.trace and modes.state.trace.owns(x) else as_float(x, where)
+    return x if modes.active and modes.state.recorder and modes.state.recorder.owns(x) else as_float(x, where)
 
 
 def number_at(node: Any) -> Any:
-    """The float that a Value's `data` stands for, whatever was assigned; a number of a trace stands for itself."""
+    """The float that a Value's `data` stands for, whatever was assigned; a symbol stands for itself."""
     x = node.data
     if x.__class__ is float or (hasattr(x, "_apply_op") and not isinstance(x, Number)):
         return x

@@ -38,7 +38,7 @@ NOW = {
     "compiler.simplify": "compiler.tape.simplify",
     "compiler.store": "compiler.native.store",
     "compiler.symbols": "compiler.tape.symbols",
-    "compiler.trace": "compiler.tape.trace",
+    "compiler.trace": "compiler.tape.recorder",
     "compiler.training": "compiler.train_step",
     "compiler.update": "compiler.native.update",
     "compiler.watch": "compiler.outside.watch",

@@ -176,7 +176,7 @@ def borrowed_gradients(nodes: Iterable[Value]) -> Iterator[None]:
 
     A recording's nodes are its own, so it waits for nobody: a thread that sweeps may be waiting for what it compiles.
     """
-    with contextlib.nullcontext() if modes.state.trace else modes.one_sweep:
+    with contextlib.nullcontext() if modes.state.recorder else modes.one_sweep:
         before = [(node, node.grad) for node in nodes]
         try:
             for node, _ in before:

@@ -162,7 +162,7 @@ class Jitted(_Jitted):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         connected = True
         if modes.active:
-            if modes.state.trace or modes.state.anomaly:
+            if modes.state.recorder or modes.state.anomaly:
                 return self.f(*args, **kwargs)
             connected = not modes.state.no_grad
         numbers: list[Any] = []
@@ -258,7 +258,7 @@ class BatchJitted(_Jitted):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         call = self._read(args, kwargs)
-        if modes.active and (modes.state.trace or modes.state.anomaly):
+        if modes.active and (modes.state.recorder or modes.state.anomaly):
             return call.eagerly()
         connected = not (modes.active and modes.state.no_grad)
         try:

@@ -1,4 +1,4 @@
-"""Compile a function for one structure of arguments: the trace, the tape with its gradients, and the native code.
+"""Compile a function for one structure of arguments: the recording, the tape with its gradients, and the native code.
 
 A `Program` is what `jit(f)` keeps for each structure that it has met. Called with the numbers in the arguments it gives
 what `f` gives: numbers, or Values that are each one node of the eager graph. The node's operation is the tape itself:
@@ -23,10 +23,10 @@ from micrograd.compiler.native.native import CALL, Native, call_module, native_o
 from micrograd.compiler.outside.recording import recorded
 from micrograd.compiler.rows import WholeNumber
 from micrograd.compiler.tape.guards import guarded
+from micrograd.compiler.tape.recorder import Recorder
 from micrograd.compiler.tape.simplify import simplify
 from micrograd.compiler.tape.symbols import TAPE, Symbol, operand_of
 from micrograd.compiler.tape.tape import Tape
-from micrograd.compiler.tape.trace import Trace
 from micrograd.derivatives import VALUE
 from micrograd.engine import Value, constant
 from micrograd.errors import NotFiniteError
@@ -42,7 +42,7 @@ READABLE = 30  # instructions whose derivatives are still shown as formulas
 class _Recording(NamedTuple):
     """What one run of the function on symbols gave."""
 
-    trace: Trace
+    recorder: Recorder
     kinds: list[str]  # of the arguments' numbers
     results: list[Value]
     plain: list[Any]  # float or bool for results that are no Values, and None for others
@@ -78,13 +78,13 @@ class Program:
         self._of_values: _Computer | None = None
         self._of_tape: _Computer | None = None
         given = len(found.kinds)
-        self._leaves = list(found.trace.leaves)
+        self._leaves = list(found.recorder.leaves)
         self._kinds = found.kinds
         self._by = [i for i, kind in enumerate(found.kinds) if kind == "value"]
         self._by += range(given, given + len(self._leaves))
         self._plain, self._leaf_of = found.plain, found.leaf_of
         self.values = self._tape_of(found, with_derivatives=False)
-        self.indices = found.trace.indices
+        self.indices = found.recorder.indices
         self._is_single = isinstance(found.arrangement, _Place) and self._plain[0] is None
         self._arranged = _arranger(found.arrangement)
         self._all_values = set(found.kinds) <= {"value"}
@@ -95,32 +95,32 @@ class Program:
 
     def _record(self, kind: type[Tape]) -> tuple[Tape, Any, _Recording]:
         """Run the function once on symbols."""
-        trace = Trace(kind)
-        trace.tape.has_static = True
-        found = _Recording(trace, [], [], [], [], None)
+        recorder = Recorder(kind)
+        recorder.tape.has_static = True
+        found = _Recording(recorder, [], [], [], [], None)
 
         def argument(name: str, kind: str) -> Any:
             found.kinds.append(kind)
-            return trace.argument(name, whole=kind == "whole")
+            return recorder.argument(name, whole=kind == "whole")
 
-        with trace.recording():
+        with recorder.recording():
             pairs = zip(self._named, self._structures, strict=True)
             out = self._call([rebuild(structure, name, argument) for name, structure in pairs])
             count = itertools.count()
             found = found._replace(arrangement=map_numbers(lambda x: _result(x, next(count), found), out))
         results = marshal.dumps([operand_of(x.data) for x in found.results], 2)
-        compared = results, found.plain, found.leaf_of, list(map(id, trace.leaves)), trace.indices
-        return trace.tape, compared, found
+        compared = results, found.plain, found.leaf_of, list(map(id, recorder.leaves)), recorder.indices
+        return recorder.tape, compared, found
 
     def _tape_of(self, found: _Recording, *, with_derivatives: bool) -> Tape:
-        tape, several = found.trace.tape, len(found.results) > 1
+        tape, several = found.recorder.tape, len(found.results) > 1
         tape.outputs = {f"value[{k}]" if several else "value": operand_of(x.data) for k, x in enumerate(found.results)}
         if not found.results:
             tape.outputs["value"] = 0.0  # to show where an operation failed, all the same
         if with_derivatives:
-            inputs = [found.trace.inputs[i] for i in self._by]
+            inputs = [found.recorder.inputs[i] for i in self._by]
             for k, x in enumerate(found.results):
-                for node, i in zip(found.trace.gradients(x, inputs, eagerly=self.exact), self._by):
+                for node, i in zip(found.recorder.gradients(x, inputs, eagerly=self.exact), self._by):
                     d = f"d[{k}]/d" if several else "d/d"
                     tape.outputs[d + tape.inputs[i]] = operand_of(node)
         return simplify(guarded(tape), exact=self.exact)
@@ -132,11 +132,11 @@ class Program:
             with self._lock:
                 if self._recording is not None:  # and no other thread was sooner
                     try:
-                        with self._recording.trace.recording():
+                        with self._recording.recorder.recording():
                             self._tape = self._tape_of(self._recording, with_derivatives=True)
                     except (ArithmeticError, ValueError) as error:  # of constants, as in x / 0.0: eagerly, too
                         raise NotFiniteError from error
-                    self._recording = None  # and with it all of the trace's nodes
+                    self._recording = None  # and with it all of the recorder's nodes
         assert self._tape is not None
         return self._tape
 
@@ -248,7 +248,7 @@ def _result(x: Any, leaf: int, found: _Recording) -> Any:
         x = constant(x, "jit")
     if not isinstance(x, Value):
         return x
-    found.results.append(found.trace.node(x))
+    found.results.append(found.recorder.node(x))
     found.plain.append(plain)
     found.leaf_of.append(leaf)
     return _Place(len(found.results) - 1)

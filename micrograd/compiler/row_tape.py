@@ -25,10 +25,10 @@ from micrograd.compiler.native.spec import Source
 from micrograd.compiler.outside.recording import Outside, recorded
 from micrograd.compiler.rows import row_symbols
 from micrograd.compiler.tape.guards import guarded
+from micrograd.compiler.tape.recorder import Recorder
 from micrograd.compiler.tape.simplify import simplify
 from micrograd.compiler.tape.symbols import TAPE, Symbol, operand_of
 from micrograd.compiler.tape.tape import Tape
-from micrograd.compiler.tape.trace import Trace
 from micrograd.engine import Value, constant, topological_order
 
 
@@ -72,34 +72,34 @@ def row_tape(
     (found, update, scale), outside = recorded(
         lambda kind: _record(kind, f, described, rule, by_values=parameters is None), *functions
     )
-    trace, sources, place_of = found.trace, found.sources, {id(p): i for i, p in enumerate(parameters or ())}
+    recorder, sources, place_of = found.recorder, found.sources, {id(p): i for i, p in enumerate(parameters or ())}
     _check_parameters(found, parameters or [], place_of)
     first_leaf = sum(not source.is_row for source in sources)
     leaves: list[Value] = []
-    with trace.recording():
-        by = found.by + [trace.node(p) for p in (trace.leaves if parameters is None else parameters)]
-        for leaf in trace.leaves:
+    with recorder.recording():
+        by = found.by + [recorder.node(p) for p in (recorder.leaves if parameters is None else parameters)]
+        for leaf in recorder.leaves:
             if id(leaf) in place_of:
                 sources.append(Source("parameters", place_of[id(leaf)]))
             else:
                 sources.append(Source("others", first_leaf + len(leaves)))
                 leaves.append(leaf)
-        tape, number = trace.tape, {node: i for i, node in enumerate(trace.inputs)}
+        tape, number = recorder.tape, {node: i for i, node in enumerate(recorder.inputs)}
         try:
-            gradients = trace.gradients(found.result, by, eagerly=exact)
+            gradients = recorder.gradients(found.result, by, eagerly=exact)
         except (ArithmeticError, ValueError):  # of constants, as in x / 0.0: eagerly, too, for each row
             gradients = [math.nan] * len(by)
         tape.outputs = {f"d/d{tape.inputs[number[x]]}": operand_of(d) for x, d in zip(by, gradients)}
         tape.outputs["value"] = operand_of(found.result.data)
         tape = simplify(guarded(tape), exact=exact)
-    indices = [(sources[place], count) for place, count in trace.indices]
+    indices = [(sources[place], count) for place, count in recorder.indices]
     return RowTape(tape, sources, found.types, indices, leaves, first_leaf, update, scale, outside, exact)
 
 
 class _Recording(NamedTuple):
     """What one run of the function on symbols gave."""
 
-    trace: Trace
+    recorder: Recorder
     sources: list[Source]  # of the arguments
     types: list[str]
     by: list[Value]  # the arguments that derivatives are taken by
@@ -109,8 +109,8 @@ class _Recording(NamedTuple):
 class _Arguments:
     """The symbols that a function is given, and where native code is to find the number of each."""
 
-    def __init__(self, trace: Trace, *, by_values: bool):
-        self.trace, self.by_values = trace, by_values
+    def __init__(self, recorder: Recorder, *, by_values: bool):
+        self.recorder, self.by_values = recorder, by_values
         self.sources: list[Source] = []
         self.types: list[str] = []
         self.by: list[Value] = []
@@ -126,14 +126,14 @@ class _Arguments:
 
     def _same_for_all(self, name: str, kind: str) -> Value:
         self.sources.append(Source("others", next(self._shared)))
-        node = self.trace.argument(name, whole=kind == "whole")
+        node = self.recorder.argument(name, whole=kind == "whole")
         if kind == "value" and self.by_values:
             self.by.append(node)
         return node
 
     def _of_row(self, name: str, kind: str) -> Value:
         self.sources.append(Source(array=len(self.types) - 1, place=next(self._in_row)))
-        return self.trace.argument(name, whole=kind == "whole")
+        return self.recorder.argument(name, whole=kind == "whole")
 
 
 def _record(
@@ -145,38 +145,38 @@ def _record(
     by_values: bool,
 ) -> tuple[Tape, Any, tuple[_Recording, Tape | None, Tape | None]]:
     """Run the function once on symbols, and the optimizer's rule."""
-    trace = Trace(kind)
-    given = _Arguments(trace, by_values=by_values)
-    with trace.recording():
+    recorder = Recorder(kind)
+    given = _Arguments(recorder, by_values=by_values)
+    with recorder.recording():
         out = f([given.make(name, *structure) for name, structure in described])
         if isinstance(out, (Symbol, int, float)):  # x > 0, x.data or 1.0
             is_condition = isinstance(out, Symbol) and out.is_condition
             out = constant(TAPE.where(out, 1.0, 0.0) if is_condition else out, "jit")
         if not isinstance(out, Value):
             raise TypeError(f"the function must return one number for a row, not {type(out).__name__}: {out!r}")
-        result = trace.node(out)
+        result = recorder.node(out)
     update, scale = rule() if rule else (None, None)
-    compared = [marshal.dumps(operand_of(result.data), 2), list(map(id, trace.leaves)), trace.indices]
+    compared = [marshal.dumps(operand_of(result.data), 2), list(map(id, recorder.leaves)), recorder.indices]
     compared += [marshal.dumps(each.code, 2) for each in (update, scale) if each]
-    found = _Recording(trace, given.sources, given.types, given.by, result)
-    return trace.tape, compared, (found, update, scale)
+    found = _Recording(recorder, given.sources, given.types, given.by, result)
+    return recorder.tape, compared, (found, update, scale)
 
 
 def _check_parameters(found: _Recording, parameters: Sequence[Value], place_of: dict[int, int]) -> None:
     """Refuse a loss through which no gradient would reach the parameters, or not all of it."""
     if not parameters:
         return
-    trace = found.trace
-    used = [leaf for leaf in trace.leaves if id(leaf) in place_of]
+    recorder = found.recorder
+    used = [leaf for leaf in recorder.leaves if id(leaf) in place_of]
     if not used:
         raise ValueError(
             f"the loss uses none of the optimizer's {len(parameters)} parameters: was the model made anew "
             "after the optimizer?"
         )
-    if {*topological_order(found.result)}.isdisjoint(map(trace.node, used)):
+    if {*topological_order(found.result)}.isdisjoint(map(recorder.node, used)):
         raise not_connected("a number")
     own = {*parameters}
-    for leaf in trace.leaves:
+    for leaf in recorder.leaves:
         if leaf._prev and not own.isdisjoint(topological_order(leaf)):
             raise TypeError(
                 f"the loss uses {leaf!r}, which was computed from the optimizer's parameters outside; compute it "

@@ -16,10 +16,10 @@ from typing import Any
 
 from micrograd.coerce import as_float
 from micrograd.compiler.arguments import flatten, rebuild
+from micrograd.compiler.tape.recorder import Recorder
 from micrograd.compiler.tape.simplify import simplify, without_dead_code
 from micrograd.compiler.tape.symbols import operand_of
 from micrograd.compiler.tape.tape import Operand, Tape
-from micrograd.compiler.tape.trace import Trace
 from micrograd.engine import Value, topological_order
 from micrograd.export.c_statements import Statements, inputs_used, plain
 from micrograd.transforms import map_numbers
@@ -37,11 +37,11 @@ class Recording:
     def __init__(
         self, arrays: dict[str, list[Argument]], f: Callable[..., Any], names: Names, *, by: Sequence[Value] = ()
     ):
-        self.trace = trace = Trace()
+        self.recorder = recorder = Recorder()
         self.sizes: dict[str, int] = {}
         self.layout: list[str] = []  # what is where, for people
         self._places: list[str] = []  # where each of the first inputs of the tape is in C
-        with trace.recording():
+        with recorder.recording():
             args = [x for array, arguments in arrays.items() for x in self._array(array, arguments)]
             out = f(*args)
             self._results: list[Value | float] = []
@@ -52,7 +52,7 @@ class Recording:
             if by:
                 if not isinstance(out, Value):
                     raise TypeError(f"to_c: the loss must be one number, not {type(out).__name__}: {out!r}")
-                gradients = trace.gradients(trace.node(out), [trace.node(p) for p in by])
+                gradients = recorder.gradients(recorder.node(out), [recorder.node(p) for p in by])
         outputs = {f"y[{k}]": _operand(x) for k, x in enumerate(self._results)}
         outputs |= {f"gradient[{i}]": operand_of(d) for i, d in enumerate(gradients)}
         self.tape, self._named = self._simplified(outputs, names)
@@ -65,7 +65,7 @@ class Recording:
 
         def argument(name: str, kind: str) -> Value:
             taken.append(name)
-            return self.trace.argument(name, whole=kind == "whole")
+            return self.recorder.argument(name, whole=kind == "whole")
 
         for name, structure in arguments:
             start = len(taken)
@@ -78,7 +78,7 @@ class Recording:
         return args
 
     def _result(self, x: Any) -> float:
-        self._results.append(self.trace.node(x) if isinstance(x, Value) else as_float(x, "to_c: a result"))
+        self._results.append(self.recorder.node(x) if isinstance(x, Value) else as_float(x, "to_c: a result"))
         return 0.0
 
     def _simplified(self, outputs: dict[str, Operand], names: Names) -> tuple[Tape, dict[int, str]]:
@@ -89,7 +89,7 @@ class Recording:
                 call = node.__dict__.get("_call") if node._prev else None
                 if call is not None and (name := names.get(id(call.neuron.w[0]), "").removesuffix("w.0")):
                     labels["\n" + name[:-1]] = operand_of(node.data)
-        tape = self.trace.tape
+        tape = self.recorder.tape
         tape.outputs = {**labels, **outputs}
         whole = simplify(tape)
         named = {x: label[1:] for label, x in whole.outputs.items() if label in labels and isinstance(x, int)}
@@ -99,12 +99,12 @@ class Recording:
 
     def leaves(self) -> list[Value]:
         """The Values from outside that something needs."""
-        return [x for i, x in enumerate(self.trace.leaves, start=len(self._places)) if i in self._used]
+        return [x for i, x in enumerate(self.recorder.leaves, start=len(self._places)) if i in self._used]
 
     def indices(self) -> list[str]:
         """What is said of numbers that index."""
         return [
-            f"{self._places[i]} is an index: a whole number from 0 to {count - 1}" for i, count in self.trace.indices
+            f"{self._places[i]} is an index: a whole number from 0 to {count - 1}" for i, count in self.recorder.indices
         ]
 
     def declared(self) -> list[str]:
@@ -113,7 +113,7 @@ class Recording:
 
     def statements(self, places: Names) -> tuple[Statements, list[str]]:
         """The instructions as C, with Values from outside at these places: a writer, and its lines."""
-        found = [*self._places, *(places.get(id(leaf), "") for leaf in self.trace.leaves)]
+        found = [*self._places, *(places.get(id(leaf), "") for leaf in self.recorder.leaves)]
         statements = Statements(self.tape, found, named=self._named)
         read = {self._places[i].partition("[")[0] for i in self._used if i < len(self._places)}
         unused = [f"(void){array};" for array, size in self.sizes.items() if size and array not in read]

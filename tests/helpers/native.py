@@ -11,8 +11,8 @@ import numpy as np
 from micrograd.compiler.native.emit import Emitter
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.native import CALL, Native
+from micrograd.compiler.tape.recorder import Recorder
 from micrograd.compiler.tape.symbols import operand_of
-from micrograd.compiler.tape.trace import Trace
 from micrograd.table import ELEMENTARY, FLOAT, Namespace
 
 SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 5e-324, -5e-324, 1e-310, -2e-308, 1.0, -1.0, 0.5, 1e300, -1e300]
@@ -51,13 +51,13 @@ IEEE = Ieee()
 
 def tape_of(f, count):
     """The raw tape of a function of so many numbers: its value and its derivative by each."""
-    trace = Trace()
-    with trace.recording():
-        inputs = [trace.argument(f"x{i}") for i in range(count)]
-        out = trace.node(f(*inputs))
-        tape = trace.tape
+    recorder = Recorder()
+    with recorder.recording():
+        inputs = [recorder.argument(f"x{i}") for i in range(count)]
+        out = recorder.node(f(*inputs))
+        tape = recorder.tape
         tape.outputs = {"value": operand_of(out.data)}
-        for i, d in enumerate(trace.gradients(out, inputs)):
+        for i, d in enumerate(recorder.gradients(out, inputs)):
             tape.outputs[f"d/dx{i}"] = operand_of(d)
     return tape
 

@@ -42,8 +42,8 @@ class Stored(Value):
 
     @property
     def data(self) -> Any:
-        if modes.active and modes.state.trace:
-            return modes.state.trace.number(self)
+        if modes.active and modes.state.recorder:
+            return modes.state.recorder.number(self)
         view, place = self._cell
         return view[place]
 

@@ -16,9 +16,9 @@ these are. Functions of this package are passed over, but for the nets of nn.py,
 from __future__ import annotations
 
 import contextlib
-import itertools
 import functools
 import gc
+import itertools
 import os
 import sys
 import types
@@ -51,8 +51,8 @@ from micrograd.compiler.outside.places import (
     owner_of,
     set_back,
 )
+from micrograd.compiler.tape.recorder import number_inside
 from micrograd.compiler.tape.symbols import Symbol
-from micrograd.compiler.tape.trace import number_inside
 from micrograd.engine import Value
 
 _PACKAGE = os.path.dirname(micrograd.__file__) + os.sep
@@ -149,7 +149,7 @@ class Watch:
         is_item, is_method = place.expression[0] == "item", place.expression[0] == "attr" and is_container(container)
         if (is_item and container is MISSING) or (is_method and by not in CHANGING):
             self._see_inside(frame, place.expression[1])
-        if container is MISSING or (isinstance(container, (Symbol, Value)) and _is_traced(container)):
+        if container is MISSING or (isinstance(container, (Symbol, Value)) and _is_symbolic(container)):
             return
         key = (kind, id(container), by)
         known = self.reads.get(key)
@@ -348,14 +348,14 @@ def function_in(f: Any) -> Any:
 def holds_recorded(x: Any, within: frozenset[int] = frozenset()) -> bool:
     """Whether x is a number of a recording, or a list, tuple or dict with one in it, whose own ids are `within`."""
     if not isinstance(x, (list, tuple, dict)):
-        return _is_traced(x)
+        return _is_symbolic(x)
     if id(x) in within:
         return False
     items = x.values() if isinstance(x, dict) else x
     return any(map(holds_recorded, items, itertools.repeat(within | {id(x)})))
 
 
-def _is_traced(x: Any) -> bool:
+def _is_symbolic(x: Any) -> bool:
     return isinstance(x, Symbol) or (isinstance(x, Value) and isinstance(number_inside(x), Symbol))
 
 
@@ -363,7 +363,7 @@ def _is_told(value: Any) -> bool:
     """Whether another object in this place needs no notice: numbers of the recording, and the methods of what C made,
     which are new each time that they are asked for.
     """
-    if isinstance(value, types.MethodWrapperType) or _is_traced(value):
+    if isinstance(value, types.MethodWrapperType) or _is_symbolic(value):
         return True
     return isinstance(value, types.BuiltinFunctionType) and not isinstance(value.__self__, types.ModuleType)
 

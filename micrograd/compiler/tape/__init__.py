@@ -3,7 +3,7 @@
 Read in this order:
 
     tape                what is written, and what each instruction does
-    symbols, trace      run the function and backward on symbols, which write down what is done to them
+    symbols, recorder   run the function and backward on symbols, which write down what is done to them
     simplify            fold constants, drop what changes nothing, what repeats and what nobody needs
     guards              conditions where an operation's failure would not show in the result
     plan                what runs once for a batch, and what for every row

@@ -105,7 +105,7 @@ class Symbol(Written):
 
     def __hash__(self) -> int:
         """Of use to this package alone: a dict or a set of the user's would not find what it finds by a number."""
-        if modes.state.trace and not is_of_this_package(sys._getframe(1)):
+        if modes.state.recorder and not is_of_this_package(sys._getframe(1)):
             raise self._not_found()
         return id(self)
 

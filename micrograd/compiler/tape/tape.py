@@ -54,7 +54,7 @@ class Tape:
         self.inputs = list(inputs)
         self.code: list[Instruction] = [("input", i) for i in range(len(self.inputs))]
         self.outputs: dict[str, Operand] = {}
-        self.closed = False  # a finished trace's: nothing may be written on it any more
+        self.closed = False  # of a recording that has ended: nothing may be written on it any more
         self.has_static = False  # whether an argument may be named in jit(f, static=...) instead
         self.required: list[Operand] = []  # conditions that must hold, such as that a label is -1 or 1
         self.derived: list[tuple[int, int]] = []  # from where to where local derivatives stand

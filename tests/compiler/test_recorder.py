@@ -10,7 +10,7 @@ from helpers.native import tape_of
 
 import micrograd
 from micrograd import Value, grad, no_grad, op, take, where
-from micrograd.compiler.tape.trace import Trace
+from micrograd.compiler.tape.recorder import Recorder
 from micrograd.errors import TraceError
 from micrograd.losses import cross_entropy
 from micrograd.table import TABLE
@@ -30,7 +30,7 @@ def counts(x, n):
     "f, args, said",
     [
         (branches, (2.0,), r"x > 0 has no value while jit runs your function.*`if`.*"
-                           r"test_trace.py:\d+ in branches: return x if x > 0 else -x; write where\(x > 0, a, b\)"),
+                           r"test_recorder.py:\d+ in branches: return x if x > 0 else -x; write where\(x > 0, a, b\)"),
         (lambda x: max(x, x * 2), (2.0,), r"max\(\).*maximum\(x, y\)"),
         (lambda x: 1.0 if x else 2.0, (2.0,), r"x has no value.*`if`"),
         (lambda x: x * (x > 1), (2.0,), r"x > 1 is a comparison, true or false, .*where\(condition"),
@@ -175,8 +175,8 @@ def test_arrays_of_symbols():
 
 
 def test_a_trace_is_left_as_it_was_entered():
-    trace = Trace()
-    with pytest.raises(RuntimeError, match="stop"), trace.recording():
+    recorder = Recorder()
+    with pytest.raises(RuntimeError, match="stop"), recorder.recording():
         raise RuntimeError("stop")
     assert (Value(1.0) + 1.0).data == 2.0
-    assert trace.tape.closed
+    assert recorder.tape.closed

@@ -1,13 +1,13 @@
 """Run a function once on symbols and get the tape of what it did, with `backward` gone through on the same tape.
 
-    >>> from micrograd.compiler.tape.trace import Trace
-    >>> trace = Trace()
-    >>> x, y = trace.argument("x"), trace.argument("y")
-    >>> with trace.recording():
+    >>> from micrograd.compiler.tape.recorder import Recorder
+    >>> recorder = Recorder()
+    >>> x, y = recorder.argument("x"), recorder.argument("y")
+    >>> with recorder.recording():
     ...     z = x / (x + y)
-    ...     dx, dy = trace.gradients(z, [x, y])
-    >>> trace.tape.outputs.update(value=operand_of(z.data), dx=operand_of(dx))
-    >>> print(trace.tape)
+    ...     dx, dy = recorder.gradients(z, [x, y])
+    >>> recorder.tape.outputs.update(value=operand_of(z.data), dx=operand_of(dx))
+    >>> print(recorder.tape)
     %0 = input x
     %1 = input y
     %2 = add %0 %1
@@ -25,7 +25,7 @@
 
 The function computes with Values whose data are symbols; each node is recorded by the rule of its operation, with
 symbols for numbers. Values from outside, such as parameters, become inputs, each when it is first met, and are not
-touched themselves: stand-ins take their place in the trace's graph.
+touched themselves: stand-ins take their place in the recorder's graph.
 """
 
 from __future__ import annotations
@@ -62,18 +62,18 @@ def _described(number: Any) -> str:
     return number.described() if isinstance(number, Symbol) else repr(number)
 
 
-class Traced(Value):
-    """A value in a trace. It stands for a number, so what a number could do and it cannot is an error that explains."""
+class SymbolicValue(Value):
+    """A value that jit records. It stands for a number: what numbers can do and it cannot is an error that explains."""
 
     __slots__ = ()
 
     def __hash__(self) -> int:
-        if modes.state.trace and not is_of_this_package(sys._getframe(1)) and isinstance(self.data, Symbol):
+        if modes.state.recorder and not is_of_this_package(sys._getframe(1)) and isinstance(self.data, Symbol):
             raise self.data._not_found()
         return id(self)
 
     def __eq__(self, other: Any) -> Any:
-        if self is other or not isinstance(other, (numbers.Real, Traced)):
+        if self is other or not isinstance(other, (numbers.Real, SymbolicValue)):
             return self is other
         number = self.data if isinstance(self.data, Symbol) or not isinstance(other, Value) else other.data
         return number == (other if number is self.data else self.data)  # which explains, of a symbol
@@ -91,9 +91,9 @@ class Traced(Value):
         return int(self.data)
 
     def _as_index(self, count: int) -> Value:
-        return modes.state.trace.index(self, count)
+        return modes.state.recorder.index(self, count)
 
-    def __deepcopy__(self, memo: Any) -> Traced:
+    def __deepcopy__(self, memo: Any) -> SymbolicValue:
         return self  # a model that kept one can be copied; to compute with it is an error that explains
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -105,15 +105,15 @@ class Traced(Value):
     __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __divmod__ = __rdivmod__ = _whole
 
 
-def _lost(name: str) -> Traced:
+def _lost(name: str) -> SymbolicValue:
     """What a pickle has in place of a number of a recording that has ended."""
-    trace = Trace()
-    with trace.recording():
-        return trace.argument(name)
+    recorder = Recorder()
+    with recorder.recording():
+        return recorder.argument(name)
 
 
-class Trace:
-    """One recording. Inside `with trace.recording():` this thread's Values write their operations on `tape`.
+class Recorder:
+    """One recording. Inside `with recorder.recording():` this thread's Values write their operations on `tape`.
 
     `inputs` stand for the tape's inputs, in order; `leaves` are the Values from outside that were met, whose stand-ins
     are the last of them. `indices` holds the inputs that index, each with the count of what it chooses from.
@@ -126,22 +126,22 @@ class Trace:
         self.indices: list[tuple[int, int]] = []
         self._whole: dict[Value, int] = {}
         self._stand_ins: dict[int, Value] = {}  # by the id of a Value from outside, which `leaves` keeps alive
-        self._nodes: list[Value] = []  # this trace's own, in order of creation
+        self._nodes: list[Value] = []  # this recorder's own, in order of creation
         self._created: dict[int, int] = {}  # the place of each among them, by its id
         self._depth = 0  # how often it is entered
 
     @contextlib.contextmanager
-    def recording(self) -> Iterator[Trace]:
+    def recording(self) -> Iterator[Recorder]:
         """Record what is computed inside; nothing can be written when it has ended, until it is entered again."""
         before = self._depth
         try:
             self._depth, self.tape.closed = before + 1, False
-            with modes.tracing(self):
+            with modes.recorded_by(self):
                 yield self
         finally:
             self._depth, self.tape.closed = before, not before
 
-    def argument(self, name: str, *, whole: bool = False) -> Traced:
+    def argument(self, name: str, *, whole: bool = False) -> SymbolicValue:
         """A value that the caller of the compiled function gives: the tape's next input. A `whole` one may index."""
         taken = self.tape.inputs
         name = "_".join(name.split()) or "input"
@@ -172,7 +172,7 @@ class Trace:
         return self.node(value).data
 
     def node(self, value: Value) -> Value:
-        """The Value itself if this trace made it, its stand-in if it comes from outside."""
+        """The Value itself if this recorder made it, its stand-in if it comes from outside."""
         if id(value) in self._created or value._operation is CONSTANT:
             return value
         stand_in = self._stand_ins.get(id(value))
@@ -200,7 +200,7 @@ class Trace:
         self._nodes.append(node)
 
     def record(self, entry: Op, operands: Iterable[Value]) -> Value:
-        """Make the node for one operation: its rule writes the instructions. `engine.record` ends here in a trace."""
+        """Make the node for one operation: its rule writes the instructions. `engine.record` ends here."""
         nodes = tuple([self.node(x) for x in operands])
         try:
             data, derivatives = entry.rule(TAPE, *[x.data for x in nodes])
@@ -223,8 +223,8 @@ class Trace:
         finally:
             self.tape.derived.append((start, len(self.tape)))
 
-    def _new(self, data: Any, entry: Op) -> Traced:
-        node: Traced = set_up(object.__new__(Traced), data, (), entry, ())
+    def _new(self, data: Any, entry: Op) -> SymbolicValue:
+        node: SymbolicValue = set_up(object.__new__(SymbolicValue), data, (), entry, ())
         self._keep(node)
         return node
 
@@ -253,4 +253,6 @@ class Trace:
         return trace_error(what, advice)
 
 
-__all__ = ["Trace", "TraceError", "Traced", "operand_of"]
+Trace = Recorder  # as it was called
+
+__all__ = ["Recorder", "SymbolicValue", "Trace", "TraceError", "operand_of"]
