@@ -7,7 +7,6 @@ through `run`, and what it came to is read from here: `results`, `position`, `ta
 from __future__ import annotations
 
 import ctypes
-import dataclasses
 import math
 import threading
 import time
@@ -15,12 +14,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from micrograd.compiler.native.context import BAD_INDEX, COLUMNS, PAUSED, WIDEST
-from micrograd.compiler.native.loop import module_text
-from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.memory import Memory
-from micrograd.compiler.native.native import RUN, Native, native_of
+from micrograd.compiler.native.native import Native
 from micrograd.compiler.native.shuffle import Twister
-from micrograd.compiler.native.spec import ModuleSpec
+from micrograd.compiler.native.widths import Widths
 from micrograd.compiler.optimizer_memory import OptimizerMemory
 from micrograd.compiler.row_tape import RowTape
 from micrograd.compiler.rows import Rows, address_of
@@ -33,10 +30,9 @@ PAUSE = 0.02  # seconds after which native code comes back to Python, so that Ct
 
 
 class Ready(NamedTuple):
-    """Rows that a program was pointed at, and its code for batches of their size."""
+    """A program, and the rows that it was pointed at."""
 
     program: BatchProgram
-    native: Native
     rows: Rows
 
 
@@ -46,27 +42,25 @@ class BatchProgram:
     def __init__(self, recorded: RowTape, optimizer: OptimizerMemory | None = None):
         self._lock: Any = threading.RLock()
         new_in_child(self)
-        self.tape, self.leaves, self.outside = recorded.tape, recorded.leaves, recorded.outside
-        self._first_leaf, self._indices = recorded.first_leaf, recorded.indices
-        self.code = _Code(recorded)
-        spec = self.code.spec
+        spec, self._shared_indices, self.leaves, self._first_leaf, self.outside = recorded
+        self.tape, self.code = spec.tape, Widths(spec)
         self._results, self._value = Memory(spec.sums), spec.gradients
-        self.others = Memory(len(recorded.sources))
+        self._others = Memory(len(spec.sources))
         # What blocks of rows add up to; and of the optimizer's rule, what is computed ahead for many steps.
         self._sums, self._tail = Memory(WIDEST * spec.sums), Memory(WIDEST * spec.sums)
         self._shared = Memory(len(spec.plan.shared))
         self._ahead = Memory(len(rule_plan(spec.update).shared) * COLUMNS if spec.update else 0)
         self.context = spec.layout.structure()
         self._address = ctypes.addressof(self.context)
-        own = {"gradients": self._results, "others": self.others, "sums": self._sums, "tail": self._tail}
+        own = {"gradients": self._results, "others": self._others, "sums": self._sums, "tail": self._tail}
         own |= {"shared": self._shared, "ahead": self._ahead}
         if optimizer is not None:
             own |= optimizer.fields()
         self._kept = own  # for as long as the context has their addresses
         for name, memory in own.items():
             setattr(self.context, name, memory.address)
-        self._arrays = [(f"array{k}", f"stride{k}") for k in range(len(recorded.types))]
-        self._last: Native | None = None  # the code that the sums are of
+        self._arrays = [(f"array{k}", f"stride{k}") for k in range(len(spec.types))]
+        self._native: Native | None = None  # the code for batches of the rows' size
         self.context.allowance = 64  # blocks of rows until the first pause
         self._count = self._ordered = 0  # rows, and how many `order` counts through: 0 after a shuffle
 
@@ -80,11 +74,11 @@ class BatchProgram:
             setattr(context, stride, array.strides[0])
         context.rows, context.batch, self._count = rows.count, batch_size, rows.count
         native = self.code.of(min(batch_size, rows.count))
-        if native is not self._last:  # what one with other lanes left between the sums would be taken for numbers
+        if native is not self._native:  # what one with other lanes left between the sums would be taken for numbers
             for memory in (self._sums, self._tail):
                 ctypes.memset(memory.address, 0, memory.view.nbytes)
-            self._last = native
-        return Ready(self, native, rows)
+            self._native = native
+        return Ready(self, rows)
 
     def start(self, twister: Twister | None = None) -> None:
         """Begin at the first row, in the rows' own order, or for each epoch in another that a generator gives."""
@@ -102,15 +96,16 @@ class BatchProgram:
     def read_leaves(self) -> None:
         """Bring in the numbers of Values from outside that are not parameters."""
         for i, leaf in enumerate(self.leaves):
-            self.others.view[self._first_leaf + i] = leaf.data
+            self._others.view[self._first_leaf + i] = leaf.data
 
-    def run(self, native: Native, steps: int, taken: int = 0) -> int:
+    def run(self, steps: int, taken: int = 0) -> int:
         """Take so many steps from where the last call ended; gives what native `run` returns.
 
         `taken` is the number of steps that the optimizer has taken. Comes back to Python every PAUSE seconds, for
         Ctrl-C to be heard, and goes on.
         """
-        context = self.context
+        context, native = self.context, self._native
+        assert native is not None
         context.taken, context.asked = taken, steps
         status = native.run(self._address)
         while status == PAUSED:
@@ -121,35 +116,45 @@ class BatchProgram:
                 context.allowance = max(1, int(context.allowance * min(4.0, PAUSE / max(took, 1e-9))))
         return status
 
-    # --------------------------------------------------------------- and comes up
+    # --------------------------------------------------------------- and its results come up
 
     def results(self) -> list[float]:
         """The derivatives, and after them the mean."""
         return [*self._results.view[: len(self.tape.outputs) - 1], self._results.view[self._value]]
 
+    @property
+    def taken(self) -> int:
+        """How many steps the optimizer has taken."""
+        return self.context.taken
+
+    @property
+    def position(self) -> int:
+        """The row that native code is at, counted in the order that it takes."""
+        return self.context.position
+
     def rows_of_this_step(self) -> Any:
         """The numbers of the rows in the batch that native code is at."""
-        first = self.context.position
-        return self._order[first : first + self.context.batch]
+        return self._order[self.position : self.position + self.context.batch]
 
     def stop_shuffling(self) -> None:
         """Let go of the generator."""
         self.context.generator = self.context.draw = 0
+
+    # ------------------------------------------------------------- there and back
 
     def means(self, rows: Rows, numbers: Sequence[Any]) -> list[float] | None:
         """The derivatives and the mean over all rows; None where one is not finite or an index is out of range.
 
         `numbers` are the arguments that all rows share, floats and Values.
         """
-        for source, count in self._indices:
-            if not source.is_row and not 0 <= numbers[source.place] < count:
-                return None
-        ready = self.point_at(rows, batch_size=rows.count)
+        if any(not 0 <= numbers[place] < count for place, count in self._shared_indices):
+            return None
+        self.point_at(rows, batch_size=rows.count)
         for i, x in enumerate(numbers):
-            self.others.view[i] = x.data if isinstance(x, Value) else x
+            self._others.view[i] = x.data if isinstance(x, Value) else x
         self.read_leaves()
         self.start()
-        if self.run(ready.native, 1) == BAD_INDEX:
+        if self.run(1) == BAD_INDEX:
             return None
         out = self.results()
         return out if math.isfinite(sum(out)) else None
@@ -163,44 +168,5 @@ class BatchProgram:
 
     @property
     def native(self) -> Native:
-        """The code compiled last. Raises RuntimeError where the only calls were refused before."""
+        """The code compiled last."""
         return self.code.latest
-
-
-class _Code:
-    """A recorded function's native code, compiled once for each width of vectors that the sizes of batches call for."""
-
-    def __init__(self, recorded: RowTape):
-        indices = [(source, count) for source, count in recorded.indices if source.is_row]
-        self.spec = ModuleSpec(
-            recorded.tape,
-            recorded.sources,
-            recorded.types,
-            update=recorded.update,
-            scale=recorded.scale,
-            machine=this_machine(),
-            indices=indices,
-            exact=recorded.exact,
-        )
-        self._natives: dict[tuple[int, bool], Native] = {}
-        self._last: tuple[int, Native] | None = None  # for how many rows it was asked last, and what it gave
-
-    def of(self, count: int) -> Native:
-        """Code for batches of so many rows: with as many lanes as they fill, or code for larger ones that is there."""
-        if self._last and self._last[0] == count:
-            return self._last[1]
-        machine = self.spec.machine
-        is_single = count <= machine.lanes
-        lanes = 1 << (count - 1).bit_length() if is_single else machine.lanes_in_loops
-        native = self._natives.get((lanes, is_single)) or self._natives.get((machine.lanes_in_loops, False))
-        if native is None:
-            text = module_text(dataclasses.replace(self.spec, lanes=lanes, is_single=is_single))
-            native = self._natives[lanes, is_single] = native_of(text, machine, run=RUN)
-        self._last = count, native
-        return native
-
-    @property
-    def latest(self) -> Native:
-        if not self._natives:
-            raise RuntimeError("nothing has been compiled yet: the last call was refused")
-        return next(reversed(self._natives.values()))

@@ -2,12 +2,12 @@
 
 >>> from micrograd.compiler.row_tape import row_tape
 >>> recorded = row_tape(lambda items: items[0][0] * items[0][1], ["x"], [(True, ("list", (2,), "f8"))])
->>> print(recorded.tape)
+>>> print(recorded.spec.tape)
 %0 = input x[0]
 %1 = input x[1]
 %2 = mul %0 %1
 value %2
->>> recorded.sources[1].array, recorded.sources[1].place
+>>> recorded.spec.sources[1].array, recorded.spec.sources[1].place
 (0, 1)
 """
 
@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 
 from micrograd.blame import not_connected
 from micrograd.compiler.arguments import rebuild
-from micrograd.compiler.native.spec import Source
+from micrograd.compiler.native.machine import this_machine
+from micrograd.compiler.native.spec import ModuleSpec, Source
 from micrograd.compiler.outside.recording import Outside, recorded
 from micrograd.compiler.rows import row_symbols
 from micrograd.compiler.tape.guards import guarded
@@ -33,21 +34,16 @@ from micrograd.engine import Value, constant, topological_order
 
 
 class RowTape(NamedTuple):
-    """What a function does for one row. The tape's outputs are the derivatives, and then its result.
+    """What a function does for one row: `spec` has the tape, whose outputs are the derivatives, and then the result.
 
     `leaves` are the Values met inside the function that are not parameters: they are read afresh at each call.
     """
 
-    tape: Tape
-    sources: list[Source]  # of the tape's inputs
-    types: list[str]  # of the numbers in each array of rows
-    indices: list[tuple[Source, int]]  # of inputs that index, each with the count of what it chooses from
+    spec: ModuleSpec
+    shared_indices: list[tuple[int, int]]  # places of arguments that index and that all rows share, and the counts
     leaves: list[Value]
     first_leaf: int  # where the leaves' numbers stand, after those of the arguments that all rows share
-    update: Tape | None  # the optimizer's
-    scale: Tape | None
     outside: Outside
-    exact: bool
 
 
 def row_tape(
@@ -93,7 +89,18 @@ def row_tape(
         tape.outputs["value"] = operand_of(found.result.data)
         tape = simplify(guarded(tape), exact=exact)
     indices = [(sources[place], count) for place, count in recorder.indices]
-    return RowTape(tape, sources, found.types, indices, leaves, first_leaf, update, scale, outside, exact)
+    spec = ModuleSpec(
+        tape,
+        sources,
+        found.types,
+        update=update,
+        scale=scale,
+        machine=this_machine(),
+        indices=[(source, count) for source, count in indices if source.is_row],
+        exact=exact,
+    )
+    shared = [(source.place, count) for source, count in indices if not source.is_row]
+    return RowTape(spec, shared, leaves, first_leaf, outside)
 
 
 class _Recording(NamedTuple):

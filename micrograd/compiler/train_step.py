@@ -35,7 +35,7 @@ from micrograd.compiler.native.context import BAD_INDEX, STEPS_AT_ONCE
 from micrograd.compiler.native.shuffle import Twister, generator
 from micrograd.compiler.native.store import Store, store_of
 from micrograd.compiler.optimizer_memory import OptimizerMemory
-from micrograd.compiler.outside.recording import Outside, Recorded
+from micrograd.compiler.outside.recording import Recorded
 from micrograd.compiler.row_tape import row_tape
 from micrograd.compiler.rows import Rows, as_rows, watch_of
 from micrograd.compiler.tape.rule import scale_tape, update_tape
@@ -62,18 +62,24 @@ def train_step(loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = 
     return TrainStep(loss, optimizer, exact=exact)
 
 
-class _Last(NamedTuple):
-    """The arrays of the last call, and what was made ready for them."""
+class _Pointed(NamedTuple):
+    """The arrays of a call, and what was made ready for them: the next call with the same ones finds it."""
 
-    data: tuple[Any, ...] = ()
-    batch_size: int | None = None
-    are_in_place: Callable[[], bool] | None = None  # whether no array was moved since
-    outside: Outside | None = None  # what the loss took from there
-    reads: bool = False  # whether states of the optimizer or Values from outside are to be brought in
-    ready: Ready | None = None
+    data: tuple[Any, ...]
+    batch_size: int | None
+    are_in_place: Callable[[], bool]  # whether no array was moved since
+    ready: Ready
 
-
-NO_DATA = _Last()
+    def is_for(self, data: tuple[Any, ...], batch_size: int | None) -> bool:
+        """Whether these are the arrays, nothing was moved, and what the loss takes from outside is the same."""
+        then, size, are_in_place, (program, _) = self
+        return (
+            batch_size == size
+            and len(data) == len(then)
+            and all(map(operator.is_, data, then))
+            and are_in_place()
+            and program.outside.unmoved()
+        )
 
 
 class TrainStep(Inside):
@@ -97,7 +103,7 @@ class TrainStep(Inside):
             self._memory, self._store = OptimizerMemory(self.optimizer, store), store
             self._changes = changes.count
             self._programs.clear()
-            self._last_data = NO_DATA
+            self._pointed: _Pointed | None = None
 
     def __call__(self, *data: Any) -> float:
         """One step on all rows of `data`; gives the mean loss before it.
@@ -136,9 +142,8 @@ class TrainStep(Inside):
         count = changes.count
         if not self._memory.is_of(self.optimizer):
             return False
-        outside = self._last_data.outside
-        if outside is not None and not outside.holds():
-            self._last_data = NO_DATA
+        if self._pointed is not None and not self._pointed.ready.program.outside.holds():
+            self._pointed = None
         self._changes = count
         return True
 
@@ -226,22 +231,21 @@ class TrainStep(Inside):
             raise RuntimeError(
                 "a callback may change the optimizer's lr; change its other settings and its parameters between runs"
             )
-        are_in_place = self._last_data.are_in_place
-        if are_in_place is not None and not are_in_place():
+        if self._pointed is not None and not self._pointed.are_in_place():
             raise RuntimeError("a callback moved or reshaped the data of its own run, as X.resize() does")
         if not program.outside.holds():
             raise program.outside.refusal("was changed by a callback of run()")
 
     def _take(self, ready: Ready, count: int, before: int) -> None:
         """Take so many steps, at most STEPS_AT_ONCE, and leave their losses in memory; `before` counts earlier ones."""
-        optimizer, (program, native, _) = self.optimizer, ready
+        optimizer, program = self.optimizer, ready.program
         if optimizer.lr != self._memory.constant_rate:  # which a schedule never is
             self._memory.read_rates(optimizer, count)
         start = optimizer.steps
         try:
-            status = program.run(native, count, start)
+            status = program.run(count, start)
         finally:
-            optimizer.__dict__["steps"] = program.context.taken  # sooner than an attribute that is watched
+            optimizer.__dict__["steps"] = program.taken  # sooner than an attribute that is watched
         if status:
             raise self._refusal(status, ready, before + optimizer.steps - start + 1)
 
@@ -249,7 +253,7 @@ class TrainStep(Inside):
         """The error for a step that native code did not take: what the loss itself says of the first bad row."""
         program = ready.program
         if status == BAD_INDEX:
-            row = program.context.position  # the first with a bad index; one before it may be refused for another cause
+            row = program.position  # the first with a bad index; one before it may be refused for another cause
             numbers: Any = range(0 if row < FEW else row, row + 1)
         else:
             numbers = program.rows_of_this_step()
@@ -258,23 +262,16 @@ class TrainStep(Inside):
 
     def _prepared(self, data: tuple[Any, ...], batch_size: int | None) -> Ready:
         """The program for this data, pointed at it; parameters and the optimizer's state where it looks for them."""
-        then, size, are_in_place, outside, reads, ready = self._last_data
-        if (
-            ready is None
-            or batch_size != size
-            or len(data) != len(then)
-            or not all(map(operator.is_, data, then))
-            or not are_in_place()  # type: ignore[misc]
-            or not outside.unmoved()  # type: ignore[union-attr]
-        ):
-            self._last_data = NO_DATA
+        pointed = self._pointed
+        if pointed is not None and pointed.is_for(data, batch_size):
+            ready = pointed.ready
+        else:
+            self._pointed = None
             rows = as_rows(data, self._names(len(data))) if data else Rows([], (), 1)
-            program = self._program(rows)
-            ready = program.point_at(rows, batch_size=min(batch_size or rows.count, rows.count))
-            reads = bool(self._memory.states or program.leaves)
+            ready = self._program(rows).point_at(rows, batch_size=min(batch_size or rows.count, rows.count))
             if rows.are_arrays:  # a list may hold other numbers next time
-                self._last_data = _Last(data, batch_size, watch_of(rows.arrays), program.outside, reads, ready)
-        if reads:
+                self._pointed = _Pointed(data, batch_size, watch_of(rows.arrays), ready)
+        if self._memory.states or ready.program.leaves:
             self._read_outside(ready.program)
         return ready
 

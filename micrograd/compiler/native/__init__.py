@@ -8,6 +8,6 @@ Read in this order:
     lanes               the tape on lanes of rows, and their sums
     update              the optimizer's rule on lanes of parameters
     shuffle, loop       the order of the rows, by the generator that Python has; the loops around all of it
-    native              from LLVM's text to functions that Python calls
+    native, widths      from LLVM's text to functions that Python calls
     memory, store       doubles at a fixed address; the parameters' memory, and who works on it
 """
