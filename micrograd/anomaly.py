@@ -18,7 +18,7 @@ from typing import Any
 from micrograd.coerce import as_float, float_of
 from micrograd.table import CONSTANT, FLOAT
 
-_PACKAGE = os.path.dirname(__file__) + os.sep  # this file stands in the package's own folder
+PACKAGE = os.path.dirname(__file__) + os.sep  # this file stands in the package's own folder
 
 
 def check_forward(node: Any) -> None:
@@ -94,7 +94,7 @@ def line_of_the_caller() -> str:
 
 def is_of_this_package(frame: FrameType) -> bool:
     """Whether code of this package runs in the frame, and not a user's."""
-    return frame.f_code.co_filename.startswith(_PACKAGE)
+    return frame.f_code.co_filename.startswith(PACKAGE)
 
 
 def line_of_the_user(frame: FrameType | None) -> str:

@@ -23,6 +23,21 @@ from typing import Any
 from micrograd.words import shown
 
 
+class Recordable:
+    """What operations take besides numbers, and record: a Value, or a symbol while jit records. Three hooks:
+
+    `_apply_op(entry, operands, static)` is the result of an operation of the table that this is an operand of;
+    `_as_index(count)` is what `take` chooses by, and `_require()` notes a condition that a loss refuses rows by: both
+    are None where the number is known at once.
+    """
+
+    __slots__ = ()
+
+    _apply_op: Any
+    _as_index: Any = None
+    _require: Any = None
+
+
 def is_array(x: Any) -> bool:
     """Whether x is an array of NumPy's, which need not be installed; its numbers are none."""
     numpy = sys.modules.get("numpy")
@@ -36,7 +51,9 @@ def elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
         if is_masked(x):
             raise TypeError(MASKED)
     out = numpy.frompyfunc(function, len(operands), 1)(*operands)
-    if not is_array(out) or any(hasattr(x, "_apply_op") for x in out.flat):  # arrays of no dimension give a bare number
+    if not is_array(out) or any(
+        isinstance(x, Recordable) for x in out.flat
+    ):  # arrays of no dimension give a bare number
         return out
     return out.astype(float)
 
@@ -93,7 +110,7 @@ def as_float(x: Any, where: str) -> float:
         advice = "give a number (does the function that made it lack a return?)"
     elif isinstance(x, numbers.Complex):
         advice = "micrograd works on real numbers only"
-    elif hasattr(x, "_apply_op"):
+    elif isinstance(x, Recordable):
         advice = "use it as it is, or its number, value.data"
     elif isinstance(x, (list, tuple, set, dict)) or hasattr(x, "__array__"):
         advice = "a Value holds one number: make one for each, as in [Value(v) for v in row]"

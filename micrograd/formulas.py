@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from micrograd.coerce import as_float
+from micrograd.coerce import Recordable, as_float
 
 
 def formula(entry: Any, names: Sequence[str]) -> str:
@@ -74,4 +74,4 @@ def _explanation(error: Exception, entry: Any, operands: Sequence[Any], doing: s
 
 def _plain(x: Any) -> Any:
     """A number as Python prints it; a symbol stays what it is."""
-    return x if hasattr(x, "_apply_op") else as_float(x, "an operand")
+    return x if isinstance(x, Recordable) else as_float(x, "an operand")

@@ -17,7 +17,7 @@ import numbers
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from micrograd.coerce import is_array, is_bool
+from micrograd.coerce import Recordable, is_array, is_bool
 
 MAX_DENSE = 100_000_000  # numbers of a sparse matrix that are written out: 800 MB
 SIMPLE = frozenset([float, int, str])  # items that are what they seem
@@ -95,7 +95,7 @@ def _array(x: Any, name: str) -> Any:
         x = x.toarray()
     elif hasattr(x, "to_numpy"):
         x = x.to_numpy()
-    elif not hasattr(x, "__array__") or hasattr(x, "_apply_op"):
+    elif not hasattr(x, "__array__") or isinstance(x, Recordable):
         return None
     numpy = importlib.import_module("numpy")
     array = numpy.asarray(x)  # of a matrix too, whose rows would be matrices

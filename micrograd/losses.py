@@ -19,7 +19,7 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from micrograd.coerce import is_array
+from micrograd.coerce import Recordable, is_array
 from micrograd.modes import no_grad
 from micrograd.ops import exp, logsumexp, relu, softplus, take
 
@@ -122,8 +122,8 @@ def _require(holds: Any, message: str, x: Any) -> None:
     """Raise ValueError for a target that is not allowed. In a function that is being compiled, `holds` is a condition:
     compiled code looks at it for each row, and what it refuses comes back here.
     """
-    if (require := getattr(holds, "_require", None)) is not None:
-        require()
+    if isinstance(holds, Recordable) and holds._require is not None:
+        holds._require()
     elif not holds:
         raise ValueError(f"{message}, not {_shown(x)}")
 

@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from micrograd.coerce import Recordable
 from micrograd.table import Op
 
 UNREACHED = float("0")  # the one zero that says of a gradient: backward has not come here
 
 
-class Node:
+class Node(Recordable):
     """A place in a graph: `data`, the gradient `grad`, a `label`, the operands `_prev` in order, and what made it.
 
     `_local` are the local derivatives: a tuple of floats, one for each operand; or, where they cannot be had (the

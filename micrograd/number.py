@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from micrograd import modes
-from micrograd.coerce import as_float
+from micrograd.coerce import Recordable, as_float
 from micrograd.errors import GraphLostError
 from micrograd.node import Node
 from micrograd.table import CONSTANT, DETACHED
@@ -70,7 +70,6 @@ class Number(Node):
         __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = lambda self, other: self
         __truediv__ = __rtruediv__ = __pow__ = __rpow__ = lambda self, other: self
         __neg__ = __abs__ = lambda self: self
-        _apply_op: Any
 
         def __getattr__(self, name: str) -> Any: ...
 
@@ -96,6 +95,6 @@ def number_of(x: Any, where: str) -> Any:
 def number_at(node: Any) -> Any:
     """The float that a Value's `data` stands for, whatever was assigned; a symbol stands for itself."""
     x = node.data
-    if x.__class__ is float or (hasattr(x, "_apply_op") and not isinstance(x, Number)):
+    if x.__class__ is float or (isinstance(x, Recordable) and not isinstance(x, Number)):
         return x
     return as_float(x, f"the data of {node.label or 'a Value'}")

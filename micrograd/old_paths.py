@@ -22,7 +22,7 @@ NOW = {
     "choice": "training.choice",
     "commands": "cli.models",
     "compiler.bytecode": "compiler.outside.bytecode",
-    "compiler.context": "compiler.native.context",
+    "compiler.context": "compiler.native.spec",
     "compiler.emit": "compiler.native.emit",
     "compiler.generators": "compiler.outside.generators",
     "compiler.guards": "compiler.tape.guards",

@@ -21,7 +21,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from micrograd.coerce import is_array, is_bool
+from micrograd.coerce import Recordable, is_array, is_bool
 from micrograd.table import op
 from micrograd.words import shown
 
@@ -244,8 +244,8 @@ def _sequence(values: Any, where: str) -> tuple[Any, ...]:
 def _take_operands(values: Sequence[Any], index: Any) -> tuple[Any, ...]:
     """`values` is a sequence of n numbers, `index` a whole number from 0 to n - 1."""
     values = _sequence(values, "take(values, index)")
-    if (as_index := getattr(index, "_as_index", None)) is not None:  # of a function that is being compiled
-        return as_index(len(values)), *values
+    if isinstance(index, Recordable) and index._as_index is not None:  # of a function that is being compiled
+        return index._as_index(len(values)), *values
     if is_array(index) and index.ndim == 0:
         index = index.item()
     if is_bool(index) or not hasattr(index, "__index__"):

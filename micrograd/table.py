@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from micrograd.coerce import as_float, elementwise, is_array
+from micrograd.coerce import Recordable, as_float, elementwise, is_array
 from micrograd.formulas import explain, formula
 from micrograd.words import count
 
@@ -104,8 +104,8 @@ class Op:
         if any(map(is_array, operands)):
             return elementwise(functools.partial(self, **static), operands)
         for x in operands:
-            if (apply := getattr(x, "_apply_op", None)) is not None:
-                return apply(self, operands, static)
+            if isinstance(x, Recordable):
+                return x._apply_op(self, operands, static)
         entry = self.bind(**static)
         operands = [as_float(x, f"{self.name}()") for x in operands]
         try:

@@ -25,9 +25,9 @@ from typing import Any
 from micrograd.table import ELEMENTARY, FLOAT, Namespace
 
 # Python's names of the operators, and ours.
-UNARY = {"neg": "neg", "abs": "abs"}
+UNARY = ("neg", "abs")
 BINARY = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow", "and": "and", "or": "or"}
-COMPARISONS = {"lt": "lt", "le": "le", "gt": "gt", "ge": "ge"}  # Python reflects < as > by itself
+COMPARISONS = ("lt", "le", "gt", "ge")  # Python reflects < as > by itself
 
 
 class Written:
@@ -55,9 +55,9 @@ def _infix(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return lambda self, other: self._write(name, self, other), lambda self, other: self._write(name, other, self)
 
 
-for _method, _name in UNARY.items():
-    setattr(Written, f"__{_method}__", _unary(_name))
-for _method, _name in (BINARY | COMPARISONS).items():
+for _name in UNARY:
+    setattr(Written, f"__{_name}__", _unary(_name))
+for _method, _name in (BINARY | {name: name for name in COMPARISONS}).items():
     _forward, _reflected = _infix(_name)
     setattr(Written, f"__{_method}__", _forward)
     if _name not in COMPARISONS:

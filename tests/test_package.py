@@ -102,7 +102,7 @@ def imports_of(path):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "micrograd":
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names if alias.name.startswith("micrograd.")]
+            names = [alias.name for alias in node.names if alias.name.split(".")[0] == "micrograd"]
         for name in names:
             parts = name.split(".")[1:]
             while parts and not (PACKAGE.joinpath(*parts).with_suffix(".py").exists() or is_room(parts)):

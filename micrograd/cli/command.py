@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from micrograd.cli import graphs, models
 from micrograd.cli.output import whole_output
+from micrograd.version import VERSION
 from micrograd.words import unwrapped
 
 
@@ -67,9 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 class _Version(argparse.Action):
     def __call__(self, *ignored: Any) -> None:
-        import micrograd
-
-        print(f"micrograd {micrograd.__version__}")
+        print(f"micrograd {VERSION}")
         raise SystemExit(0)
 
 

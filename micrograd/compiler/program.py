@@ -18,8 +18,9 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from micrograd.compiler.arguments import Structure, rebuild
+from micrograd.compiler.native.emit import call_module
 from micrograd.compiler.native.machine import this_machine
-from micrograd.compiler.native.native import CALL, Native, call_module, native_of
+from micrograd.compiler.native.native import CALL, Native, native_of
 from micrograd.compiler.outside.recording import recorded
 from micrograd.compiler.rows import WholeNumber
 from micrograd.compiler.tape.guards import guarded
@@ -79,7 +80,6 @@ class Program:
         self._of_tape: _Computer | None = None
         given = len(found.kinds)
         self._leaves = list(found.recorder.leaves)
-        self._kinds = found.kinds
         self._by = [i for i, kind in enumerate(found.kinds) if kind == "value"]
         self._by += range(given, given + len(self._leaves))
         self._plain, self._leaf_of = found.plain, found.leaf_of

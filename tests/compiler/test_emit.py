@@ -12,10 +12,10 @@ from helpers.cases import BUILT_IN, CASES, of_numbers
 from helpers.native import LANES, SPECIAL, Lanes, append, assert_same, by_ieee, operand_count, tape_of
 
 from micrograd import Value, train_step
-from micrograd.compiler.native.emit import bits
+from micrograd.compiler.native.emit import bits, call_module
 from micrograd.compiler.native.loop import module_text
 from micrograd.compiler.native.machine import Machine, this_machine
-from micrograd.compiler.native.native import assembly_of, call_module
+from micrograd.compiler.native.native import assembly_of
 from micrograd.compiler.tape.simplify import simplify
 from micrograd.compiler.tape.tape import Tape
 from micrograd.losses import hinge

@@ -11,3 +11,9 @@ Read in this order:
     native, widths      from LLVM's text to functions that Python calls
     memory, store       doubles at a fixed address; the parameters' memory, and who works on it
 """
+
+from micrograd.compiler.native.emit import call_module
+from micrograd.compiler.native.memory import ALIGNMENT, Memory
+from micrograd.compiler.native.native import CALL, RUN, Native, assembly_of, native_of
+
+__all__ = ["ALIGNMENT", "CALL", "RUN", "Memory", "Native", "assembly_of", "call_module", "native_of"]

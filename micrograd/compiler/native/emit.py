@@ -187,6 +187,24 @@ class Emitter:
         return names
 
 
+def call_module(tape: Tape, machine: Machine, *, exact: bool = False) -> str:
+    """The text of a module with one function: `call(numbers)` reads the inputs, and writes the outputs after them."""
+    e = Emitter(machine, exact=exact)
+    names: dict[int, str] = {}
+
+    def fetch(position: int) -> str:
+        if position not in names:
+            names[position] = e.load("%numbers", tape.code[position][1])
+        return names[position]
+
+    results = e.code(tape, range(len(tape.code)), fetch, lambda position, name: None)
+    for place, x in enumerate(tape.outputs.values(), start=len(tape.inputs)):
+        result = e.value(x) if isinstance(x, float) else results[x] if x in results else fetch(x)
+        e.do(f"store double {result}, ptr {e.at('%numbers', place)}")
+    head = "define void @call(ptr noalias %numbers) {"
+    return "\n".join([*sorted(e.declared), head, *e.lines, "  ret void", "}", ""])
+
+
 def is_sum_of_products(tape: Tape, name: str, operands: Sequence[Operand]) -> bool:
     """Whether an instruction adds or subtracts two products. Fused with one of them, a*b - c*d would round the two
     differently, and leave a rest where they are equal: as two parts of a gradient that cancel are.

@@ -12,9 +12,7 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from micrograd.compiler.native.emit import Emitter
 from micrograd.compiler.native.machine import Machine, llvm
-from micrograd.compiler.tape.tape import Tape
 from micrograd.locks import compiling
 
 
@@ -81,21 +79,3 @@ def assembly_of(text: str, machine: Machine) -> str:
 
 CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 RUN = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
-
-
-def call_module(tape: Tape, machine: Machine, *, exact: bool = False) -> str:
-    """The text of a module with one function: `call(numbers)` reads the inputs, and writes the outputs after them."""
-    e = Emitter(machine, exact=exact)
-    names: dict[int, str] = {}
-
-    def fetch(position: int) -> str:
-        if position not in names:
-            names[position] = e.load("%numbers", tape.code[position][1])
-        return names[position]
-
-    results = e.code(tape, range(len(tape.code)), fetch, lambda position, name: None)
-    for place, x in enumerate(tape.outputs.values(), start=len(tape.inputs)):
-        result = e.value(x) if isinstance(x, float) else results[x] if x in results else fetch(x)
-        e.do(f"store double {result}, ptr {e.at('%numbers', place)}")
-    head = "define void @call(ptr noalias %numbers) {"
-    return "\n".join([*sorted(e.declared), head, *e.lines, "  ret void", "}", ""])

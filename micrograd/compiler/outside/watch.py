@@ -25,9 +25,8 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import micrograd
 from micrograd import nn
-from micrograd.anomaly import line_of_the_user
+from micrograd.anomaly import PACKAGE, line_of_the_user
 from micrograd.compiler.outside.bytecode import (
     READ,
     Expression,
@@ -55,7 +54,6 @@ from micrograd.compiler.tape.recorder import number_inside
 from micrograd.compiler.tape.symbols import Symbol
 from micrograd.engine import Value
 
-_PACKAGE = os.path.dirname(micrograd.__file__) + os.sep
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
 # Methods of containers that tell nothing of what is in them.
 CHANGING = set("append appendleft add insert extend update clear remove discard sort reverse".split())
@@ -64,7 +62,7 @@ CHANGING = set("append appendleft add insert extend update clear remove discard 
 @functools.cache
 def _is_passed_over(file: str) -> bool:
     """Whether a file is of this package or of Python's own library."""
-    if file.startswith(_PACKAGE):
+    if file.startswith(PACKAGE):
         return file != nn.__file__
     return file.startswith(("<frozen ", _LIBRARY)) and "-packages" not in file
 

@@ -9,3 +9,8 @@ Read in this order:
     plan                what runs once for a batch, and what for every row
     rule                the optimizer's rule as a tape of its own
 """
+
+from micrograd.compiler.tape.tape import CONDITIONS, INFIX, Instruction, Operand, Tape, shown
+from micrograd.table import ELEMENTARY
+
+__all__ = ["CONDITIONS", "ELEMENTARY", "INFIX", "Instruction", "Operand", "Tape", "shown"]

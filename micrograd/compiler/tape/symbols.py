@@ -28,7 +28,7 @@ from typing import Any
 
 from micrograd import modes
 from micrograd.anomaly import is_of_this_package, line_of_the_user
-from micrograd.coerce import is_bool
+from micrograd.coerce import Recordable, is_bool
 from micrograd.compiler.tape.tape import CONDITIONS, Operand, Tape
 from micrograd.engine import Value
 from micrograd.errors import TraceError
@@ -48,7 +48,7 @@ def trace_error(what: str, advice: str) -> TraceError:
     return TraceError(f"{what}, at {line_of_the_user(sys._getframe(1))}; {advice}")
 
 
-class Symbol(Written):
+class Symbol(Written, Recordable):
     """The result of an instruction. Arithmetic and comparisons append further ones; `if` and `float()` explain."""
 
     __slots__ = ("operand", "tape")
