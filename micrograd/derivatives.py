@@ -22,7 +22,7 @@ from micrograd import modes
 from micrograd.anomaly import check_backward
 from micrograd.coerce import float_of
 from micrograd.errors import GraphLostError
-from micrograd.formulas import explain
+from micrograd.formulas import in_words
 from micrograd.node import UNREACHED, set_up
 from micrograd.number import Number, number_of
 from micrograd.table import CONSTANT, FLOAT, TABLE, Namespace, Op
@@ -85,7 +85,7 @@ def local_derivatives(node: Any) -> tuple[Any, ...]:
             values = [set_up(object.__new__(kind), number_of(x, "backward()"), (), CONSTANT, ()) for x in numbers]
             found = _those_asked_for(node, tuple(values))
             if found is None:
-                raise explain(error, node._operation, node._prev, doing="backward through ") from None
+                raise in_words(error, node._operation, node._prev, doing="backward through ") from None
             local = tuple([x.data if isinstance(x, Number) else x for x in found])
     if modes.active and modes.state.anomaly:
         check_backward(node, local)
@@ -127,7 +127,7 @@ def derivatives_as_graphs(node: Any) -> tuple[Any, ...]:
             raise  # compiled code has the function's own words already
         found = _those_asked_for(node, operands)
         if found is None:
-            raise explain(error, entry, operands, doing="backward through ") from None
+            raise in_words(error, entry, operands, doing="backward through ") from None
         local = found
     if modes.active and modes.state.anomaly:
         check_backward(node, local)

@@ -28,7 +28,7 @@ import micrograd.ops  # noqa: F401  (fills the table)
 from micrograd import modes
 from micrograd.coerce import as_float
 from micrograd.derivatives import ByHand, Pending, derivatives_as_graphs, local_derivatives
-from micrograd.formulas import explain
+from micrograd.formulas import in_words
 from micrograd.node import NOTHING, UNREACHED, set_up
 from micrograd.number import Number, number_of
 from micrograd.table import CONSTANT, DETACHED, Op, written_by_hand
@@ -129,7 +129,7 @@ def record(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> 
         data, derivatives = entry.rule(*reading)
     except (ArithmeticError, ValueError) as error:
         if not modes.state.quiet:
-            raise explain(error, entry, operands) from None
+            raise in_words(error, entry, operands) from None
         data, derivatives = NAN, lambda: (NAN,) * len(operands)
     node = _new(Value)  # as `set_up` does, without a call that would take a tenth of an operation's time
     node.data = data

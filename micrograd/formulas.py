@@ -37,7 +37,7 @@ def _in_parentheses(name: str) -> str:
     return name if name.isidentifier() or re.fullmatch(r"[\w.\[\]]+|[\d.]+e[+-]\d+|\w+\(.*\)", name) else f"({name})"
 
 
-def explain(error: Exception, entry: Any, operands: Sequence[Any], *, doing: str = "") -> Exception:
+def in_words(error: Exception, entry: Any, operands: Sequence[Any], *, doing: str = "") -> Exception:
     """The same kind of error, in the user's words: the operation, its operands' labels and values, what it needs.
 
     Its `failed` holds the operation and the operands, so that the graph up to there can be drawn; where forward went

@@ -111,7 +111,7 @@ def collector_paused() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def recording() -> Iterator[None]:
+def with_graphs() -> Iterator[None]:
     """Build graphs even inside `no_grad()`: what `grad(f)` needs to do its work anywhere."""
     before = state.no_grad
     try:
@@ -151,7 +151,7 @@ def recorded_by(recorder: Any) -> Iterator[None]:
         state.anomaly = 0  # symbols are neither nan nor inf
         state.recorder = recorder
         _set("recorders", before[2] + 1)
-        with recording():
+        with with_graphs():
             yield
     finally:
         state.recorder, state.anomaly = before[:2]

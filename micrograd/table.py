@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from micrograd.coerce import Recordable, as_float, elementwise, is_array
-from micrograd.formulas import explain, formula
+from micrograd.formulas import formula, in_words
 from micrograd.words import count
 
 Rule = Callable[..., tuple[Any, Callable[[], tuple[Any, ...]]]]
@@ -111,7 +111,7 @@ class Op:
         try:
             return entry.rule(FLOAT, *operands)[0]
         except (ArithmeticError, ValueError) as error:
-            raise explain(error, entry, operands) from None
+            raise in_words(error, entry, operands) from None
 
     def bind(self, **static: Any) -> Op:
         """The same operation with its keyword-only settings fixed, as the node of a graph keeps it."""

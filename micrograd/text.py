@@ -106,3 +106,8 @@ class _TextFunctions(Namespace):
 
 
 TEXT = _TextFunctions()
+
+
+def opaque(name: str, operands: Sequence[Any]) -> tuple[Text, Callable[[], tuple[Text, ...]]]:
+    """The reading of a rule that is too long to show: its name, and dots for its derivatives."""
+    return Text(name), lambda: tuple(Text("…") for _ in operands)

@@ -106,7 +106,7 @@ def inside_another(f: Callable[[], Any]) -> Any:
     """
     depth, no_grad = getattr(_nesting, "depth", 0), modes.state.no_grad
     try:
-        _nesting.depth, modes.state.no_grad = depth + 1, 0  # as recording() does
+        _nesting.depth, modes.state.no_grad = depth + 1, 0  # as with_graphs() does
         return f()
     finally:
         _nesting.depth, modes.state.no_grad = depth, no_grad
@@ -212,13 +212,13 @@ def gradients(
     if out not in shadows:
         return [0.0] * len(inputs)
     if by_hand:  # a step that adds to the operands' own gradients
-        with borrowed_gradients([*order, *inputs]), modes.recording():
+        with borrowed_gradients([*order, *inputs]), modes.with_graphs():
             for x in inputs:
                 x.grad = NOTHING if create_graph else 0.0
             sweep(out, [node for node in order if node in shadows], create_graph=create_graph)
             return [0.0 if x.grad is NOTHING else x.grad for x in inputs]
     if create_graph:
-        with modes.recording():
+        with modes.with_graphs():
             sweep(shadows[out], list(shadows.values()), create_graph=True)
     else:
         sweep(shadows[out], list(shadows.values()))  # numbers need no graph

@@ -60,3 +60,16 @@ def test_pickles_made_before_are_read():
     assert loaded("preparation").outputs == 3
     assert [type(error).__name__ for error in loaded("errors")] == ["TraceError", "CheckpointError"]
     assert type(graph) is Value
+
+
+def test_what_modules_held_that_are_rooms_now_is_found_there():
+    from micrograd.compiler.context import Source
+    from micrograd.compiler.trace import Trace
+
+    from micrograd.compiler.native import Memory, native_of
+    from micrograd.compiler.tape import Tape
+
+    assert Tape.__module__ == "micrograd.compiler.tape.tape" and Source(array=0).is_row
+    assert Memory(1).view[0] == 0.0 and callable(native_of) and Trace().tape.inputs == []
+    named = pickle.dumps(Tape(["x"]), protocol=0).replace(b"micrograd.compiler.tape.tape", b"micrograd.compiler.tape")
+    assert pickle.loads(named).inputs == ["x"]

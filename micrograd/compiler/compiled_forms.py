@@ -8,7 +8,7 @@ from micrograd.compiler.outside.recording import Constant
 from micrograd.compiler.tape.tape import Tape
 
 
-class Inside:
+class CompiledForms:
     """The properties that show what was compiled last."""
 
     def _last(self) -> Any:

@@ -31,8 +31,8 @@ from micrograd.blame import of_row
 from micrograd.compiler.arguments import flatten, names_of
 from micrograd.compiler.arguments import static as as_static
 from micrograd.compiler.batch import BatchProgram
-from micrograd.compiler.compiled_forms import Inside
-from micrograd.compiler.outside.recording import Recorded
+from micrograd.compiler.compiled_forms import CompiledForms
+from micrograd.compiler.outside.recording import Programs
 from micrograd.compiler.program import Program, node_of
 from micrograd.compiler.row_tape import row_tape
 from micrograd.compiler.rows import LoadedRows, Rows, WholeNumber, as_rows
@@ -41,7 +41,7 @@ from micrograd.engine import Value
 from micrograd.errors import NotFiniteError, TraceError
 from micrograd.locks import new_in_child
 from micrograd.table import DETACHED, Op
-from micrograd.text import TEXT, Text
+from micrograd.text import TEXT, opaque
 
 MOST_STRUCTURES = 64  # structures of arguments that one function is compiled for at a time
 
@@ -90,7 +90,7 @@ def jit(
     return (BatchJitted if batch else Jitted)(f, names, exact)
 
 
-class _Jitted(Inside):
+class _Jitted(CompiledForms):
     """What both kinds share: names of arguments, the programs that are kept, and looking inside."""
 
     def __init__(self, f: Callable[..., Any], static: tuple[str, ...], exact: bool = False):
@@ -107,7 +107,7 @@ class _Jitted(Inside):
         if unknown:
             raise ValueError(f"jit: {self._name}{self._signature} has no argument {sorted(unknown)[0]!r} to be static")
         self._static = frozenset(static)
-        self._programs: Recorded[Any] = Recorded(MOST_STRUCTURES)
+        self._programs: Programs[Any] = Programs(MOST_STRUCTURES)
         self._positional = functools.cache(lambda count: names_of(f, count))
         self._lock = threading.RLock()
         new_in_child(self)
@@ -122,6 +122,19 @@ class _Jitted(Inside):
         """The program for a structure, as things outside are now."""
         with self._lock:
             return self._programs.get(key, make)
+
+    @staticmethod
+    def _found(get: Callable[[], Any], itself: Callable[[], Any]) -> Any:
+        """The program that `get` gives; None where constants fail, as log(-1.0) does: the function itself says so."""
+        try:
+            return get()
+        except (ArithmeticError, ValueError, LookupError):
+            return None
+        except TypeError as error:
+            if not isinstance(error, TraceError):
+                with contextlib.suppress(TypeError):
+                    itself()  # which may fail before it comes to this
+            raise
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The tape, the LLVM code and the assembly for such arguments; without any, for those of the last call."""
@@ -173,15 +186,11 @@ class Jitted(_Jitted):
         ready = self._programs.ready
         program = ready.get(key)
         if program is None or len(ready) == MOST_STRUCTURES or not program.outside.holds():
-            try:
-                program = self._kept(key, lambda: self._compile(args, kwargs, key))
-            except (ArithmeticError, ValueError, LookupError):  # of constants, such as log(-1.0): the function says so
+            program = self._found(
+                lambda: self._kept(key, lambda: self._compile(args, kwargs, key)), lambda: self._itself(args, kwargs)
+            )
+            if program is None:
                 return self._itself(args, kwargs)
-            except TypeError as error:
-                if not isinstance(error, TraceError):
-                    with contextlib.suppress(TypeError):
-                        self._itself(args, kwargs)  # which may fail before it comes to this
-                raise
         self._programs.latest = program
         try:
             return program(numbers, connected=connected)
@@ -261,15 +270,9 @@ class BatchJitted(_Jitted):
         if modes.active and (modes.state.recorder or modes.state.anomaly):
             return call.eagerly()
         connected = not (modes.active and modes.state.no_grad)
-        try:
-            program = self._program(call, connected=connected)
-        except (ArithmeticError, ValueError, LookupError):  # of constants, such as log(-1.0): the function says so
+        program = self._found(lambda: self._program(call, connected=connected), call.eagerly)
+        if program is None:
             return call.eagerly()
-        except TypeError as error:
-            if not isinstance(error, TraceError):
-                with contextlib.suppress(TypeError):
-                    call.eagerly()  # which may fail before it comes to this
-            raise
         with program.in_use:
             out = program.means(call.rows, call.numbers)
         if out is None:
@@ -320,7 +323,7 @@ class BatchJitted(_Jitted):
 
         def rule(m: Any, *operands: Any) -> Any:
             if m is TEXT:
-                return Text(name), lambda: tuple(Text("…") for _ in operands)
+                return opaque(name, operands)
             raise TypeError(
                 f"backward(create_graph=True) through jit({name}, batch=True): a batch keeps no graph to differentiate "
                 f"again; use jit({name}) on each row, or {name} itself"

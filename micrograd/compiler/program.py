@@ -34,7 +34,7 @@ from micrograd.errors import NotFiniteError
 from micrograd.locks import new_in_child
 from micrograd.node import set_up
 from micrograd.table import DETACHED, Op
-from micrograd.text import TEXT, Text
+from micrograd.text import TEXT, opaque
 from micrograd.transforms import gradients, inside_another, map_numbers
 
 READABLE = 30  # instructions whose derivatives are still shown as formulas
@@ -225,7 +225,7 @@ class Program:
         """
         count = len(operands)
         if m is TEXT and len(self.tape) > READABLE:
-            return Text(self.name), lambda: tuple(Text("…") for _ in operands)
+            return opaque(self.name, operands)
         if m is VALUE:
             out, inputs = self.again(k, operands)
             return None, lambda: _spread(gradients(out, inputs, create_graph=True), self._by, count)

@@ -30,12 +30,12 @@ from micrograd.changes import changes
 from micrograd.coerce import as_count, is_bool
 from micrograd.compiler.arguments import names_of
 from micrograd.compiler.batch import BatchProgram, Ready
-from micrograd.compiler.compiled_forms import Inside
+from micrograd.compiler.compiled_forms import CompiledForms
 from micrograd.compiler.native.context import BAD_INDEX, STEPS_AT_ONCE
 from micrograd.compiler.native.shuffle import Twister, generator
 from micrograd.compiler.native.store import Store, store_of
 from micrograd.compiler.optimizer_memory import OptimizerMemory
-from micrograd.compiler.outside.recording import Recorded
+from micrograd.compiler.outside.recording import Programs
 from micrograd.compiler.row_tape import row_tape
 from micrograd.compiler.rows import Rows, as_rows, watch_of
 from micrograd.compiler.tape.rule import scale_tape, update_tape
@@ -82,7 +82,7 @@ class _Pointed(NamedTuple):
         )
 
 
-class TrainStep(Inside):
+class TrainStep(CompiledForms):
     """What `train_step` gives. `tape`, `update_tape`, `llvm_ir` and `assembly` show what was compiled last, `constants`
     the numbers that the loss took from outside: globals, variables of enclosing functions, attributes.
     """
@@ -93,7 +93,7 @@ class TrainStep(Inside):
         self.loss, self.optimizer, self.exact = loss, optimizer, exact
         self._names = functools.cache(lambda count: names_of(loss, count))
         self.norms: Any = None  # of the gradient of each step of the last run, before any clipping
-        self._programs: Recorded[BatchProgram] = Recorded(MOST_STRUCTURES)
+        self._programs: Programs[BatchProgram] = Programs(MOST_STRUCTURES)
         self._adopt()
 
     def _adopt(self) -> None:

@@ -129,7 +129,7 @@ class Outside:
         )
 
 
-class Recorded(Generic[P]):
+class Programs(Generic[P]):
     """The programs of one function by the structure of its arguments: `get(key, record)`.
 
     A structure may have several, recorded while places outside held other things: a flag that is switched on and off

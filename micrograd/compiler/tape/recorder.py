@@ -44,7 +44,7 @@ from micrograd.compiler.tape.symbols import TAPE, Symbol, operand_of, trace_erro
 from micrograd.compiler.tape.tape import Tape
 from micrograd.engine import Value, sweep, topological_order
 from micrograd.errors import TraceError
-from micrograd.formulas import explain
+from micrograd.formulas import in_words
 from micrograd.node import NOTHING, set_up
 from micrograd.table import CONSTANT, DETACHED, RECORDED, Op
 from micrograd.transforms import borrowed_gradients
@@ -205,7 +205,7 @@ class Recorder:
         try:
             data, derivatives = entry.rule(TAPE, *[x.data for x in nodes])
         except (ArithmeticError, ValueError) as error:
-            raise explain(error, entry, nodes) from None
+            raise in_words(error, entry, nodes) from None
         if isinstance(data, Symbol) and data.is_condition:
             data = TAPE.where(data, 1.0, 0.0)  # an operation of one's own may give a comparison
         node = self._new(data, entry)
