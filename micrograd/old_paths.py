@@ -91,5 +91,12 @@ class _Moved:
     def exec_module(self, module: Any) -> None:
         module.__spec__ = self._spec
 
+    @staticmethod
+    def get_code(name: str) -> Any:
+        """The code, for `python -m` with an old name."""
+        new = "micrograd." + NOW[name[len("micrograd.") :]]
+        loader: Any = importlib.import_module(new).__loader__
+        return loader.get_code(new)
+
 
 sys.meta_path.append(_Moved)

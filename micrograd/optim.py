@@ -146,6 +146,10 @@ class Optimizer:
         """What copies and pickles hold: the numbers of the state, wherever they are kept."""
         return {**vars(self), "state": {name: list(numbers) for name, numbers in self.state.items()}}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.parameters = self.parameters  # as a list that counts its changes, which older pickles do not hold
+
     def state_dict(self) -> dict[str, Any]:
         """The steps taken and the state of each parameter, as plain numbers, lists and strings."""
         state = {name: list(numbers) for name, numbers in self.state.items()}

@@ -63,7 +63,8 @@ def check(found: Any, shape: Any, place: str, error: type[Exception] = ValueErro
     if isinstance(shape, dict):
         what, is_right = "a dict", isinstance(found, dict)
     elif isinstance(shape, list):
-        what, is_right = "a list of at least 1", isinstance(found, list) and bool(found)
+        of = f", each {shape[0][0]}" if isinstance(shape[0], tuple) else ""
+        what, is_right = f"a list of at least 1{of}", isinstance(found, list) and bool(found)
     else:
         what, is_right = shape[0], shape[1](found)
     if not is_right:

@@ -71,5 +71,12 @@ def test_what_modules_held_that_are_rooms_now_is_found_there():
 
     assert Tape.__module__ == "micrograd.compiler.tape.tape" and Source(array=0).is_row
     assert Memory(1).view[0] == 0.0 and callable(native_of) and Trace().tape.inputs == []
+    with Trace() as trace:
+        assert (trace.argument("x") * 2.0).data.tape is trace.tape
     named = pickle.dumps(Tape(["x"]), protocol=0).replace(b"micrograd.compiler.tape.tape", b"micrograd.compiler.tape")
     assert pickle.loads(named).inputs == ["x"]
+
+
+@pytest.mark.parametrize("arguments", [["micrograd.cli", "--version"], ["micrograd.runs"]])
+def test_modules_run_by_the_names_they_had(arguments):
+    assert subprocess.run([sys.executable, "-m", *arguments], capture_output=True, check=True)

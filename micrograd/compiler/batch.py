@@ -98,15 +98,14 @@ class BatchProgram:
         for i, leaf in enumerate(self.leaves):
             self._others.view[self._first_leaf + i] = leaf.data
 
-    def run(self, steps: int, taken: int = 0) -> int:
+    def run(self, steps: int) -> int:
         """Take so many steps from where the last call ended; gives what native `run` returns.
 
-        `taken` is the number of steps that the optimizer has taken. Comes back to Python every PAUSE seconds, for
-        Ctrl-C to be heard, and goes on.
+        Comes back to Python every PAUSE seconds, for Ctrl-C to be heard, and goes on.
         """
         context, native = self.context, self._native
         assert native is not None
-        context.taken, context.asked = taken, steps
+        context.asked = steps
         status = native.run(self._address)
         while status == PAUSED:
             began = time.perf_counter()
@@ -121,11 +120,6 @@ class BatchProgram:
     def results(self) -> list[float]:
         """The derivatives, and after them the mean."""
         return [*self._results.view[: len(self.tape.outputs) - 1], self._results.view[self._value]]
-
-    @property
-    def taken(self) -> int:
-        """How many steps the optimizer has taken."""
-        return self.context.taken
 
     @property
     def position(self) -> int:

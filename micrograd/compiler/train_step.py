@@ -238,14 +238,14 @@ class TrainStep(CompiledForms):
 
     def _take(self, ready: Ready, count: int, before: int) -> None:
         """Take so many steps, at most STEPS_AT_ONCE, and leave their losses in memory; `before` counts earlier ones."""
-        optimizer, program = self.optimizer, ready.program
+        optimizer, context = self.optimizer, ready.program.context
         if optimizer.lr != self._memory.constant_rate:  # which a schedule never is
             self._memory.read_rates(optimizer, count)
-        start = optimizer.steps
+        start = context.taken = optimizer.steps  # before anything that Ctrl-C may end
         try:
-            status = program.run(count, start)
+            status = ready.program.run(count)
         finally:
-            optimizer.__dict__["steps"] = program.taken  # sooner than an attribute that is watched
+            optimizer.__dict__["steps"] = context.taken  # sooner than an attribute that is watched
         if status:
             raise self._refusal(status, ready, before + optimizer.steps - start + 1)
 
@@ -314,7 +314,10 @@ class TrainStep(CompiledForms):
 
     def trace(self, *data: Any) -> Tape:
         """The tape for such data, without compiling it yet: to see what it is, and how long."""
-        return self._alone(lambda: self._program(as_rows(data, self._names(len(data)))).tape)
+        rows = as_rows(data, self._names(len(data)))
+        if self._store.lock._is_owned():  # in a callback of a run
+            return self._program(rows).tape
+        return self._alone(lambda: self._program(rows).tape)
 
     def __repr__(self) -> str:
         name = getattr(self.loss, "__name__", type(self.loss).__name__)

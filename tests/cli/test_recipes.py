@@ -53,7 +53,7 @@ GOOD = recipe(MLP(2, [3, 1]))
         ({"kind": "CNN"}, "recipe.kind must be 'MLP', not 'CNN'"),
         ({"inputs": 0}, "recipe.inputs must be a whole number of at least 1, not 0"),
         ({"inputs": True}, "recipe.inputs must be a whole number of at least 1, not True"),
-        ({"layers": []}, "recipe.layers must be a list of at least 1, not"),
+        ({"layers": []}, "recipe.layers must be a list of at least 1, each a whole number of at least 1, not"),
         ({"layers": [3, 1.5]}, r"recipe.layers\[1\] must be a whole number of at least 1, not 1.5"),
         ({"layers": [10**6, 10**6]}, "too large"),
         ({"activation": "tahn"}, "did you mean 'tan' or 'tanh'"),

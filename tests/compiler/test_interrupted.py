@@ -15,6 +15,7 @@ import pytest
 from helpers import plain
 
 from micrograd import Value, jit, train_step
+from micrograd.compiler.batch import BatchProgram
 from micrograd.data import batches
 from micrograd.losses import mse
 from micrograd.nn import MLP
@@ -171,3 +172,20 @@ def test_two_threads_that_train_one_parameter_lose_no_step(how, shared):
     for thread in threads:
         thread.join()
     assert w.data == 0.125 * sum(optimizer.steps for optimizer in optimizers)
+
+
+def test_an_interrupt_before_native_code_begins_leaves_the_count_of_steps(monkeypatch):
+    """Other code has taken steps since this one's last: Ctrl-C must not set the optimizer back to what it knew."""
+    _, optimizer, step, *_ = made("Adam")
+    step(X, Y)
+    for _ in range(5):
+        optimizer.step()
+
+    def interrupt(program, steps):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(BatchProgram, "run", interrupt)
+    for take in (step, step.run):
+        with pytest.raises(KeyboardInterrupt):
+            take(X, Y)
+        assert optimizer.steps == 6

@@ -370,3 +370,16 @@ def test_a_step_that_is_interrupted_has_taken_whole_steps():
         if taken <= 3000:
             assert w.data == pytest.approx(plain, rel=1e-9)
         assert step(X) > 0.0  # and can go on
+
+
+def test_parameters_added_to_an_optimizer_of_an_older_pickle_are_trained():
+    """It held a plain list, which does not count its changes."""
+    w, more = Value(1.0), Value(1.0)
+    optimizer = SGD([w], lr=0.1)
+    vars(optimizer)["parameters"] = list(optimizer.parameters)
+    w, optimizer = pickle.loads(pickle.dumps((w, optimizer)))
+    step = train_step(lambda x: (w + more) * x, optimizer)
+    step([1.0])
+    optimizer.parameters.append(more)
+    step([1.0])
+    assert (w.data, more.data) == (pytest.approx(0.8), 0.9)

@@ -197,3 +197,10 @@ def test_jitted_functions_inside_a_loss_and_on_the_same_parameters():
     wanted = mse([net(row) for row in X2], SIGNS.tolist()).data
     assert inside(X2, SIGNS) == pytest.approx(wanted, rel=1e-12)
     assert fast([0.5, 1.0]).data == net([0.5, 1.0]).data != before
+
+
+def test_the_tape_may_be_looked_at_in_a_callback():
+    _, _, step = small()
+    lengths = []
+    step.run(X2, SIGNS, steps=2, callback=lambda n, loss: lengths.append(len(step.trace(X2, SIGNS))))
+    assert lengths == [len(step.tape)] * 2

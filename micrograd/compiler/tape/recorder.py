@@ -253,6 +253,16 @@ class Recorder:
         return trace_error(what, advice)
 
 
-Trace = Recorder  # as it was called
+class Trace(Recorder):
+    """A Recorder as programs knew it: `with trace:` records."""
+
+    def __enter__(self) -> Trace:
+        self._entered = self.recording()
+        self._entered.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> Any:
+        return self._entered.__exit__(*error)
+
 
 __all__ = ["Recorder", "SymbolicValue", "Trace", "TraceError", "operand_of"]
