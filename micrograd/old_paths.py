@@ -20,7 +20,7 @@ NOW = {
     "cells": "data.cells",
     "checkpoints": "training.checkpoints",
     "choice": "training.choice",
-    "commands": "cli.models",
+    "commands": "cli.net_commands",
     "compiler.bytecode": "compiler.outside.bytecode",
     "compiler.context": "compiler.native.spec",
     "compiler.emit": "compiler.native.emit",

@@ -8,7 +8,8 @@ Read in this order:
     report, bench       what is printed of a run; how long a step of training takes
     train, results      `micrograd train`: what is done, and the files and lines that it leaves
     options             from an option's text to its value
-    graphs, models      the commands that take an expression; `train`, `predict`, `show` and `bench`
+    graph_commands      the commands that take an expression: `draw`, `step` and `explain`
+    net_commands        `train`, `predict`, `show` and `bench`
     output, command     all that is printed, or an error; the parser, and `main`
     demo                `run`, which gives a demo its options
 """

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from micrograd.cli import graphs, models
+from micrograd.cli import graph_commands, net_commands
 from micrograd.cli.output import whole_output
 from micrograd.version import VERSION
 from micrograd.words import unwrapped
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     is_program = argv is None
     argv = list(sys.argv[1:] if argv is None else argv)
-    if len(argv) > 1 and argv[0] in graphs.COMMANDS and re.match(r"-(?!h|o|-[a-z]|-$)", argv[1]):
+    if len(argv) > 1 and argv[0] in graph_commands.COMMANDS and re.match(r"-(?!h|o|-[a-z]|-$)", argv[1]):
         argv[1] = f" {argv[1]}"  # an expression such as -x is not an option
     parser = _parser()
     options, rest = parser.parse_known_args(argv)
@@ -61,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="micrograd", description="See the chain rule happen, and train tiny nets by it.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    graphs.add_commands(commands)
-    models.add_commands(commands)
+    graph_commands.add_commands(commands)
+    net_commands.add_commands(commands)
     return parser
 
 

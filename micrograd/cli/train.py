@@ -26,7 +26,9 @@ from micrograd.training.history import History
 from micrograd.words import count, nearest
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD, "rmsprop": RMSProp, "adamw": AdamW}
-KEPT = "data target task categorical ignore hidden activation loss optimizer lr weight_decay epochs batch seed held_out"
+SAVED = (
+    "data target task categorical ignore hidden activation loss optimizer lr weight_decay epochs batch seed held_out"
+)
 FEW_ROWS, FEW_FOR_PATIENCE = 10, 4  # of fewer, none are held out unless asked, and none can be kept to stop by
 
 
@@ -39,7 +41,7 @@ class Training:
         _need(options.backend)
         name = self.table.name if options.data in SETS else Path(options.data).stem
         self.folder = options.out or Path(f"run-{name}")
-        kept = {key: getattr(options, key) for key in [*KEPT.split(), "patience", "backend"]}
+        kept = {key: getattr(options, key) for key in [*SAVED.split(), "patience", "backend"]}
         self.kept = {**kept, "data": options.data if options.data in SETS else Path(options.data).name}
         self.goes_on = claim(self.folder, self.kept, resume=options.resume)
         self.done = _epochs_in(self.folder / CHECKPOINT) if self.goes_on else 0

@@ -18,6 +18,7 @@ from micrograd.blame import first_bad_row, is_refusal, not_connected, not_finite
 from micrograd.coerce import float_of
 from micrograd.data.batching import batch_indices
 from micrograd.engine import Value, topological_order
+from micrograd.errors import TraceError
 from micrograd.modes import no_grad
 from micrograd.optim import Optimizer
 from micrograd.words import first_clause
@@ -200,8 +201,6 @@ class Compiled(Backend):
     def epoch(
         self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random, within: Within | None = None
     ) -> tuple[list[float], list[float]]:
-        from micrograd.errors import TraceError
-
         before, order = SavedState(self.optimizer, self.step.numbers), rng.getstate()
         try:
             losses = self.step.run(
@@ -254,8 +253,6 @@ class Either(Backend):
         return self.now.name
 
     def _try(self, do: Callable[[Backend], Any]) -> Any:
-        from micrograd.errors import TraceError
-
         if self.now is self.compiled:
             try:
                 return do(self.compiled)

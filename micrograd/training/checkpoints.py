@@ -86,12 +86,9 @@ def check_format(path: str | Path, found: Any, own: str) -> None:
 
 
 class Keeper:
-    """Writes what it is given to keep, but not each time where these are many a second: then `write` does the last.
+    """Writes what it is given to keep, but not each time where these are many a second: then `write` does the last."""
 
-    Where there is no path, nothing is written.
-    """
-
-    def __init__(self, path: Path | None):
+    def __init__(self, path: Path):
         self.path, self._next = path, 0.0
         self._pending: tuple[Mapping[str, Sequence[float]], Mapping[str, Any]] | None = None
 
@@ -102,7 +99,7 @@ class Keeper:
 
     def write(self) -> None:
         """Write what was kept last, if it is not written yet."""
-        if self.path is not None and self._pending is not None:
+        if self._pending is not None:
             began = time.monotonic()
             write(self.path, *self._pending)
             self._pending, now = None, time.monotonic()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from micrograd import no_grad
 from micrograd.cli import command as cli
-from micrograd.cli import models as commands
+from micrograd.cli import net_commands as commands
 from micrograd.cli import run_folder as runs
 from micrograd.data import SETS
 from micrograd.losses import softmax

@@ -9,7 +9,7 @@ import sys
 import pytest
 from helpers.commands import FILES, command, flowers, parameters_of
 
-from micrograd.cli import models as commands
+from micrograd.cli import net_commands as commands
 from micrograd.cli import run_folder as runs
 from micrograd.cli import train as train_command
 from micrograd.cli.recipe import recipe

@@ -13,7 +13,7 @@ from helpers.commands import FILES, command
 
 from micrograd.cli import results
 from micrograd.cli import run_folder as runs
-from micrograd.cli.models import LOSSES as OFFERED
+from micrograd.cli.net_commands import LOSSES as OFFERED
 from micrograd.cli.recipe import LOSSES
 from micrograd.errors import CheckpointError
 from micrograd.training.checkpoints import read, write
