@@ -2,6 +2,6 @@
 
 import os
 
-# One thread for everybody, which libraries want to know before they are loaded.
+# One thread for every engine; libraries read these variables when they are loaded.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC"):
     os.environ.setdefault(_name, "1")

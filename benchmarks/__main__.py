@@ -2,10 +2,10 @@
 
     python -m benchmarks --quick                              a first look, in about a minute
     python -m benchmarks --workloads xor,moons --peers jax,numpy --no-memory
-    python -m benchmarks --json results.json                  everything, to keep
+    python -m benchmarks --json results.json                  everything, also as a file
 
-A table for each workload goes to the standard output, progress to the standard error. Losses and parameters are checked
-equal before any timing counts; the exit status is 1 where they differ. `requirements.txt` has the peers.
+A table for each workload goes to standard output, progress to standard error. Losses and parameters are checked to be
+equal before anything is timed; the exit status is 1 if they differ. `requirements.txt` lists the peers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def names(text: str, known: list[str], what: str) -> list[str]:
     chosen = text.split(",") if text else known
     unknown = [name for name in chosen if name not in known]
     if unknown:
-        raise SystemExit(f"{what}: {unknown[0]!r} is none of {', '.join(known)}")
+        raise SystemExit(f"{what}: {unknown[0]!r} is not one of {', '.join(known)}")
     return [name for name in known if name in chosen]
 
 
@@ -40,8 +40,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--peers", default="", help=f"some of {','.join(peers.NEEDS)} (default all)")
     parser.add_argument("--rounds", type=int, help="timed blocks of each row (default 15; quick: 3)")
     parser.add_argument("--quick", action="store_true", help="short blocks, few rounds, no memory")
-    parser.add_argument("--no-memory", action="store_true", help="start no process for each engine to see its memory")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write all numbers there too")
+    parser.add_argument(
+        "--no-memory", action="store_true", help="do not measure memory, which starts a process for each engine"
+    )
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write all numbers to this file too")
     options = parser.parse_args(arguments)
     options.workloads = names(options.workloads, NAMES, "--workloads")
     options.peers = names(options.peers, list(peers.NEEDS), "--peers")
@@ -89,7 +91,7 @@ def see_memory(row: Row, work: object) -> None:
 
 def main() -> int:
     options = parse()
-    warnings.filterwarnings("ignore")  # of the libraries, about themselves
+    warnings.filterwarnings("ignore")  # the libraries' warnings about themselves
     chosen = [peer for peer in options.peers if peers.is_installed(peer)]
     missing = [peer for peer in options.peers if peer not in chosen]
     versions = {}

@@ -1,9 +1,9 @@
-"""How much faster than the original micrograd 0.1.0 a training step is: `python -m benchmarks.against_original`.
+"""How much faster a training step is than the original micrograd 0.1.0's: `python -m benchmarks.against_original`.
 
-One step of MLP(2, [16, 16, 1]) on 100 examples: forward, backward, update. The original is installed from PyPI into an
-environment of its own, and both run the same program, interleaved, in this one process. Losses and gradients are
-checked equal before any timing counts. The original leaves every graph to Python's cyclic garbage collector; blocks of
-several steps are timed so that each engine pays for collecting its own.
+One step of MLP(2, [16, 16, 1]) on 100 examples: forward, backward, update. The original is installed from PyPI into its
+own environment, and both run the same program, interleaved, in this one process. Losses and gradients are checked to be
+equal before anything is timed. The original leaves every graph to Python's cyclic garbage collector; blocks of several
+steps are timed, so that each engine pays for collecting its own graphs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from micrograd import collector_paused
 
 
 class Training:
-    """The original's own demo: the same lines for both engines."""
+    """The original's own demo; both engines run the same lines."""
 
     def __init__(self, engine, nn):
         self.Value = engine.Value
@@ -76,7 +76,7 @@ def main():
     for _ in range(options.blocks):
         for mode, context in modes.items():
             for who, training in (("micrograd", ours), ("original", theirs)):
-                gc.collect()  # nobody pays for another's garbage
+                gc.collect()  # no engine pays for another's garbage
                 with context():
                     times[who, mode].append(seconds_per_step(training, options.steps))
 

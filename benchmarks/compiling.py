@@ -2,7 +2,7 @@
 
 Training steps of nets of growing size are compiled, several times each, in rounds that interleave the sizes. The time
 is from the function to native code: recording, simplifying, writing LLVM's text, and LLVM's own work. `--many N`
-compiles N functions after each other instead and prints the memory of the process as it goes.
+compiles N functions one after the other instead, and prints the memory of the process along the way.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NETS = {
 
 
 def compile_step(name):
-    """Compile a training step; gives the seconds, and the number of instructions in the simplified tape."""
+    """Compile a training step; returns the seconds and the number of instructions in the simplified tape."""
     sizes, options, loss, rows = NETS[name]
     net = MLP(*sizes, rng=random.Random(0), **options)
     X, y = [[0.5] * sizes[0]] * rows, [1] * rows
@@ -40,7 +40,7 @@ def compile_step(name):
 
 
 def times(rounds):
-    for name in NETS:  # once unmeasured: LLVM's own start
+    for name in NETS:  # once unmeasured: LLVM's start-up
         compile_step(name)
     found = {name: [] for name in NETS}
     for _ in range(rounds):
@@ -72,7 +72,7 @@ def memory(count):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--many", type=int, default=0, help="compile so many functions, and watch the memory")
+    parser.add_argument("--many", type=int, default=0, help="compile this many functions, and watch the memory")
     options = parser.parse_args()
     memory(options.many) if options.many else times(options.rounds)
 

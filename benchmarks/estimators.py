@@ -2,7 +2,7 @@
 
 Iris, digits, breast cancer and diabetes (scikit-learn's sets), 5 folds, the same layers in both, and otherwise the
 defaults of each. Classifiers are scored by accuracy, the regressor by R2. Scikit-learn's nets are also shown behind a
-StandardScaler, for micrograd's estimators standardise rows by themselves.
+StandardScaler, because micrograd's estimators standardise rows themselves.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def measure(model, X, y, folds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3, help="fits of each, of which the mean is shown (default 3)")
+    parser.add_argument("--seeds", type=int, default=3, help="fits of each; the table shows their mean (default 3)")
     parser.add_argument("--sets", default=",".join(SETS), help=f"some of {','.join(SETS)} (default all)")
     options = parser.parse_args()
     chosen = [name.strip() for name in options.sets.split(",")]
     if unknown := sorted(set(chosen) - set(SETS)):
-        parser.error(f"no data set is called {unknown[0]!r}: there are {', '.join(SETS)}")
-    warnings.filterwarnings("ignore")  # scikit-learn's nets say that they have not converged
+        parser.error(f"no data set is called {unknown[0]!r}: choose from {', '.join(SETS)}")
+    warnings.filterwarnings("ignore")  # scikit-learn's nets warn that they have not converged
     print("| data | layers | engine | score | fit and score of a fold, s |")
     print("|---|---|---|--:|--:|")
     for name in chosen:

@@ -1,5 +1,5 @@
-/* The yardstick: the workloads of workloads.py as one would write them in C, the rows of a batch innermost, for the
-   compiler to turn into vectors. Each function takes many steps in one call; all sizes are known to the compiler.
+/* The yardstick: the workloads of workloads.py as one would write them in C, the rows of a batch innermost, so that the
+   compiler can vectorize. Each function takes many steps in one call; the compiler knows all sizes.
 
        cc -O3 -march=native -ffast-math -fPIC -c limit.c && cc -shared limit.o -lmvec -lm
 
@@ -72,7 +72,7 @@ INLINE void sgd(int n, double rate, double *restrict p, const double *restrict g
   for (int k = 0; k < n; k++) p[k] -= rate * g[k];
 }
 
-/* Half the squared differences, summed over units, mean over rows: the loss, and d becomes its error. */
+/* The loss: half the squared differences, summed over units, mean over rows. d becomes its error. */
 INLINE double half_squares(int units, int rows, const double *restrict a, const double *restrict y, double *restrict d) {
   double loss = 0.0;
   for (int k = 0; k < units * rows; k++) {
@@ -148,7 +148,7 @@ void moons(double *p, const double *X, const double *Y, long batches, long steps
   }
 }
 
-/* 4-20-3, ReLU, softmax cross-entropy on 8 rows, Adam. Y is 1 at the class; the powers of the betas go on. */
+/* 4-20-3, ReLU, softmax cross-entropy on 8 rows, Adam. Y is 1 at the class. */
 void iris(double *p, const double *X, const double *Y, long batches, long steps, double rate, double *losses,
           double *restrict mean, double *restrict square, double *restrict powers) {
   enum { N = 20, OUT = 3, ROWS = 8, SIZE = 4 * N + N + OUT * N + OUT };
@@ -189,7 +189,7 @@ void iris(double *p, const double *X, const double *Y, long batches, long steps,
   }
 }
 
-/* Expressions: one point a call, so the loop may not see into the function. */
+/* Expressions: one point per call, not inlined into the loop. */
 
 __attribute__((noipa)) static void quotient_at(double x, double y, double *restrict out) {
   double s = x + y, f = x / s;

@@ -1,7 +1,7 @@
-"""Peak memory of one engine on one workload, in a process of its own: `peak([peer, variant], workload)`.
+"""Peak memory of one engine on one workload, in its own process: `peak([peer, variant], workload)`.
 
-The child, `python -m benchmarks.memory PEER VARIANT`, is given the workload by its parent: it loads no more than NumPy
-and the engine. `peak([])` is Python alone, `peak([], workload)` has NumPy and the data besides.
+The child, `python -m benchmarks.memory PEER VARIANT`, gets the workload from its parent, so that it loads only NumPy
+and the engine. `peak([])` is Python alone; `peak([], workload)` adds NumPy and the data.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def peak(arguments: list[str], workload: Any = None) -> tuple[float, float]:
 
 
 def high_water() -> float:
-    """The most megabytes that this process has had in memory. Linux's ru_maxrss would start from the parent's."""
+    """This process's peak memory in megabytes. On Linux, ru_maxrss would include the parent's peak."""
     try:
         with open("/proc/self/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024

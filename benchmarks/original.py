@@ -1,4 +1,4 @@
-"""The original micrograd 0.1.0 beside ours: `engine, nn = original()` installs it where only benchmarks see it."""
+"""The original micrograd 0.1.0 beside ours: `engine, nn = original()` installs it only for the benchmarks."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Say what was measured: `markdown(results)` for people, `as_json(results)` for programs.
+"""Report what was measured: `markdown(results)` for people, `as_json(results)` for programs.
 
-Ratios are other's time over ours: above 1, micrograd is the faster.
+A ratio is another engine's time over ours: above 1, micrograd is faster.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from benchmarks.workloads import Expression, Net
 
 OURS = ("ours", "original")
 NOTES = """\
-Microseconds a training step (forward, backward, update) or, for expressions, a call that gives value and both
-derivatives. `jit(f)(x, y)` gives a Value that holds both; `.backward()` hands them to x and y. Compile: seconds from
-building the net to the result of the first step, libraries loaded; cold: the same in a new process, with loading its
-libraries. Peak: memory of that process after 100 more steps. All float64, one thread."""
+Microseconds per training step (forward, backward, update) or, for expressions, per call that returns the value and both
+derivatives. `jit(f)(x, y)` returns a Value that holds both derivatives; `.backward()` hands them to x and y. Compile:
+seconds from building the net to the result of the first step, libraries loaded; cold: the same in a new process, with
+loading its libraries. Peak: memory of that process after 100 more steps. All float64, one thread."""
 
 
 @dataclass
 class Measured:
-    """One workload: its rows, and the fixed loop's times between them."""
+    """One workload: its rows, and the times of the fixed loop between them."""
 
     workload: Expression | Net
     rows: list[Row]
     loops: list[float]
-    memory: dict[str, float] = field(default_factory=dict)  # what a process takes without an engine
+    memory: dict[str, float] = field(default_factory=dict)  # of a process without an engine
 
     def row(self, name: str) -> Row | None:
         return next((row for row in self.rows if row.name == name and row.times), None)
 
     def others(self) -> list[Row]:
-        """Rows of other engines; limit.c and tuned.c are none."""
+        """Rows of other engines; limit.c and tuned.c are not engines."""
         return [row for row in self.rows if row.times and row.peer not in (*OURS, "limit", "tuned")]
 
 
@@ -127,14 +127,14 @@ def checked(m: Measured) -> str:
     """What was compared before anything was timed."""
     if isinstance(m.workload, Expression):
         return (
-            f"Checked against Python by hand to {TOLERANCE:g} relative: the value and both derivatives, of every row."
+            f"Checked against Python by hand to {TOLERANCE:g} relative, in every row: the value and both derivatives."
         )
     count = sum(array.size for array in m.workload.parameters())
     steps = {row.checked for row in m.rows if row.times}
     said = " or ".join(map(str, sorted(steps, reverse=True)))
     return (
-        f"Checked against NumPy by hand to {TOLERANCE:g} relative: the losses of the first {said} steps (the fewer for "
-        f"slow engines) and the {count} parameters after them, of every row."
+        f"Checked against NumPy by hand to {TOLERANCE:g} relative, in every row: the losses of the first {said} steps "
+        f"(fewer for slow engines) and the {count} parameters after them."
     )
 
 
@@ -158,7 +158,7 @@ def _workload(m: Measured) -> list[str]:
 
 
 def ratios(m: Measured) -> dict[str, dict[str, Any]]:
-    """Other's time over ours by medians and by minima, for each question that can be answered."""
+    """The other's time over ours, by medians and by minima, for each pair of rows that was timed."""
     out: dict[str, dict[str, Any]] = {}
     fastest = min(m.others(), key=lambda row: row.median, default=None)
     limit, run, step = m.row("limit.c"), m.row("micrograd step.run"), m.row("micrograd step(X, y)")

@@ -1,8 +1,8 @@
 """How long drawings, records and pages take, and how large they are: `python -m benchmarks.seeing`.
 
 Graphs of about 40, 1,000, 10,000 and 100,000 values are drawn, of three kinds: a net's loss over some examples, a
-chain in which nothing repeats, and a random graph. Wanted: never above 5 s, no SVG above 1 MB;
-recording 1,000 values at most 3 times a plain backward; a page under 40 KB for 40 values and 500 KB for 1,000.
+chain in which nothing repeats, and a random graph. Limits: 5 s and 1 MB of SVG for each drawing; recording 1,000 values
+takes at most 3 times a plain backward; a page has under 40 KB for 40 values and under 500 KB for 1,000.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SIZES = (40, 1_000, 10_000, 100_000)
 
 
 def net_loss(size):
-    """The loss of a net over as many examples as make about `size` values."""
+    """The loss of a net over enough examples to make about `size` values."""
     widths = {40: [3, 1], 1_000: [8, 8, 1]}.get(size, [16, 16, 1])
     net = MLP(2, widths, rng=random.Random(0))
     of_one = len(topological_order(hinge([net([0.1, 0.2])], [1])))
@@ -33,7 +33,7 @@ def net_loss(size):
 
 
 def chain(size):
-    """Operations one after the other, no two stretches alike."""
+    """Operations one after the other, in which nothing repeats."""
     rng, x = random.Random(0), Value(0.5)
     y = x
     for _ in range(size * 2 // 3):  # half of the choices make two values
@@ -90,7 +90,7 @@ def drawings(runs):
 
 
 def recording(repeats):
-    """A plain backward and a record of the same graph, in turn."""
+    """A plain backward and a recording of the same graph, in turn."""
     root = net_loss(1_000)
     plain, recorded = [], []
     for _ in range(repeats):

@@ -1,8 +1,8 @@
 """How soon Ctrl-C stops native training: `python -m benchmarks.stopping`.
 
-A run of a billion steps is interrupted at random moments, with steps of microseconds and with steps that take longer
-than a tenth of a second. The delay is from the signal to the KeyboardInterrupt in the caller. Each time the parameters
-are compared, bit for bit, with those of as many whole steps taken anew.
+A run of a billion steps is interrupted at random moments, with steps of microseconds and with steps longer than a tenth
+of a second. The delay is from the signal to the KeyboardInterrupt in the caller. Each time the parameters are compared,
+bit for bit, with those after the same number of whole steps in a new run.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=20, help="how often each run is interrupted")
     options = parser.parse_args()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts in the background ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore SIGINT
     print(f"Python {platform.python_version()}, {platform.machine()}\n")
     print("| steps on | interrupted | minimum ms | median ms | maximum ms |")
     print("|---|--:|--:|--:|--:|")

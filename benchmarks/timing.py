@@ -1,7 +1,7 @@
 """Prepare, check and time the rows of one workload: `rows = prepare(...)`, `check(...)`, `time_rows(...)`.
 
-All rows take turns in short blocks, round after round, in this one process: a machine that is busy for a while is busy
-for all. Each block starts from the first parameters. A fixed loop of Python, timed in between, says how noisy it was.
+All rows take turns in short blocks, round after round, in this one process, so that a busy spell of the machine slows
+all of them. Each block starts from the first parameters. A fixed loop of Python, timed in between, shows the noise.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Row:
 
 
 def make(module: Any, workload: Expression | Net, variant: str) -> Any:
-    """A trainer or an evaluator, or None where the variant has no place."""
+    """A trainer or an evaluator; None if the variant does not apply."""
     return (module.train if isinstance(workload, Net) else module.evaluate)(workload, variant)
 
 
@@ -91,7 +91,7 @@ def _line(error: Exception) -> str:
 
 
 def check(rows: list[Row], workload: Expression | Net) -> None:
-    """Compare each row with what is written by hand, and mark as failed those that differ, before any timing counts."""
+    """Compare each row with the reference written by hand, and mark the rows that differ as failed."""
     reference = peers.load("numpy")
     by_hand = "arrays" if isinstance(workload, Net) else "math"
     for row in rows:
@@ -122,7 +122,7 @@ def _differing(trainer: Any, reference: Any, steps: int) -> str:
 
 
 def _difference(what: str, found: Any, wanted: Any, floor: float) -> str:
-    """Words for a relative difference above TOLERANCE; numbers below `floor` count as that large."""
+    """A message if the relative difference is above TOLERANCE; numbers below `floor` count as `floor`."""
     found, wanted = np.asarray(found), np.asarray(wanted)
     if found.dtype != np.float64 or found.shape != wanted.shape:
         return f"{what} are {found.dtype} {found.shape}, not float64 {wanted.shape}"
@@ -131,7 +131,7 @@ def _difference(what: str, found: Any, wanted: Any, floor: float) -> str:
 
 
 def calibrate(row: Row, workload: Expression | Net, target: float) -> None:
-    """Choose how many steps make a block that takes about `target` seconds."""
+    """Choose how many steps make a block of about `target` seconds."""
     if row.loops and isinstance(workload, Net):
         row.steps = workload.steps
         _block(row)  # the loop may be compiled for this number of steps
@@ -148,7 +148,7 @@ def _block(row: Row) -> float:
     """Seconds a step in one block."""
     start(row.thing)
     run, steps = row.thing.run, row.steps
-    gc.collect()  # nobody pays for another's garbage
+    gc.collect()  # no engine pays for another's garbage
     began = time.perf_counter()
     for _ in range(row.calls):
         run(steps)
@@ -156,7 +156,7 @@ def _block(row: Row) -> float:
 
 
 def noise() -> float:
-    """Seconds for a fixed piece of work, always the same."""
+    """Seconds for a fixed piece of work."""
     began = time.perf_counter()
     total = 0
     for i in range(100_000):
@@ -165,10 +165,10 @@ def noise() -> float:
 
 
 def time_rows(rows: list[Row], workload: Expression | Net, *, rounds: int, target: float) -> list[float]:
-    """Fill `times` of each row that has not failed; gives the times of the fixed loop between the blocks."""
+    """Fill `times` of each row that has not failed; returns the times of the fixed loop between the blocks."""
     alive = [row for row in rows if not row.failed]
     gc.collect()
-    gc.freeze()  # the libraries themselves are no garbage to look through
+    gc.freeze()  # spare the collector a look through the libraries
     for row in alive:
         calibrate(row, workload, target)
     loops = []

@@ -1,13 +1,14 @@
 /* The workloads of workloads.py written by hand for the registers of a machine with wide vectors: how far one can go.
 
-   Each function takes many steps in one call and does only what its workload needs, its sizes known to the compiler.
-   A `vec` is 8 doubles: one AVX-512 register, or several smaller ones. Where a batch fills vectors its rows lie side by
-   side in them (xor, moons); where it is small and a layer is wide, the layer's units do (iris, digits), so that a
-   weight's gradient needs no sum across lanes. peers/tuned_peer.py lays out parameters and data so, and compiles this file:
+   Each function takes many steps in one call and does only what its workload needs; the compiler knows all sizes.
+   A `vec` is 8 doubles: one AVX-512 register, or several smaller ones. If a batch fills vectors, its rows lie side by
+   side in them (xor, moons); if it is small and a layer is wide, the layer's units do (iris, digits), so that the
+   gradient of a weight needs no sum across lanes. peers/tuned_peer.py lays out parameters and data this way, and
+   compiles this file:
 
        cc -O3 -march=native -mprefer-vector-width=512 -ffast-math -fno-associative-math -fPIC -c tuned.c && cc -shared tuned.o -lmvec -lm
 
-   Associativity stays off for the rounding in vexp; sums are already written in the order in which they are fast. */
+   -fno-associative-math protects the rounding in vexp; sums are already written in their fastest order. */
 
 #include <math.h>
 #include <string.h>
@@ -19,7 +20,7 @@ typedef long long lanes __attribute__((vector_size(64)));
 #define UNROLL _Pragma("GCC unroll 64")
 #define EACH(i, n) UNROLL for (int i = 0; i < (n); i++)
 #define LOOP(i, n) _Pragma("GCC unroll 1") for (int i = 0; i < (n); i++)
-#define FORGET __asm__ volatile("" ::: "memory") /* read memory again: there are not registers enough to keep it all */
+#define FORGET __asm__ volatile("" ::: "memory") /* read memory again: the registers cannot hold it all */
 
 INLINE vec splat(double x) { return x - (vec){}; }
 
@@ -30,7 +31,7 @@ INLINE vec max(vec a, vec b) {
   return a;
 }
 
-/* exp, to the last bit or so: 2^k times a minimax polynomial of degree 11 on half of log(2) either side of 0. */
+/* exp, almost to the last bit: 2^k times a minimax polynomial of degree 11 on half of log(2) either side of 0. */
 INLINE vec vexp(vec x) {
   x = -max(-max(x, splat(-700.0)), splat(-700.0));
   const vec shift = splat(0x1.8p52);
@@ -75,7 +76,7 @@ INLINE double sum_of(vec x) {
   return x[0] + x[4];
 }
 
-/* Expressions: one point a call, so the loop may not see into the function. */
+/* Expressions: one point per call, not inlined into the loop. */
 
 __attribute__((noipa)) static void quotient_at(double x, double y, double *restrict out) {
   double inverse = 1.0 / (x + y), f = x * inverse;
@@ -203,14 +204,14 @@ void iris(vec *restrict parameters, vec *restrict mean, vec *restrict square, do
   }
 }
 
-/* moons: 2-16-16-1 on 100 rows, 8 side by side in each of 13 vectors; `count` is 0 in the lanes left over, and with it
-   their loss. Parameters lie in their usual order: weights then biases, layer after layer. */
+/* moons: 2-16-16-1 on 100 rows, 8 side by side in each of 13 vectors. `count` is 0 in the unused lanes, and so is
+   their loss. Parameters are in their usual order: weights then biases, layer after layer. */
 
 enum { ROWS = 13, WIDE = 16, W1 = 0, B1 = 32, W2 = 48, B2 = 304, W3 = 320, B3 = 336, MOONS = 344 };
 
 static vec h1[ROWS][WIDE], h2[ROWS][WIDE], d1[ROWS][WIDE], d2[ROWS][WIDE], d3[ROWS], g[MOONS];
 
-/* Forward and backward for n vectors of rows from r on, up to what each unit is sent. Gives the sum of the losses. */
+/* Forward and backward for n vectors of rows from r on, to the gradient of each unit. Returns the summed losses. */
 INLINE vec moons_rows(const double *restrict p, const vec *restrict x0, const vec *restrict x1, const vec *restrict y,
                       const vec *restrict count, double rate, int r, const int n) {
   vec loss = {};
@@ -287,7 +288,7 @@ void moons(double *restrict p, const vec *restrict x0, const vec *restrict x1, c
 
 /* digits: 64-30-10 in batches of 10. 32 places for hidden units: as for iris, the one after the last gives 1 and has
    the output's biases as weights. Parameters: 64 rows of weights and one of biases, then 10 rows of output weights,
-   4 vectors each. The outputs of a batch are 100 numbers and 4 left over, of which the target is what they give. */
+   4 vectors each. The outputs of a batch are 100 numbers and 4 unused ones, whose targets equal their outputs. */
 
 enum { PIXELS = 64, DIGITS = 10, OUTPUTS = 104 };
 

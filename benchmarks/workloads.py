@@ -5,7 +5,7 @@
     >>> xor.sizes, xor.batches()[0][1].ravel()
     ((3, 4, 1), array([0., 1., 1., 0.]))
 
-Every engine is given the same arrays, float64, and goes through the batches in this order, without shuffling.
+Every engine gets the same float64 arrays and takes the batches in this order, without shuffling.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Net:
     """A net to train. `layers` are pairs of weights, one row for each unit, and biases or None.
 
     `loss` is a name from micrograd.losses, and the loss of a batch is the mean over its rows. `y` holds classes for
-    cross_entropy, else one row of targets for each row of X. `steps` are as many as a native loop takes at once.
+    cross_entropy, else one row of targets for each row of X. `steps` is how many steps a native loop takes in one call.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Net:
         return [self.hidden] * (len(self.layers) - 1) + [self.output]
 
     def batches(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The data cut into batches, each an array of its own."""
+        """The data cut into batches, each in arrays of its own."""
         starts = range(0, len(self.X), self.batch)
         return [(self.X[i : i + self.batch].copy(), self.y[i : i + self.batch].copy()) for i in starts]
 
@@ -84,7 +84,7 @@ class Net:
         return [array.copy() for layer in self.layers for array in layer if array is not None]
 
     def in_shape(self, numbers: np.ndarray) -> list[np.ndarray]:
-        """Parameters that lie one after the other, as copies in the shapes of `parameters()`."""
+        """Copies of flat parameters in the shapes of `parameters()`."""
         shapes = [array.shape for array in self.parameters()]
         ends = np.cumsum([math.prod(shape) for shape in shapes])
         return [part.reshape(shape).copy() for part, shape in zip(np.split(numbers[: ends[-1]], ends), shapes)]
@@ -111,7 +111,7 @@ def _iris():
 
     rng = np.random.default_rng(2)
     data = load_iris()
-    order = rng.permutation(150)[:96]  # whole batches: nobody has to compile for a last one that is smaller
+    order = rng.permutation(150)[:96]  # whole batches: no engine has to compile for a smaller last one
     X, y = data.data[order].astype(float), data.target[order].astype(np.int64)
     layers = _layers((4, 20, 3), rng)
     return Net("iris", (4, 20, 3), "relu", "linear", "cross_entropy", "adam", 0.003, X, y, 8, layers, 5_000)

@@ -28,7 +28,7 @@ def with_sigmoids(x, y):
 
 
 def explain(nodes):
-    """Print forward, what each node sends to its operands, and the sums; gives each value's contributions."""
+    """Print forward, what each node sends to its operands, and the sums; returns each value's contributions."""
     t = trace(nodes["f"], names=nodes)
     print("forward")
     for line in t.forward():
@@ -53,7 +53,7 @@ def explain(nodes):
 def main(*, seed=0, x=2.0, y=-4.0):
     """Explain x / (x + y) and (x + sigmoid(y)) / (sigmoid(x) + (x + y)**2), and check them by finite differences.
 
-    Nothing here is random: --seed is taken, as by every demo, and changes nothing.
+    Nothing here is random: --seed, which every demo takes, changes nothing.
     """
     results = {}
     for expression in (quotient, with_sigmoids):

@@ -1,8 +1,8 @@
-"""Handwritten digits, as the textbook does it: a net of sigmoids, quadratic cost, mini-batches of 10 and a rate of 3.0.
+"""Handwritten digits, as in the textbook: sigmoids, quadratic cost, mini-batches of 10 and a learning rate of 3.0.
 
 The digits are scikit-learn's 1797 small ones, 8 by 8 pixels, for a net of 64-30-10. With --mnist they are those of the
-textbook, 28 by 28 (by OpenML, so it needs a network), for 784-30-10. The cost of one digit is compiled. With --eager
-nothing is, and the same training takes minutes where it took seconds.
+textbook, 28 by 28 (from OpenML, so it needs a network), for 784-30-10. The cost of one digit is compiled. With --eager
+it is not, and the same training takes minutes instead of seconds.
 
 After Nielsen, Neural Networks and Deep Learning, chapter 1.
 """
@@ -29,7 +29,7 @@ def is_right(outputs, targets):
 
 
 def spread(rng, fan_in, fan_out):
-    """A normal weight, the smaller the more inputs: their sum stays where the sigmoid is steep, and so learns fast."""
+    """A normal weight, smaller for more inputs: their sum stays where the sigmoid is steep, and the net learns fast."""
     return rng.gauss(0, fan_in**-0.5)
 
 
@@ -37,7 +37,7 @@ def spread(rng, fan_in, fan_out):
 def main(*, seed=0, epochs=30, hidden=30, eta=3.0, batch=10, mnist=False, eager=False):
     """Train by stochastic gradient descent, and print after each epoch how many held-out digits the net gets right."""
     rng = random.Random(seed)
-    if mnist:  # the textbook's own parts
+    if mnist:  # the textbook's own split
         X, y = data.mnist()
         X, y, X_test, y_test = X[:50_000], y[:50_000], X[60_000:], y[60_000:]
         print("an epoch takes two or three hours" if eager else "compiling takes about a minute", flush=True)

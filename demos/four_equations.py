@@ -1,4 +1,4 @@
-"""The four equations of backpropagation, computed by hand, are what backward() gives; and why backward is cheap.
+"""The four equations of backpropagation, computed by hand, agree with backward(); and why backward is cheap.
 
 With z = W a + b and a = sigmoid(z) in each layer, quadratic cost C = 1/2 |a - y|^2, and the error delta = dC/dz:
 

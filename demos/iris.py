@@ -1,6 +1,6 @@
 """A net of scalars learns to tell three species of iris apart by the sizes of their petals and sepals.
 
-With --jit the loss of one flower is compiled, and all of it takes a tenth of the time.
+With --jit the loss of one flower is compiled, and training takes a tenth of the time.
 """
 
 import random

@@ -43,14 +43,14 @@ def main(*, seed=0):
         product = matmul if kind == "nested lists" else np.matmul
         X, W, V = wrap(matrix(2, 3)), wrap(matrix(3, 4)), wrap(matrix(4, 2))
 
-        # Y = X W. The cost sum(Y * G) has dY = G, so G plays the gradient that arrives from further on.
+        # Y = X W. The cost sum(Y * G) has dY = G, so G is the upstream gradient.
         G = of("data", matrix(2, 4))
         Y = product(X, W)
         sum(y * g for row, upstream in zip(Y, G) for y, g in zip(row, upstream)).backward()
         differences[f"{kind}: Y = X W, dX = dY W'"] = differ(of("grad", X), matmul(G, transposed(of("data", W))))
         differences[f"{kind}: Y = X W, dW = X' dY"] = differ(of("grad", W), matmul(transposed(of("data", X)), G))
 
-        # Y = X W V: the inner product Z = X W passes its own gradient, dZ = dY V', on.
+        # Y = X W V: the inner product Z = X W passes on its own gradient, dZ = dY V'.
         for v in [v for M in (X, W) for row in M for v in row]:
             v.grad = 0.0
         G = of("data", matrix(2, 2))

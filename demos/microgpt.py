@@ -2,7 +2,7 @@
 
 All the parts of the large ones are here, small: token and position embeddings, RMS norm, causal attention in several
 heads, a multi-layer perceptron, residual connections, softmax, cross-entropy and Adam. Compiling takes a minute or two,
-and pays for many steps: `--jit --block 8 --steps 20000`. After Karpathy's microgpt.
+and pays off over many steps: `--jit --block 8 --steps 20000`. After Karpathy's microgpt.
 """
 
 import functools
@@ -19,7 +19,7 @@ from micrograd.nn import Module
 from micrograd.optim import Adam, linear_decay
 
 WORDS = str(Path(__file__).with_name("words.txt"))
-END = "\n"  # the token that stands before each word and after it
+END = "\n"  # the token before and after each word
 
 
 def add(x, y):
@@ -41,7 +41,7 @@ def rms_norm(x):
 
 
 class Layer(Module):
-    """Attention, by which a position looks at those before it, then an MLP, which works on what it saw."""
+    """Attention, which lets a position look at those before it, then an MLP, which works on what it saw."""
 
     def __init__(self, matrix, size, heads):
         self.heads, self.width = heads, size // heads
@@ -88,7 +88,7 @@ class GPT(Module):
 
 
 def encode(word, alphabet, block, *, pad):
-    """A word's tokens, the token after each, and its weight in the loss: 0 for `pad`, which makes all equally long."""
+    """A word's tokens, the token after each, and its weight in the loss; `pad` adds weights of 0 up to `block`."""
     tokens = [alphabet.index(letter) for letter in [END, *word, END]][: block + 1]
     count = len(tokens) - 1
     rest = [0] * (block - count if pad else 0)
@@ -96,7 +96,7 @@ def encode(word, alphabet, block, *, pad):
 
 
 def sample(gpt, alphabet, rng, temperature=0.5):
-    """A new word: each letter is drawn by the probabilities that the net gives it, until END is."""
+    """A new word: each letter is drawn with the net's probabilities, until END is drawn."""
     word, memory = [0], [([], []) for _ in gpt.layers]
     with no_grad():
         for position in range(len(gpt.positions)):
@@ -112,7 +112,7 @@ def main(*, seed=0, names=WORDS, steps=1000, batch=2, lr=0.01, size=16, heads=4,
     """Train on the words of the file --names, --batch of them a step, and print 20 words that the net makes up."""
     words = [line.strip() for line in Path(names).read_text(encoding="utf-8").splitlines() if line.strip()]
     if not words:
-        raise ValueError(f"{names} holds no words")
+        raise ValueError(f"{names} holds no words: put one on each line")
     rng = random.Random(seed)
     alphabet = [END, *sorted(set("".join(words)))]
     gpt = GPT(len(alphabet), block=block, size=size, heads=heads, layers=layers, rng=rng)

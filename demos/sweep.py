@@ -1,8 +1,8 @@
 """Which tiny net tells three wines apart best? A random search over 200 of them, on all processors or on a cluster.
 
 `python demos/sweep.py` uses this machine's processors. `python demos/sweep.py --dask tcp://127.0.0.1:8786` uses the
-workers of a Dask scheduler, which must have micrograd installed; what a worker had not finished when it died, another
-one does.
+workers of a Dask scheduler, which must have micrograd installed; when a worker dies, another one takes over its
+unfinished work.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ CHOICES = {
 
 def score(options, epochs):
     """The accuracy of one net, by 3-fold cross-validation."""
-    # Loaded here: Dask keeps arrays that are sent along on one worker each, and when that one dies they are gone.
+    # Loaded here: Dask keeps an array that is sent along on one worker only, and when that worker dies it is lost.
     X, y = load_wine(return_X_y=True)
     return cross_val_score(MLPClassifier(**options, epochs=epochs), X, y, cv=3, n_jobs=1).mean()
 
@@ -46,7 +46,7 @@ def scores_of(drawn, epochs, *, jobs, dask):
 def main(*, seed=0, nets=200, epochs=15, jobs=-1, dask=""):
     """Score nets drawn at random, and print the best five and what they have in common."""
     if nets < 1:
-        raise ValueError("there is at least 1 net to score")
+        raise ValueError(f"nets must be at least 1, not {nets}")
     drawn = [{**options, "random_state": seed} for options in ParameterSampler(CHOICES, nets, random_state=seed)]
     began = time.perf_counter()
     scores = scores_of(drawn, epochs, jobs=jobs, dask=dask)

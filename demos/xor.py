@@ -27,7 +27,7 @@ def main(*, seed=1, steps=20_000, lr=1.0, jit=False):
 
     report(0)
     if jit:
-        # A compiled step takes the mean over the rows, where the loop below takes the sum: 4 times the rate.
+        # A compiled step takes the mean over the rows, the loop below their sum: so the rate is 4 times as large.
         optimizer = SGD(net.parameters(), lr=len(ROWS) * lr)
         train = train_step(lambda row, target: half_squared_sum(net(row), target), optimizer)
         train.run(ROWS, TARGETS, steps=steps, callback=report, every=every)

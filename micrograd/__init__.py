@@ -1,22 +1,27 @@
 """A scalar reverse-mode autodiff engine for stepping through, drawing and training small computation graphs.
 
-Each folder is a room whose `__init__.py` says what happens there. Read in this order; imports never point down it:
+Each folder is a room whose `__init__.py` says what happens there. Read in this order; imports never point down it. For
+one evening, read table, ops, node, number, engine, operators, nn, losses and optim.
 
-    old_paths, version     modules that moved are found by their old names; what files say wrote them
+  Small helpers, which every file may use:
+    old_paths, version     modules that moved are found by their old names; the version that files name
     errors                 every kind of error that is ours, and what to do when you meet one
     words                  the small pieces that messages and labels are made of
     changes, locks         how often models and optimizers were changed; locks that survive a fork
-    coerce, formulas       what counts as a number; an operation in writing, and in the words of an error
+  The core:
+    coerce, formulas       what counts as a number; an operation as a formula, and in an error
     table, ops             what a row of the table is, and the rows
     anomaly, modes         what made a nan or an inf, and on which line; how recording can be changed
     node, number           what a graph is made of; how a Value behaves as a number
-    derivatives, engine    local derivatives that are rarer; a Value, its record, and backward through it
+    derivatives, engine    local derivatives that are not plain numbers; a Value, its record, and backward through it
     operators, copies      what Python's operators do with Values; copies and pickles of any depth
     written, text          one rule, many readings: operands that write themselves; the formula that people read
     transforms             grad, jacobian, hessian
-    blame, check           which operation made a nan; derivatives against differences
-    extras, files, intake  optional packages; files written whole; rows by position, from whatever holds them
-    schema                 what a file holds, against the shape that it must have
+    blame, check           which operation made a nan; derivatives checked against differences
+  More helpers, for packages, files and data:
+    extras, files, intake  optional packages; files written whole; rows by position, from any container
+    schema                 what a file holds, checked against a declared shape
+  Nets, and the rooms:
     nn, losses, optim      neurons, layers, nets; what to minimize; how
     metrics                how good the answers are
     data                   rows to learn from
@@ -31,7 +36,7 @@ Each folder is a room whose `__init__.py` says what happens there. Read in this 
 from typing import TYPE_CHECKING, Any
 
 import micrograd.copies as _copies  # noqa: F401  (gives Value its copies)
-import micrograd.old_paths as _old_paths  # noqa: F401  (finds modules by the names they had)
+import micrograd.old_paths as _old_paths  # noqa: F401  (finds modules by their old names)
 import micrograd.operators as _operators  # noqa: F401  (gives Value its operators)
 from micrograd.check import check_grads
 from micrograd.engine import Value, topological_order

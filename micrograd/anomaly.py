@@ -2,8 +2,8 @@
 
     x * 10.0, where x = 1e+308, gave inf, at train.py:12 in loss: y = x * 10
 
-`check_forward`, `check_backward` and `check_sums` look at what `detect_anomaly()` lets through; `line_of_the_user` is
-for every message that names a line.
+`check_forward`, `check_backward` and `check_sums` are the checks of `detect_anomaly()`; `line_of_the_user` serves every
+message that names a line.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from micrograd.coerce import as_float, float_of
 from micrograd.table import CONSTANT, FLOAT
 
-PACKAGE = os.path.dirname(__file__) + os.sep  # this file stands in the package's own folder
+PACKAGE = os.path.dirname(__file__) + os.sep  # this file is in the package's own folder
 
 
 def check_forward(node: Any) -> None:
@@ -31,37 +31,37 @@ def check_forward(node: Any) -> None:
 
 
 def check_backward(node: Any, derivatives: tuple[Any, ...]) -> None:
-    """Refuse data assigned since forward, and a contribution, local derivative times upstream, that is nan or inf."""
+    """Refuse data assigned since forward, and a contribution (local derivative times upstream) that is nan or inf."""
     _check_unchanged(node)
     for position, (parent, local) in enumerate(zip(node._prev, derivatives)):
         if parent._operation is CONSTANT:
             continue  # nobody reads a constant's gradient
         if not math.isfinite(float_of(local) * float_of(node.grad)):
             raise FloatingPointError(
-                f"backward through {_told(node)}: to operand {position + 1}, {_name(parent, position)}, it sends "
-                f"{float_of(local)!r} (local derivative) x {float_of(node.grad)!r} (upstream gradient); "
+                f"backward through {_told(node)}: it sends {float_of(local)!r} (local derivative) x "
+                f"{float_of(node.grad)!r} (upstream gradient) to operand {position + 1}, {_name(parent, position)}; "
                 f"made at {_made_at(node)}"
             )
 
 
 def _check_unchanged(node: Any) -> None:
-    """Refuse a node whose number is not what its operands' numbers give: one of them was assigned since."""
+    """Refuse a node whose data no longer follows from its operands' data: some was assigned after forward."""
     if not node._operation.in_table:
-        return  # compiled code rounds otherwise, and what was written by hand has no rule
+        return  # compiled code rounds differently, and a node made by hand has no rule
     try:
         now = node._operation.rule(FLOAT, *[as_float(p.data, "data") for p in node._prev])[0]
     except (ArithmeticError, ValueError, TypeError) as error:
         now = error
     if now != node.data and (now == now or node.data == node.data):
         raise RuntimeError(
-            f"backward through {_told(node)}: it was {node.data!r}, and from its operands as they are now it would be "
-            f"{now!r}, so some data was assigned after it was used. Derivatives are those of forward: assign before "
+            f"backward through {_told(node)}: it is {node.data!r}, but its operands' data now give {now!r}, so some "
+            "data was assigned after it was used. Local derivatives are those of forward: assign data before "
             f"computing, or compute again; made at {_made_at(node)}"
         )
 
 
 def check_sums(node: Any) -> None:
-    """Refuse an operand's gradient that became nan or inf by adding finite contributions up."""
+    """Refuse an operand's gradient that became nan or inf as finite contributions were added up."""
     for position, parent in enumerate(node._prev):
         if parent._operation is not CONSTANT and not math.isfinite(float_of(parent.grad)):
             raise FloatingPointError(

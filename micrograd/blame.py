@@ -9,11 +9,11 @@ from micrograd.engine import Value
 from micrograd.modes import detect_anomaly, no_grad
 from micrograd.transforms import gradients
 
-FEW = 1000  # rows among which one that is refused comes before one that is nan: of more, to look takes too long
+FEW = 1000  # rows in which a refused one is reported before an earlier nan; looking through more takes too long
 
 
 class Guilty(NamedTuple):
-    """The row in which something goes wrong, None where no single row does it, and what is said of it."""
+    """The index of the row that goes wrong, None where no single row does, and the message about it."""
 
     row: int | None
     said: str
@@ -22,14 +22,14 @@ class Guilty(NamedTuple):
 def first_bad_row(
     loss: Callable[..., Any], rows: Iterable[tuple[int, Sequence[Any]]], parameters: Sequence[Value]
 ) -> Guilty:
-    """The first of the numbered rows whose loss or gradients go wrong, and the operation where they do.
+    """The first of the numbered rows whose loss or gradient is nan or inf, and the operation that made it so.
 
-    Each row is what `loss` is called with; it is run again, forward and backward, inside `detect_anomaly`. No `grad` is
-    changed. Where the loss refuses a row, as one with a wrong label, that is raised, with the row's index; before any
-    nan of an earlier row is told of, as in eager code, which finds a nan when all rows are summed.
+    Each row holds the arguments of `loss`, which runs again, forward and backward, inside `detect_anomaly`. No `grad`
+    is changed. Where the loss refuses a row, for a wrong label, say, that error is raised with the row's index, even if
+    an earlier row gives nan: eager code too finds a nan only after all rows are summed.
     """
     rows = list(rows)
-    if refused := first_refused(loss, rows[:FEW]):  # as it is at first: nan may go in, and only then be refused
+    if refused := first_refused(loss, rows[:FEW]):  # without detect_anomaly: a later operation may refuse a nan
         return refused
     for i, (number, row) in enumerate(rows):
         if i >= FEW and (refused := first_refused(loss, [(number, row)])):
@@ -41,15 +41,15 @@ def first_bad_row(
             return Guilty(number, str(error))
     return Guilty(
         None,
-        "no single row does that when run eagerly: their sum is too large, or the norm of the gradients to clip is, or "
-        "it is rounding",
+        "no single row does that when run eagerly: the sum over the rows or the norm of the gradients to clip is too "
+        "large, or eager code rounds differently",
     )
 
 
 def first_refused(loss: Callable[..., Any], rows: Iterable[tuple[int, Sequence[Any]]]) -> Guilty | None:
-    """The first of the numbered rows in which an operation fails, and what eager code says of it.
+    """The first of the numbered rows in which an operation fails, with eager code's message.
 
-    Where the loss refuses a row, that is raised, with the row's index.
+    Where the loss refuses a row, that error is raised, with the row's index.
     """
     for number, error in _failures(loss, rows):
         if is_refusal(error):
@@ -59,7 +59,7 @@ def first_refused(loss: Callable[..., Any], rows: Iterable[tuple[int, Sequence[A
 
 
 def raise_refusal(loss: Callable[..., Any], rows: Iterable[tuple[int, Sequence[Any]]]) -> None:
-    """Raise what the loss says of the first row that it refuses, whatever fails before, as `fit` does at first."""
+    """Raise the loss's error for the first row that it refuses, even where an operation fails in an earlier row."""
     with no_grad():
         for number, error in _failures(loss, rows):
             if is_refusal(error):
@@ -69,7 +69,7 @@ def raise_refusal(loss: Callable[..., Any], rows: Iterable[tuple[int, Sequence[A
 def _failures(
     loss: Callable[..., Any], rows: Iterable[tuple[int, Sequence[Any]]]
 ) -> Iterator[tuple[int, ArithmeticError | ValueError | LookupError]]:
-    """The numbered rows that the loss cannot be computed for, each with its error."""
+    """The numbers of the rows for which the loss fails, each with its error."""
     for number, row in rows:
         try:
             loss(*row)
@@ -78,27 +78,27 @@ def _failures(
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether an error is about the data, a wrong label, say, and not about an operation that failed on them."""
+    """Whether an error is about bad data, such as a wrong label, rather than a failed operation."""
     return not isinstance(error, ArithmeticError) and not hasattr(error, "failed")
 
 
 def of_row(error: Any, number: int) -> Exception:
-    """The same error, which says of which row it is: in its words, and to programs as `error.row`."""
+    """The same error, naming its row: in the message, and for programs as `error.row`."""
     if type(error) in (ValueError, IndexError, KeyError):
         error = type(error)(f"row {number}: {error}")
     elif len(error.args) == 1 and not hasattr(error, "failed"):
         error.args = (f"row {number}: {error.args[0]}",)
-    else:  # of an operation, which says where it was by itself
+    else:  # an operation's error already says where it was
         error.add_note(f"in the row at index {number}")
     error.row = number
     return error
 
 
 def not_finite(step: int, guilty: Guilty) -> FloatingPointError:
-    """The error for a training step that was left undone."""
+    """The error for a training step that was skipped."""
     said = guilty.said if guilty.row is None else f"the row at index {guilty.row}: {guilty.said}"
     error: Any = FloatingPointError(
-        f"step {step} was not taken, for its loss or a gradient is nan or inf; {said}. The parameters are as they were "
+        f"step {step} was skipped: its loss or a gradient is nan or inf; {said}. The parameters are as they were "
         "before it"
     )
     error.row = guilty.row
@@ -106,7 +106,7 @@ def not_finite(step: int, guilty: Guilty) -> FloatingPointError:
 
 
 def renumber(error: Any, places: Sequence[int] | None, prefix: str) -> None:
-    """Let an error that names a row by its index name it by its place in the data that were given."""
+    """Change the row that an error names, an index, to its place in the data that the user gave."""
     row, text = getattr(error, "row", None), error.args[0] if len(error.args) == 1 else None
     if row is None or not isinstance(text, str):
         return
@@ -116,8 +116,8 @@ def renumber(error: Any, places: Sequence[int] | None, prefix: str) -> None:
 
 
 def not_connected(total: Any) -> TypeError:
-    """The error for a loss from which no gradient comes."""
+    """The error for a loss that gives no gradient."""
     return TypeError(
-        f"the loss gave {total}, which no gradient goes through: it must compute with the model's output as it is, by "
-        "micrograd.exp(x) rather than math.exp(x), and without float(x) or x.data"
+        f"the loss gave {total}, which is not connected to the parameters: compute with the model's output itself, "
+        "with micrograd.exp(x) rather than math.exp(x), and without float(x) or x.data"
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 
 class _Changes:
-    """How often an attribute of a module, a setting of an optimizer or a list of theirs was changed."""
+    """How often an attribute of a module, a setting of an optimizer, or a list in either was changed."""
 
     count = 0
 
@@ -36,7 +36,7 @@ def _counted(name: str) -> Any:
     def method(self: CountedList, *args: Any, **options: Any) -> Any:
         result = change(self, *args, **options)
         self.version += 1
-        changes.count += 1  # after it: who looks in between sees the old items, and looks again
+        changes.count += 1  # after the change: a thread that reads in between knows the old count, and looks again
         return result
 
     method.__name__, method.__doc__ = name, change.__doc__

@@ -22,7 +22,7 @@ from micrograd.transforms import gradients, map_numbers, value_and_grad
 
 @dataclass(frozen=True)
 class Comparison:
-    """One derivative, had in two ways: by backward, and by moving the input a little to each side."""
+    """One derivative, computed in two ways: by backward, and by moving the input a little to each side."""
 
     name: str
     analytic: float
@@ -86,7 +86,7 @@ def check_grads(
 
 def _gradients(f: Callable[..., Any], inputs: Sequence[Any]) -> Any:
     if not any(isinstance(x, Value) for x in inputs):
-        with no_grad():  # numbers are enough, whatever Values f has from outside
+        with no_grad():  # numbers are enough, even where f uses Values from outside
             return value_and_grad(f, range(len(inputs)))(*inputs)[1]
     if not all(isinstance(x, Value) for x in inputs):
         raise TypeError("check_grads: the inputs are either all Values or all plain numbers")
@@ -94,7 +94,7 @@ def _gradients(f: Callable[..., Any], inputs: Sequence[Any]) -> Any:
 
 
 def _at(f: Callable[..., Any], inputs: Sequence[Any], position: int, number: float) -> float:
-    """`f` where the input at `position`, counting through all nesting, is `number` instead."""
+    """`f` with `number` in place of the input at `position`, counted through all nesting."""
     if isinstance(inputs[0], Value):
         moved, before = inputs[position], inputs[position].data
         try:

@@ -1,4 +1,4 @@
-"""Say which numbers count: the float that a number stands for, whatever dressed it.
+"""Decide what counts as a number, and which float it stands for.
 
     >>> from micrograd.coerce import as_float
     >>> as_float(True, "a score"), as_float(2, "a score")
@@ -8,7 +8,7 @@
       ...
     TypeError: a score: '2' is a str; convert text with float(...) first
 
-NumPy need not be installed: its arrays and numbers are known by what they answer.
+NumPy need not be installed: its arrays and scalars are recognized by their attributes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Recordable:
 
 
 def is_array(x: Any) -> bool:
-    """Whether x is an array of NumPy's, which need not be installed; its numbers are none."""
+    """Whether x is a NumPy array; NumPy scalars do not count, and NumPy may be absent."""
     numpy = sys.modules.get("numpy")
     return numpy is not None and isinstance(x, numpy.ndarray)
 
@@ -51,9 +51,7 @@ def elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
         if is_masked(x):
             raise TypeError(MASKED)
     out = numpy.frompyfunc(function, len(operands), 1)(*operands)
-    if not is_array(out) or any(
-        isinstance(x, Recordable) for x in out.flat
-    ):  # arrays of no dimension give a bare number
+    if not is_array(out) or any(isinstance(x, Recordable) for x in out.flat):  # 0-dimensional arrays give a number
         return out
     return out.astype(float)
 
@@ -70,11 +68,11 @@ def as_count(n: Any, what: str) -> int:
     return operator.index(n)
 
 
-MASKED = "a masked entry is not a number: choose one by array.filled(value), or leave them out by array.compressed()"
+MASKED = "a masked entry is not a number: give it one with array.filled(value), or drop it with array.compressed()"
 
 
 def is_masked(x: Any) -> bool:
-    """Whether x is an array of NumPy's in which some entry is masked."""
+    """Whether x is a NumPy array with a masked entry."""
     masked = sys.modules.get("numpy.ma")
     return masked is not None and isinstance(x, masked.MaskedArray) and bool(masked.is_masked(x))
 
@@ -88,10 +86,10 @@ def holds_one(x: Any) -> bool:
 def as_float(x: Any, where: str) -> float:
     """The float that a user's number stands for; anything else is a TypeError that says what to write.
 
-    Bools count as 0.0 and 1.0, and what holds exactly one number, such as an array of one, as that number.
+    Bools count as 0.0 and 1.0, and an array or tensor of exactly one number as that number.
     """
     if isinstance(x, float):
-        return float(x)  # a numpy.float64 is a float too, and would print as one of NumPy's
+        return float(x)  # a numpy.float64 is a float too, and would print as np.float64(...)
     if isinstance(x, numbers.Real):
         try:
             return float(x)
@@ -111,12 +109,12 @@ def as_float(x: Any, where: str) -> float:
     elif isinstance(x, numbers.Complex):
         advice = "micrograd works on real numbers only"
     elif isinstance(x, Recordable):
-        advice = "use it as it is, or its number, value.data"
+        advice = "use the Value itself, or its number, value.data"
     elif isinstance(x, (list, tuple, set, dict)) or hasattr(x, "__array__"):
         advice = "a Value holds one number: make one for each, as in [Value(v) for v in row]"
     raise TypeError(f"{where}: {shown(x)} is a {type(x).__name__}; {advice}")
 
 
 def float_of(x: Any) -> float:
-    """The float of a number, or of a Value whose graph is not wanted: to print, to compare, to store."""
+    """The float of a number, or of a Value whose graph is not needed: to print, to compare, to store."""
     return float(x.data if hasattr(x, "_prev") else x)

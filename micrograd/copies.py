@@ -8,8 +8,8 @@
     >>> pickle.loads(pickle.dumps(total))
     Value(data=10000.0, grad=0.0)
 
-Both go from object to object by recursion, and a graph is deep. So a value first names all values behind it, operands
-before results: each is then copied when its operands are, and what several values share stays shared.
+Both recurse from object to object, which fails in a deep graph. So a value first lists all values behind it, operands
+before results: each is then copied after its operands, and what several values share stays shared.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from micrograd.node import UNREACHED
 
 
 class _Current(threading.local):
-    session: Any = None  # a weak reference to what the last pickle has named; the pickle keeps it alive
-    naming = 0  # how many values name what is behind them at this moment, one inside the other
+    session: Any = None  # a weak reference to the last pickle's _Session, which that pickle keeps alive
+    naming = 0  # how many values are listing what is behind them right now, one inside the other
 
 
 _current = _Current()
 
 
 def reduced(value: Value, protocol: Any = 4) -> tuple[Any, ...]:
-    """`__reduce_ex__`, how a value is pickled: what is behind it first, unless it is itself being named by another."""
+    """`__reduce_ex__`, how a value is pickled: what is behind it first, unless another value is already listing it."""
     make, args, state = parts(value)
     kind: Any = type(value)
     if _has_own_state(kind):
         return make, args, state
     has_graphs = isinstance(value.grad, Value)
-    if has_graphs:  # they lead back here, so they are set when all is there
+    if has_graphs:  # graphs of gradients lead back here, so they are set at the end
         state[1].pop("grad")
     if value._prev or has_graphs:
         session = _session()
@@ -57,19 +57,19 @@ def parts(value: Value) -> tuple[Any, ...]:
     if kind.__reduce_ex__ is not reduced:
         return tuple(value.__reduce_ex__(4)[:3])
     state: Any = value.__getstate__()
-    if value.grad is UNREACHED and not _has_own_state(kind):  # which is known by its identity
+    if value.grad is UNREACHED and not _has_own_state(kind):  # recognized by its identity, which a copy would lose
         state[1].pop("grad")
     return copyreg.__newobj__, (kind,), state  # type: ignore[attr-defined]
 
 
 @functools.cache
 def _has_own_state(kind: Any) -> bool:
-    """Whether a subclass says for itself what is copied."""
+    """Whether a subclass itself defines what is copied."""
     return kind.__getstate__ is not object.__getstate__ or kind.__setstate__ is not set_state
 
 
 def set_state(value: Any, state: Any) -> None:
-    """`__setstate__`, the end of a copy or of a pickle."""
+    """`__setstate__`, the last step of copying and unpickling."""
     own, slots = (state, {}) if isinstance(state, dict) else state[-2:]
     value.grad = UNREACHED
     if own:
@@ -79,7 +79,7 @@ def set_state(value: Any, state: Any) -> None:
 
 
 def copied(value: Any, memo: dict[Any, Any] | None) -> Value:
-    """A copy: with all behind it where `memo` is copy.deepcopy's, of this value alone where it is None."""
+    """A copy with everything behind it where `memo` is copy.deepcopy's; of this value alone where it is None."""
     if memo is None:
         make, args, state = parts(value)
         twin: Value = make(*args)
@@ -119,14 +119,14 @@ def everything_behind(value: Value, seen: set[Value]) -> list[Value]:
 
 
 class _Session:
-    """What one pickle has named. Whether a pickle is still the same shows when this is put into it again."""
+    """The values that one pickle has listed. Pickling this again shows whether the pickle is still the same one."""
 
     def __init__(self) -> None:
         self.nodes: set[Value] = set()
         self.was_asked = False
 
     def __reduce__(self) -> Any:
-        self.was_asked = True  # a pickle that has it already does not ask
+        self.was_asked = True  # a pickle that already holds this object does not call it again
         return _nothing, ()
 
 
@@ -141,13 +141,13 @@ def _new_session() -> _Session:
 
 
 class _Behind:
-    """Pickles the values behind one, each by itself."""
+    """Pickles the values behind one value, one by one."""
 
     def __init__(self, value: Value, session: _Session):
         self.value, self.session = value, session
 
     def __reduce__(self) -> Any:
-        if self.session.was_asked and self.session.nodes:  # they were named in another pickle
+        if self.session.was_asked and self.session.nodes:  # they were listed in another pickle
             self.session = _new_session()
         return _Named, (), None, self._name()
 
@@ -165,7 +165,7 @@ class _Behind:
 
 
 class _Named:
-    """What `_Behind` comes back as: all that is left to do is to set gradients."""
+    """What `_Behind` unpickles to: only gradients are left to set."""
 
     def append(self, item: Any) -> None:
         if isinstance(item, tuple):

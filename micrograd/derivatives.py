@@ -7,9 +7,9 @@
     >>> x.grad._op  # 3 * x**2 is a graph itself, so it can be differentiated again
     '*'
 
-Most nodes keep a tuple of numbers, one for each operand, which backward takes as it stands. `backward(create_graph=
-True)` reads the rule of the table again, with Values for operands. The same reading finds the derivatives that do exist
-where others do not: by a constant, nobody asks for one.
+Most nodes keep a tuple of numbers, one for each operand, which backward uses directly. `backward(create_graph=True)`
+runs the rule of the table again, with Values as operands. The same run finds the derivatives that exist where others do
+not; derivatives with respect to constants are not needed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from micrograd.table import CONSTANT, FLOAT, TABLE, Namespace, Op
 
 
 class ByHand:
-    """A `_backward` that a user assigned: it adds to the operands' gradients itself, and leaves none to send."""
+    """A `_backward` that a user assigned: it adds to the operands' gradients itself, so nothing is left to send."""
 
     def __init__(self, step: Callable[[], None]):
         self.step = step
@@ -50,9 +50,9 @@ class Pending:
 
 
 class Shadow:
-    """A node's place in a sweep of its own, for derivatives that are no business of the node's `grad`.
+    """A node's stand-in for a sweep that must not change the node's `grad`.
 
-    It has operands (shadows too) and a gradient for the chain rule to add to; in all else it is the node.
+    It has its own operands (shadows too) and its own gradient; everything else is the node's.
     """
 
     __slots__ = ("_local", "_operation", "_prev", "grad", "node")
@@ -70,8 +70,8 @@ class Shadow:
 def local_derivatives(node: Any) -> tuple[Any, ...]:
     """The derivative of a node's value with respect to each of its operands, in order, all else held fixed.
 
-    Raises ZeroDivisionError or ValueError where one does not exist; by a constant, which nobody asks for, it is then
-    0.0. A node whose `_backward` was written by hand has none to give: calling this runs it, and gives an empty tuple.
+    Raises ZeroDivisionError or ValueError where one does not exist; with respect to a constant, where it is not needed,
+    it is then 0.0. For a node whose `_backward` was written by hand, runs that and gives an empty tuple.
     """
     local = node._local
     if not isinstance(local, tuple):
@@ -79,7 +79,7 @@ def local_derivatives(node: Any) -> tuple[Any, ...]:
             local = local()
         except (ArithmeticError, ValueError) as error:
             if isinstance(local, ByHand) or not node._operation.in_table:
-                raise  # compiled code has the function's own words already
+                raise  # compiled code raises the function's own error already
             numbers = local.numbers if isinstance(local, Pending) else [x.data for x in node._prev]
             kind = type(node.node if node.__class__ is Shadow else node)
             values = [set_up(object.__new__(kind), number_of(x, "backward()"), (), CONSTANT, ()) for x in numbers]
@@ -104,27 +104,27 @@ class _Values(Namespace):
 
     @staticmethod
     def where(condition: Any, x: Any, y: Any) -> Any:
-        return TABLE["where"](condition, x, y)  # a condition is a bool here, which the caller's function takes
+        return TABLE["where"](condition, x, y)  # a condition is a bool here, which a call of the row accepts
 
 
 VALUE = _Values()
 
 
 def derivatives_as_graphs(node: Any) -> tuple[Any, ...]:
-    """The local derivatives as graphs of their own: the same rule, read with Values for operands."""
+    """The local derivatives as graphs of their own: the same rule, run with Values as operands."""
     entry = node._operation
     if entry.by_hand or isinstance(node._local, ByHand):
         raise TypeError(
             f"backward(create_graph=True): {node!r} was made by hand (operation {entry.symbol!r}), so there is no rule "
-            "to differentiate again; enter the operation into the table with @micrograd.op, or, where the number of a "
-            "derivative is enough, call grad(f) inside no_grad()"
+            "to differentiate again; enter the operation into the table with @micrograd.op, or, if the derivative's "
+            "number is enough, call grad(f) inside no_grad()"
         )
     operands = (node.node if node.__class__ is Shadow else node)._prev
     try:
         local = _read(entry, operands, node._local)
     except (ArithmeticError, ValueError) as error:
         if not entry.in_table:
-            raise  # compiled code has the function's own words already
+            raise  # compiled code raises the function's own error already
         found = _those_asked_for(node, operands)
         if found is None:
             raise in_words(error, entry, operands, doing="backward through ") from None
@@ -135,8 +135,8 @@ def derivatives_as_graphs(node: Any) -> tuple[Any, ...]:
 
 
 def _those_asked_for(node: Any, operands: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """The local derivatives of a node where not all exist, as graphs of `operands`, Values that stand for its own: 0.0
-    by constants. None when one by another operand is not finite.
+    """The local derivatives of a node where not all exist: graphs of `operands`, Values that stand in for its own, and
+    0.0 with respect to constants. None when another one is not finite.
     """
     asked = [x._operation is not CONSTANT for x in node._prev]
     if all(asked) or node._operation.by_hand:
@@ -155,12 +155,12 @@ def _read(entry: Op, operands: tuple[Any, ...], local: Any) -> tuple[Any, ...]:
     try:
         value, derivatives = entry.rule(VALUE, *operands)
         if isinstance(value, Number) and not any(value is x for x in operands):
-            # What the rule calls its value is this operation again, not the formula by which the rule computed it: the
-            # formula may have corners where the operation has none, as sigmoid's by exp(-abs(x)) has at 0.
+            # The rule's value becomes this operation itself, not the formula by which the rule computed it: the formula
+            # may have corners where the operation has none, as sigmoid's exp(-abs(x)) has at 0.
             value._prev, value._operation, value._local = operands, entry, local
         return derivatives()
     except GraphLostError:
         raise TypeError(
-            f"the rule of {entry.name} lost the graph: it took float() of an operand, as the functions of math do; "
-            "write m.exp(x) for math.exp(x)"
+            f"the rule of {entry.name} lost the graph: it called float() on an operand, as the functions of math do; "
+            "write m.exp(x) instead of math.exp(x)"
         ) from None

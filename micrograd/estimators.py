@@ -1,4 +1,4 @@
-"""Train nets by scikit-learn's manners: `MLPClassifier().fit(X, y)`, in pipelines, cross-validation and grid searches.
+"""Train nets through scikit-learn's API: `MLPClassifier().fit(X, y)`, in pipelines, cross-validation and grid searches.
 
     >>> from micrograd.estimators import MLPClassifier
     >>> X, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], ["no", "yes", "yes", "no"]
@@ -61,7 +61,7 @@ class _Net(BaseEstimator):
         self.standardize, self.backend, self.random_state = standardize, backend, random_state
 
     def _checked(self, X: Any, y: Any, **options: Any) -> tuple[Any, Any]:
-        """Rows and targets as scikit-learn checks them. It reads what is under a mask, which is refused here."""
+        """Rows and targets, checked by scikit-learn. It would read masked numbers, so they are refused here first."""
         refuse_masked(X, "X")
         refuse_masked(y, "y")
         X, y = validate_data(self, X, y, dtype=float, accept_sparse="csr", **options)
@@ -99,7 +99,7 @@ class _Net(BaseEstimator):
             progress=False,
         )
         self.n_iter_ = len(self.history_)
-        # A net of plain Values: what training made of them does not travel to other processes.
+        # A net of plain Values, which can be sent to other processes, as trained ones cannot.
         self.net_ = MLP(count, [*hidden, outputs], activation=self.activation)
         self.net_.load_state_dict(net.state_dict())
 
@@ -112,7 +112,7 @@ class _Net(BaseEstimator):
 
 
 def _standard(X: Any) -> tuple[Any, Any]:
-    """The mean and the standard deviation of each column, or of a single one."""
+    """The mean and the standard deviation of each column, or of a one-dimensional array."""
     scales = [scale_of(column) for column in X.reshape(len(X), -1).T.tolist()]
     mean, scale = ([getattr(s, name) for s in scales] for name in ("mean", "scale"))
     return numpy.array(mean).reshape(X.shape[1:]), numpy.array(scale).reshape(X.shape[1:])
@@ -126,7 +126,7 @@ class MLPClassifier(ClassifierMixin, _Net):
     """
 
     def fit(self, X: Any, y: Any) -> MLPClassifier:
-        """Train on rows X of shape (n, inputs) and n labels. Raises ValueError for data that is none."""
+        """Train on rows X of shape (n, inputs) and n labels. Raises ValueError for invalid data."""
         X, y = self._checked(X, y)
         check_classification_targets(y)
         self.classes_, targets = numpy.unique(y, return_inverse=True)

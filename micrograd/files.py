@@ -7,7 +7,7 @@
     ...     path.read_bytes()
     b'1 2 3'
 
-A program that is killed in the midst of it, or a disk that is full, leaves the file that was there before.
+If the program is killed midway, or the disk is full, the file that was there before stays.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from pathlib import Path
 def write_whole(path: str | os.PathLike[str], data: bytes) -> Path:
     """Put `data` in a temporary file beside `path`, wait until it is on the disk, and rename it. Gives the path.
 
-    The file keeps the permissions of the one that it replaces. What is no file, such as /dev/stdout or a pipe, is
-    written to. Raises OSError, which names the path.
+    The file keeps the permissions of the one that it replaces. A path that is not a file, such as /dev/stdout or a
+    pipe, is written to directly. Raises OSError, which names the path.
     """
     path = Path(path)
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(data)
         else:
-            _replace(path.resolve(), data)  # what a link points at is replaced, and not the link
+            _replace(path.resolve(), data)  # the target of a link is replaced, not the link
     except OSError as error:
         raise type(error)(error.errno, error.strerror, str(path)) from None
     return path
 
 
 def beside(target: Path, middle: str) -> str:
-    """The name of a temporary file for this one: short enough where its own is long."""
+    """The name of a temporary file for this one, with a long name cut short."""
     short = target.name.encode()[:100].decode(errors="ignore")
     return f".{short}.{middle}.tmp"
 
@@ -61,7 +61,7 @@ def _replace(target: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if hasattr(os, "O_DIRECTORY"):  # where a folder can be opened, so that the new name is on the disk too
+    if hasattr(os, "O_DIRECTORY"):  # where a folder can be opened: put the new name on the disk too
         folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)

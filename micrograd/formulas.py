@@ -1,11 +1,11 @@
-"""Write an operation with names put in: as a formula, and as the error of what it could not compute.
+"""Write an operation with its operands' names: as a formula, and as the error when it fails.
 
 >>> from micrograd.formulas import formula
 >>> from micrograd.table import TABLE
 >>> formula(TABLE["mul"], ["a + b", "2"]), formula(TABLE["tanh"], ["x"])
 ('(a + b) * 2', 'tanh(x)')
 
-An operation is a row of the table, an `Op`; how it reads is told by its symbol, its settings and what it `needs`.
+An operation is an `Op`, a row of the table; its symbol, its settings and its `needs` say how it reads.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def _in_parentheses(name: str) -> str:
 def in_words(error: Exception, entry: Any, operands: Sequence[Any], *, doing: str = "") -> Exception:
     """The same kind of error, in the user's words: the operation, its operands' labels and values, what it needs.
 
-    Its `failed` holds the operation and the operands, so that the graph up to there can be drawn; where forward went
-    well, and `doing` says what did not, there is no such thing.
+    Its `failed` holds the operation and the operands, so that the graph up to there can be drawn: set for forward
+    failures only, where `doing` is empty.
     """
     said = _explanation(error, entry, operands, doing)
     if not doing:
@@ -73,5 +73,5 @@ def _explanation(error: Exception, entry: Any, operands: Sequence[Any], doing: s
 
 
 def _plain(x: Any) -> Any:
-    """A number as Python prints it; a symbol stays what it is."""
+    """A number as Python prints it; a symbol stays as it is."""
     return x if isinstance(x, Recordable) else as_float(x, "an operand")

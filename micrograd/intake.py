@@ -1,4 +1,4 @@
-"""Take rows from whatever holds them, by position: `rows_of(frame, "X")`, `plain(labels, "y")`.
+"""Take rows by position from any container: `rows_of(frame, "X")`, `plain(labels, "y")`.
 
     >>> from micrograd.intake import plain, rows_of
     >>> rows_of(range(3), "X")
@@ -19,26 +19,26 @@ from typing import Any
 
 from micrograd.coerce import Recordable, is_array, is_bool
 
-MAX_DENSE = 100_000_000  # numbers of a sparse matrix that are written out: 800 MB
-SIMPLE = frozenset([float, int, str])  # items that are what they seem
-SINGLE = (str, bytes, Mapping, Set, Iterator, numbers.Number)  # what is not rows, though some have a length
+MAX_DENSE = 100_000_000  # the most numbers that a sparse matrix may have as a dense array: 800 MB
+SIMPLE = frozenset([float, int, str])  # items that need no conversion
+SINGLE = (str, bytes, Mapping, Set, Iterator, numbers.Number)  # these are not rows, though some have a length
 
 
 def rows_of(x: Any, name: str) -> Any:
-    """The rows so that `x[i]` is row i: a list, or a plain array; what is neither, but has a length, as it is.
+    """The rows, with row i at `x[i]`: a list, or a plain array; any other container with a length stays as it is.
 
     Series and DataFrames of pandas, polars and others, tensors and sparse matrices become arrays. Raises ValueError for
-    masked rows, missing values, and a sparse matrix that is too large to write out; TypeError for what holds no rows.
+    masked rows, missing values, and a sparse matrix too large for a dense array; TypeError for what holds no rows.
     """
     if isinstance(x, list):
         return [_item(row, f"{name}: row {i}") for i, row in enumerate(x)] if _odd(x) else x
     if isinstance(x, SINGLE) or not (hasattr(x, "__len__") or hasattr(x, "shape")):
         advice = "; write list(...) around it" if isinstance(x, (Iterator, Set)) else ""
-        raise TypeError(f"{name} must be rows, a list or an array of them, not {type(x).__name__}{advice}")
+        raise TypeError(f"{name} must be a list or an array of rows, not {type(x).__name__}{advice}")
     array = _array(x, name)
     if array is not None:
         if not array.ndim:
-            raise TypeError(f"{name} must be rows, a list or an array of them, not a single number")
+            raise TypeError(f"{name} must be a list or an array of rows, not a single number")
         return array
     return rows_of(list(x), name) if isinstance(x, Sequence) else x
 
@@ -58,7 +58,7 @@ def taken(x: Any, places: list[int]) -> Any:
 
 
 def refuse_masked(x: Any, name: str) -> None:
-    """Raise ValueError for an array of NumPy with masked numbers: what lies under a mask is not to be learned from."""
+    """Raise ValueError for a NumPy array with masked numbers: what is under a mask is not data to learn from."""
     if not hasattr(x, "mask") or not is_array(x):
         return
     mask = importlib.import_module("numpy").ma.getmaskarray(x)
@@ -69,18 +69,18 @@ def refuse_masked(x: Any, name: str) -> None:
         rows = mask.reshape(len(mask), -1).any(axis=1)
         what = f"row {int(rows.argmax())} is masked ({int(rows.sum()):,} of {len(rows):,} rows are)"
     raise ValueError(
-        f"{name} {what}: leave out the rows that hold masked numbers, in X and y alike, or put numbers in their place, "
-        "as filled(...) does"
+        f"{name} {what}: leave out the rows with masked numbers, in X and y alike, or put numbers in their place with "
+        "filled(...)"
     )
 
 
 def _odd(rows: Sequence[Any]) -> bool:
-    """Whether a list may hold something else than numbers and text; asked of a whole row at once, which is quick."""
+    """Whether a list may hold anything but numbers and text; one test for a whole row, which is quick."""
     return not SIMPLE.issuperset(map(type, rows))
 
 
 def _array(x: Any, name: str) -> Any:
-    """A plain array of what NumPy, pandas, SciPy, PyTorch and their like hold; None for anything else."""
+    """A plain array from a container of NumPy, pandas, SciPy, PyTorch or the like; None for anything else."""
     if is_array(x):
         refuse_masked(x, name)
     elif hasattr(x, "toarray") and hasattr(x, "nnz"):
@@ -89,8 +89,8 @@ def _array(x: Any, name: str) -> Any:
             size *= int(n)
         if size > MAX_DENSE:
             raise ValueError(
-                f"{name} is a sparse matrix of {' x '.join(f'{n:,}' for n in x.shape)} numbers, too many to write out: "
-                "give fewer rows, or fewer columns, as sklearn.decomposition.TruncatedSVD makes them"
+                f"{name} is a sparse matrix of {' x '.join(f'{n:,}' for n in x.shape)} numbers, too many for a dense "
+                "array: give fewer rows, or reduce the columns with sklearn.decomposition.TruncatedSVD"
             )
         x = x.toarray()
     elif hasattr(x, "to_numpy"):
@@ -98,12 +98,12 @@ def _array(x: Any, name: str) -> Any:
     elif not hasattr(x, "__array__") or isinstance(x, Recordable):
         return None
     numpy = importlib.import_module("numpy")
-    array = numpy.asarray(x)  # of a matrix too, whose rows would be matrices
+    array = numpy.asarray(x)  # a numpy.matrix too, whose rows would be matrices
     return of_objects(array, name) if array.dtype == object and array.ndim else array
 
 
 def of_objects(array: Any, name: str) -> Any:
-    """An array of Python objects, as pandas gives for columns of several kinds: of numbers where all are numbers."""
+    """An array of Python objects, as pandas gives for columns of several kinds, as numbers where all are numbers."""
     numpy = importlib.import_module("numpy")
     items = array.ravel().tolist()
     for place, item in enumerate(items):
@@ -121,7 +121,7 @@ def of_objects(array: Any, name: str) -> Any:
 
 
 def _item(x: Any, name: str) -> Any:
-    """A row or a number of a list, without what pandas and NumPy dress it in."""
+    """A row or a number of a list, freed of pandas' and NumPy's own types."""
     if isinstance(x, (list, tuple)):
         return type(x)(_item(item, name) for item in x) if _odd(x) and not hasattr(x, "_fields") else x
     if type(x).__module__ == "numpy" and not is_array(x) and hasattr(x, "item"):

@@ -1,8 +1,8 @@
-"""Locks that a forked process can go on with.
+"""Locks that still work in a forked process.
 
-Only the thread that forks lives on in the child: what another thread held there would be held for ever. So an object
-with a lock gets a new one in the child (`new_in_child(self)`), and what must not be forked in the midst of its work,
-LLVM above all, is waited for: a lock of `held_over_forks()` is taken before a fork and given back on both sides.
+Only the thread that forks lives on in the child: a lock that another thread held would stay locked for ever. So an
+object with a lock gets a new one in the child (`new_in_child(self)`). Work that must not be forked midway, LLVM's above
+all, is waited for: a lock of `held_over_forks()` is taken before a fork and released on both sides.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import threading
 import weakref
 from typing import Any
 
-_owners: list[tuple[weakref.ref[Any], str]] = []  # no WeakSet: its callbacks would swallow a Ctrl-C
+_owners: list[tuple[weakref.ref[Any], str]] = []  # not a WeakSet: its callbacks would swallow a Ctrl-C
 _held: list[Any] = []
 
 
 def new_in_child(owner: Any, name: str = "_lock") -> None:
-    """After a fork, give `owner` a new lock of that name in the child, unless the thread that lives on holds it."""
+    """After a fork, give `owner` a new lock of that name in the child, unless the forking thread holds the lock."""
     with _listing:
         if len(_owners) % 1024 == 1023:
             _owners[:] = [(each, other) for each, other in _owners if each() is not None]
@@ -25,7 +25,7 @@ def new_in_child(owner: Any, name: str = "_lock") -> None:
 
 
 def held_over_forks() -> Any:
-    """A lock that no thread holds at the moment of a fork but the one that forks; one thread may take it twice."""
+    """A lock that during a fork only the forking thread holds; one thread may take it twice."""
     lock = threading.RLock()
     _held.append(lock)
     return lock

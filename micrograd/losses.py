@@ -119,8 +119,8 @@ def _is_sequence(x: Any) -> bool:
 
 
 def _require(holds: Any, message: str, x: Any) -> None:
-    """Raise ValueError for a target that is not allowed. In a function that is being compiled, `holds` is a condition:
-    compiled code looks at it for each row, and what it refuses comes back here.
+    """Raise ValueError for a target that is not allowed. In a function that is being compiled, `holds` is a condition
+    that compiled code checks for each row; a row that fails is run eagerly, and the error is raised here.
     """
     if isinstance(holds, Recordable) and holds._require is not None:
         holds._require()
@@ -129,7 +129,7 @@ def _require(holds: Any, message: str, x: Any) -> None:
 
 
 def _shown(x: Any) -> str:
-    """A target as it was given: of a Value its number, of a NumPy number the one of Python's."""
+    """A target as an error shows it: a Value or a NumPy scalar as Python's number."""
     if _is_sequence(x):
         return f"[{', '.join(map(_shown, x))}]"
     number = x.data if hasattr(x, "_prev") else x

@@ -27,10 +27,10 @@ def _is_right(predicted: int, label: int, *, sign: bool) -> bool:
 
 
 def is_right(scores: Any, label: Any) -> Any:
-    """1.0 where the scores choose the label, 0.0 elsewhere: the metric of which the mean is the accuracy.
+    """1.0 where the scores choose the label, 0.0 elsewhere: the metric whose mean is the accuracy.
 
-    As `predict` has it: of several scores the first of the greatest counts, of a single one the sign. It can be
-    compiled, and takes Values and numbers.
+    Scores choose as in `predict`: of several scores the greatest counts (on a tie the first), of a single one the sign.
+    It can be compiled, and takes Values and numbers.
     """
     if not isinstance(scores, (list, tuple)):
         both = (scores > 0) & (label > 0) | (scores <= 0) & (label <= 0)

@@ -1,7 +1,7 @@
 """Change how values are recorded for a while: `no_grad()`, `detect_anomaly()`, `collector_paused()`.
 
-All are context managers that work as decorators too, and nest. The first two count for the current thread only; the
-engine pays for them with one look at `active`, which is 0 unless some thread is inside one.
+All are context managers that work as decorators too, and nest. The first two apply to the current thread only; they
+cost the engine one look at `active`, which is 0 unless some thread is inside one.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from micrograd.table import DETACHED
 
 active = 0  # how many modes are entered, in all threads together
 _entered: dict[int, int] = {}  # by each thread
-# Held while gradients are added up, for `grad += ...` of two threads at once would lose one of the two. It may be taken
-# again by its holder: a `_backward` written by hand may call `backward()` itself.
+# Held while gradients are added up, because `grad += ...` in two threads at once would lose one of the two. Its holder
+# may take it again: a `_backward` written by hand may call `backward()` itself.
 one_sweep = threading.RLock()
 
 
@@ -58,10 +58,10 @@ def _enter(counter: str, by: int) -> None:
 
 
 def _set(counter: str, count: int) -> None:
-    """Set a counter of this thread. An interrupt in between leaves nothing that the next call does not set right."""
+    """Set a counter of this thread. What an interrupt leaves half done, the next call sets right."""
     global active
     setattr(state, counter, count)
-    with _counting:  # between the sum and `active`, another thread could enter a mode, and be forgotten
+    with _counting:  # so that a thread that enters a mode between the sum and `active` is not forgotten
         _entered[threading.get_ident()] = state.no_grad + state.anomaly + state.recorders
         active = sum(_entered.values())
 
@@ -86,8 +86,8 @@ class detect_anomaly(_Mode):
     The message names the operation, its operands with their labels, and the line of your code that ran it. Each
     operation then also looks up that line, so values made inside are a few times slower to make.
 
-    Data that was assigned between forward and backward is found too, and is a RuntimeError: local derivatives are those
-    of forward, so what is assigned later changes no gradient.
+    Data assigned between forward and backward is found too, and raises a RuntimeError: local derivatives are those of
+    forward, so data assigned later changes no gradient.
     """
 
     counter = "anomaly"
@@ -134,7 +134,7 @@ def plainly() -> Iterator[None]:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """What fails gives nan inside: how those derivatives of a rule are read that do exist."""
+    """An operation that fails inside gives nan, so that a rule gives those of its derivatives that do exist."""
     state.quiet += 1
     try:
         with plainly():

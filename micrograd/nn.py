@@ -47,7 +47,7 @@ def he(rng: Any, fan_in: int, fan_out: int) -> float:
 
 
 INITIALISERS: dict[str, Callable[[Any, int, int], float]] = {"uniform": uniform, "xavier": xavier, "he": he}
-RECTIFIERS = ("relu", "leaky_relu", "elu", "gelu", "silu")  # near 0 on one side
+RECTIFIERS = ("relu", "leaky_relu", "elu", "gelu", "silu")  # close to 0 on one side
 
 
 def init_for(activation: str | Callable[[Any], Any]) -> str:
@@ -63,14 +63,14 @@ class Module:
 
     def __setattr__(self, name: str, x: Any) -> None:
         super().__setattr__(name, x)
-        changes.count += 1  # after it: who looks in between sees the old number, and looks again
+        changes.count += 1  # after the change: a thread that reads in between knows the old count, and looks again
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         changes.count += 1
 
     def zero_grad(self) -> None:
-        """Set the gradient of every parameter to 0.0, as each training step starts by doing."""
+        """Set the gradient of every parameter to 0.0, as at the start of each training step."""
         for p in self.parameters():
             p.grad = UNREACHED
 
@@ -82,7 +82,7 @@ class Module:
         """Pairs such as `("layers.0.neurons.2.w.1", Value)`. A parameter kept in two places has its first name."""
         seen: set[int] = set()
         for name, p in named_values(self, "", seen):
-            # Results that a module keeps are no parameters.
+            # Results that a module keeps are not parameters.
             if id(p) not in seen and not p._prev and p._operation not in (RECORDED, CONSTANT, DETACHED):
                 seen.add(id(p))
                 yield name, p
@@ -108,7 +108,7 @@ class Module:
 def named_values(thing: Any, name: str, seen: set[int], depth: int = 0) -> Iterator[tuple[str, Value]]:
     """The Values in modules, lists, tuples, dicts and arrays, each with the path to it.
 
-    `seen` holds what was passed already: a list that holds itself is no endless one. Beyond MAX_DEPTH nothing is named.
+    `seen` holds the ids already visited, so a list that contains itself ends. Nothing deeper than MAX_DEPTH is named.
     """
     if isinstance(thing, Value):
         yield name, thing
@@ -145,7 +145,7 @@ class Neuron(Module):
 
     `nonlin=False` leaves the activation out. `activation` is the name of a one-operand operation of the table, such as
     "tanh", or a function of one Value. `init` is "uniform", "xavier", "he", or a function of (rng, fan_in, fan_out);
-    `fan_out` is the number of neurons beside this one, itself included. Biases start at zero; `bias=False` has none.
+    `fan_out` is the number of neurons in the layer. Biases start at zero; `bias=False` leaves them out.
     `rng` is a `random.Random`, by default the `random` module itself.
     """
 
@@ -281,7 +281,7 @@ def _brief(row: Sequence[Any]) -> str:
 
 
 def _row(x: Any) -> tuple[Any, ...]:
-    """One example as a tuple of its own: a bare number is a row of one, an iterator is read once for all neurons."""
+    """One example as a new tuple: a bare number is a row of one, an iterator is read once for all neurons."""
     if isinstance(x, (list, tuple)):
         if x and isinstance(x[0], (list, tuple)):
             raise ValueError(f"a net takes one example at a time: call it on each of these {len(x)} rows")

@@ -6,7 +6,7 @@
     >>> y.data, y._prev[0] is x, y._operation.name, y._local
     (6.0, True, 'mul', (3.0, 2.0))
 
-A node only stores; `Value`, which is what people call, stands on top of it in engine.py.
+A node only stores; `Value`, the class that people use, is built on it in engine.py.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any
 from micrograd.coerce import Recordable
 from micrograd.table import Op
 
-UNREACHED = float("0")  # the one zero that says of a gradient: backward has not come here
+UNREACHED = float("0")  # the one zero that means, as a gradient: backward has not come here
 
 
 class Node(Recordable):
     """A place in a graph: `data`, the gradient `grad`, a `label`, the operands `_prev` in order, and what made it.
 
-    `_local` are the local derivatives: a tuple of floats, one for each operand; or, where they cannot be had (the
-    square root of 0) or were written by hand, a function that is called when backward needs them.
+    `_local` are the local derivatives: a tuple of floats, one for each operand; or, where they do not exist (the square
+    root of 0) or were written by hand, a function that is called when backward needs them.
     """
 
     __slots__ = ("__dict__", "__weakref__", "_local", "_operation", "_prev", "data", "grad", "label")
@@ -32,7 +32,7 @@ class Node(Recordable):
     _local: tuple[float, ...] | Callable[[], tuple[Any, ...]]
     _operation: Op
     _prev: tuple[Any, ...]
-    data: Any  # a float; in a recording of the compiler, a symbol for one
+    data: Any  # a float; while the compiler records, a symbol for one
     grad: Any  # a float, or a Value after backward(create_graph=True)
     label: str
     _call: Any  # set by nn on what a neuron gave
@@ -47,7 +47,7 @@ def set_up(node: Any, data: Any, operands: tuple[Any, ...], operation: Op, local
 
 
 class _Nothing:
-    """What a graph of gradients, or a tape, starts a sum from: no term yet, where 0.0 + would draw one."""
+    """Where a sum starts in a graph of gradients or on a tape: without a term, because `0.0 +` would be a node."""
 
     def __add__(self, other: Any) -> Any:
         return other

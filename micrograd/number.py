@@ -17,12 +17,12 @@ from micrograd.table import CONSTANT, DETACHED
 
 
 class Number(Node):
-    """Compares by its number, is told apart by identity, and never turns into a float or an array unasked."""
+    """Orders by its number, equals only itself, and never turns into a float or an array unasked."""
 
     __slots__ = ()
 
-    # Before NumPy's own operators take a Value for an object array: they would turn a result into an array, and a
-    # longdouble would call itself without end.
+    # So that NumPy leaves its operators with a Value to Value: it would turn a result into an array, and a longdouble
+    # would call itself without end.
     __array_priority__ = 1000.0
 
     def __lt__(self, other: Any) -> Any:
@@ -38,11 +38,11 @@ class Number(Node):
         return data_of(self) >= data_of(other)
 
     def __float__(self) -> float:
-        number = float(data_of(self))  # a symbol says by itself that it has no float
+        number = float(data_of(self))  # a symbol raises its own error here
         if self._operation not in (CONSTANT, DETACHED) and not modes.state.no_grad:
             raise GraphLostError(
-                f"float() of {self.label or repr(self)}, which the functions of math take too, would lose its graph: "
-                "write value.data for the number, or micrograd.exp(value) for math.exp(value)"
+                f"float() of {self.label or repr(self)}, which the functions of math call too, would lose its graph: "
+                "write value.data for the number, or micrograd.exp(value) instead of math.exp(value)"
             )
         return number
 
@@ -75,7 +75,7 @@ class Number(Node):
 
 
 def data_of(x: Any) -> Any:
-    """A Value's number, which a recorder knows by a symbol; anything else is itself."""
+    """A Value's number, or its symbol while a recorder runs; anything else is itself."""
     if not isinstance(x, Number):
         return x
     return modes.state.recorder.number(x) if modes.active and modes.state.recorder else x.data
@@ -87,7 +87,7 @@ def number_of(x: Any, where: str) -> Any:
         return x
     if isinstance(x, Number):
         if x._prev:
-            raise TypeError(f"{where} would lose the graph of {x!r}: use it as it is, or its number, value.data")
+            raise TypeError(f"{where} would lose the graph of {x!r}: use the Value itself, or its number, value.data")
         x = data_of(x)
     return x if modes.active and modes.state.recorder and modes.state.recorder.owns(x) else as_float(x, where)
 

@@ -1,4 +1,4 @@
-"""Modules are found by the names that they had before they moved into rooms, as pickles and programs know them.
+"""Find modules by the names that they had before they moved into rooms, which pickles and programs still use.
 
 >>> from micrograd.history import History
 >>> History.__module__
@@ -70,9 +70,9 @@ NOW = {
 
 
 class _Moved:
-    """Finds and loads a module by its old name: the module itself, and not a second one.
+    """Finds and loads a module by its old name: the module itself, not a second one.
 
-    It stands last among the finders, so that nobody is asked who finds a module where it is.
+    It is the last finder, so it is asked only for modules that no other finder has.
     """
 
     @staticmethod

@@ -1,6 +1,6 @@
 """Give Value its operators and methods: `x + y`, `2 * x`, `x ** 3`, `x.tanh()`, one for each row of the table.
 
-A number, an array or anything else may stand on the other side of an operator: `infix` says what becomes of it.
+A number, an array or anything else may be on the other side of an operator: `infix` decides what happens.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from micrograd.words import shown
 
 
 def record_checked(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> Value:
-    """`record` for rules that may compute in other numbers than Python's floats, as those of users may."""
+    """`record` for rules that may give numbers other than Python's floats, as users' rules may."""
     node = record(entry, operands, reading)
     if node.data.__class__ is not float:
         node.data = number_at(node)
@@ -37,9 +37,9 @@ Value._apply_op = staticmethod(apply)
 
 
 def infix(entry: Op, left: Any, right: Any, foreign: Any) -> Any:
-    """Apply an operator of which one side, `foreign`, may be a plain number, an array or anything else.
+    """Apply an operator; one side, `foreign`, may be a plain number, an array or anything else.
 
-    Python's own types that are no numbers are refused with advice; another class is left to answer by itself.
+    Python's own types that are not numbers are refused with advice; any other class may handle the operator itself.
     """
     if not isinstance(foreign, Value):
         if is_array(foreign):

@@ -82,7 +82,7 @@ def pow(m, x, y):
     """Power with both base and exponent differentiated: what `x**y` records when `y` is a Value.
 
     The derivative in `y`, `x**y * log(x)`, is 0 at x = 0 (its limit) and nan for x < 0, where only isolated `y` exist.
-    The one in `x` is 0 at x = y = 0, as it is for the constant exponent 0, where `y - 1` would make it fail.
+    The one in `x` is 0 at x = y = 0, as for the constant exponent 0; with the exponent `y - 1` it would fail there.
     """
     out = m.pow(x, y)
     less = lambda: m.where(m.abs(x) + m.abs(y) <= 0.0, 0.0, y - 1.0)  # noqa: E731
@@ -244,7 +244,7 @@ def _sequence(values: Any, where: str) -> tuple[Any, ...]:
 def _take_operands(values: Sequence[Any], index: Any) -> tuple[Any, ...]:
     """`values` is a sequence of n numbers, `index` a whole number from 0 to n - 1."""
     values = _sequence(values, "take(values, index)")
-    if isinstance(index, Recordable) and index._as_index is not None:  # of a function that is being compiled
+    if isinstance(index, Recordable) and index._as_index is not None:  # a symbol of a function that is being compiled
         return index._as_index(len(values)), *values
     if is_array(index) and index.ndim == 0:
         index = index.item()

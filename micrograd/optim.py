@@ -13,8 +13,8 @@
 
 A learning rate is a number, or a schedule: a function from the number of steps already taken to a number. Each
 optimizer is one rule for one parameter, written like the rules of the table: `m` is the namespace of elementary
-functions for whatever kind of number the parameter is. `clip` is the greatest norm that the gradient of all parameters
-together may have: a longer one is shortened to it.
+functions for whatever kind of number the parameter is. `clip` is the greatest norm allowed for the gradient of all
+parameters together: a longer gradient is scaled down to it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from micrograd.node import UNREACHED
 from micrograd.table import FLOAT
 
 Schedule = Callable[..., Any]
-WEIGHT_DECAY = 0.003  # of 0, 0.0001, 0.001, 0.003, 0.005 and 0.01 the one that does well on all of `data`'s small sets
-SMALLEST = 1e-300  # of what is divided by beside a root that may be 0
+WEIGHT_DECAY = 0.003  # of 0, 0.0001, 0.001, 0.003, 0.005 and 0.01, the one that does well on all small sets of `data`
+SMALLEST = 1e-300  # the least eps and clip, which keep a divisor above 0
 
 
 class Optimizer:
     """What all optimizers share. A new one is a subclass with `state_names` and `update`.
 
-    `parameters` may grow: a parameter that is added starts with a state of 0.0, as all did.
+    `parameters` may grow: an added parameter starts with a state of 0.0, as all do.
     """
 
     state_names: tuple[str, ...] = ()
@@ -66,12 +66,12 @@ class Optimizer:
         kind = type(self).__name__
         for p in self.parameters:
             if not isinstance(p, Value) or p._prev:
-                raise TypeError(f"{kind}: a parameter must be a Value that nothing computes, not {p!r}")
+                raise TypeError(f"{kind}: a parameter must be a Value that no operation made, not {p!r}")
         if len(set(map(id, self.parameters))) < len(self.parameters):
             raise ValueError(f"{kind}: a parameter is in the list twice, and would move twice")
 
     def match_state(self) -> None:
-        """Give parameters that were added to the list a state of 0.0. Raises ValueError where some were taken out."""
+        """Give parameters that were added to the list a state of 0.0. Raises ValueError where some were removed."""
         count = len(self.parameters)
         if all(len(numbers) == count for numbers in self.state.values()):
             return
@@ -79,8 +79,8 @@ class Optimizer:
         for name, numbers in self.state.items():
             if len(numbers) > count:
                 raise ValueError(
-                    f"{type(self).__name__} has {count} parameters and the state of {len(numbers)}: which were taken "
-                    "out cannot be known; make a new optimizer"
+                    f"{type(self).__name__} has {count} parameters but the state of {len(numbers)}, and cannot know "
+                    "which were removed; make a new optimizer"
                 )
             self.state[name] = [*numbers, *[0.0] * (count - len(numbers))]
 
@@ -110,8 +110,8 @@ class Optimizer:
         gradients = [float_of(p.grad) for p in self.parameters]
         if self.scales:
             norm = math.sqrt(sum(g * g for g in gradients))
-            if math.isinf(norm):  # the rule would scale by 0 and the step would be none
-                raise OverflowError("the norm of the gradient is too large for a float, so that it cannot be clipped")
+            if math.isinf(norm):  # the scale would be 0, and the step would change nothing
+                raise OverflowError("the norm of the gradient is too large for a float, so it cannot be clipped")
             scale = self.scale(FLOAT, norm)
             gradients = [scale * g for g in gradients]
         states = zip(*[self.state[name] for name in self.state_names]) if self.state else [()] * len(self.parameters)
@@ -132,7 +132,7 @@ class Optimizer:
         return self.clip is not None or type(self).scale is not Optimizer.scale
 
     def scale(self, m: Any, norm: Any) -> Any:
-        """The factor on all gradients, from the norm of all together: with `clip`, no longer than that.
+        """The factor for all gradients, from the norm of all together: with `clip`, that norm is at most `clip`.
 
         Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks (2013).
         """
@@ -163,12 +163,12 @@ class Optimizer:
         if saved["optimizer"] != kind:
             raise ValueError(f"{kind}.load_state_dict: this is the state of {saved['optimizer']}; nothing was loaded")
         if not isinstance(saved["state"], Mapping) or not isinstance(saved["steps"], int) or saved["steps"] < 0:
-            raise ValueError(f"{kind}.load_state_dict: its steps or state are no optimizer's; nothing was loaded")
+            raise ValueError(f"{kind}.load_state_dict: its steps or state are not an optimizer's; nothing was loaded")
         sizes = {name: len(numbers) for name, numbers in saved["state"].items()}
         if sizes != {name: len(self.parameters) for name in self.state_names}:
             raise ValueError(
-                f"{kind}.load_state_dict: it holds {sizes}, where {len(self.parameters)} each of "
-                f"{list(self.state_names)} are wanted; nothing was loaded"
+                f"{kind}.load_state_dict: it holds {sizes}, but {len(self.parameters)} each of "
+                f"{list(self.state_names)} are needed; nothing was loaded"
             )
         state = {n: [as_float(x, f"{kind}.load_state_dict: {n}") for x in xs] for n, xs in saved["state"].items()}
         self.steps, self.state = saved["steps"], state
@@ -275,8 +275,8 @@ class Adam(Optimizer):
             grad = grad + self.weight_decay * x
         mean = self.betas[0] * mean + (1 - self.betas[0]) * grad
         square = self.betas[1] * square + (1 - self.betas[1]) * grad * grad
-        # The paper's last lines in the order that it recommends: the corrections 1 - beta**t are the same for all
-        # parameters, and are computed apart from what differs.
+        # The paper's last lines in the order that it recommends: the corrections 1 - beta**t, the same for all
+        # parameters, are computed apart from what differs.
         root = m.sqrt(1 - m.pow(self.betas[1], t))
         rate = lr * root / (1 - m.pow(self.betas[0], t))
         return x - rate * mean / (m.sqrt(square) + self.eps * root), mean, square

@@ -1,4 +1,4 @@
-"""Check what a file holds against a shape that is written down: `check(found, shape, "recipe")`.
+"""Check what a file holds against a declared shape: `check(found, shape, "recipe")`.
 
     >>> from micrograd.schema import check, one_of, whole
     >>> shape = {"kind": one_of("MLP"), "layers": [whole(1)]}
@@ -8,8 +8,8 @@
       ...
     ValueError: recipe.layers[1] must be a whole number of at least 1, not 0
 
-A shape is a pair of words and a test; a list of one shape, for lists of one or more of it; a dict of shapes, for dicts
-of these keys, and of others too if `...` says their shape; or a function that chooses a shape by what was found.
+A shape is a pair of a description and a test; or a list of one shape, for lists of at least one such item; or a dict of
+shapes, for dicts of these keys (`...` is the shape of any other key); or a function from what was found to its shape.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Missing:
         return "missing"
 
 
-MISSING = _Missing()  # what is found where a key lacks
+MISSING = _Missing()  # stands for the value of a key that is not there
 ANYTHING: Kind = "there", lambda x: x is not MISSING
 NOTHING: Kind = "left out", lambda x: x is MISSING
 BOOL: Kind = "true or false", lambda x: isinstance(x, bool)
@@ -53,12 +53,12 @@ def texts(least: int) -> Kind:
 
 
 def with_key(key: str, shape: Any, other: Any) -> Callable[[Any], Any]:
-    """One shape for a dict that has the key, and another for all else."""
+    """One shape for a dict that has the key, and another for anything else."""
     return lambda x: shape if isinstance(x, dict) and key in x else other
 
 
 def check(found: Any, shape: Any, place: str, error: type[Exception] = ValueError) -> None:
-    """Raise the error, which says the place, what must be there and what is, unless all that was found is so."""
+    """Raise the error unless what was found has this shape: it says where, what must be there, and what is there."""
     shape = shape(found) if callable(shape) else shape
     if isinstance(shape, dict):
         what, is_right = "a dict", isinstance(found, dict)

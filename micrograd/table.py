@@ -5,8 +5,8 @@
         return m.power(x, exponent=3), lambda: (3.0 * x * x,)
 
 `m` is the namespace of elementary functions for whatever kind of number the operands are: floats here,
-`Value`s in engine.py, text in text.py. Each namespace knows every operation of the table by name, the
-elementary ones by its own means and the others by expanding their rules.
+`Value`s in engine.py, text in text.py. Each namespace knows every operation of the table by name: it defines
+the elementary ones itself, and expands the rules of the others.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Op:
 
     @property
     def in_table(self) -> bool:
-        """Whether this is a row of the table, settings fixed or not, and neither a jitted function nor by hand."""
+        """Whether this is a row of the table, settings fixed or not; jitted functions and by-hand nodes are not."""
         row = TABLE.get(self.name)
         return row is not None and getattr(self.rule, "func", self.rule) is row.rule
 
@@ -123,11 +123,11 @@ class Op:
         for name, x in static.items():
             kind = x.__class__
             if kind is not float and kind is not bool and not (kind is int and -WHOLE <= x <= WHOLE):
-                static[name] = as_float(x, f"{self.name}(): {name}, which is constant,")
+                static[name] = as_float(x, f"{self.name}(): the constant {name}")
         return _bind(self, **static)
 
     def check_arity(self, operands: Sequence[Any]) -> None:
-        """Refuse a wrong number of operands in the user's words, before the rule does in its own."""
+        """Refuse a wrong number of operands in the user's words, before Python does in the rule's."""
         wanted = self.operands
         if not (wanted and wanted[-1].startswith("*")) and len(operands) != len(wanted):
             settings = f" and, by name, {', '.join(self.settings)}" if self.settings else ""
@@ -222,7 +222,7 @@ def op(
 
 
 def on_new_op(install: Callable[[Op], None]) -> None:
-    """Call `install` with every row there is and every row to come."""
+    """Call `install` with every row, those that are entered later too."""
     for entry in TABLE.values():
         install(entry)
     _installers.append(install)
@@ -258,7 +258,7 @@ def _public_signature(entry: Op) -> inspect.Signature:
 
 
 class Namespace:
-    """Elementary functions for one kind of number. Any other operation is had by expanding its rule."""
+    """Elementary functions for one kind of number. Any other operation is computed by expanding its rule."""
 
     def __getattr__(self, name: str) -> Any:
         if name not in TABLE:

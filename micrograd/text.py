@@ -23,7 +23,7 @@ from micrograd.written import Written
 
 # How tightly each kind of expression binds: one that binds looser than its surroundings is put in parentheses.
 COMPARISON, SUM, PRODUCT, NEGATIVE, POWER, ATOM = range(6)
-# How an operator is written, how tightly it binds, and below what its right operand needs parentheses.
+# How an operator is written, how tightly it binds, and the rank below which its right operand needs parentheses.
 INFIX = {
     "add": (" + ", SUM, SUM),
     "sub": (" - ", SUM, PRODUCT),
@@ -40,12 +40,12 @@ def derivative_formulas(entry: Op, names: Sequence[str], *, result: str = "") ->
     """The formula of the local derivative for each operand, from the operands' names or numbers.
 
     `result` names the operation's own value; without one it reads as the operation does, `tanh(x)`.
-    Raises TypeError when the rule asks `if` of an operand, or when there is none.
+    Raises TypeError when the rule asks `if` of an operand, or when there is no rule.
     """
     operands = [Text(name, NEGATIVE if name.startswith("-") else ATOM) for name in names]
     value, derivatives = entry.rule(TEXT, *operands)
     if isinstance(value, Text) and not any(value is x for x in operands):
-        # The closure has yet to run: whatever it says of the value, it says by this name.
+        # The closure has not run yet: it will write the value by this name.
         value.text = result or entry.formula(names)
         value.rank = ATOM if result else _rank(entry)
     return tuple(_text(d).text for d in derivatives())

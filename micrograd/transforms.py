@@ -12,7 +12,7 @@ come back in the same arrangement. No `grad` of the user's Values is touched.
 
 Results are floats, unless something could be differentiated through them. They are Values, connected to the graph,
 where an argument was a Value, where one transformation runs inside another, or where `f` computed with Values that are
-none of its arguments, such as the weights of a net:
+not its arguments, such as the weights of a net:
 
     >>> from micrograd import Value
     >>> w = Value(3.0)
@@ -24,7 +24,7 @@ none of its arguments, such as the weights of a net:
     4.0
 
 A constant is written as a plain number: `Value(3.0)` is a Value from outside even where `f` itself makes it. Inside
-`no_grad()` nothing is connected: what was a float is one, and what was a Value has no graph.
+`no_grad()` nothing is connected: floats stay floats, and Values have no graph.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ from micrograd.number import number_of
 from micrograd.table import CONSTANT, DETACHED, Op
 
 _nesting = threading.local()
-ARGUMENT = Op(name="argument", symbol="")  # a plain number by which was differentiated, in a run that has ended
+ARGUMENT = Op(name="argument", symbol="")  # a plain number that was an argument of `f`, in a run that has ended
 NOT_FROM_OUTSIDE = (CONSTANT, DETACHED, ARGUMENT)
 
 
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
-    """The gradient of `f`, a function that returns one number, in its argument at `argnums` (or in several).
+    """The gradient of `f`, a function that returns one number, with respect to its argument at `argnums` (or several).
 
     Raises TypeError when `f` returns anything but one number.
     """
@@ -77,7 +77,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
 
 
 def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
-    """The derivatives of every output of `f`: the outputs' arrangement, with a gradient in the place of each number.
+    """The derivatives of every output of `f`, arranged as the outputs are, with a gradient in place of each number.
 
     For a function from a list of n numbers to a list of m, a list of m rows of n; for arrays, an array of the
     outputs' shape followed by the inputs'.
@@ -100,9 +100,9 @@ def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable
 
 
 def inside_another(f: Callable[[], Any]) -> Any:
-    """What `f()` gives, where transformations know that they run inside another: their results belong to its graph.
+    """What `f()` gives. Transformations in it know that they run inside another: their results belong to its graph.
 
-    A function, and no context manager of its own: Ctrl-C can come before the first line of an `__exit__`.
+    A function, not a context manager: Ctrl-C can come before the first line of an `__exit__`.
     """
     depth, no_grad = getattr(_nesting, "depth", 0), modes.state.no_grad
     try:
@@ -119,11 +119,11 @@ class _Run:
         self.depth = getattr(_nesting, "depth", 0)
         self.connected = self.depth > 0  # results belong to a surrounding graph
         self.inputs: list[Value] = []
-        self.orders: dict[Value, list[Value]] = {}  # of the outputs that were looked through
+        self.orders: dict[Value, list[Value]] = {}  # of the outputs whose graph was searched
         positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
         for i in positions:
             if not -len(args) <= i < len(args):
-                raise TypeError(f"{_name(f)} was called with {len(args)} arguments; there is no number {i} (argnums)")
+                raise TypeError(f"{_name(f)} was called with {len(args)} arguments; argnums={i} is out of range")
         self.arguments: Any = None
 
         def run() -> Any:
@@ -146,7 +146,7 @@ class _Run:
         return stand_in
 
     def connect(self, outputs: Sequence[Any]) -> None:
-        """Find out whether the outputs were computed with Values that are no arguments: then results are connected."""
+        """Find out whether the outputs were computed with Values that are not arguments: then results are connected."""
         if self.connected or modes.state.no_grad:
             return
         for out in outputs:
@@ -174,7 +174,7 @@ class _Run:
 def borrowed_gradients(nodes: Iterable[Value]) -> Iterator[None]:
     """Use the nodes' `grad`, all 0.0 at first, and put every one back as it was; one thread at a time.
 
-    A recording's nodes are its own, so it waits for nobody: a thread that sweeps may be waiting for what it compiles.
+    A recording's nodes are its own, so it takes no lock: a thread in a sweep may be waiting for what it compiles.
     """
     with contextlib.nullcontext() if modes.state.recorder else modes.one_sweep:
         before = [(node, node.grad) for node in nodes]
@@ -192,8 +192,8 @@ def gradients(
 ) -> list[Any]:
     """The derivatives of `out` with respect to each of `inputs`. No `grad` of the graph is touched.
 
-    Derivatives by what does not depend on `inputs` are not asked for, and need not exist. `order` is the topological
-    order of `out` beyond `inputs`, where it is known.
+    Derivatives with respect to values that do not depend on `inputs` are not needed, and need not exist. `order` is the
+    topological order of `out` up to `inputs`, where it is known.
     """
     if not isinstance(out, Value):
         return [0.0] * len(inputs)  # a result that is a plain number depends on no input
@@ -253,7 +253,7 @@ def map_numbers(function: Callable[[Any], Any], tree: Any) -> Any:
 def _map_array(function: Callable[[Any], Any], array: Any) -> Any:
     numpy = sys.modules["numpy"]
     items = [function(x) for x in array.flat]
-    if items and is_array(items[0]):  # a gradient in the place of each number
+    if items and is_array(items[0]):  # a gradient in place of each number
         return numpy.stack(items).reshape(array.shape + items[0].shape)
     out = numpy.empty(len(items), dtype=object)
     for i, item in enumerate(items):  # one by one: out[:] = items would take apart lists

@@ -31,7 +31,7 @@ def short(x: Any) -> str:
 
 
 def number_text(x: float | None) -> str:
-    """A number for a table: whole ones as they are, others with four decimals or in powers of ten."""
+    """A number for a table: a whole one as it is, any other with four decimals or in powers of ten."""
     if x is None:
         return ""
     if isinstance(x, int) or not math.isfinite(x):
@@ -43,12 +43,12 @@ def number_text(x: float | None) -> str:
 
 
 def cut(text: str, length: int, end: str = "…") -> str:
-    """The text, or the beginning of one longer than `length`, with what shows that there was more."""
+    """The text, cut to `length` where it is longer, with `end` to show that there was more."""
     return text if len(text) <= length else text[: length - len(end)] + end
 
 
 def unwrapped(x: object) -> str:
-    """A text, or an error's, on one line: a single space for each end of a line or run of spaces."""
+    """A text, or an error's message, on one line: a single space for each line break or run of spaces."""
     return " ".join(str(x).split())
 
 
@@ -58,7 +58,7 @@ def one_line(text: str, length: int = 48) -> str:
 
 
 def first_clause(error: Exception) -> str:
-    """What an error says of the user's line, on one line, without the advice that follows."""
+    """The first clause of an error's message, on one line, without the advice that follows."""
     return unwrapped(str(error).partition("; ")[0])
 
 
@@ -83,24 +83,24 @@ def text_of(path: str | os.PathLike[str]) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names with commas, of many the first and how many there are."""
+    """Names separated by commas; of many, the first ones and how many there are."""
     return ", ".join(names) if len(names) <= 10 else f"{', '.join(names[:8])}, ... ({len(names):,} in all)"
 
 
 def first_few(mistakes: Sequence[str]) -> str:
-    """What is wrong, of more than five things the first five and how many more there are."""
+    """Mistakes in one line; of more than five, the first five and how many more there are."""
     return "; ".join(mistakes[:5]) + (f", and {len(mistakes) - 5} more" if len(mistakes) > 5 else "")
 
 
 def alike(name: object, names: Iterable[str], most: int = 1) -> list[str]:
-    """Those of the names that may have been meant, the likeliest first."""
-    import difflib  # which takes a while to load, and is for mistakes only
+    """The names that may have been meant, the likeliest first."""
+    import difflib  # here, because it is slow to load and needed for mistakes only
 
     return difflib.get_close_matches(str(name), list(names), n=most)
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str:
-    """The end of a complaint about a name that is not among `names`: the one meant, if there is one like it."""
+    """The end of an error about a name that is not among `names`: the one meant, if there is one like it."""
     near = alike(name, names)
     return f" (did you mean {near[0]!r}?)" if near else ""
 

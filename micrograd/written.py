@@ -11,9 +11,9 @@
     >>> value.said
     '(add (where (gt x 0.0) x (where (le x 0.0) 0.0 (add x 0.0))) (log1p (exp (neg (abs x)))))'
 
-A rule of the table computes with whatever it is given, and never asks what that is. So formulas (text.py), the
-compiler's tapes (symbols.py) and nodes of ONNX (onnx_rules.py) are each one class that says how an operation is written
-there. The names are those of a tape: add, sub, mul, div, neg, pow, and, or, the comparisons lt, le, gt, ge, and the
+A rule of the table computes with any kind of operand, and never asks which. So formulas (text.py), the compiler's tapes
+(symbols.py) and ONNX nodes (onnx_rules.py) each need one class that says how an operation is written. The names of
+operations are those of a tape: add, sub, mul, div, neg, pow, and, or, the comparisons lt, le, gt, ge, and the
 elementary functions.
 """
 
@@ -36,7 +36,7 @@ class Written:
     __slots__ = ()
 
     def _write(self, name: str, *operands: Any) -> Any:
-        """The operand that is the result; NotImplemented where the other side is none that can be written here."""
+        """The operand that is the result; NotImplemented where the other operand cannot be written here."""
         raise NotImplementedError
 
     def _asked(self) -> Exception:
@@ -65,7 +65,7 @@ for _method, _name in (BINARY | {name: name for name in COMPARISONS}).items():
 
 
 class Writing(Namespace):
-    """Elementary functions of operands that write; of floats, computed at once."""
+    """Elementary functions: of operands that write, written; of floats, computed at once."""
 
     @staticmethod
     def where(condition: Any, x: Any, y: Any) -> Any:

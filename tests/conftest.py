@@ -16,13 +16,13 @@ hypothesis.settings.register_profile("here", deadline=None, max_examples=60)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
-# Many tests interrupt with Ctrl-C, which a shell lets whatever it starts in the background ignore.
+# Many tests interrupt with Ctrl-C, which programs that a shell starts in the background ignore.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
 def without_callbacks_of_other_packages():
-    """Dask has Python's collector call a function of its own, in which a Ctrl-C of a test would be swallowed."""
+    """Dask makes Python's collector call a function of its own, which would swallow the Ctrl-C of a test."""
     kept = gc.callbacks[:]
     gc.callbacks.clear()
     yield

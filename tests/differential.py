@@ -1,6 +1,6 @@
 """Compare random programs, run eagerly and compiled: `python tests/differential.py --count 20000 --seed 7`.
 
-A disagreement is made as small as it stays one, and printed as a program to run.
+A program that disagrees is made as small as possible, and printed as code to run.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from helpers.ways import EXACT, WAYS, Case
 from micrograd import Value
 from micrograd.table import FLOAT
 
-FACTOR = 16.0  # on the bounds, which count each rounding once and not the few more that another order may have
+FACTOR = 16.0  # on the bounds, which count each rounding once: another order may have a few more
 RELATIVE = 1e-12
 
 
 def agree(c, case):
-    """Whether compiled gives what eager gives, as far as rounding cannot say otherwise."""
+    """Whether compiled gives what eager gives, up to rounding."""
     if c.eager.error and c.compiled.error:
         said = re.sub(r"^row \d+: ", "", str(c.compiled.error)) if c.of_rows else str(c.compiled.error)
         return type(c.eager.error) is type(c.compiled.error) and said == str(c.eager.error)
@@ -45,7 +45,7 @@ def agree(c, case):
 
 
 def rounding_may_avoid(error):
-    """Whether the operation that failed is defined for operands as near to those it had as rounding leaves them."""
+    """Whether the failed operation is defined for other operands within the rounding error of its own."""
     entry, operands = getattr(error, "failed", (None, ()))
     bounds = [bounds_of(x)[0] if isinstance(x, Value) else bounded(x) for x in operands]
     if not any(x.error for x in bounds):
@@ -60,7 +60,7 @@ def rounding_may_avoid(error):
 
 
 def may_turn(case, row):
-    """Whether a comparison in the program compares numbers that differ by no more than rounding."""
+    """Whether a comparison in the program could turn out differently because of rounding."""
     names = namespace_of(case.program.probe())
     try:
         names |= names["f"](*case.values(row))
@@ -71,19 +71,19 @@ def may_turn(case, row):
 
 
 def disagreements(program, ways=()):
-    """The comparisons of a program that do not agree, each with the name of the way."""
+    """The comparisons of a program that disagree, each with the name of its way."""
     case, exact = Case(program), Case(program, exact=True)
     runs = [(name, case) for name in ways or WAYS] + [(name, exact) for name in ways or EXACT if name in EXACT]
     return [(name, c) for name, case in runs for c in list(WAYS[name](case)) if not agree(c, case)]
 
 
 def kind_of(c):
-    """What sort of disagreement it is, which a smaller program has to keep."""
+    """The kind of disagreement, which a smaller program must still have."""
     return type(c.eager.error), type(c.compiled.error), re.sub(r" at .*", "", c.what), c.exact
 
 
 def shrunk(program, name, kind, seconds=20.0):
-    """The program with everything taken away without which it still disagrees in the same way."""
+    """The smallest program found that still disagrees in the same way."""
     until = time.monotonic() + seconds
     smaller = program.smaller()
     while time.monotonic() < until and (candidate := next(smaller, None)):
@@ -93,7 +93,7 @@ def shrunk(program, name, kind, seconds=20.0):
 
 
 def report(program):
-    """What is wrong with a program, in words and as code; empty if nothing is."""
+    """How a program disagrees, in words and as code; empty if it agrees."""
     found = disagreements(program)
     if not found:
         return ""
@@ -108,7 +108,7 @@ def main():
     parser = argparse.ArgumentParser(description="Compare random programs, run eagerly and compiled.")
     parser.add_argument("--count", type=int, default=1000, help="how many programs")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=math.inf, help="for how long at most")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="stop after so many seconds")
     asked = parser.parse_args()
     until, wrong, tried = time.monotonic() + asked.seconds, 0, 0
     while tried < asked.count and time.monotonic() < until:

@@ -130,7 +130,7 @@ class Slotted(Value):
 
 
 class Telling(Value):
-    """A subclass that says for itself what is copied."""
+    """A subclass that itself defines what is copied."""
 
     def __getstate__(self):
         return {"kept": self.kept}

@@ -1,4 +1,4 @@
-"""Every demo runs, and what it claims is so."""
+"""Every demo runs, and what it claims is true."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_digits_without_a_network(monkeypatch, capsys):
         run(demo("digits").main, ["--mnist"])
     said = capsys.readouterr().err
     assert caught.value.code == 2 and said.count("\n") == 1
-    assert "MNIST comes from openml.org by the network, which failed (no network)" in said
+    assert "MNIST is downloaded from openml.org, which failed (no network)" in said
 
 
 def test_digits_of_the_size_of_mnist(monkeypatch, capsys):
@@ -170,7 +170,7 @@ def test_microgpt(tmp_path, capsys):
     (tmp_path / "names.txt").write_text("\n\n")
     with pytest.raises(SystemExit):
         run(demo("microgpt").main, ["--names", str(tmp_path / "names.txt")])
-    assert capsys.readouterr().err.endswith("holds no words\n")
+    assert capsys.readouterr().err.endswith("holds no words: put one on each line\n")
 
 
 def test_microgpt_attends_to_what_came_before(tmp_path):
@@ -178,7 +178,7 @@ def test_microgpt_attends_to_what_came_before(tmp_path):
     path = tmp_path / "words.txt"
     path.write_text("abc\ndbe\n")
     _, losses, words = demo("microgpt").main(names=path, steps=300, lr=0.03, size=8, heads=2, block=4, jit=True)
-    assert sum(losses[-20:]) / 20 < 0.25  # log(2) / 4 = 0.17 is for the first letter; a bigram's least is twice that
+    assert sum(losses[-20:]) / 20 < 0.25  # the first letter costs log(2) / 4 = 0.17; a bigram at least twice that
     assert {"abc", "dbe"} <= set(words)
 
 

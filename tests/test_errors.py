@@ -1,4 +1,4 @@
-"""The errors that are micrograd's own stand in one place, with how each is met and mended, and a page shows them."""
+"""The errors that are micrograd's own are in one module, with what to do about each, and a page shows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The estimators by scikit-learn's own checks, and in its pipelines and searches."""
+"""The estimators in scikit-learn's own checks, pipelines and searches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from micrograd.nn import MLP
 @pytest.mark.parametrize("make", [MLPClassifier, MLPRegressor])
 def test_all_of_scikit_learns_checks_pass(make):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scikit-learn warns of checks that it skips, for want of other libraries
+        warnings.simplefilter("ignore")  # scikit-learn warns of checks that it skips for lack of other libraries
         results = check_estimator(make(epochs=60), on_fail=None)
     failed = {r["check_name"]: r["exception"] for r in results if r["status"] not in ("passed", "skipped")}
     assert not failed

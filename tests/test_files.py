@@ -1,4 +1,4 @@
-"""A file is there whole or not at all, keeps its permissions, and what is no file is written to."""
+"""A file is written whole or not at all and keeps its permissions; a pipe is written to directly."""
 
 from __future__ import annotations
 

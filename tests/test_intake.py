@@ -1,4 +1,4 @@
-"""Data are taken by position, whatever holds them: pandas, sparse matrices, masked arrays, tuples; everywhere alike."""
+"""Rows are taken by position from any container: pandas, sparse matrices, masked arrays, tuples; everywhere alike."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_compiled_epoch_that_is_done_again_reads_a_frame_as_well():
     net = MLP(2, [4, 1], activation="tanh", rng=random.Random(0))
     optimizer = SGD(net.parameters(), lr=lambda t: 1.7e308 if t == 3 else 0.1)
     frame = SHUFFLED[["a", "b"]] * 100
-    with pytest.raises(FloatingPointError, match="step 4 was not taken, for it would make a parameter inf or nan"):
+    with pytest.raises(FloatingPointError, match="step 4 was skipped: it would make a parameter inf or nan"):
         options = {"optimizer": optimizer, "epochs": 1, "batch_size": 5, "backend": "jit", "progress": False}
         fit(net, half_squared_sum, frame, SHUFFLED.y * 100, **options)
 
@@ -134,7 +134,7 @@ def test_numbers_keep_what_they_are():
         (pd.Series([1, None], dtype="Int64"), ValueError, None),
         (pd.DataFrame({"a": [1, 2], "b": [True, None]}), ValueError, "X: row 1 has a missing value .*: fill it in"),
         (scipy.sparse.csr_matrix((10**6, 10**5)), ValueError, "1,000,000 x 100,000 numbers, too many .*TruncatedSVD"),
-        ({"a": [1.0]}, TypeError, "X must be rows, a list or an array of them, not dict"),
+        ({"a": [1.0]}, TypeError, "X must be a list or an array of rows, not dict"),
         ((row for row in ROWS), TypeError, r"not generator; write list\(...\) around it"),
         ("text", TypeError, "not str"),
         (3.0, TypeError, "not float"),
@@ -142,7 +142,7 @@ def test_numbers_keep_what_they_are():
     ],
 )
 def test_what_holds_no_rows_is_refused(x, error, said):
-    if said is None:  # pandas gives nan for it, or its own NA, by its version: either way it does not become a number
+    if said is None:  # pandas gives nan or its own NA, depending on its version: neither becomes a number
         try:
             assert np.isnan(plain(x, "X")[1])
         except ValueError as refused:

@@ -1,4 +1,4 @@
-"""Where a derivative does not exist: backward goes on if nobody asks for it, and says so if somebody does."""
+"""Where a derivative does not exist: backward goes on if it is not needed, and says so if it is."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_power_has_the_derivative_of_a_constant_exponent(x, y):
     constant, w, e = Value(x), Value(x), Value(y)
     (constant**y).backward()
     if x < 0:
-        e = y  # by a negative base there is no derivative in the exponent
+        e = y  # with a negative base there is no derivative with respect to the exponent
         w.pow(y).backward()
     else:
         (w**e).backward()
@@ -84,6 +84,6 @@ def test_a_power_has_the_derivative_of_a_constant_exponent(x, y):
 def test_powers_second_derivatives_are_as_before():
     f = lambda x, y: x**y  # noqa: E731
     mixed = grad(grad(f), 1)
-    assert mixed(2.0, 0.0) == pytest.approx(0.5)  # of y * x**(y - 1) by y at y = 0
+    assert mixed(2.0, 0.0) == pytest.approx(0.5)  # of y * x**(y - 1) with respect to y at y = 0
     assert grad(grad(f))(2.0, 3.0) == 12.0
     assert derivative_formulas(TABLE["pow"], ["x", "y"])[0].startswith("y * x**")

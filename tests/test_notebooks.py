@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom, show pictures, and are kept without outputs."""
+"""The notebooks run from top to bottom, show pictures, and are saved without outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Floats go in, whatever dressed them: bools, ints, NumPy's numbers, and whatever holds exactly one."""
+"""Whatever counts as a number goes in as a float: bools, ints, NumPy scalars, and containers of exactly one number."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_settings_and_exponents_are_exact_floats():
         assert leaky_relu(Value(-1.0), slope=slope)._operation is leaky_relu(Value(-1.0), slope=0.1)._operation
     assert (Value(3.0) ** True)._op == (Value(3.0) ** np.bool_(True))._op == "**1"
     assert [(Value(3.0) ** n)._op for n in (2, np.float64(1.5), np.int64(2))] == ["**2", "**1.5", "**2.0"]
-    with pytest.raises(TypeError, match="slope, which is constant"):
+    with pytest.raises(TypeError, match="the constant slope"):
         leaky_relu(Value(1.0), slope=Value(0.1))  # its gradient would be lost
 
 
@@ -164,7 +164,7 @@ def test_counts_and_indices_are_no_bools(true):
 
 
 class Tensor:
-    """What PyTorch's tensors answer, as far as it matters here."""
+    """The part of a PyTorch tensor that matters here."""
 
     def __init__(self, data):
         self._data = np.array(data)

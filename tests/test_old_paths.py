@@ -1,4 +1,4 @@
-"""Names that modules had before they stood in rooms: programs and pickles that know them go on."""
+"""Names that modules had before they moved into rooms: programs and pickles that use them still work."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def loaded(name):
 
 
 def test_pickles_made_before_are_read():
-    """They were written by version 0.2.0 when all modules stood in one folder."""
+    """They were written by version 0.2.0, when all modules were in one folder."""
     graph = loaded("graph")
     assert graph.data == PICKLES["value"] and graph.grad == 1.0
     x, (_, y) = graph._prev[0]._prev[0], graph._prev[0]._prev[1]._prev

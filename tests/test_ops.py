@@ -113,7 +113,7 @@ def test_first_second_and_third_derivatives(entry, data):
     operands, static = draw_operands(data, entry)
     names = names_of(entry, operands)
     direction = [0.0 if n in CHOOSERS else d for n, d in zip(names, (1.0, -0.5, 0.75, 0.25))]
-    if entry.name in KINKED:  # beside a kink, a difference quotient of higher order would reach across it
+    if entry.name in KINKED:  # near a kink, a difference quotient of higher order would reach across it
         moving = [x for n, x in zip(names, operands) if n not in CHOOSERS]
         assume(min(abs(x - y) for i, x in enumerate([*moving, 0.0]) for y in moving[:i]) > 1e-3)
 
@@ -292,7 +292,7 @@ def test_a_rule_that_loses_the_graph_is_told_so():
 
 
 def test_settings_are_numbers_known_by_name():
-    with pytest.raises(TypeError, match=r"slope, which is constant,.*is a Value"):
+    with pytest.raises(TypeError, match=r"the constant slope.*is a Value"):
         Value(-1.0).leaky_relu(slope=Value(0.2))
     with pytest.raises(TypeError, match=r"leaky_relu\(\) has no setting 'slop'"):
         Value(-1.0).leaky_relu(slop=0.2)

@@ -151,7 +151,7 @@ def test_a_wrong_state_is_refused_and_changes_nothing(spoil):
     [
         (lambda: SGD([]), "no parameters"),
         (lambda: SGD([1.0]), "must be a Value"),
-        (lambda: SGD([Value(1.0) * 2]), "nothing computes"),
+        (lambda: SGD([Value(1.0) * 2]), "must be a Value that no operation made"),
         (lambda: SGD([Value(1.0)], lr=-1), "lr must be at least 0"),
         (lambda: SGD([Value(1.0)], lr="fast"), "'fast' is a str"),
         (lambda: SGD([Value(1.0)], momentum=1.5), "below 1"),

@@ -59,8 +59,14 @@ def test_each_file_opens_with_what_it_is_for_and_is_one_idea(path):
     assert ast.get_docstring(ast.parse(path.read_text()))
 
 
+def test_no_other_file_is_longer():
+    for path in PACKAGE.rglob("*"):
+        if path.suffix in (".js", ".css", ".ll"):
+            assert len(path.read_text().splitlines()) <= 400, path
+
+
 def test_no_test_file_imports_another():
-    """What several share stands in tests/helpers."""
+    """What several test files share is in tests/helpers."""
     for path in sorted((ROOT / "tests").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -73,7 +79,7 @@ def test_the_engine_is_read_in_one_sitting():
 
 
 def sign_of(room):
-    """What a room's `__init__.py` says of the files and rooms in it: for each line the names, and what they do."""
+    """What a room's `__init__.py` says of its files and rooms: the names of each line, and what they do."""
     rows = []
     for line in (ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or "").splitlines():
         if found := re.fullmatch(r"    ([a-z_]+(?:, [a-z_]+)*)  +(\S.*)", line):
@@ -84,7 +90,7 @@ def sign_of(room):
 
 
 def places_of(room):
-    """The files and rooms in a room, in the order in which its sign names them."""
+    """The files and rooms in a room, in the order of its sign."""
     return [name for names, _ in sign_of(room) for name in names]
 
 
@@ -116,15 +122,15 @@ def is_room(parts):
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_imports_point_one_way(path):
-    """From a later line of a sign to an earlier one, in functions too: so there is no circle, and no arrow back up."""
+    """From a later line of a sign to an earlier one, in functions too, so that no import goes in a circle or up."""
     own = tuple(path.relative_to(PACKAGE).with_suffix("").parts)
     if own == ("__init__",) or own[-1] == "__main__":
         return
     for target in imports_of(path):
-        assert target, "what the package's own file shows is for users; import from where it is"
+        assert target, "the names of the package's own file are for users; import from the module that defines them"
         shared = next(i for i, (a, b) in enumerate(itertools.zip_longest(own, target)) if a != b)
         if own[shared] == "__init__" or len(target) == shared:
-            continue  # a room's own file shows what is in it; what is in a room may not import that, as circles would
+            continue  # a room's own file may import what is in the room
         places = places_of(PACKAGE.joinpath(*own[:shared]))
         assert places.index(target[shared]) < places.index(own[shared]), ".".join(target)
 
@@ -145,7 +151,7 @@ def map_of_the_house():
 
 
 def order_of(room):
-    """Where a room comes in the house: its own place in each room around it."""
+    """Where a room comes in the house: its place in each room around it."""
     parts = room.relative_to(PACKAGE).parts
     return [places_of(PACKAGE.joinpath(*parts[:i])).index(part) for i, part in enumerate(parts)]
 

@@ -1,4 +1,4 @@
-"""What a file holds is of its shape, or one error says the place, what must be there and what is."""
+"""What a file holds has its shape, or one error says where, what must be there, and what is there."""
 
 from __future__ import annotations
 

@@ -62,10 +62,10 @@ except KeyboardInterrupt:
 
 @pytest.mark.parametrize("rows", [100, 3_000_000])
 def test_ctrl_c_stops_between_two_steps(rows):
-    """With a step of microseconds, and with one that takes longer than the promised tenth of a second."""
+    """With a step of microseconds, and with one longer than the promised tenth of a second."""
     found = subprocess.run([sys.executable, "-c", PROGRAM, str(rows)], capture_output=True, text=True, check=True)
     late, taken, same = found.stdout.split()
-    assert float(late) < 0.5  # promised is 0.1 s, on a machine that does nothing else
+    assert float(late) < 0.5  # 0.1 s is promised, on a machine that does nothing else
     assert same == "True" and (int(taken) > 1000) == (rows == 100)
 
 

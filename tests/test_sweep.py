@@ -51,7 +51,7 @@ def cluster(tmp_path):
 
 
 def test_sweep_on_this_machine(capsys):
-    # Of workers that an earlier test left idle, some may be about to go: joblib would wait for them.
+    # Some idle workers of an earlier test may be about to stop, and joblib would wait for them.
     get_reusable_executor().shutdown(wait=True, kill_workers=True)
     drawn, scores = demo("sweep").main(**SMALL, jobs=2)
     assert len(drawn) == len(scores) == 8 and max(scores) > 0.2

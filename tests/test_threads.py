@@ -1,4 +1,4 @@
-"""Several threads, and forks: no gradient is lost, and nobody waits for ever."""
+"""Several threads, and forks: no gradient is lost, and no thread waits for ever."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_fork_inside_backward_ends_well_on_both_sides():
 
 
 def test_a_recording_does_not_wait_for_a_thread_that_sweeps():
-    """Which may itself be waiting for the code that is recorded."""
+    """That thread may be waiting for the code that is being recorded."""
     x = Value(2.0)
     out = Value(4.0, (x,), "waits")
     found = []
@@ -170,12 +170,12 @@ def test_a_derivative_taken_in_a_thread_of_its_own_belongs_to_the_function_aroun
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(grad(lambda y: x * y * y), 2.0).result()
 
-    assert grad(f)(3.0) == 4.0  # of 2 * x * y by x
+    assert grad(f)(3.0) == 4.0  # of 2 * x * y with respect to x
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork() here")
 def test_a_child_of_fork_needs_no_import_that_another_thread_had_begun():
-    """Several times, in new processes: the first compilation imports LLVM and more, and the fork comes in its midst."""
+    """Several times, in new processes: the first compilation imports LLVM and more, and the fork comes midway."""
     code = """
 import os, sys, threading, time
 import numpy as np

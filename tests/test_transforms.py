@@ -178,7 +178,7 @@ def test_a_slope_taken_inside_a_loss_trains_the_net_alike_eagerly_and_compiled()
 
 
 w, v = Value(3.0), Value(2.0)
-TRANSFORMED = {  # what differentiates and arguments: a float where nothing could be differentiated through it
+TRANSFORMED = {  # a transformation and its arguments; gives a float where nothing could be differentiated through it
     "grad": (lambda f: grad(f), (2.0,)),
     "value": (lambda f: lambda x: value_and_grad(f)(x)[0], (2.0,)),
     "hessian": (lambda f: hessian(f), (2.0,)),
@@ -321,7 +321,7 @@ def test_derivatives_nobody_asked_for_need_not_exist():
 
 
 def test_ctrl_c_in_a_derivative_leaves_the_next_one_as_it_would_be():
-    """Wherever it comes: an interrupt at each call that grad makes."""
+    """Wherever it comes: an interrupt is tried at each call that grad makes."""
     for stop in range(200):
         calls = itertools.count()
 

@@ -4,15 +4,15 @@
     >>> rows_of("numpy")
     ['NumPy by hand', 'Python by hand']
 
-A peer's module has `NAMES`, its rows in the table by variant, `version()`, `LOOPS`, the variants of which one call
-takes many steps, `SLOW`, those of which a few steps are enough, and
+A peer's module has `version()`, `NAMES` (its rows in the table, by variant), `LOOPS` (the variants that take many steps
+in one call), `SLOW` (the variants for which a few steps are enough), and
 
-- `train(net, variant)`: a trainer. `start()` puts the first parameters in place; `run(steps)` goes on from there, from
-  the first batch, and gives the losses before each step; `parameters()` are arrays in the order of `Net.parameters`.
-- `evaluate(expression, variant)`: an evaluator. `run(calls)` computes the value and both derivatives at POINT so many
-  times; `result()` gives the three numbers.
+- `train(net, variant)`: a trainer. `start()` sets the first parameters; `run(steps)` goes on from there, from the first
+  batch, and returns the loss before each step; `parameters()` returns arrays in the order of `Net.parameters`.
+- `evaluate(expression, variant)`: an evaluator. `run(calls)` computes the value and both derivatives at POINT `calls`
+  times; `result()` returns the three numbers.
 
-Either gives None where a variant has no place. Creating one and its first `run(1)` are what the time to compile is.
+Either is None if the variant does not apply. The compile time is that of creating one and of its first `run(1)`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NEEDS = {  # the module that must be installed, for each peer
 
 
 def load(peer: str) -> ModuleType:
-    """The module of a peer. Its library is loaded with it."""
+    """The module of a peer; loads its library."""
     return importlib.import_module(f"benchmarks.peers.{peer}_peer")
 
 

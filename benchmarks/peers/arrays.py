@@ -9,7 +9,7 @@
     >>> f"{batch_loss(xor, Functions)(xor.parameters(), xor.X, xor.y):.3f}"
     '0.126'
 
-`functions` has linear, sigmoid, relu and cross_entropy, the mean over the rows, as far as the net needs them.
+`functions` has those of linear, sigmoid, relu and cross_entropy (the mean over the rows) that the net needs.
 """
 
 from __future__ import annotations

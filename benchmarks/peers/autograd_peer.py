@@ -1,4 +1,4 @@
-"""HIPS autograd: value_and_grad of a loss in its NumPy, and the update in NumPy."""
+"""HIPS autograd: value_and_grad of a loss in its own NumPy, and the update in plain NumPy."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """CasADi: loss, gradient and update of a whole batch as one function of scalars (SX), in its virtual machine.
 
-It is called through a buffer, its way without conversions: one for each batch, all on the same parameters.
+It is called through buffers, which avoid conversions: one for each batch, all on the same parameters.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Functions:
 
 
 def _loss(net, parameters, X, y):
-    """The loss of a batch from flat vectors, rows one after the other. Matrices of CasADi lie column by column."""
+    """The loss of a batch from flat vectors, rows one after the other. CasADi stores matrices column by column."""
     place, out = 0, casadi.reshape(X, net.sizes[0], net.batch)
     for (W, b), activation in zip(net.layers, net.activations):
         units, inputs = W.shape

@@ -1,4 +1,4 @@
-"""JAX: one jitted step a call, and the same step inside lax.scan."""
+"""JAX: one jitted step per call, and the same step inside lax.scan."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.peers.arrays import batch_loss
 from benchmarks.workloads import POINT
 
 jax.config.update("jax_enable_x64", True)
-jnp.zeros(1).block_until_ready()  # the backend is started before any compilation is timed
+jnp.zeros(1).block_until_ready()  # start the backend before any compilation is timed
 
 NAMES = {"jit": "jax.jit", "scan": "jax.jit of lax.scan"}
 LOOPS = {"scan"}

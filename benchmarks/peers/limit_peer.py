@@ -1,4 +1,4 @@
-"""The yardstick: `benchmarks/limit.c`, compiled here and called through ctypes, many steps in a call."""
+"""The yardstick: `benchmarks/limit.c`, compiled here and called through ctypes, many steps per call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = {"loop": "limit.c"}
 LOOPS = {"loop"}
 SLOW = set()
 FLAGS = "-O3 -march=native -ffast-math -fPIC".split()
-NAMES_IN_C = {"xor": "xor_net", "sigmoids": "sigmoids_expression"}  # where C has another use for the name
+NAMES_IN_C = {"xor": "xor_net", "sigmoids": "sigmoids_expression"}  # C reserves the name, or the file uses it
 
 
 def version():
@@ -27,16 +27,16 @@ def version():
 def _compiler():
     found = os.environ.get("CC") or shutil.which("cc")
     if not found:
-        raise RuntimeError("there is no C compiler: install one, or name it in CC")
+        raise RuntimeError("there is no C compiler: install one, or set CC to its name")
     return found
 
 
 def library(name="limit.c", flags=FLAGS):
-    """A file compiled anew, so that each net's time to compile is there to see."""
+    """Compile a file afresh, so that the compile time is measured for each net."""
     source = Path(__file__).parent.parent / name
     with tempfile.TemporaryDirectory() as folder:
         middle, out = Path(folder) / "library.o", Path(folder) / "library.so"
-        # Linked apart: with -ffast-math, linking would make this whole process take denormal numbers for zero.
+        # Link in a step without -ffast-math: with it, this whole process would treat denormal numbers as zero.
         for command in (
             [_compiler(), *flags, "-c", str(source), "-o", str(middle)],
             [_compiler(), "-shared", str(middle), "-o", str(out), "-lmvec", "-lm"],
@@ -50,7 +50,7 @@ def library(name="limit.c", flags=FLAGS):
 
 
 def aligned(array):
-    """A copy that starts at a multiple of 64 bytes, as vectors must."""
+    """A copy at an address that is a multiple of 64, as vectors need."""
     array = np.asarray(array, float)
     room = np.zeros(array.size + 8)
     start = -room.ctypes.data // 8 % 8
@@ -64,7 +64,7 @@ def address(array):
 
 
 class Trainer:
-    """Batches unit by unit, rows innermost; parameters in the order of `Net.parameters`."""
+    """Batches are stored unit by unit, rows innermost; parameters in the order of `Net.parameters`."""
 
     def __init__(self, net):
         self.net, self.function = net, getattr(library(), NAMES_IN_C.get(net.name, net.name))

@@ -1,6 +1,6 @@
-"""NumPy by hand: forward, backward and update as matrices, the way one writes them without an engine.
+"""NumPy by hand: forward, backward and update with matrices, as one writes them without an engine.
 
-Expressions are plain Python with `math`, a row of its own: one point is no work for arrays.
+Expressions are plain Python with `math`, in a row of their own: for one point, arrays do not pay.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def _relu(z):
 
 
 FORWARD = {"sigmoid": _sigmoid, "relu": _relu, "linear": lambda z: z}
-SLOPE = {"sigmoid": lambda a: a * (1.0 - a), "relu": lambda a: a > 0.0}  # from what the activation gave
+SLOPE = {"sigmoid": lambda a: a * (1.0 - a), "relu": lambda a: a > 0.0}  # from the activation's output
 
 
 def _half_squared_sum(out, y):
-    """The loss, and its derivatives by the outputs."""
+    """The loss, and its derivatives with respect to the outputs."""
     error = out - y
     flat = error.ravel()
     return 0.5 / len(y) * (flat @ flat), error / len(y)
@@ -74,7 +74,7 @@ class Trainer:
     def start(self):
         arrays = self.net.parameters()
         sizes = [array.size for array in arrays]
-        # All parameters lie in one array, and so do their gradients: an update is a few operations on the whole.
+        # All parameters are in one array, and so are their gradients: an update is a few operations on whole arrays.
         self.flat, self.flat_gradient = np.concatenate([array.ravel() for array in arrays]), np.zeros(sum(sizes))
         cuts = np.cumsum(sizes)[:-1]
         shapes = [array.shape for array in arrays]

@@ -1,4 +1,4 @@
-"""The original micrograd 0.1.0. Functions that it lacks are made the way it is documented: a Value with a _backward."""
+"""The original micrograd 0.1.0. Functions that it lacks are added in its own way: a Value with a _backward."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _made(x, data, local, name):
 
 
 class Functions:
-    """What expressions ask for."""
+    """The functions that expressions use."""
 
     @staticmethod
     def sigmoid(x):

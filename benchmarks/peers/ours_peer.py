@@ -1,4 +1,4 @@
-"""Ours: the native loop `step.run`, one native step a call from Python, and micrograd without the compiler."""
+"""Ours: the native loop `step.run`, one native step per call from Python, and micrograd without the compiler."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def set_parameters(model, net):
 
 
 class Trainer:
-    """What all three share; a loss of one row, and the optimizer."""
+    """The base of all three: the loss of one row, and the optimizer."""
 
     def __init__(self, net):
         self.net, self.model = net, build(net)
@@ -125,27 +125,27 @@ class Eager(Trainer):
 
 
 def train(net, variant):
-    native_of.cache_clear()  # each row is compiled anew, to see how long that takes
+    native_of.cache_clear()  # compile each row afresh, to time it
     kinds = {"run": Run, "step": Step, "eager": Eager}
     return kinds[variant](net) if variant in kinds else None
 
 
 class Evaluator:
-    """`call(x, y)` on two Values, so many times."""
+    """Evaluates f(x, y) on two Values, `calls` times."""
 
     def __init__(self, expression):
         self.f = lambda x, y: expression.f(micrograd, x, y)
         self.x, self.y = map(Value, POINT)
 
     def result(self):
-        """Value and derivatives, from fresh Values: those that were timed have added up their gradients."""
+        """Value and derivatives, from fresh Values: the timed ones have accumulated gradients."""
         self.x, self.y = map(Value, POINT)
         self.run(1)
         return self.out.data, self.x.grad, self.y.grad
 
 
 class Call(Evaluator):
-    """The result is a Value that has both derivatives in it; backward() would only hand them to x and y."""
+    """The result is a Value that holds both derivatives; backward() would only hand them to x and y."""
 
     def __init__(self, expression):
         super().__init__(expression)

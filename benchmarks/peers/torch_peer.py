@@ -12,7 +12,7 @@ from benchmarks.peers.arrays import batch_loss
 from benchmarks.workloads import POINT
 
 torch.set_num_threads(1)
-CACHE = tempfile.TemporaryDirectory(prefix="inductor-")  # an empty one: each compilation is timed from nothing
+CACHE = tempfile.TemporaryDirectory(prefix="inductor-")  # empty, so that nothing is compiled before it is timed
 os.environ["TORCHINDUCTOR_CACHE_DIR"] = CACHE.name
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
@@ -65,7 +65,7 @@ class Eager(Trainer):
 
 
 class Compiled(Trainer):
-    """The update by hand: torch.compile makes one function of forward, backward and update."""
+    """The update is by hand, so that torch.compile makes one function of forward, backward and update."""
 
     def __init__(self, net):
         super().__init__(net)

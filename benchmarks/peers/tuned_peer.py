@@ -1,4 +1,4 @@
-"""The nets written for the registers of this machine: `benchmarks/tuned.c`, many steps in a call."""
+"""The nets written for the registers of this machine: `benchmarks/tuned.c`, many steps per call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLAGS = "-O3 -march=native -mprefer-vector-width=512 -ffast-math -fno-associativ
 
 
 class Trainer:
-    """What all nets share: `place` lays out the parameters as C wants them, `parameters` reads them back."""
+    """The base of all nets: `place` lays out the parameters as the C code needs them, `parameters` reads them back."""
 
     def __init__(self, net):
         self.net, self.function = net, getattr(library("tuned.c", FLAGS), self.name)
@@ -42,7 +42,7 @@ class Xor(Trainer):
         super().__init__(net)
 
     def place(self, w, v):
-        each = np.hstack([w, v.T])  # for each hidden unit its three weights, and the one that leads on from it
+        each = np.hstack([w, v.T])  # for each hidden unit its three input weights and its output weight
         return np.repeat(np.stack([each[[0, 1]].T, each[[2, 3]].T]), 4, axis=-1)
 
     def parameters(self):

@@ -3,14 +3,14 @@
 Read in this order:
 
     expression          an expression that a user typed, as a graph
-    recipe, model       how a net is built, in words that a file keeps; a trained net with all that is needed to use it
-    run_folder          the folder with all of a run
-    report, bench       what is printed of a run; how long a step of training takes
-    train, results      `micrograd train`: what is done, and the files and lines that it leaves
+    recipe, model       how a net is built, as JSON; a trained net with all that is needed to use it
+    run_folder          the folder that keeps a run
+    report, bench       how good a trained net is, as text; how long a training step takes
+    train, results      `micrograd train`: the run, and the files and lines that it leaves
     options             from an option's text to its value
     graph_commands      the commands that take an expression: `draw`, `step` and `explain`
     net_commands        `train`, `predict`, `show` and `bench`
-    output, command     all that is printed, or an error; the parser, and `main`
+    output, command     everything is printed, or an error is raised; the parser, and `main`
     demo                `run`, which gives a demo its options
 """
 

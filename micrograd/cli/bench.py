@@ -56,7 +56,7 @@ def timing(rows: int = 32) -> Iterator[str]:
 
 
 def _best(f: Any, repeats: int) -> float:
-    """The shortest time of several: the others were disturbed."""
+    """The shortest of several times: other programs slowed the longer ones."""
     times = []
     for _ in range(repeats):
         began = time.perf_counter()

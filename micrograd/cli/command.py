@@ -33,15 +33,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if any(item.startswith("-") or "=" not in item for item in rest) or (rest and not hasattr(options, "values")):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
-        options.values += rest  # values that stand after an option
+        options.values += rest  # values given after an option
     options.argv = argv
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # a console that cannot draw a tree's lines shows them as ?
+        sys.stdout.reconfigure(errors="replace")  # a console without a tree's line characters shows ?
     try:
         with whole_output(is_program=is_program):
             return options.do(options) or 0
-    except BrokenPipeError:  # nobody reads any more, as after `| head`
-        return 128 + 13  # as a shell says of a program that SIGPIPE ended
+    except BrokenPipeError:  # the reader has closed the pipe, as `| head` does
+        return 128 + 13  # the status that a shell gives a program ended by SIGPIPE
     except KeyboardInterrupt:
         print(f"\nmicrograd {options.command}: stopped", file=sys.stderr)
         return 130
@@ -51,14 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong, where argparse prints the usage too."""
+    """Reports an error in one line, where argparse would print the usage as well."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {unwrapped(message)} ({self.prog} --help says more)\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="micrograd", description="See the chain rule happen, and train tiny nets by it.")
+    parser = _Parser(prog="micrograd", description="See the chain rule at work, and train tiny nets with it.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     graph_commands.add_commands(commands)

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def run(main: Callable[..., Any], argv: Sequence[str] | None = None) -> Any:
-    """Call `main(*, seed=0, jit=False)` with `--seed` and `--jit` from the shell, each of its default's type."""
+    """Call `main(*, seed=0, jit=False)` with `--seed` and `--jit` from the shell, each of the type of its default."""
     parser = argparse.ArgumentParser(
         description=inspect.getdoc(main), formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""Read an expression such as "x / (x + y)" safely: arithmetic and the table's functions, and nothing else.
+"""Read an expression such as "x / (x + y)" safely: arithmetic and the table's functions, nothing else.
 
 >>> from micrograd.cli.expression import evaluate
 >>> evaluate("x / (x + tanh(y))", {"x": 2.0, "y": 0.0})
@@ -18,7 +18,7 @@ from micrograd.errors import ExpressionError
 from micrograd.table import TABLE
 from micrograd.words import alike, cut, unwrapped
 
-MAX_LENGTH = 10_000  # characters; a longer expression is a program, to be written as one
+MAX_LENGTH = 10_000  # characters; write a longer expression as a program
 
 OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
@@ -40,7 +40,7 @@ def evaluate(text: str, variables: Mapping[str, float]) -> Value:
     """The Value of an expression, computed from a labelled Value for each variable.
 
     Raises ExpressionError for anything but numbers, variables, + - * / **, comparisons inside where(), and functions of
-    the table; and what an operation raises, such as ZeroDivisionError.
+    the table. Operations raise their own errors, such as ZeroDivisionError.
     """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"an expression has at most {MAX_LENGTH:,} characters; this one has {len(text):,}")
@@ -50,16 +50,16 @@ def evaluate(text: str, variables: Mapping[str, float]) -> Value:
         reader = _Reader(values)
         out = reader.read(tree.body)
     except SyntaxError as error:
-        raise ExpressionError(f"{_shown(text)} is no expression: {error.msg}") from None
+        raise ExpressionError(f"{_shown(text)} is not an expression: {error.msg}") from None
     except (RecursionError, MemoryError):
         raise ExpressionError(f"{_shown(text)} is nested too deeply") from None
     except ValueError as error:
         if "null bytes" in str(error):
-            raise ExpressionError(f"{_shown(text)} is no expression: it holds a null byte") from None
+            raise ExpressionError(f"{_shown(text)} is not an expression: it contains a null byte") from None
         raise
     unused = [name for name, value in values.items() if value not in reader.used]
     if unused:
-        raise ExpressionError(f"{unused[0]!r} has a value and is not in the expression")
+        raise ExpressionError(f"{unused[0]!r} has a value but is not in the expression")
     return out if isinstance(out, Value) else Value(out)
 
 
@@ -97,7 +97,7 @@ class _Reader:
         return self.variables[name]
 
     def _arithmetic(self, node: ast.BinOp) -> Any:
-        """A chain such as a + b + c + ... goes down on its left side, as deep as it is long: so in a loop."""
+        """A loop, because the tree of a chain a + b + c + ... is as deep on its left as the chain is long."""
         pending = []
         left: ast.expr = node
         while isinstance(left, ast.BinOp) and type(left.op) in OPERATORS:
@@ -107,7 +107,7 @@ class _Reader:
         for apply, right in reversed(pending):
             y = self.read(right)
             if not isinstance(x, Value) and not isinstance(y, Value):
-                x = Value(x)  # so that numbers alone get the table's errors too, and 9**9**9 does not run for minutes
+                x = Value(x)  # numbers alone get the table's errors too, and 9**9**9 does not run for minutes
             x = apply(x, y)
         return x
 
@@ -128,11 +128,11 @@ class _Reader:
             raise ExpressionError(f"{name}() has no setting {sorted(unknown)[0]!r}; it has {list(entry.settings)}")
         if (
             entry.prepare and name != "where"
-        ):  # take(a, b, c, index) and logsumexp(a, b, c): the sequence is spelled out
+        ):  # in take(a, b, c, index) and logsumexp(a, b, c) the items of the sequence are operands
             if name == "logsumexp":
                 return entry(operands)
             if not operands or isinstance(operands[-1], Value) or not float(operands[-1]).is_integer():
-                raise ExpressionError("take(a, b, c, index) ends in a whole number")
+                raise ExpressionError("take(a, b, c, index) needs a whole number as its index")
             return entry(operands[:-1], int(operands[-1]))
         return entry(*operands, **settings)
 

@@ -4,7 +4,7 @@
     micrograd step "tanh(w * x + b)" w=-3 x=2 b=6.7
     micrograd explain "x / (x + y)" x=2 y=-4 -o page.html
 
-`add_commands` adds them to a parser's.
+`add_commands` adds them to the parser.
 """
 
 from __future__ import annotations
@@ -18,18 +18,20 @@ COMMANDS = ("draw", "step", "explain")
 
 
 def add_commands(commands: Any) -> None:
-    """Add the sub-commands to a parser's; each sets `do`, a function of the options."""
-    draw = _command(commands, "draw", _draw, "draw the graph of an expression, values and gradients on it")
-    draw.add_argument("-o", "--output", default="graph.svg", help="file: .svg, .dot, and with Graphviz .png and .pdf")
-    draw.add_argument("--fold", default="auto", help="auto, none, operation, neuron, layer or repeated (default auto)")
-    draw.add_argument("--rankdir", default="LR", choices=("LR", "RL", "TB", "BT"), help="where it grows (default LR)")
+    """Add these subcommands; each sets `do`, a function of the options."""
+    draw = _command(commands, "draw", _draw, "draw the graph of an expression, with values and gradients")
+    draw.add_argument(
+        "-o", "--output", default="graph.svg", help=".svg, .dot; with Graphviz .png, .pdf (default graph.svg)"
+    )
+    draw.add_argument("--fold", default="auto", help="auto (default), none, operation, neuron, layer or repeated")
+    draw.add_argument("--rankdir", default="LR", choices=("LR", "RL", "TB", "BT"), help="direction (default LR)")
     _command(commands, "step", _step, "step through forward and backward at a prompt that speaks pdb")
     explain = _command(commands, "explain", _explain, "make one interactive HTML page that needs no network")
     explain.add_argument("-o", "--output", default="page.html", help="file (default page.html)")
 
 
 def _command(commands: Any, name: str, do: Callable[[Any], None], summary: str) -> argparse.ArgumentParser:
-    example = f'example: micrograd {name} "x / (x + sigmoid(y))" x=2 y=-4   (put "(-x)" where a minus comes first)'
+    example = f'example: micrograd {name} "x / (x + sigmoid(y))" x=2 y=-4   (write "(-x)" if a minus comes first)'
     parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary, epilog=example)
     parser.add_argument("expression", help="numbers, variables, + - * / ** and functions such as tanh, exp, maximum")
     parser.add_argument("values", nargs="*", metavar="name=number", help="the value of each variable")
@@ -44,7 +46,7 @@ def _value(options: Any) -> Any:
     variables: dict[str, float] = {}
     for item in options.values:
         name, equals, number = item.partition("=")
-        name = unicodedata.normalize("NFKC", name)  # as Python reads names in the expression
+        name = unicodedata.normalize("NFKC", name)  # as Python normalizes names in the expression
         if not equals or not name.isidentifier():
             raise ExpressionError(f"{item!r} is not of the form x=2")
         if name in variables:
@@ -52,7 +54,7 @@ def _value(options: Any) -> Any:
         try:
             variables[name] = float(number)
         except ValueError:
-            raise ExpressionError(f"{item!r}: {number!r} is no number") from None
+            raise ExpressionError(f"{item!r}: {number!r} is not a number") from None
     return evaluate(options.expression, variables)
 
 

@@ -41,11 +41,11 @@ class Model:
 
     net: MLP
     preparation: Preparation
-    facts: dict[str, Any]  # the other things that are known of it: data, loss, metrics, an example, ...
+    facts: dict[str, Any]  # what else is known: data, loss, metrics, an example, ...
 
     @classmethod
     def read(cls, path: Path) -> Model:
-        """The model in a file. Raises CheckpointError for a damaged one, and for what is not a model."""
+        """The model in a file. Raises CheckpointError if it is damaged or not a model."""
         numbers, facts = read(path)
         try:
             check(numbers, {"parameters": ANYTHING, ...: ANYTHING}, "numbers")
@@ -56,13 +56,13 @@ class Model:
             sizes = [kept["recipe"]["inputs"], kept["recipe"]["layers"][-1]]
             outputs = {preparation.outputs, 1} if preparation.outputs == 2 else {preparation.outputs}
             if sizes[0] != len(preparation.inputs) or sizes[1] not in outputs:
-                raise ValueError("the net has other inputs or outputs than the preparation")
+                raise ValueError("the net's inputs or outputs do not fit the preparation")
             if facts["example"] is not None and len(facts["example"]["inputs"]) != sizes[0]:
-                raise ValueError("the example has other inputs than the net")
+                raise ValueError("the example's inputs do not fit the net")
             if (facts["loss"] == "mse") != (preparation.task == "numbers"):
                 raise ValueError("the loss is for another task")
         except (TypeError, ValueError) as error:
-            raise CheckpointError(f"{path} is no model of a run, or is damaged ({error})") from None
+            raise CheckpointError(f"{path} is not the model of a run, or is damaged ({error})") from None
         return cls(net, preparation, facts)
 
     def save(self, folder: Path) -> None:
@@ -72,19 +72,19 @@ class Model:
 
     @property
     def backend(self) -> str:
-        """What to compute outputs with: compiled, where that was worth it for training."""
+        """How to compute outputs: "auto" if training was compiled, else "eager"."""
         return "auto" if self.facts["backend"] == "jit" else "eager"
 
     def outputs(self, rows: Sequence[Sequence[float]]) -> list[Any]:
-        """The net's outputs for rows as the preparation makes them: floats, or lists of them."""
+        """The net's outputs for rows that the preparation made: floats, or lists of floats."""
         return outputs_of(self.net, rows, backend=self.backend)
 
     def answers(
         self, rows: Sequence[Sequence[float]], *, failed: dict[int, Exception] | None = None
     ) -> list[tuple[str | float, float | None]]:
-        """A class or a number for each row, and the probability of the class, if the loss was one that gives it.
+        """A class or a number for each row, and the probability of the class if the loss gives one.
 
-        Errors of rows without a result are raised; or kept in `failed`, if that is given, and the answer is empty.
+        If a row has no result, its error is raised; or, if `failed` is given, kept there, and the answer is empty.
         """
         outputs = outputs_of(self.net, rows, backend=self.backend, failed=failed)
         return [

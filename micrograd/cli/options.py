@@ -1,4 +1,4 @@
-"""From an option's text to its value: the types that argparse calls, and what they say of a wrong one."""
+"""From an option's text to its value: the types that argparse calls, and their error messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _between(text: str, least: int, most: int) -> int:
     except ValueError:  # not a number, or one of thousands of digits
         n = None
     if n is None or not least <= n <= most:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no whole number from {least} to {most:,}")
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from {least} to {most:,}")
     return n
 
 
@@ -22,7 +22,7 @@ def whole(text: str) -> int:
 
 
 def seed(text: str) -> int:
-    return _between(text, 0, 2**32 - 1)  # what scikit-learn's data sets take
+    return _between(text, 0, 2**32 - 1)  # the seeds that scikit-learn's data sets accept
 
 
 def sizes(text: str) -> list[int]:
@@ -31,7 +31,7 @@ def sizes(text: str) -> list[int]:
     try:
         return [whole(part) for part in text.split(",")]
     except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{error}: hidden layers are sizes such as 16,16, or none") from None
+        raise argparse.ArgumentTypeError(f"{error}; write hidden layers as 16,16 or none") from None
 
 
 def _number(text: str, is_right: Callable[[float], bool], what: str) -> float:
@@ -40,7 +40,7 @@ def _number(text: str, is_right: Callable[[float], bool], what: str) -> float:
     except ValueError:
         x = math.nan
     if not is_right(x):
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no {what}")
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a {what}")
     return x
 
 

@@ -1,4 +1,4 @@
-"""Print all that is printed, or say that it could not be: `with whole_output(is_program=True): ...`."""
+"""Print everything, or raise an error: `with whole_output(is_program=True): ...`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def _lines_of(out: Any) -> Any:
 
 @contextlib.contextmanager
 def whole_output(*, is_program: bool) -> Iterator[None]:
-    """Print all that is printed, or raise OSError before the exit status is said.
+    """Print everything, or raise OSError while the exit status can still tell.
 
-    Unbuffered, Python prints what one call of the system takes and forgets the rest; buffered, it hears of a full disk
-    when all is over.
+    Unbuffered, Python prints as much as one system call takes and drops the rest; buffered, it meets a full disk only
+    as it exits.
     """
     out: Any = sys.stdout
     is_raw = isinstance(getattr(out, "buffer", None), io.RawIOBase)
@@ -32,12 +32,12 @@ def whole_output(*, is_program: bool) -> Iterator[None]:
         yield
         whole.flush()
     except OSError as error:
-        if error.filename is not None or error.errno not in (*FULL, errno.EPIPE):  # files are named by those who write
+        if error.filename is not None or error.errno not in (*FULL, errno.EPIPE):  # an error about another file
             raise
         if is_program:
-            with contextlib.suppress(OSError, ValueError):  # what is left goes nowhere, also when Python ends
+            with contextlib.suppress(OSError, ValueError):  # drop what is left, also at Python's exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), whole.fileno())
-        raise OSError(error.errno, error.strerror, "standard output") from None  # a BrokenPipeError, where it is one
+        raise OSError(error.errno, error.strerror, "standard output") from None  # for EPIPE, a BrokenPipeError
     finally:
         sys.stdout = out
         if is_raw:

@@ -1,4 +1,4 @@
-"""Say in JSON how a net is built, and build it from that: `recipe(net)` and `net_of(recipe)`.
+"""Describe in JSON how a net is built, and build it from that: `recipe(net)` and `net_of(recipe)`.
 
     >>> from micrograd.nn import MLP
     >>> from micrograd.cli.recipe import net_of, recipe
@@ -7,7 +7,7 @@
     >>> net_of(recipe(MLP(2, [3, 1])))
     MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(3)]]
 
-A recipe has no numbers: those are `[p.data for p in net.parameters()]`, which `net_of(recipe, numbers)` puts back.
+A recipe does not hold the parameters: `net_of(recipe, numbers)` sets them from `[p.data for p in net.parameters()]`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ SIZE = whole(1)
 SHAPE = {"kind": one_of("MLP"), "inputs": SIZE, "layers": [SIZE], "activation": TEXT, "output": TEXT, "bias": BOOL}
 LOSSES: dict[str, Callable[[Any, Any], Any]] = {
     f.__name__: f for f in (cross_entropy, hinge, mse, binary_cross_entropy)
-}  # all that a file may name
+}  # the losses that a file may name
 WITH_PROBABILITY = ("binary_cross_entropy", "cross_entropy")
 MAX_PARAMETERS = 1_000_000  # each is a Python object; a damaged recipe must not fill the memory
 
 
 def recipe(net: Any) -> dict[str, Any]:
-    """The recipe of an MLP. Raises ValueError for a net that none describes: a subclass, a function as activation."""
+    """The recipe of an MLP. Raises ValueError if no recipe describes it: a subclass, or a function as activation."""
     if type(net) is not MLP:
         raise ValueError(f"a recipe describes an MLP, not {quoted(net)}")
     *hidden, last = [layer.neurons for layer in net.layers]
@@ -52,12 +52,12 @@ def recipe(net: Any) -> dict[str, Any]:
         "bias": biases.pop(),
     }
     if count_of(made) != len(net.parameters()):
-        raise ValueError("a recipe describes an MLP whose layers fit each other, each parameter in one place")
+        raise ValueError("a recipe describes an MLP whose layers fit each other and share no parameter")
     return made
 
 
 def net_of(recipe: Any, numbers: Sequence[float] | None = None) -> MLP:
-    """The net of a recipe, with these numbers for its parameters if given. Raises ValueError for anything else."""
+    """The net of a recipe, with these numbers as parameters if given. Raises ValueError for a wrong recipe."""
     count = count_of(recipe)
     if numbers is not None and len(numbers) != count:
         raise ValueError(f"the recipe has {count:,} parameters, and there are {len(numbers):,} numbers for them")
@@ -69,7 +69,7 @@ def net_of(recipe: Any, numbers: Sequence[float] | None = None) -> MLP:
 
 
 def count_of(recipe: Any) -> int:
-    """The number of parameters of a recipe's net, which is not built. Raises ValueError for anything else."""
+    """The number of parameters of a recipe's net, without building it. Raises ValueError for a wrong recipe."""
     check(recipe, SHAPE, "recipe")
     for key in ("activation", "output"):
         check_activation(recipe[key])
@@ -85,7 +85,7 @@ def count_of_sizes(sizes: Sequence[int], *, bias: bool = True) -> int:
 
 
 def check_activation(name: str) -> str:
-    """The name, if it is an activation function's; otherwise ValueError with the nearest ones."""
+    """The name of an activation function, as given. Raises ValueError for another, with the nearest names."""
     Neuron(1, activation=name)
     return name
 
@@ -96,4 +96,4 @@ def _activation_of(neuron: Neuron) -> str:
     for name, entry in TABLE.items():
         if entry.is_unary and getattr(Value, name) is neuron.activation:
             return name
-    raise ValueError(f"a recipe names activations of the table, such as 'tanh': {neuron.activation!r} is none of them")
+    raise ValueError(f"a recipe names activations of the table, such as 'tanh': {neuron.activation!r} is not one")

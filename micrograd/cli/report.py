@@ -1,4 +1,4 @@
-"""Say and draw how good a trained net is, for the command line: held-out metrics, a summary, a drawing."""
+"""Report how good a trained net is, for the command line: held-out metrics, a summary, a drawing."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from micrograd.training.progress import said
 from micrograd.views.draw import save, with_suffix
 from micrograd.words import count, listed, number_text, text_of
 
-MAX_CONFUSION = 12  # classes; the table of more is no longer read
+MAX_CONFUSION = 12  # classes; a larger confusion table is unreadable
 
 
 def measured(model: Model, table: Table) -> tuple[dict[str, float], list[str]]:
-    """How good a model is on a table's rows: metrics by name, and the lines that say them."""
+    """How good a model is on a table's rows: metrics by name, and the lines to print."""
     answers = [answer for answer, _ in model.answers(model.preparation.rows(table))]
     if table.task == "numbers":
         return _of_numbers([float(a) for a in answers], table)
@@ -33,7 +33,7 @@ def _of_numbers(answers: list[float], table: Table) -> tuple[dict[str, float], l
     error = math.sqrt(errors / len(wanted))
     metrics = {"root mean squared error": error}
     line = f"root mean squared error {error:.4g}, in the unit of {text_of(table.target)}"
-    if spread > 0:  # of one row, or of equal ones, R2 is not defined
+    if spread > 0:  # R2 is not defined for one row or equal targets
         metrics["R2"] = 1 - errors / spread
         line += f", whose standard deviation is {math.sqrt(spread / len(wanted)):.4g}; R2 {metrics['R2']:.3f}"
     return metrics, [line]
@@ -48,7 +48,7 @@ def _of_classes(answers: list[int], table: Table) -> tuple[dict[str, float], lis
     for a, t in zip(answers, table.targets):
         counts[t][a] += 1
     if len(names) <= MAX_CONFUSION:
-        grid = [["is \\ told", *names], *([name, *map(str, row)] for name, row in zip(names, counts))]
+        grid = [["true \\ predicted", *names], *([name, *map(str, row)] for name, row in zip(names, counts))]
     else:
         rights = [[name, str(row[i]), str(sum(row))] for i, (name, row) in enumerate(zip(names, counts)) if sum(row)]
         grid = [["class", "right", "rows"], *rights]
@@ -60,14 +60,14 @@ def _of_classes(answers: list[int], table: Table) -> tuple[dict[str, float], lis
 
 
 def net_line(net: MLP) -> str:
-    """A net in a line: its layers and its parameters."""
+    """A net in one line: its layers and how many parameters it has."""
     kept = recipe(net)
     layers = "-".join(map(str, [kept["inputs"], *kept["layers"]]))
     return f"net of {layers}, {kept['activation']}, {count(count_of(kept), 'parameter')}"
 
 
 def summary(model: Model) -> str:
-    """What a model is, learned from what, and how good it was found to be: several lines."""
+    """What a model is, what it learned from, and how good it was: several lines."""
     facts, preparation = model.facts, model.preparation
     shares = []
     for column, scale in zip(preparation.columns, preparation.scales):
@@ -89,11 +89,11 @@ def summary(model: Model) -> str:
 
 
 def draw_model(model: Model, path: Path) -> None:
-    """Draw the loss of the model's example row, with gradients, folded so that it can be read."""
+    """Draw the loss of the model's example row, with gradients, folded to be readable."""
     with_suffix(path, ".svg", ".png", ".pdf", ".dot", ".gv")
     example = model.facts["example"]
     if example is None:
-        raise ValueError("the model keeps no row to draw the net for")
+        raise ValueError("the model has no example row, which a drawing needs")
     row = [Value(x, label=name) for x, name in zip(example["inputs"], model.preparation.inputs)]
     output = model.net(row)
     loss = LOSSES[model.facts["loss"]](output, example["target"])

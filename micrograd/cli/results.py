@@ -1,4 +1,4 @@
-"""What a run of `micrograd train` leaves: the files of its folder, and the lines that say what is in them."""
+"""What a run of `micrograd train` leaves: the files in its folder, and the lines that say what they hold."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from micrograd.words import count, unwrapped
 
 
 def results(run: Training, failed: list[str]) -> Iterator[str]:
-    """Measure the net and write the files of its folder; gives the lines that say so.
+    """Measure the net and write the folder's files; yields the lines to print.
 
-    A picture that cannot be made is told in `failed`, and the others are made.
+    If a picture cannot be made, `failed` gets the reason, and the other pictures are made.
     """
     model = _model_of(run)
     stopped = f" ({run.history.stopped})" if run.history.stopped else ""
@@ -32,7 +32,7 @@ def results(run: Training, failed: list[str]) -> Iterator[str]:
     best = f"; the net is that of epoch {run.history.best}" if run.options.patience else ""
     yield f"{count(len(run.history), 'epoch')}{stopped} in {run.seconds:.1f} s, {how}{best}"
     if run.history.turned and not run.options.patience:
-        yield f"{run.history.turned}: --patience 20 stops in time, and keeps the net of the lowest"
+        yield f"{run.history.turned}: --patience 20 stops in time and keeps the best net"
     table = run.test or run.learned
     where = "held out" if run.test else "on the rows that it learned from"
     try:
@@ -55,13 +55,13 @@ def results(run: Training, failed: list[str]) -> Iterator[str]:
         try:
             draw(path)
             yield f"{path}  {what}"
-        except Exception as error:  # whatever it is, the run is whole without its picture
+        except Exception as error:  # whatever it is, the run is complete without its picture
             said = unwrapped(error)[:200] or "no more is known"
             failed.append(f"{path} could not be drawn: {type(error).__name__}: {said}")
 
 
 def _model_of(run: Training) -> Model:
-    # A net of plain Values: the compiled run keeps its numbers elsewhere.
+    # A net of plain Values: the compiled run keeps its parameters in native memory.
     net = net_of(recipe(run.net), [p.data for p in run.net.parameters()])
     table = run.test or run.train
     example = {"inputs": run.preparation.rows(table.take([0]))[0], "target": run.targets(table.take([0]))[0]}
@@ -88,7 +88,7 @@ def _has_regions(table: Table) -> bool:
 def _regions(run: Training, model: Model, path: Path) -> None:
     net: Any = model.net
     count = len(net.parameters())
-    points = 60 if count < 2_000 else 25 if count < 50_000 else 10  # operation by operation these are many
+    points = 60 if count < 2_000 else 25 if count < 50_000 else 10  # eagerly, more would take too long
     if model.backend == "auto" and has_compiler() and is_worth_compiling(net, 60 * 60):
         from micrograd.compiler.jit import jit
 

@@ -1,8 +1,8 @@
-"""Keep what a training run made in a folder, and use it again: `load("run-iris").answers(rows)`.
+"""Keep a training run in a folder, and use it again: `load("run-iris").answers(rows)`.
 
-A folder holds `run.json`, the options that the run was started with; `checkpoint.safetensors`, from which it goes on
-when it was stopped; and, once it has ended, `model.safetensors`: the parameters, and as JSON the recipe of the net, the
-preparation of its inputs and what was measured. `claim` says whether a folder may hold a new run.
+A folder holds `run.json`, the options of the run; `checkpoint.safetensors`, from which a stopped run goes on; and, once
+the run has ended, `model.safetensors`: the parameters, and as JSON the recipe of the net, the preparation of its inputs
+and what was measured. `claim` decides whether a folder may hold a new run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RESULTS = (MODEL, "history.csv", "loss.png", "regions.png", "net.svg")
 
 
 def load(place: str | Path) -> Model:
-    """The model of a run's folder, or of its file. Raises CheckpointError for a damaged one, OSError for none."""
+    """The model in a run's folder, or in a file. Raises CheckpointError if it is damaged, OSError if there is none."""
     place = Path(place)
     path = place / MODEL if place.is_dir() else place
     if not path.exists():
@@ -34,7 +34,7 @@ def load(place: str | Path) -> Model:
 
 
 def options_of(folder: Path) -> dict[str, Any] | None:
-    """The options that a folder's run was started with; None where it holds no run. Raises CheckpointError."""
+    """The options of the run in a folder; None if it holds no run. Raises CheckpointError if they are damaged."""
     try:
         found = json.loads((folder / RUN).read_bytes())
         check_format(folder / RUN, found["format"], FORMAT)
@@ -44,14 +44,14 @@ def options_of(folder: Path) -> dict[str, Any] | None:
     except CheckpointError:
         raise
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise CheckpointError(f"{folder / RUN} is damaged: choose another folder with --out, or delete this") from None
+        raise CheckpointError(f"{folder / RUN} is damaged: choose another folder with --out, or delete it") from None
     return found["options"]
 
 
 def claim(folder: Path, options: dict[str, Any], *, resume: bool) -> bool:
-    """Whether there is a run in the folder to go on with. Raises ValueError where a new one would spoil what is there.
+    """Whether the folder holds a run to go on with. Raises ValueError if a new run would overwrite something else.
 
-    A finished run on the same data and target may be replaced. Nothing is written here: `start` does that.
+    A finished run on the same data and target may be replaced. Nothing is written here; `start` writes.
     """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file: choose a folder with --out")
@@ -60,21 +60,21 @@ def claim(folder: Path, options: dict[str, Any], *, resume: bool) -> bool:
         return False
     other = options_of(folder)
     if other is None:
-        raise ValueError(f"{folder} holds other files than a run's: choose a new folder with --out")
+        raise ValueError(f"{folder} holds files that do not belong to a run: choose a new folder with --out")
     if resume:
         for name in options:
             if name != "epochs" and other.get(name) != options[name]:
                 flag = "DATA" if name == "data" else f"--{name.replace('_', '-')}"
                 raise ValueError(
-                    f"{folder} is of another run: its {flag} was {_said(other.get(name))}, not {_said(options[name])}; "
+                    f"{folder} holds another run: its {flag} was {_said(other.get(name))}, not {_said(options[name])}; "
                     "resume with the same options, or choose another folder with --out"
                 )
         return (folder / CHECKPOINT).exists()
     for name, what in (("data", "on"), ("target", "with the target")):
         if other.get(name) != options.get(name):
-            said = _said(other.get(name)) if other.get(name) is not None else "of the last column"
+            said = _said(other.get(name)) if other.get(name) is not None else "in the last column"
             raise ValueError(
-                f"{folder} is of another run, {what} {said}: choose another folder with --out, or delete it"
+                f"{folder} holds another run, {what} {said}: choose another folder with --out, or delete it"
             )
     if (folder / CHECKPOINT).exists() and not (folder / MODEL).exists():
         raise ValueError(f"{folder} holds a run that was stopped: add --resume to go on with it, or delete it")
@@ -82,7 +82,7 @@ def claim(folder: Path, options: dict[str, Any], *, resume: bool) -> bool:
 
 
 def start(folder: Path, options: dict[str, Any], *, resumed: bool) -> None:
-    """Begin a run: no results of an earlier one stay beside it. Called once its first epoch has gone well."""
+    """Begin a run: delete the results of an earlier one. Called after its first epoch has succeeded."""
     for name in RESULTS if resumed else (*RESULTS, CHECKPOINT):
         (folder / name).unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)

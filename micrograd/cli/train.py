@@ -29,11 +29,11 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD, "rmsprop": R
 SAVED = (
     "data target task categorical ignore hidden activation loss optimizer lr weight_decay epochs batch seed held_out"
 )
-FEW_ROWS, FEW_FOR_PATIENCE = 10, 4  # of fewer, none are held out unless asked, and none can be kept to stop by
+FEW_ROWS, FEW_FOR_PATIENCE = 10, 4  # rows: of fewer, none are held out by default; too few for --patience
 
 
 class Training:
-    """All that the options ask for, checked; nothing is written before `run`."""
+    """What the options ask for, checked; nothing is written before `run`."""
 
     def __init__(self, options: Any):
         self.options = options
@@ -53,7 +53,7 @@ class Training:
         self.optimizer = self._optimizer()
         self.history = History()
         self.seconds = 0.0
-        self.has_begun = False  # whether an epoch has gone well, and what was in the folder is replaced
+        self.has_begun = False  # whether an epoch has succeeded, so that the folder holds this run
 
     def _split(self) -> tuple[Table, Table | None]:
         part = self.options.held_out
@@ -62,7 +62,7 @@ class Training:
         return split_table(self.table, held_out=part, rng=self._rng()) if part else (self.table, None)
 
     def _split_again(self) -> tuple[Table, Table | None]:
-        """With --patience, rows to learn from and rows to stop by: those held out choose nothing."""
+        """With --patience, rows to learn from and rows to stop by: the held-out rows must not decide when to stop."""
         if not self.options.patience:
             return self.train, self.test
         if len(self.train) < FEW_FOR_PATIENCE:
@@ -76,7 +76,7 @@ class Training:
         outputs = 1 if self.loss != "cross_entropy" else self.preparation.outputs
         inputs, layers = len(self.preparation.inputs), [*self.options.hidden, outputs]
         activation = self.options.activation
-        count_of_sizes([inputs, *layers])  # before so many Values are made
+        count_of_sizes([inputs, *layers])  # raises before too many Values are made
         return MLP(inputs, layers, activation=activation, init=init_for(activation), rng=self._rng())
 
     def _optimizer(self) -> Optimizer:
@@ -93,10 +93,10 @@ class Training:
         return random.Random(self.options.seed)
 
     def about(self) -> str:
-        """What is to be done: data, net and training, in three lines."""
+        """The run to come: data, net and training, in three lines."""
         o = self.options
         batches = f"batches of {min(o.batch, len(self.learned)):,}"
-        kept = f"{len(self.watched):,} to stop by, " if o.patience and self.watched else ""
+        kept = f"{len(self.watched):,} for --patience, " if o.patience and self.watched else ""
         held = f"{len(self.test):,} held out" if self.test else "none held out"
         before = f", from its checkpoint after {count(self.done, 'epoch')}" if self.goes_on else ""
         if self.done >= o.epochs:
@@ -140,7 +140,7 @@ class Training:
         except CheckpointError:
             raise
         except (ArithmeticError, ValueError) as error:
-            if self.has_begun:  # it would end so again: there is nothing to go on with
+            if self.has_begun:  # resuming would fail in the same way
                 (self.folder / CHECKPOINT).unlink(missing_ok=True)
             raise FloatingPointError(f"{error}; try a smaller --lr, or another --activation") from None
         self.seconds = time.perf_counter() - began
@@ -152,13 +152,13 @@ class Training:
 
 
 def _epochs_in(checkpoint: Path) -> int:
-    """How many epochs a checkpoint has behind it; whether it is one of this run, `fit` says."""
+    """How many epochs a checkpoint holds. `fit` checks whether it belongs to this run."""
     kept = read(checkpoint)[1].get("history")
     return len(kept) if isinstance(kept, list) else 0
 
 
 def _need(backend: str) -> None:
-    """All packages that the end of a run needs, before its start. Raises ImportError with what to install."""
+    """Check before a run for the packages that its end needs. Raises ImportError with what to install."""
     for module in ("numpy", "safetensors", "matplotlib"):
         require(module, extra="train")
     if backend == "jit":
@@ -181,7 +181,7 @@ def _table(options: Any) -> Table:
 
 
 def _loss(name: str, table: Table) -> str:
-    """The loss that was asked for, or the task's own. Raises ValueError for one of another task."""
+    """The loss that was asked for, or the task's default. Raises ValueError if the loss is for another task."""
     is_two = len(table.classes) == 2
     if table.task == "numbers":
         fitting = ["mse"]

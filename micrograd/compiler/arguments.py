@@ -8,8 +8,8 @@
     >>> rebuild(structure, "x", lambda name, kind: name)
     ['x[0]', ('x[1][0]', 'mean')]
 
-Two calls with equal structures run the same compiled code. What is no number, a string or None or a function, belongs
-to the structure, and so do True and False.
+Two calls with equal structures run the same compiled code. Arguments that are not numbers, such as strings, None and
+functions, belong to the structure, and so do True and False.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from typing import Any
 from micrograd.coerce import as_float, is_array
 from micrograd.engine import Value
 
-Structure = Any  # a word for a number, else a tuple that opens with a word
-Leaf = Callable[[str, str], Any]  # from an input's name and kind to what stands for it
+Structure = Any  # a word for a number, else a tuple that begins with a word
+Leaf = Callable[[str, str], Any]  # given an input's name and kind, what stands for that input
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 def flatten(x: Any, numbers: list[Any]) -> Structure:
-    """Append the numbers and Values in x to `numbers`; gives the arrangement that they were in."""
+    """Append the numbers and Values in x to `numbers`; return the structure that they were in."""
     kind = type(x)
     if kind is float:
         numbers.append(x)
@@ -51,7 +51,7 @@ def flatten(x: Any, numbers: list[Any]) -> Structure:
         if x.dtype == object:
             return ("array", x.shape, *[flatten(item, numbers) for item in x.flat])
         if x.dtype.kind not in "fiub":
-            raise TypeError(f"an array of {x.dtype} holds no real numbers")
+            raise TypeError(f"jit takes arrays of real numbers, not of {x.dtype}")
         numbers += x.ravel().astype(float).tolist()
         return ("array", x.shape, *(["number" if x.dtype.kind in "fb" else "whole"] * x.size))
     if isinstance(x, number_types.Integral) and kind is not bool:
@@ -64,34 +64,34 @@ def flatten(x: Any, numbers: list[Any]) -> Structure:
 
 
 def static(x: Any) -> Structure:
-    """An argument that is part of the structure: another value of it compiles anew."""
+    """An argument that is part of the structure: another value compiles new code."""
     if hasattr(x, "__next__"):
         raise TypeError(
-            f"jit: {type(x).__name__} is an iterator, which can be gone through only once, and jit may run the "
-            "function again; give a list: list(...)"
+            f"jit: {type(x).__name__} is an iterator, which can be used only once, but jit may run the function again; "
+            "give a list: list(...)"
         )
     try:
         hash(x)
     except TypeError:
         raise TypeError(
-            f"jit: {x!r} is a {type(x).__name__}, neither numbers nor something that can be told from others by its "
-            "hash; give lists, tuples, dicts, arrays of numbers, or hashable objects"
+            f"jit: {x!r} is a {type(x).__name__}, which is neither numbers nor hashable; give lists, tuples, dicts, "
+            "arrays of numbers, or hashable objects"
         ) from None
     return ("static", _exactly(x), x)
 
 
 def _exactly(x: Any) -> Any:
-    """What tells values apart that are equal and yet not the same: 1 and True, 0.0 and -0.0."""
+    """A key that differs for values that are equal but not the same: 1 and True, 0.0 and -0.0."""
     if isinstance(x, float):
         return x.hex()
     if type(x) is tuple:
         return tuple(map(_exactly, x))
-    # Objects of a class of one's own may be equal and yet have other attributes.
+    # Objects of a user's class may be equal but have different attributes.
     return type(x) if type(x).__module__ == "builtins" else (type(x), id(x))
 
 
 def rebuild(structure: Structure, name: str, leaf: Leaf) -> Any:
-    """The arrangement again, with `leaf(name, kind)` for each number; names read `x[0][1]`."""
+    """Put `leaf(name, kind)` where each number was in the structure; names look like `x[0][1]`."""
     if isinstance(structure, str):
         return leaf(name, structure)
     kind, *rest = structure
@@ -128,7 +128,7 @@ def _place(i: int, shape: tuple[int, ...]) -> str:
 
 
 def names_of(f: Callable[..., Any], count: int) -> list[str]:
-    """What the function calls its first arguments, so many."""
+    """The names of the function's first `count` arguments."""
     named: list[str] = []
     with contextlib.suppress(TypeError, ValueError):
         named = [p.name for p in inspect.signature(f).parameters.values() if p.kind in POSITIONAL]

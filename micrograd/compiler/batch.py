@@ -1,7 +1,7 @@
 """Run native code on batches of rows: the mean of a function over the rows, its derivatives, and steps of training.
 
-A `BatchProgram` owns the context and the memory that native code works on. A batch goes down in `point_at` and `start`,
-through `run`, and what it came to is read from here: `results`, `position`, `taken`.
+A `BatchProgram` owns the context and the memory that native code works on. `point_at` and `start` set up a batch, `run`
+computes it, `results` and `rows_of_this_step` read what came out, and `means` does all of this in one call.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from micrograd.engine import Value
 from micrograd.extras import require
 from micrograd.locks import new_in_child
 
-PAUSE = 0.02  # seconds after which native code comes back to Python, so that Ctrl-C is heard
+PAUSE = 0.02  # seconds after which native code returns to Python, so that Ctrl-C works
 
 
 class Ready(NamedTuple):
-    """A program, and the rows that it was pointed at."""
+    """A program, and the rows that it points at."""
 
     program: BatchProgram
     rows: Rows
 
 
 class BatchProgram:
-    """Native code for batches of rows of one structure, and its memory. `optimizer` has that of what is trained."""
+    """Native code for batches of rows of one structure, and its memory. `optimizer` has the parameters' memory."""
 
     def __init__(self, recorded: RowTape, optimizer: OptimizerMemory | None = None):
         self._lock: Any = threading.RLock()
@@ -46,7 +46,7 @@ class BatchProgram:
         self.tape, self.code = spec.tape, Widths(spec)
         self._results, self._value = Memory(spec.sums), spec.gradients
         self._others = Memory(len(spec.sources))
-        # What blocks of rows add up to; and of the optimizer's rule, what is computed ahead for many steps.
+        # The sums over blocks of rows; and the part of the optimizer's rule that is computed ahead for many steps.
         self._sums, self._tail = Memory(WIDEST * spec.sums), Memory(WIDEST * spec.sums)
         self._shared = Memory(len(spec.plan.shared))
         self._ahead = Memory(len(rule_plan(spec.update).shared) * COLUMNS if spec.update else 0)
@@ -56,32 +56,32 @@ class BatchProgram:
         own |= {"shared": self._shared, "ahead": self._ahead}
         if optimizer is not None:
             own |= optimizer.fields()
-        self._kept = own  # for as long as the context has their addresses
+        self._kept = own  # keep them alive while the context has their addresses
         for name, memory in own.items():
             setattr(self.context, name, memory.address)
         self._arrays = [(f"array{k}", f"stride{k}") for k in range(len(spec.types))]
         self._native: Native | None = None  # the code for batches of the rows' size
         self.context.allowance = 64  # blocks of rows until the first pause
-        self._count = self._ordered = 0  # rows, and how many `order` counts through: 0 after a shuffle
+        self._count = self._ordered = 0  # the number of rows, and how many `order` lists in order: 0 after a shuffle
 
-    # ------------------------------------------------------------ a batch goes down
+    # ------------------------------------------------------------ run a batch
 
     def point_at(self, rows: Rows, *, batch_size: int) -> Ready:
-        """Work on these rows, in batches of so many."""
+        """Work on these rows, in batches of `batch_size`."""
         context = self.context
         for (address, stride), array in zip(self._arrays, rows.arrays):
             setattr(context, address, address_of(array))
             setattr(context, stride, array.strides[0])
         context.rows, context.batch, self._count = rows.count, batch_size, rows.count
         native = self.code.of(min(batch_size, rows.count))
-        if native is not self._native:  # what one with other lanes left between the sums would be taken for numbers
+        if native is not self._native:  # code with another number of lanes lays the sums out differently
             for memory in (self._sums, self._tail):
                 ctypes.memset(memory.address, 0, memory.view.nbytes)
             self._native = native
         return Ready(self, rows)
 
     def start(self, twister: Twister | None = None) -> None:
-        """Begin at the first row, in the rows' own order, or for each epoch in another that a generator gives."""
+        """Begin at the first row, with the rows in their own order or, given a generator, shuffled in each epoch."""
         context = self.context
         context.restart = 1
         if self._ordered != self._count:
@@ -94,14 +94,14 @@ class BatchProgram:
             self._ordered = 0
 
     def read_leaves(self) -> None:
-        """Bring in the numbers of Values from outside that are not parameters."""
+        """Copy in the numbers of the Values from outside that are not parameters."""
         for i, leaf in enumerate(self.leaves):
             self._others.view[self._first_leaf + i] = leaf.data
 
     def run(self, steps: int) -> int:
-        """Take so many steps from where the last call ended; gives what native `run` returns.
+        """Take `steps` steps from where the last call ended; return the status that native `run` returns.
 
-        Comes back to Python every PAUSE seconds, for Ctrl-C to be heard, and goes on.
+        Native code returns to Python every PAUSE seconds, so that Ctrl-C works, and then goes on.
         """
         context, native = self.context, self._native
         assert native is not None
@@ -115,29 +115,29 @@ class BatchProgram:
                 context.allowance = max(1, int(context.allowance * min(4.0, PAUSE / max(took, 1e-9))))
         return status
 
-    # --------------------------------------------------------------- and its results come up
+    # ------------------------------------------------------------ read what came out
 
     def results(self) -> list[float]:
-        """The derivatives, and after them the mean."""
+        """The derivatives, then the mean."""
         return [*self._results.view[: len(self.tape.outputs) - 1], self._results.view[self._value]]
 
     @property
     def position(self) -> int:
-        """The row that native code is at, counted in the order that it takes."""
+        """The row where native code is, counted in the order of the rows."""
         return self.context.position
 
     def rows_of_this_step(self) -> Any:
-        """The numbers of the rows in the batch that native code is at."""
+        """The numbers of the rows in the batch where native code is."""
         return self._order[self.position : self.position + self.context.batch]
 
     def stop_shuffling(self) -> None:
-        """Let go of the generator."""
+        """Detach the generator."""
         self.context.generator = self.context.draw = 0
 
-    # ------------------------------------------------------------- there and back
+    # ------------------------------------------------------------ both in one call
 
     def means(self, rows: Rows, numbers: Sequence[Any]) -> list[float] | None:
-        """The derivatives and the mean over all rows; None where one is not finite or an index is out of range.
+        """The derivatives and the mean over all rows; None if one is not finite or an index is out of range.
 
         `numbers` are the arguments that all rows share, floats and Values.
         """
@@ -155,9 +155,12 @@ class BatchProgram:
 
     @property
     def in_use(self) -> Any:
-        """`with program.in_use:` one call at a time. Other threads wait; a call in the midst of one is refused."""
-        if self._lock._is_owned():  # by a signal handler; asked of Python's own lock, which Ctrl-C cannot leave held
-            raise RuntimeError("this compiled function is in the midst of a call already")
+        """`with program.in_use:` allows one call at a time: other threads wait; a call from within a call is refused.
+
+        A signal handler can call from within a call. The lock is Python's own, so Ctrl-C cannot leave it held.
+        """
+        if self._lock._is_owned():
+            raise RuntimeError("this compiled function is already running: a signal handler may not call it again")
         return self._lock
 
     @property

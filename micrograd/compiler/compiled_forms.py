@@ -1,4 +1,4 @@
-"""Look inside what was compiled, a jitted function or a training step: its `tape`, `llvm_ir` and `assembly`."""
+"""Look inside a compiled function or training step: its `tape`, `llvm_ir` and `assembly`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class CompiledForms:
     """The properties that show what was compiled last."""
 
     def _last(self) -> Any:
-        """The program compiled last. Raises RuntimeError where there is none yet."""
+        """The program compiled last. Raises RuntimeError if there is none yet."""
         raise NotImplementedError
 
     @property
@@ -24,16 +24,16 @@ class CompiledForms:
     def constants(self) -> list[Constant]:
         """The numbers that the recording took from outside, as name, value and line: globals, attributes, items.
 
-        They are looked at before each call; where one changed, the function is recorded anew.
+        They are checked before each call; if one has changed, the function is recorded again.
         """
         return self._last().outside.constants
 
     @property
     def llvm_ir(self) -> str:
-        """The same as LLVM code; of a training step, with the whole loop."""
+        """The tape as LLVM code; for a training step, with the whole loop."""
         return self._last().native.llvm_ir
 
     @property
     def assembly(self) -> str:
-        """The processor's instructions."""
+        """The processor's instructions, as text."""
         return self._last().native.assembly

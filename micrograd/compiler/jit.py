@@ -11,9 +11,9 @@
     >>> f(2.0, -4.0)
     -1.0
 
-The function is run on symbols, twice, for each structure of arguments: so it must not ask `if` of a number (write
-`where`), and what it does besides computing, such as printing, happens then. Values that it uses from outside are read
-afresh at each call; other things from outside are looked at, and where one changed the function is recorded anew.
+The function is run on symbols, twice, for each structure of arguments. So it cannot use `if` on a number (write
+`where`), and its side effects, such as printing, happen only then. Values that it uses from outside are read again at
+each call; other things from outside are checked, and if one has changed, the function is recorded again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from micrograd.locks import new_in_child
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, opaque
 
-MOST_STRUCTURES = 64  # structures of arguments that one function is compiled for at a time
+MOST_STRUCTURES = 64  # structures of arguments for which one function keeps compiled code
 
 
 class Lowered(NamedTuple):
@@ -59,39 +59,40 @@ def jit(
 ) -> Any:
     """A function that gives what `f` gives, computed by native code.
 
-    Arguments are numbers, Values, arrays, and lists, tuples and dicts of them. Where a Value is among them, or `f` uses
-    Values from outside, the result is a Value: one node of the graph, with its derivatives. `static` names arguments
-    whose value is part of the code, such as a count of layers; strings, bools and objects are static by themselves.
+    Arguments are numbers, Values, arrays, and lists, tuples and dicts of them. If one is a Value, or `f` uses Values
+    from outside, the result is a Value: one node of the graph, with its derivatives. `static` names arguments whose
+    value is part of the code, such as a number of layers; strings, bools and objects are always static.
 
     With `batch=True`, arguments that are lists or arrays hold rows; `f` is given one of each, and the result is the
     mean over the rows, one number.
 
-    The code has an instruction for every operation that `f` does, loops included, and compiling takes about 100
-    microseconds for each: give rows with `batch=True`, or to `train_step`, rather than in one long list.
+    The code has one instruction for every operation that `f` does, loops included, and compiling takes about 100
+    microseconds for each. So give rows with `batch=True`, or to `train_step`, rather than in one long list.
 
-    What `f` reads from outside, such as a global `temperature` or `model.training`, is looked at before each call, and
-    `f` is recorded anew when it changed; `f.constants` lists the numbers among it. What `f` itself changes from run to
-    run, random numbers and counters, is refused.
+    What `f` reads from outside, such as a global `temperature` or `model.training`, is checked before each call; if it
+    has changed, `f` is recorded again. `f.constants` lists the numbers among these. A function that changes something
+    each time it runs, by random numbers or a counter, is refused.
 
-    A product and a sum may be rounded once together, which is nearer the truth but not what `f` gives, and may leave a
-    rest of 1e-17 where `f` gives 0. With `exact=True` every operation is rounded as in `f`: without `batch`, results
-    and derivatives are equal to the last bit.
+    A product and a sum may be rounded once together. That is more accurate but differs from `f`: it may give 1e-17
+    where `f` gives 0. With `exact=True` every operation is rounded as in `f`, and without `batch`, results and
+    derivatives are equal to the last bit.
 
-    Where an operation fails or a result or derivative is nan or inf, `f` itself is run, so that errors are those of
-    `f`; inside `detect_anomaly()` it always is. Raises TypeError when `f` asks for a number while it is recorded.
+    When an operation fails, or a result or derivative is nan or inf, `f` itself is run, so that the error is the one
+    that `f` raises; inside `detect_anomaly()`, `f` always runs. Raises TypeError when `f` asks for a number while it is
+    recorded.
 
     Needs the extra `jit`. `f.lower(*args)`, `f.tape`, `f.llvm_ir` and `f.assembly` show what it was compiled to.
     """
     if f is None:  # @jit(batch=True)
         return functools.partial(jit, batch=batch, static=static, exact=exact)
     if not isinstance(static, (str, list, tuple, set)):
-        raise TypeError(f"jit: static names arguments, such as static='n', not {static!r}")
+        raise TypeError(f"jit: static must be names of arguments, such as static='n', not {static!r}")
     names = (static,) if isinstance(static, str) else tuple(static)
     return (BatchJitted if batch else Jitted)(f, names, exact)
 
 
 class _Jitted(CompiledForms):
-    """What both kinds share: names of arguments, the programs that are kept, and looking inside."""
+    """What Jitted and BatchJitted share: argument names, the cache of programs, and looking inside."""
 
     def __init__(self, f: Callable[..., Any], static: tuple[str, ...], exact: bool = False):
         if not callable(f):
@@ -119,13 +120,13 @@ class _Jitted(CompiledForms):
         raise NotImplementedError
 
     def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
-        """The program for a structure, as things outside are now."""
+        """The program for a structure that fits what is outside now."""
         with self._lock:
             return self._programs.get(key, make)
 
     @staticmethod
     def _found(get: Callable[[], Any], itself: Callable[[], Any]) -> Any:
-        """The program that `get` gives; None where constants fail, as log(-1.0) does: the function itself says so."""
+        """The program that `get` gives; None if it fails on constants, as log(-1.0): the function then raises it."""
         try:
             return get()
         except (ArithmeticError, ValueError, LookupError):
@@ -133,11 +134,11 @@ class _Jitted(CompiledForms):
         except TypeError as error:
             if not isinstance(error, TraceError):
                 with contextlib.suppress(TypeError):
-                    itself()  # which may fail before it comes to this
+                    itself()  # an error that eager code meets first comes first
             raise
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
-        """The tape, the LLVM code and the assembly for such arguments; without any, for those of the last call."""
+        """The tape, LLVM code and assembly for such arguments; without arguments, those of the last call."""
         if args or kwargs or self._programs.latest is None:
             with modes.plainly():
                 self(*args, **kwargs)
@@ -165,8 +166,8 @@ class _Jitted(CompiledForms):
 
     def __getattr__(self, name: str) -> Any:
         if name in ("parameters", "named_parameters", "zero_grad", "state_dict", "load_state_dict"):
-            return getattr(self.__dict__["f"], name)  # of a model: a jitted one has them too
-        raise AttributeError(f"{self!r} has no attribute {name!r}; the function itself is its f")
+            return getattr(self.__dict__["f"], name)  # so that a jitted model still acts as a model
+        raise AttributeError(f"{self!r} has no attribute {name!r}; its attribute f is the original function")
 
 
 class Jitted(_Jitted):
@@ -198,7 +199,7 @@ class Jitted(_Jitted):
             return self._itself(args, kwargs)
 
     def _itself(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """The function, with floats for whole numbers: in Python's, 10 ** (10 ** 9) would take for ever."""
+        """Call the function, with floats for ints: with Python's ints, 10 ** (10 ** 9) would take forever."""
         names = self._names(args, kwargs)
         given = [x if name in self._static else _as_floats(x) for name, x in zip(names, [*args, *kwargs.values()])]
         return self.f(*given[: len(args)], **dict(zip(kwargs, given[len(args) :])))
@@ -223,7 +224,7 @@ class Jitted(_Jitted):
 
 
 def _as_floats(x: Any) -> Any:
-    """An argument as compiled code takes it, with floats that may index in the place of whole numbers."""
+    """An argument as compiled code takes it: ints become floats that may still be used as an index."""
     if type(x) is int:
         return WholeNumber(x) if x.bit_length() < 1024 else x
     if type(x) in (list, tuple):
@@ -232,18 +233,18 @@ def _as_floats(x: Any) -> Any:
 
 
 class _BatchCall(NamedTuple):
-    """A call of a function of rows: what was given, which of it are rows, and the numbers that all rows share."""
+    """A call of a function of rows: its arguments, which of them are rows, and the numbers that all rows share."""
 
     f: Callable[..., Any]
     args: Sequence[Any]
     kwargs: dict[str, Any]
-    chosen: list[int]  # the places of rows among all that was given
+    chosen: list[int]  # the places of the rows among all arguments
     rows: Rows
     numbers: list[Any]
     structures: list[Any]
 
     def of_row(self, items: Sequence[Any]) -> Any:
-        """The function of one of each."""
+        """Call the function on one row of each."""
         count = len(self.args)
         return self.f(*items[:count], **dict(zip(self.kwargs, items[count:])))
 
@@ -256,7 +257,7 @@ class _BatchCall(NamedTuple):
             try:
                 results.append(self.of_row(items))
             except (ValueError, LookupError) as error:
-                if hasattr(error, "failed"):  # an operation, which says where it is
+                if hasattr(error, "failed"):  # an operation failed, and the error says where
                     raise
                 raise of_row(error, i) from None
         return functools.reduce(operator.add, results) / self.rows.count
@@ -285,7 +286,7 @@ class BatchJitted(_Jitted):
         return node_of(out[-1], self._entry, tuple(operands), tuple(out[:-1]))
 
     def trace(self, *args: Any, **kwargs: Any) -> Tape:
-        """The tape for such arguments without derivatives, and without compiling it yet."""
+        """The tape for such arguments, without derivatives and not yet compiled."""
         return self._program(self._read(args, kwargs), connected=False).tape
 
     def _read(self, args: Sequence[Any], kwargs: dict[str, Any]) -> _BatchCall:
@@ -325,7 +326,7 @@ class BatchJitted(_Jitted):
             if m is TEXT:
                 return opaque(name, operands)
             raise TypeError(
-                f"backward(create_graph=True) through jit({name}, batch=True): a batch keeps no graph to differentiate "
+                f"backward(create_graph=True) through jit({name}, batch=True): a batch has no graph to differentiate "
                 f"again; use jit({name}) on each row, or {name} itself"
             )
 

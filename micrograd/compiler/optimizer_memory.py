@@ -1,7 +1,7 @@
 """An optimizer's parameters, state and learning rates in the memory where native code works on them.
 
-`OptimizerMemory` is made for the parameters and settings that an optimizer has; `is_of` says whether they are those
-still. What others set between steps, a loaded state or another learning rate, is brought in before the next.
+`OptimizerMemory` is made for the parameters and settings that an optimizer has now; `is_of` says whether it still has
+them. A loaded state or a new learning rate, set between steps, is copied in before the next step.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from micrograd.compiler.outside.places import exactly
 from micrograd.compiler.tape.rule import check_rule
 from micrograd.optim import Optimizer
 
-OWN = {"parameters", "state", "steps", "lr"}  # of every optimizer, and no settings that its rule reads as constants
-PLAIN = {float, int, bool, type(None)}  # which nothing changes in place
+OWN = {"parameters", "state", "steps", "lr"}  # in every optimizer; the rule does not read these as constants
+PLAIN = {float, int, bool, type(None)}  # types of settings that cannot change in place
 
 
 class OptimizerMemory:
-    """`losses` and `norms` are where native code notes those of each step, at most COLUMNS of them."""
+    """Native code writes each step's loss and gradient norm into `losses` and `norms`, at most COLUMNS of them."""
 
     def __init__(self, optimizer: Optimizer, store: Store):
         check_rule(optimizer, "train_step")
@@ -32,22 +32,22 @@ class OptimizerMemory:
         self.states = {name: Memory(len(store.memory.view)) for name in optimizer.state}
         self._views = {name: memory.view[: len(self.parameters)] for name, memory in self.states.items()}
         self._settings = settings_of(optimizer)
-        self.constant_rate: Any = None  # the learning rate that all of the steps have
+        self.constant_rate: Any = None  # the learning rate in memory, if it is the same for all steps
 
     def fields(self) -> dict[str, Memory]:
-        """What the context points at, field by field."""
+        """The memory that each field of the context points at."""
         fields = {"parameters": self.store.memory, "rates": self._rates, "losses": self.losses, "norms": self.norms}
         return fields | {f"state{k}": memory for k, memory in enumerate(self.states.values())}
 
     def is_of(self, optimizer: Optimizer) -> bool:
-        """Whether the optimizer's parameters and settings are those that this was made for."""
+        """Whether the optimizer still has the parameters and settings that this was made for."""
         if len(optimizer.parameters) != len(self.parameters):
             return False
         same = all(map(operator.is_, optimizer.parameters, self.parameters))
         return same and settings_of(optimizer) == self._settings
 
     def read_states(self, optimizer: Optimizer) -> None:
-        """Bring in a state that was loaded or set."""
+        """Copy in a state that was loaded or set."""
         state = optimizer.state
         for name, view in self._views.items():
             if state[name] is not view:
@@ -55,20 +55,20 @@ class OptimizerMemory:
                 state[name] = view
 
     def read_rates(self, optimizer: Optimizer, steps: int) -> None:
-        """Bring in the learning rates of the next steps, where these are not a `constant_rate` that is here."""
+        """Copy in the learning rates of the next steps; not needed while `constant_rate` stays the same."""
         rates = optimizer.learning_rates(steps if callable(optimizer.lr) else COLUMNS)
         self._rates.view[: len(rates)] = array("d", rates)
-        self.constant_rate = optimizer.lr if optimizer.lr.__class__ is float else None  # else it may change
+        self.constant_rate = optimizer.lr if optimizer.lr.__class__ is float else None  # others may change in place
 
     def numbers(self) -> list[float]:
-        """The parameters' present numbers, all at once."""
+        """The parameters' present numbers."""
         if not self.store.is_current:
             return [p.data for p in self.parameters]
         return self.store.memory.view[: len(self.parameters)].tolist()
 
 
 def settings_of(optimizer: Optimizer) -> Any:
-    """What the optimizer's rule reads as constants, as it is now: a copy, to compare with later."""
+    """A copy of the settings that the optimizer's rule reads as constants, to compare with later."""
     kept = [(k, x) for k, x in vars(optimizer).items() if k not in OWN]
     kind = type(optimizer)
     return (kind, kind.update, kind.scale, kind.step), {k: x if x.__class__ in PLAIN else exactly(x) for k, x in kept}

@@ -1,8 +1,8 @@
 """Compile a function for one structure of arguments: the recording, the tape with its gradients, and the native code.
 
-A `Program` is what `jit(f)` keeps for each structure that it has met. Called with the numbers in the arguments it gives
-what `f` gives: numbers, or Values that are each one node of the eager graph. The node's operation is the tape itself:
-read with Values for numbers it gives second derivatives, read with text the formulas that drawings show.
+`jit(f)` keeps a `Program` for each structure of arguments. Called with the numbers in the arguments, it gives what `f`
+gives: numbers, or Values that are each one node of the eager graph. The node's operation is the tape itself: read on
+text, it gives the formulas that drawings show. Second derivatives come from `f`, run eagerly.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, opaque
 from micrograd.transforms import gradients, inside_another, map_numbers
 
-READABLE = 30  # instructions whose derivatives are still shown as formulas
+READABLE = 30  # the longest tape whose derivatives are shown as formulas
 
 
 class _Recording(NamedTuple):
@@ -46,16 +46,16 @@ class _Recording(NamedTuple):
     recorder: Recorder
     kinds: list[str]  # of the arguments' numbers
     results: list[Value]
-    plain: list[Any]  # float or bool for results that are no Values, and None for others
-    leaf_of: list[int]  # which of all numbers that the function returns each result is
+    plain: list[Any]  # for each result: None if it is a Value, else float or bool
+    leaf_of: list[int]  # each result's place among all numbers that the function returns
     arrangement: Any
 
 
 class Program:
-    """`values` is the tape of the results alone, `tape` the one with their derivatives by every Value.
+    """`values` is the tape of the results alone; `tape` also has their derivatives by every Value.
 
-    `functions` are the user's own, which `f` calls. `outside` is what the recording took from outside. With `exact`,
-    every operation is rounded as it is eagerly.
+    `functions` are the user's functions that `f` calls. `outside` holds the places outside that the recording read.
+    With `exact`, every operation is rounded as it is eagerly.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Program:
         tape, several = found.recorder.tape, len(found.results) > 1
         tape.outputs = {f"value[{k}]" if several else "value": operand_of(x.data) for k, x in enumerate(found.results)}
         if not found.results:
-            tape.outputs["value"] = 0.0  # to show where an operation failed, all the same
+            tape.outputs["value"] = 0.0  # an output that becomes nan when an operation fails
         if with_derivatives:
             inputs = [found.recorder.inputs[i] for i in self._by]
             for k, x in enumerate(found.results):
@@ -127,22 +127,22 @@ class Program:
 
     @property
     def tape(self) -> Tape:
-        """The results and their derivatives. Taken when first asked for: predicting needs none."""
+        """The results and their derivatives. Made when first asked for: predicting needs no derivatives."""
         if self._tape is None:
             with self._lock:
-                if self._recording is not None:  # and no other thread was sooner
+                if self._recording is not None:  # else another thread made it first
                     try:
                         with self._recording.recorder.recording():
                             self._tape = self._tape_of(self._recording, with_derivatives=True)
-                    except (ArithmeticError, ValueError) as error:  # of constants, as in x / 0.0: eagerly, too
+                    except (ArithmeticError, ValueError) as error:  # on constants, as x / 0.0: so will eager code
                         raise NotFiniteError from error
-                    self._recording = None  # and with it all of the recorder's nodes
+                    self._recording = None  # frees all of the recorder's nodes
         assert self._tape is not None
         return self._tape
 
     def _without_derivatives(self) -> _Computer:
         with self._lock:
-            if self._of_values is None:  # and no other thread was sooner
+            if self._of_values is None:  # else another thread made it first
                 self._of_values = _Computer(self.values, exact=self.exact)
             return self._of_values
 
@@ -154,14 +154,14 @@ class Program:
 
     @property
     def native(self) -> Native:
-        """The code with derivatives, if there are any to take."""
+        """The code compiled with derivatives, if there is a Value to differentiate by."""
         return (self._with_derivatives() if self._by else self._without_derivatives()).native
 
     def __call__(self, given: list[Any], *, connected: bool) -> Any:
-        """What the function gives for these numbers and Values; `connected` says whether it belongs to a graph."""
+        """What the function gives for these numbers and Values; `connected`: the result is part of a graph."""
         for i, count in self.indices:
             if not 0 <= given[i] < count:
-                raise NotFiniteError  # or something that fails sooner: the function says what
+                raise NotFiniteError  # eager code then raises the right error, maybe an earlier one
         if self._all_values:
             numbers = [x.data for x in given]
         else:
@@ -190,13 +190,13 @@ class Program:
         return self._arranged(self._as_plain(nodes))
 
     def _as_plain(self, out: list[Any]) -> list[Any]:
-        """Floats and bools where the function gave these rather than Values."""
+        """Turn results into floats and bools where the function gave those rather than Values."""
         return [x if kind is None else kind(x.data if isinstance(x, Value) else x) for x, kind in zip(out, self._plain)]
 
     def again(self, k: int, operands: Sequence[Value], numbers: Sequence[float] | None = None) -> tuple[Any, list[Any]]:
-        """Result k from the function itself, and what to differentiate it by: one Value for each of `_by`.
+        """Compute result k eagerly; also return the Values to differentiate it by, one for each of `_by`.
 
-        Each argument has a stand-in of its own, so that a Value given twice is two operands.
+        Each argument gets its own stand-in, so that a Value given twice is two operands.
         """
         inputs: list[Value] = []
         given = itertools.count()
@@ -218,10 +218,10 @@ class Program:
         return found[self._leaf_of[k]], inputs + self._leaves
 
     def _rule(self, k: int, m: Any, *operands: Any) -> tuple[Any, Callable[[], tuple[Any, ...]]]:
-        """The table's reading: the value, and the local derivatives, on any kind of number.
+        """The rule of this node's operation: the value and the local derivatives, on any kind of number.
 
-        On Values they are those of the function itself. A formula on the tape has corners where the operation that it
-        came from has none, such as the abs in sigmoid's: its second derivative there would be another.
+        On Values, the function itself is run: a formula on the tape can have a corner where the operation that wrote it
+        has none, such as the abs in sigmoid, and its second derivative would be wrong there.
         """
         count = len(operands)
         if m is TEXT and len(self.tape) > READABLE:
@@ -240,7 +240,7 @@ class Program:
 
 
 def _result(x: Any, leaf: int, found: _Recording) -> Any:
-    """Note a number that the function returns; a place marks it in the arrangement."""
+    """Note a number that the function returns, and put a _Place for it into the arrangement."""
     plain = None
     if isinstance(x, Symbol):  # x > 0, or x.data
         plain = bool if x.is_condition else float
@@ -255,7 +255,7 @@ def _result(x: Any, leaf: int, found: _Recording) -> Any:
 
 
 class _Computer:
-    """Native code for a tape: from a list of numbers to the list of outputs, or NotFiniteError."""
+    """Native code for a tape: takes a list of numbers; gives the list of outputs or raises NotFiniteError."""
 
     def __init__(self, tape: Tape, *, exact: bool):
         self.native = native_of(call_module(tape, this_machine(), exact=exact), this_machine(), call=CALL)
@@ -271,7 +271,7 @@ class _Computer:
         return out
 
     def outputs(self, numbers: list[float]) -> list[float]:
-        """All outputs, nan and inf among them."""
+        """All outputs, even if some are nan or inf."""
         buffer = self._buffer(*numbers)
         self._call(buffer)
         return buffer[self._inputs :]
@@ -285,7 +285,7 @@ class _Place:
 
 
 def _arranger(arrangement: Any) -> Callable[[Sequence[Any]], Any]:
-    """From a list of results to the arrangement with each in its place."""
+    """A function that puts a list of results into the arrangement, each in its place."""
     if isinstance(arrangement, _Place):
         return operator.itemgetter(arrangement.k)
     kind = type(arrangement)
@@ -296,7 +296,7 @@ def _arranger(arrangement: Any) -> Callable[[Sequence[Any]], Any]:
 
 
 class _Rows:
-    """The derivatives of several results by the same operands, computed when the first of them is asked for."""
+    """The derivatives of several results by the same operands, all computed when the first is asked for."""
 
     def __init__(self, program: Program, numbers: list[float], operands: tuple[Value, ...]):
         self.program, self.numbers, self.operands = program, numbers, operands
@@ -309,7 +309,7 @@ class _Rows:
         values = len(program._plain)
         found = self._all[values + k * width : values + (k + 1) * width]
         if not (all(map(isfinite, found)) and all(map(isfinite, self._all[:values]))):
-            out, inputs = program.again(k, self.operands, self.numbers)  # where one does not exist, its error
+            out, inputs = program.again(k, self.operands, self.numbers)  # raises eager code's error for a missing one
             found = gradients(out, inputs)
         return _spread(found, program._by, len(self.operands))
 
@@ -321,7 +321,7 @@ class _Rows:
 
 
 class PickledRows:
-    """What a pickle has in place of `_Rows`."""
+    """What a pickle holds in place of `_Rows`."""
 
     def __init__(self, rows: list[tuple[float, ...]]):
         self.rows = rows
@@ -330,11 +330,11 @@ class PickledRows:
         return self.rows[k]
 
 
-_KeptRows = PickledRows  # as pickles made before name it
+_KeptRows = PickledRows  # the name in older pickles
 
 
 def _spread(derivatives: Sequence[Any], places: Sequence[int], count: int) -> tuple[Any, ...]:
-    """One derivative for each operand: 0.0 for the plain numbers, by which nobody asks."""
+    """One derivative for each operand: 0.0 for plain numbers, which have no gradient."""
     out: list[Any] = [0.0] * count
     for place, derivative in zip(places, derivatives):
         out[place] = derivative

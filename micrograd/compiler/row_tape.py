@@ -34,15 +34,15 @@ from micrograd.engine import Value, constant, topological_order
 
 
 class RowTape(NamedTuple):
-    """What a function does for one row: `spec` has the tape, whose outputs are the derivatives, and then the result.
+    """What a function does for one row: `spec` has the tape, whose outputs are the derivatives, then the result.
 
-    `leaves` are the Values met inside the function that are not parameters: they are read afresh at each call.
+    `leaves` are the Values that the function uses and that are not parameters: they are read again at each call.
     """
 
     spec: ModuleSpec
-    shared_indices: list[tuple[int, int]]  # places of arguments that index and that all rows share, and the counts
+    shared_indices: list[tuple[int, int]]  # of arguments that all rows share: the place, and the number of choices
     leaves: list[Value]
-    first_leaf: int  # where the leaves' numbers stand, after those of the arguments that all rows share
+    first_leaf: int  # where the leaves' numbers begin, after those of the arguments that all rows share
     outside: Outside
 
 
@@ -56,13 +56,13 @@ def row_tape(
     functions: Sequence[Any] = (),
     exact: bool = False,
 ) -> RowTape:
-    """Record `f`, which is called with a list of one argument for each structure.
+    """Record `f`, which is called with a list that has one argument for each structure.
 
-    `(True, rows)` stands for rows of data, `(False, structure)` for what is the same for all rows. Derivatives are
-    taken by `parameters`, or if None by every Value that is met, first those among the arguments. `rule` gives the
-    optimizer's tapes, of its update and its scale. `functions` are the user's own.
+    The structure `(True, rows)` stands for rows of data, `(False, structure)` for an argument that all rows share.
+    Derivatives are taken by `parameters`; if that is None, by every Value that `f` uses, those among the arguments
+    first. `rule` gives the optimizer's tapes: its update and its scale. `functions` are the user's functions.
 
-    Raises ValueError where the result does not depend on a parameter, TypeError where gradients would be lost.
+    Raises ValueError if the result does not depend on a parameter, TypeError if gradients would be lost.
     """
     described = list(zip(names, structures, strict=True))
     (found, update, scale), outside = recorded(
@@ -83,7 +83,7 @@ def row_tape(
         tape, number = recorder.tape, {node: i for i, node in enumerate(recorder.inputs)}
         try:
             gradients = recorder.gradients(found.result, by, eagerly=exact)
-        except (ArithmeticError, ValueError):  # of constants, as in x / 0.0: eagerly, too, for each row
+        except (ArithmeticError, ValueError):  # on constants, as x / 0.0: eager code then raises it for each row
             gradients = [math.nan] * len(by)
         tape.outputs = {f"d/d{tape.inputs[number[x]]}": operand_of(d) for x, d in zip(by, gradients)}
         tape.outputs["value"] = operand_of(found.result.data)
@@ -114,7 +114,7 @@ class _Recording(NamedTuple):
 
 
 class _Arguments:
-    """The symbols that a function is given, and where native code is to find the number of each."""
+    """The symbols that a function is given, and where native code finds the number for each."""
 
     def __init__(self, recorder: Recorder, *, by_values: bool):
         self.recorder, self.by_values = recorder, by_values
@@ -124,7 +124,7 @@ class _Arguments:
         self._shared, self._in_row = itertools.count(), itertools.count()
 
     def make(self, name: str, is_rows: bool, structure: Any) -> Any:
-        """One argument."""
+        """The symbols for one argument."""
         if not is_rows:
             return rebuild(structure, name, self._same_for_all)
         self.types.append(structure[2])
@@ -151,7 +151,7 @@ def _record(
     *,
     by_values: bool,
 ) -> tuple[Tape, Any, tuple[_Recording, Tape | None, Tape | None]]:
-    """Run the function once on symbols, and the optimizer's rule."""
+    """Run the function and the optimizer's rule once on symbols."""
     recorder = Recorder(kind)
     given = _Arguments(recorder, by_values=by_values)
     with recorder.recording():
@@ -170,15 +170,15 @@ def _record(
 
 
 def _check_parameters(found: _Recording, parameters: Sequence[Value], place_of: dict[int, int]) -> None:
-    """Refuse a loss through which no gradient would reach the parameters, or not all of it."""
+    """Refuse a loss through which the parameters would get no gradient, or only part of it."""
     if not parameters:
         return
     recorder = found.recorder
     used = [leaf for leaf in recorder.leaves if id(leaf) in place_of]
     if not used:
         raise ValueError(
-            f"the loss uses none of the optimizer's {len(parameters)} parameters: was the model made anew "
-            "after the optimizer?"
+            f"the loss uses none of the optimizer's {len(parameters)} parameters: was the model rebuilt after the "
+            "optimizer was made?"
         )
     if {*topological_order(found.result)}.isdisjoint(map(recorder.node, used)):
         raise not_connected("a number")
@@ -186,6 +186,6 @@ def _check_parameters(found: _Recording, parameters: Sequence[Value], place_of: 
     for leaf in recorder.leaves:
         if leaf._prev and not own.isdisjoint(topological_order(leaf)):
             raise TypeError(
-                f"the loss uses {leaf!r}, which was computed from the optimizer's parameters outside; compute it "
-                "inside the loss, so that it is computed anew at each step and gradients go through it"
+                f"the loss uses {leaf!r}, which was computed from the optimizer's parameters outside the loss; compute "
+                "it inside, so that each step computes it again and gradients flow through it"
             )

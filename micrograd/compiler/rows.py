@@ -1,11 +1,11 @@
-"""Take data as native code reads it: arrays of which each row is one example.
+"""Turn data into arrays that native code can read; each row is one example.
 
     >>> from micrograd.compiler.rows import as_rows
     >>> data = as_rows([[[0.0, 1.0], [2.0, 3.0]], [1, 0]], ["X", "y"])
     >>> data.count, data.structures
     (2, (('list', (2,), 'f8'), ('list', (), 'i8')))
 
-Arrays of NumPy are read where they lie, whatever their type; lists become arrays first.
+NumPy arrays are read in place, whatever their number type; lists become arrays first.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from micrograd.engine import Value
 from micrograd.extras import require
 from micrograd.intake import of_objects, refuse_masked
 
-RowStructure = tuple[str, tuple[int, ...], str]  # how a row is to look, its shape, and the type of its numbers
+RowStructure = tuple[str, tuple[int, ...], str]  # "list" or "array", a row's shape, and the type of its numbers
 
 
 class LoadedRows:
-    """Rows taken in once, for many calls: `LoadedRows(X, "X")` may be given where X was, and is what X was then."""
+    """Rows loaded once, for many calls: `LoadedRows(X, "X")` stands in for X, frozen as it was."""
 
     def __init__(self, x: Any, name: str):
         rows = as_rows([x], [name])
@@ -37,9 +37,9 @@ class LoadedRows:
 
 
 class WholeNumber(float):
-    """A float that may index: what a function outside compiled code gets for a number of an integer array.
+    """A float that can be an index: what a function run eagerly gets for a number from an integer array.
 
-    Compiled code computes with floats, whatever held them; 10 ** (10 ** 9) of Python's integers would take for ever.
+    Compiled code computes with floats only, and so does this; with Python's ints, 10 ** (10 ** 9) would take forever.
     """
 
     def __index__(self) -> int:
@@ -50,16 +50,16 @@ class WholeNumber(float):
 
 
 class Rows:
-    """Arrays with as many rows each: `count`. `structures` says for each what one row is."""
+    """Arrays with `count` rows each. `structures` describes one row of each array."""
 
     __slots__ = ("are_arrays", "arrays", "count", "structures")
 
     def __init__(self, arrays: list[Any], structures: tuple[RowStructure, ...], count: int, *, are_arrays: bool = True):
         self.arrays, self.structures, self.count = arrays, structures, count
-        self.are_arrays = are_arrays  # and none was made of a list, for this call alone
+        self.are_arrays = are_arrays  # as given: none was made from a list for this call
 
     def row(self, i: int) -> list[Any]:
-        """The arguments that the function would be given for row i, outside compiled code."""
+        """The function's arguments for row i, to run it eagerly."""
         out = []
         for rows, (kind, shape, numbers) in zip(self.arrays, self.structures):
             row = rows[i].astype(float)
@@ -72,7 +72,7 @@ class Rows:
 def as_rows(args: Sequence[Any], names: Sequence[str]) -> Rows:
     """The arguments as arrays of rows.
 
-    Raises ValueError for ragged, empty or unequal ones, TypeError for what holds no numbers.
+    Raises ValueError if they are ragged, empty or of unequal lengths, TypeError if they do not hold numbers.
     """
     arrays, structures, count = [], [], -1
     (types, ndarray), are_arrays = _types(), True
@@ -93,7 +93,7 @@ def as_rows(args: Sequence[Any], names: Sequence[str]) -> Rows:
         if not shape:
             raise TypeError(f"{name} must be rows of numbers, not a single number")
         if shape[0] != count and count >= 0:
-            raise ValueError(f"{names[0]} has {count} rows but {name} has {shape[0]}: there must be as many of each")
+            raise ValueError(f"{names[0]} has {count} rows but {name} has {shape[0]}: give as many of each")
         count = shape[0]
         arrays.append(x)
         structures.append((kind, shape[1:], numbers))
@@ -104,52 +104,52 @@ def as_rows(args: Sequence[Any], names: Sequence[str]) -> Rows:
 
 @functools.cache
 def _types() -> tuple[dict[Any, str], type]:
-    """The types of numbers that native code reads, by NumPy's objects for them, and NumPy's arrays themselves."""
+    """The number types that native code reads, by NumPy dtype, and the class of NumPy arrays."""
     numpy = require("numpy", extra="jit")
     return {numpy.dtype(kind): kind for kind in READ}, numpy.ndarray
 
 
 def _plain_array(x: Any, name: str) -> Any:
-    """An array of a subclass as one of NumPy's own. Raises ValueError where rows are masked."""
+    """An array of a subclass as a plain NumPy array. Raises ValueError if rows are masked."""
     refuse_masked(x, name)
     return require("numpy", extra="jit").asarray(x)
 
 
 def _array_of_list(x: Any, name: str) -> tuple[Any, str]:
-    """An array, and whether its rows are to look like lists or like arrays."""
+    """An array, and "list" or "array": what the function gets for a row."""
     numpy = require("numpy", extra="jit")
     if not isinstance(x, (list, tuple)):
-        if hasattr(x, "__array__") or isinstance(x, (range, array, memoryview)):  # of pandas, PyTorch and others
+        if hasattr(x, "__array__") or isinstance(x, (range, array, memoryview)):  # pandas, PyTorch and others
             return numpy.asarray(x), "array"
-        hint = "; options such as epochs are given by name" if isinstance(x, int) else ""
+        hint = "; give options such as epochs by name" if isinstance(x, int) else ""
         raise TypeError(f"{name} must be rows of numbers, a list or an array, not {type(x).__name__}{hint}")
     if any(isinstance(item, Value) for row in x for item in (row if isinstance(row, (list, tuple)) else [row])):
-        raise TypeError(f"{name}: rows are plain numbers; a Value that all rows share may be used inside the function")
+        raise TypeError(f"{name}: rows must be plain numbers; use a Value that all rows share inside the function")
     try:
         return numpy.array(x), "array" if len(x) and is_array(x[0]) else "list"
     except ValueError:
         raise ValueError(
-            f"{name}: the rows must all have the same length and hold numbers; inputs and targets are two arguments"
+            f"{name}: the rows must all have the same length and hold numbers; give inputs and targets as two arguments"
         ) from None
 
 
 def _readable(x: Any, name: str) -> Any:
-    """A copy that native code can read: rows in one piece, numbers of a type that it knows."""
+    """A copy that native code can read: contiguous, with numbers of a type that it knows."""
     numpy = require("numpy", extra="jit")
     if x.dtype == object and x.ndim:
         x = of_objects(x, name)
     if x.dtype.kind not in "fiub":
         hint = (
-            "; labels are numbers too, as sorted(set(y)).index(label) gives"
+            "; turn labels into numbers: sorted(set(y)).index(label)"
             if any(isinstance(item, str) for item in x.flat)
             else ""
         )
-        raise TypeError(f"{name}: rows hold real numbers, not {x.dtype}{hint}")
+        raise TypeError(f"{name}: rows must be real numbers, not {x.dtype}{hint}")
     return numpy.ascontiguousarray(x, dtype=x.dtype if x.dtype in _types()[0] else float)
 
 
 def row_symbols(structure: RowStructure, name: str, leaf: Callable[[str, str], Any]) -> Any:
-    """One row with `leaf(name, kind)` in the place of each number, in the order of memory."""
+    """One row with `leaf(name, kind)` in place of each number; called in memory order."""
     kind, shape, numbers = structure
     number = "whole" if numbers[0] in "iu" else "number"
     places = itertools.product(*map(range, shape))
@@ -164,7 +164,7 @@ _addressof, _first_byte = ctypes.addressof, ctypes.c_char.from_buffer
 
 
 def address_of(array: Any) -> int:
-    """Where an array's first number is."""
+    """The address of an array's first number."""
     try:
         return _addressof(_first_byte(array))
     except (TypeError, ValueError, BufferError):  # read-only, or with gaps between its rows
@@ -172,18 +172,18 @@ def address_of(array: Any) -> int:
 
 
 def watch_of(arrays: Sequence[Any]) -> Callable[[], bool]:
-    """A function that says whether no array was moved or reshaped in place since, behind our back.
+    """A function that says whether every array is still where it was, with the same shape.
 
-    `X.resize(n, refcheck=False)` moves an array without leaving its object. The address stands in the object itself, as
-    NumPy's C API documents (PyArrayObject), and so does where dimensions and strides are; to read them there takes a
-    tenth of the time of asking NumPy. The second place is looked at only after the first, which says that it is there.
+    `X.resize(n, refcheck=False)` moves an array's numbers but keeps its object. The object holds their address, and the
+    address of its dimensions and strides (PyArrayObject in NumPy's C API); reading these takes a tenth of the time of
+    asking NumPy. Dimensions and strides are read last: their address is valid only if the object has not changed.
     """
     objects, shapes = [], []
     for x in arrays:
         if not _is_laid_out_as_known():
             return _as_numpy_tells(arrays)
         start = id(x) + object.__basicsize__
-        fields = (ctypes.c_size_t * 4).from_address(start)  # the address, the number of dimensions, these, the strides
+        fields = (ctypes.c_size_t * 4).from_address(start)  # data, number of dimensions, dimensions, strides
         if fields[3] != fields[2] + 8 * x.ndim:
             return _as_numpy_tells(arrays)
         objects.append((ctypes.c_char * 48).from_address(start))
@@ -203,7 +203,7 @@ def _as_numpy_tells(arrays: Sequence[Any]) -> Callable[[], bool]:
 
 @functools.cache
 def _is_laid_out_as_known() -> bool:
-    """Whether an array's object begins with the address of its first number, and where its shape is."""
+    """Whether an array's object begins with the fields that `watch_of` reads."""
     if sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_void_p) != 8:
         return False
     x = require("numpy", extra="jit").zeros((3, 5))

@@ -14,7 +14,7 @@
     1
 
 `loss` is a function of one example; a step takes the mean over a batch. The optimizer's rule, its state and the model's
-parameters are those that eager training uses: the two can take turns.
+parameters are the same objects that eager training uses, so eager and compiled training can take turns.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ from micrograd.errors import TraceError
 from micrograd.extras import require
 from micrograd.optim import Optimizer
 
-MOST_STRUCTURES = 16  # structures of data that one step is compiled for at a time
+MOST_STRUCTURES = 16  # structures of data for which one step keeps compiled code
 
 
 def train_step(loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = False) -> TrainStep:
     """A compiled training step: forward, backward and the optimizer's update over a batch, in one native call.
 
-    `loss` gives the loss of one example from a row of each array of data; Values that it uses and that are not among
-    the optimizer's parameters are read afresh at each call. The optimizer must not override `Optimizer.step`.
+    `loss` gets one row of each array of data and gives its loss. Values that it uses but that are not parameters of the
+    optimizer are read again at each call. The optimizer must not override `Optimizer.step`.
 
-    A product and a sum may be rounded once together, which is nearer the truth but not what eager code gives; with
-    `exact=True` each is rounded by itself. The sums over the rows are taken in another order than eagerly in any case.
+    A product and a sum may be rounded once together, which is more accurate but differs from eager code; with
+    `exact=True` each is rounded by itself. Either way, the sums over the rows are taken in another order than eagerly.
 
     Needs the extra `jit`. Raises TypeError when `loss` asks for a number while it is recorded, or does not do the same
     each time it runs: see `jit`.
@@ -63,7 +63,7 @@ def train_step(loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = 
 
 
 class _Pointed(NamedTuple):
-    """The arrays of a call, and what was made ready for them: the next call with the same ones finds it."""
+    """The arrays of a call, and the program prepared for them, which the next call with the same arrays finds."""
 
     data: tuple[Any, ...]
     batch_size: int | None
@@ -83,8 +83,8 @@ class _Pointed(NamedTuple):
 
 
 class TrainStep(CompiledForms):
-    """What `train_step` gives. `tape`, `update_tape`, `llvm_ir` and `assembly` show what was compiled last, `constants`
-    the numbers that the loss took from outside: globals, variables of enclosing functions, attributes.
+    """What `train_step` gives. `tape`, `update_tape`, `llvm_ir` and `assembly` show the code compiled last; `constants`
+    are the numbers that the loss took from outside: globals, variables of enclosing functions, attributes.
     """
 
     def __init__(self, loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = False):
@@ -97,26 +97,26 @@ class TrainStep(CompiledForms):
         self._adopt()
 
     def _adopt(self) -> None:
-        """Take in the optimizer's parameters, states and settings as they are now."""
+        """Adopt the optimizer's present parameters, states and settings."""
         store = store_of(self.optimizer.parameters)
-        with getattr(self, "_store", store).lock:  # after the steps of other threads
+        with getattr(self, "_store", store).lock:  # wait for the steps of other threads
             self._memory, self._store = OptimizerMemory(self.optimizer, store), store
             self._changes = changes.count
             self._programs.clear()
             self._pointed: _Pointed | None = None
 
     def __call__(self, *data: Any) -> float:
-        """One step on all rows of `data`; gives the mean loss before it.
+        """Take one step on all rows of `data`; return the mean loss before it.
 
-        Raises FloatingPointError, and changes nothing, when the loss or a gradient is nan or inf; ValueError where the
-        loss refuses a row, such as one with a wrong label.
+        Raises FloatingPointError, and changes nothing, when the loss or a gradient is nan or inf. Raises ValueError
+        when the loss refuses a row, such as one with a wrong label.
         """
         while True:
             store = self._store
             lock = store.lock
             if lock._is_owned():
                 store.refuse_a_second_use()
-            with lock:  # nearly always nothing was changed since the last step, which the first line finds
+            with lock:  # the cheap test comes first: usually nothing has changed since the last step
                 unchanged = changes.count == self._changes and store.is_current and store is self._store
                 if unchanged or self._works_on(store):
                     ready = self._prepared(data, None)
@@ -126,7 +126,7 @@ class TrainStep(CompiledForms):
             self._catch_up()
 
     def _alone(self, do: Callable[..., Any], *given: Any) -> Any:
-        """What `do` gives, with the parameters for this thread alone and the optimizer's changes taken in."""
+        """Call `do` while only this thread uses the parameters, after adopting the optimizer's changes."""
         while True:
             store = self._store
             store.refuse_a_second_use()
@@ -136,7 +136,7 @@ class TrainStep(CompiledForms):
             self._catch_up()
 
     def _works_on(self, store: Store) -> bool:
-        """With the store's lock: whether the numbers are there, and parameters and settings are those taken in."""
+        """Whether the store holds the numbers and nothing in the optimizer has changed. Needs the store's lock."""
         if store is not self._store or not store.is_current:
             return False
         count = changes.count
@@ -148,7 +148,7 @@ class TrainStep(CompiledForms):
         return True
 
     def _catch_up(self) -> None:
-        """Without the store's lock: take in what `_works_on` missed."""
+        """Adopt the changes that `_works_on` found. Must not hold the store's lock."""
         if not self._memory.is_of(self.optimizer):
             self._adopt()
         self._store.ready()
@@ -163,14 +163,14 @@ class TrainStep(CompiledForms):
         callback: Callable[[int, float], Any] | None = None,
         every: int = 1,
     ) -> Any:
-        """Train for so many epochs, or steps; gives an array with the mean loss of each step, before the step.
+        """Train for a number of epochs or steps; return an array with the mean loss before each step.
 
-        An epoch goes through the rows in batches of `batch_size` (by default all), of which the last may be smaller.
-        `shuffle` is a seed or a `random.Random`: each epoch then has another order, the one that `data.batches` gives.
-        `callback(step, loss)` is called after each `every` steps, counted from 1; if it returns False, training ends.
+        An epoch goes through the rows in batches of `batch_size` (by default all rows); the last batch may be smaller.
+        `shuffle` is a seed or a `random.Random`: each epoch then has a new order, the one that `data.batches` gives.
+        `callback(step, loss)` is called after every `every` steps, counted from 1; if it returns False, training ends.
 
-        Ctrl-C ends training between two steps: the model and the optimizer are as after the last whole one. So does a
-        loss or gradient that is nan or inf: FloatingPointError says where it came from.
+        Ctrl-C ends training between two steps: the model and the optimizer are as after the last complete step. So does
+        a loss or gradient that is nan or inf: FloatingPointError says where it came from.
         """
         epochs, steps = _count("epochs", epochs), _count("steps", steps)
         batch_size, every = _count("batch_size", batch_size), _count("every", every) or 1
@@ -180,7 +180,7 @@ class TrainStep(CompiledForms):
         return self._alone(self._run_all, data, batch_size, epochs, steps, rng, callback, every)
 
     def _run_all(self, data: Any, batch_size: Any, epochs: Any, steps: Any, rng: Any, callback: Any, every: int) -> Any:
-        """`run` with its options checked, and the parameters for this thread alone."""
+        """`run` after its options were checked, while only this thread uses the parameters."""
         ready = self._prepared(data, batch_size)
         program, rows = ready.program, ready.rows
         in_epoch = -(-rows.count // min(batch_size or rows.count, rows.count))
@@ -210,7 +210,7 @@ class TrainStep(CompiledForms):
             steps = self.optimizer.steps
             try:
                 self._take(ready, count, taken)
-            finally:  # also after Ctrl-C, or a step that cannot be taken
+            finally:  # also after Ctrl-C or a failed step
                 taken += (done := self.optimizer.steps - steps)
                 losses[start:taken] = noted.losses.view[:done]
                 norms[start:taken] = noted.norms.view[:done]
@@ -226,34 +226,34 @@ class TrainStep(CompiledForms):
         return losses
 
     def _check_after_callback(self, program: BatchProgram) -> None:
-        """Refuse what a callback changed that the run cannot follow."""
+        """Refuse changes by a callback that the run cannot follow."""
         if not self._memory.is_of(self.optimizer):
             raise RuntimeError(
-                "a callback may change the optimizer's lr; change its other settings and its parameters between runs"
+                "a callback changed the optimizer's settings or parameters: it may change lr; change others after run()"
             )
         if self._pointed is not None and not self._pointed.are_in_place():
-            raise RuntimeError("a callback moved or reshaped the data of its own run, as X.resize() does")
+            raise RuntimeError("a callback moved or reshaped the data of its own run: do that after the run")
         if not program.outside.holds():
             raise program.outside.refusal("was changed by a callback of run()")
 
     def _take(self, ready: Ready, count: int, before: int) -> None:
-        """Take so many steps, at most STEPS_AT_ONCE, and leave their losses in memory; `before` counts earlier ones."""
+        """Take `count` steps, at most STEPS_AT_ONCE, and leave their losses in memory; `before` counts earlier ones."""
         optimizer, context = self.optimizer, ready.program.context
-        if optimizer.lr != self._memory.constant_rate:  # which a schedule never is
+        if optimizer.lr != self._memory.constant_rate:  # always so for a schedule
             self._memory.read_rates(optimizer, count)
         start = context.taken = optimizer.steps  # before anything that Ctrl-C may end
         try:
             status = ready.program.run(count)
         finally:
-            optimizer.__dict__["steps"] = context.taken  # sooner than an attribute that is watched
+            optimizer.__dict__["steps"] = context.taken  # faster than setting a watched attribute
         if status:
             raise self._refusal(status, ready, before + optimizer.steps - start + 1)
 
     def _refusal(self, status: int, ready: Ready, step: int) -> BaseException:
-        """The error for a step that native code did not take: what the loss itself says of the first bad row."""
+        """The error for a step that native code did not take: what the loss says when it runs on the first bad row."""
         program = ready.program
         if status == BAD_INDEX:
-            row = program.position  # the first with a bad index; one before it may be refused for another cause
+            row = program.position  # the first with a bad index; the loss may refuse an earlier row
             numbers: Any = range(0 if row < FEW else row, row + 1)
         else:
             numbers = program.rows_of_this_step()
@@ -261,7 +261,7 @@ class TrainStep(CompiledForms):
         return not_finite(step, first_bad_row(self.loss, chosen, self.optimizer.parameters))
 
     def _prepared(self, data: tuple[Any, ...], batch_size: int | None) -> Ready:
-        """The program for this data, pointed at it; parameters and the optimizer's state where it looks for them."""
+        """The program for this data, with its context set for it and the optimizer's state copied in."""
         pointed = self._pointed
         if pointed is not None and pointed.is_for(data, batch_size):
             ready = pointed.ready
@@ -269,14 +269,14 @@ class TrainStep(CompiledForms):
             self._pointed = None
             rows = as_rows(data, self._names(len(data))) if data else Rows([], (), 1)
             ready = self._program(rows).point_at(rows, batch_size=min(batch_size or rows.count, rows.count))
-            if rows.are_arrays:  # a list may hold other numbers next time
+            if rows.are_arrays:  # a list may hold different numbers next time
                 self._pointed = _Pointed(data, batch_size, watch_of(rows.arrays), ready)
         if self._memory.states or ready.program.leaves:
             self._read_outside(ready.program)
         return ready
 
     def _read_outside(self, program: BatchProgram) -> None:
-        """Bring in what others changed: a state that was loaded, leaves."""
+        """Copy in what may have changed outside: the optimizer's state, and Values that are not parameters."""
         self._memory.read_states(self.optimizer)
         if program.leaves:
             program.read_leaves()
@@ -299,9 +299,9 @@ class TrainStep(CompiledForms):
         except (ArithmeticError, ValueError, TypeError, LookupError) as error:
             row = [(0, rows.row(0))] if rows.arrays else [(0, [])]
             if isinstance(error, TypeError) and not isinstance(error, TraceError):
-                if refused := first_refused(self.loss, row):  # which comes before what recording met
+                if refused := first_refused(self.loss, row):  # the loss fails before the line where recording did
                     raise not_finite(1, refused) from None
-            elif isinstance(error, (ArithmeticError, LookupError)) or hasattr(error, "failed"):  # of constants
+            elif isinstance(error, (ArithmeticError, LookupError)) or hasattr(error, "failed"):  # on constants
                 raise not_finite(1, first_bad_row(self.loss, row, memory.parameters)) from None
             rows_are = ", ".join(_said(name, shape) for name, (_, shape, _) in zip(names, rows.structures))
             error.add_note(f"train_step calls the loss with one row at a time: {rows_are}")
@@ -309,11 +309,11 @@ class TrainStep(CompiledForms):
         return BatchProgram(recorded, memory)
 
     def numbers(self) -> list[float]:
-        """The parameters' present numbers, all at once."""
+        """The parameters' present numbers."""
         return self._memory.numbers()
 
     def trace(self, *data: Any) -> Tape:
-        """The tape for such data, without compiling it yet: to see what it is, and how long."""
+        """The tape for such data, not yet compiled: to see what it holds, and how long it is."""
         rows = as_rows(data, self._names(len(data)))
         if self._store.lock._is_owned():  # in a callback of a run
             return self._program(rows).tape

@@ -7,7 +7,7 @@
 
 Read in this order:
 
-    cells, tables   a CSV: what one cell says, and the table of all of them
+    cells, tables   a CSV file: what one cell holds, and the table of all cells
     preparation     from a table's columns to the numbers that a net is given, and back
     sets            the named sets
     batching        how rows are held out, and taken in batches

@@ -1,4 +1,4 @@
-"""Hold rows out for a test, and take the others in batches, in an order that a generator of random numbers gives.
+"""Hold rows out for a test, and take the others in batches, in an order drawn from a random number generator.
 
 >>> from micrograd.data import batches
 >>> import random
@@ -32,7 +32,7 @@ def split(X: Sequence[Any], y: Sequence[Any], *, held_out: float, rng: random.Ra
     groups: dict[Any, list[int]] = {}
     for i, target in enumerate(y):
         groups.setdefault(target if isinstance(target, numbers.Integral) else None, []).append(i)
-    # Each row's place within its own class, as a fraction: the first of these from all classes are the held-out rows.
+    # Each row gets its place within its class, as a fraction; the rows with the least fractions are held out.
     places = []
     for group in groups.values():
         rng.shuffle(group)
@@ -54,7 +54,7 @@ def split_table(table: Table, *, held_out: float, rng: random.Random) -> tuple[T
 
 
 def batch_indices(count: int, size: int, *, rng: random.Random) -> Iterator[list[int]]:
-    """The numbers of the rows in each batch, once through the data in a shuffled order."""
+    """The indices of the rows in each batch of one epoch, in a shuffled order."""
     if size < 1:
         raise ValueError(f"a batch holds at least 1 row, not {size}")
     order = list(range(count))
@@ -64,7 +64,7 @@ def batch_indices(count: int, size: int, *, rng: random.Random) -> Iterator[list
 
 
 def batches(X: Sequence[Any], y: Sequence[Any], size: int, *, rng: random.Random) -> Iterator[Batch]:
-    """Pairs of `size` rows and their targets, once through the data in a shuffled order; the last may be smaller."""
+    """Pairs of `size` rows and their targets for one epoch, in a shuffled order; the last batch may be smaller."""
     X, y = _pair(X, y)
     for chosen in batch_indices(len(X), size, rng=rng):
         yield [X[i] for i in chosen], [y[i] for i in chosen]

@@ -4,10 +4,10 @@
     >>> reading("2.5"), reading("NA"), reading("2,5"), reading("inf"), reading("red")
     (2.5, 'missing', 'comma', 'infinite', 'text')
 
-The file is UTF-8 text whose first line names the columns. Of comma, semicolon and tab, the one that separates it is the
-one that gives that line and the next as many cells; of several, or of none, the one that gives the first line the most;
-and of equals the first of the three. Cells may be quoted with ". Spaces around a cell do not count, and blank lines are
-passed over. Whatever else is wrong with a file is a DataError of one line that says where.
+The file is UTF-8 text whose first line names the columns. The delimiter is the comma, semicolon or tab that splits this
+line and the next into equally many cells. If several do, or none does, it is the one that gives the first line the most
+cells; on a tie, the first of the three. Cells may be quoted with ". Spaces around a cell do not count, and blank lines
+are skipped. Anything else that is wrong with a file is a DataError: one line that says where.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ FOREIGN = {
     b"ARROW1": f"a Feather file: {FRAME.format('feather')}",
     b"SQLite format 3\0": "an SQLite database: export the table as CSV, with .mode csv and .headers on",
     b"\x89HDF": f"an HDF5 file: {FRAME.format('hdf')}",
-    b"\x93NUMPY": "an array of NumPy: give it to fit, or save it with numpy.savetxt, a header and delimiter=','",
-    b"%PDF": "a PDF: a table has to be taken out of it first",
+    b"\x93NUMPY": "a NumPy array: give it to fit, or save it with numpy.savetxt, a header and delimiter=','",
+    b"%PDF": "a PDF: extract the table first, as CSV",
 }
 
 
@@ -83,21 +83,21 @@ def complaint(kind: str, cell: str) -> str:
         held = f" ({cell!r})" if cell else ""
         return f"the value is missing{held}: fill it in, or delete the row"
     if kind == "comma":
-        return f"{quoted(cell)} is no number: write a point before the decimals, and nothing between the thousands"
+        return f"{quoted(cell)} is not a number: write a point before the decimals, and nothing between the thousands"
     if kind == "infinite":
-        return f"{quoted(cell)} is no finite number"
+        return f"{quoted(cell)} is not a finite number"
     return f"{quoted(cell)} is text in a column of numbers"
 
 
 def read_cells(path: str | os.PathLike[str], *, wrong: dict[int, str] | None = None) -> Cells:
-    """All cells of a CSV file. Raises DataError for a file that is no table, FileNotFoundError where there is none.
+    """All cells of a CSV file. Raises DataError for a file that is not a table, FileNotFoundError for no file.
 
-    Rows of too many or too few cells are refused, or noted in `wrong`, if it is given, by their place.
+    Rows with too many or too few cells are refused; if `wrong` is given, it gets their errors by row index instead.
     """
     data = _bytes(path)
     name = text_of(path)
     delimiter = _checked(name, data)
-    # Decoded as it is read: as one string, a text outside Latin letters would take four bytes a character.
+    # Decoded while it is read: one string of all may take four bytes a character.
     text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="")
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -136,7 +136,7 @@ def _bytes(path: str | os.PathLike[str]) -> bytes:
     try:
         found = os.stat(path)
     except ValueError as error:  # a NUL in the path, or characters that no file name holds
-        raise DataError(f"{text_of(path)} is no path of a file: {error}") from None
+        raise DataError(f"{text_of(path)} is not the path of a file: {error}") from None
     if not stat.S_ISREG(found.st_mode):
         kind = "a directory" if stat.S_ISDIR(found.st_mode) else "a pipe or a device"
         raise DataError(f"{text_of(path)} is {kind}, not a file")
@@ -145,8 +145,8 @@ def _bytes(path: str | os.PathLike[str]) -> bytes:
     size = max(found.st_size, len(data))
     if size > MAX_BYTES:
         raise DataError(
-            f"{text_of(path)} has {size / 1e6:,.0f} MB, and at most {MAX_BYTES / 1e6:.0f} are read: the table is kept "
-            "in memory, many times larger than its text; take a sample of the rows"
+            f"{text_of(path)} has {size / 1e6:,.0f} MB, and at most {MAX_BYTES / 1e6:.0f} MB are read, because a table "
+            "in memory is many times larger than its text; take a sample of the rows"
         )
     return data
 
@@ -160,7 +160,9 @@ def _checked(name: str, data: bytes) -> str:
         raise DataError(f"{name} is in UTF-16 and must be in UTF-8: {_conversion('UTF-16')}")
     if b"\0" in data:
         line = data[: data.index(b"\0")].count(b"\n") + 1
-        raise DataError(f"{name}, line {line}: a NUL byte: this is no UTF-8 text; if UTF-16, {_conversion('UTF-16')}")
+        raise DataError(
+            f"{name}, line {line}: a NUL byte: this is not UTF-8 text; if it is UTF-16, {_conversion('UTF-16')}"
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -174,11 +176,11 @@ def _checked(name: str, data: bytes) -> str:
         raise DataError(f"{name} is empty")
     begin = max(text.rfind("\n", 0, found.start()), text.rfind("\r", 0, found.start())) + 1
     sample = text[begin : begin + MAX_SAMPLE]
-    return max(DELIMITERS, key=lambda delimiter: _fit(sample, delimiter))  # the first of equals
+    return max(DELIMITERS, key=lambda delimiter: _fit(sample, delimiter))  # on a tie, the first
 
 
 def _fit(sample: str, delimiter: str) -> tuple[bool, int]:
-    """Whether a delimiter gives the header and the first row as many cells, more than one; and the header's number."""
+    """Whether a delimiter gives header and first row equally many cells, more than one; and how many in the header."""
     sizes: list[int] = []
     try:
         for record in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter, skipinitialspace=True):
@@ -186,7 +188,7 @@ def _fit(sample: str, delimiter: str) -> tuple[bool, int]:
                 sizes.append(len(record))
             if len(sizes) == 2:
                 break
-    except csv.Error:  # said when the file is read
+    except csv.Error:  # reported when the file is read
         pass
     return len(sizes) == 2 and sizes[0] == sizes[1] > 1, sizes[0] if sizes else 0
 
@@ -203,8 +205,8 @@ def _header(name: str, line: int, header: list[str], delimiter: str) -> list[str
         where = f"{name}, line {line}"
         if not column:
             raise DataError(
-                f"{where}: column {place} of the header has no name; one of {DELIMITERS[delimiter]} too many at an end "
-                "of the line, or an index that a program has written, makes such a column"
+                f"{where}: column {place} of the header has no name; extra {DELIMITERS[delimiter]} at an end of the "
+                "line, or an index that a program has written, make such a column"
             )
         if column in places:
             raise DataError(f"{where}: columns {places[column]} and {place} are both called {quoted(column)}")

@@ -11,10 +11,10 @@
     >>> preparation.answer([-1.0, 2.5])
     'yes'
 
-Numbers are standardised: the mean of the training rows is taken off, and what is left is divided by their standard
-deviation. A category becomes one input for each category of its column, 1 where it is the row's and 0 elsewhere. Where
-numbers are to be predicted, the targets are standardised too. What was learned here is kept with the model: `to_dict`
-gives it as JSON takes it.
+Numbers are standardised: the mean of the training rows is subtracted, and the result is divided by their standard
+deviation. A column of categories becomes one input for each category: 1 for the row's own, 0 for the others. Where
+numbers are to be predicted, the targets are standardised too. All this is saved with the model: `to_dict` gives it
+ready for JSON.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def scale_of(values: Sequence[float]) -> Scale:
     low, high = min(values), max(values)
     if low == high:
         return Scale(low, 1.0)
-    largest = max(-low, high, -high, low)  # divided by it, no sum of squares overflows
+    largest = max(-low, high, -high, low)  # divided by this, no sum of squares overflows
     parts = [x / largest for x in values]
     mean = math.fsum(parts) / len(parts)
     deviation = math.sqrt(math.fsum((x - mean) ** 2 for x in parts) / len(parts))
@@ -108,7 +108,7 @@ class Preparation:
 
     @property
     def outputs(self) -> int:
-        """The number of scores that tell the classes apart, or 1 for a number."""
+        """The number of outputs that the net has: a score for each class, or 1 for a number."""
         return len(self.classes) or 1
 
     def __repr__(self) -> str:
@@ -116,9 +116,9 @@ class Preparation:
         return f"Preparation({len(self._names)} columns to {len(self.inputs)} inputs; {self.target}: {kind})"
 
     def row(self, row: Mapping[str, Any] | Sequence[Any], *, where: str = "the row") -> list[float]:
-        """The inputs of one row: a dict by column names, whose others are passed over, or a list in their order.
+        """The inputs of one row: a dict by column names, in which other keys are ignored, or a list in column order.
 
-        A Series of pandas is a dict where its labels are columns' names, else a list.
+        A pandas Series counts as a dict where its labels are column names, else as a list.
         """
         if not isinstance(row, Mapping) and hasattr(row, "keys") and set(self._names) & set(row.keys()):
             row = dict(zip(row.keys(), row))
@@ -143,7 +143,7 @@ class Preparation:
         return inputs
 
     def rows(self, table: Table) -> list[list[float]]:
-        """The inputs of all rows of a table, which may have its columns in another order, and more of them."""
+        """The inputs of all rows of a table, which may have more columns, in another order."""
         names = [column.name for column in table.columns]
         places = self._places(table.name, names)
         return [self.row([row[j] for j in places], where=table.place(i)) for i, row in enumerate(table.rows)]
@@ -156,9 +156,9 @@ class Preparation:
         return [row for row in rows if row is not None]
 
     def read_csv_in_part(self, path: str | os.PathLike[str]) -> tuple[list[list[float] | None], dict[int, str]]:
-        """The inputs of each row of a CSV file, None for one that has something wrong; and what that is, by its place.
+        """The inputs of each row of a CSV file, None for a bad row; and the errors of the bad rows, by row index.
 
-        Raises DataError where the whole file has something wrong, such as a column that it lacks.
+        Raises DataError where the whole file is wrong, for a missing column, say.
         """
         wrong: dict[int, str] = {}
         cells = read_cells(path, wrong=wrong)
@@ -175,7 +175,7 @@ class Preparation:
         return rows, dict(sorted(wrong.items()))
 
     def _places(self, where: str, names: Sequence[str]) -> list[int]:
-        """Where the columns are among those of a table. Raises DataError for one that is missing."""
+        """Where the columns are in a table. Raises DataError for a missing one."""
         for name in self._names:
             if name not in names:
                 raise DataError(f"{where} has no column {quoted(name)}{nearest(name, names)}")
@@ -185,7 +185,7 @@ class Preparation:
         """The targets of a table as the net learns them: indices of classes, or standardised numbers."""
         if table.target != self.target or table.task != self.task:
             raise DataError(
-                f"{table.name} has the target {quoted(table.target)} ({table.task}), and this is prepared for "
+                f"{table.name} has the target {quoted(table.target)} ({table.task}), but this was prepared for "
                 f"{quoted(self.target)} ({self.task})"
             )
         if self.target_scale is not None:
@@ -197,23 +197,23 @@ class Preparation:
         return [index[table.classes[t]] for t in table.targets]
 
     def answer(self, output: Any) -> str | float:
-        """What a net's output says: the name of the class of the greatest score, or a number in the target's unit.
+        """What a net's output means: the name of the class with the greatest score, or a number in the target's unit.
 
         A single score chooses between two classes by its sign.
         """
         scores = [float_of(x) for x in (output if hasattr(output, "__len__") else [output])]
         if any(math.isnan(x) for x in scores):
-            raise ValueError(f"an output of nan answers nothing: {scores}")
+            raise ValueError(f"the net gave nan, which is not an answer: {scores}")
         if self.target_scale is not None and len(scores) == 1:
             return self.target_scale.up(scores[0])
         if len(scores) == 1 and len(self.classes) == 2:
             return self.classes[scores[0] > 0]
         if len(scores) != self.outputs:
-            raise ValueError(f"there are {len(scores)} outputs, and {self!r} takes {self.outputs}")
+            raise ValueError(f"there are {len(scores)} outputs, but {self!r} takes {self.outputs}")
         return self.classes[scores.index(max(scores))]
 
     def to_dict(self) -> dict[str, Any]:
-        """This in dicts, lists, texts and numbers, as JSON takes them."""
+        """This as dicts, lists, texts and numbers, ready for JSON."""
         columns = [
             {"name": c.name, "categories": list(c.categories)} if s is None else {"name": c.name, **vars(s)}
             for c, s in zip(self.columns, self.scales)
@@ -263,7 +263,7 @@ def _standardised(scale: Scale, x: Any, place: str) -> float:
         raise DataError(f"{place}: {complaint(found, '' if x is None else str(x).strip())}")
     z = scale.down(found)
     if not math.isfinite(z):
-        raise DataError(f"{place}: {quoted(x)} is too far from the numbers that were learned from")
+        raise DataError(f"{place}: {quoted(x)} is too far from the numbers in the training rows")
     return z
 
 

@@ -5,7 +5,7 @@
     ([0, 1, 2], [0, 1, 1, 0])
 
 A data set is a pair: X, a list of rows of floats, and y, a list with one target for each row. `SETS` lists them by
-name; `named("iris")` is the same as a table, which `micrograd.data.tables.read_csv` makes of a file of your own.
+name; `named("iris")` is the same set as a table, which `micrograd.data.tables.read_csv` makes of your own file.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def spirals(
 ) -> tuple[list[list[float]], list[int]]:
     """Spirals of one turn about a common centre, n points in all: two coordinates, and the spiral, 0 to classes - 1."""
     if classes < 2 or n < classes:
-        raise ValueError(f"spirals: there are at least 2 classes, and a point of each, not {classes} and {n} points")
+        raise ValueError(f"spirals: there must be at least 2 classes and a point of each, not {classes} and {n} points")
     rng = random.Random(seed)
     X, y = [], []
     for i in range(n):
@@ -77,7 +77,7 @@ def digits() -> tuple[list[list[float]], list[int]]:
 
 
 def diabetes() -> tuple[list[list[float]], list[float]]:
-    """442 patients with diabetes: 10 standardised inputs, and how the disease went on in a year (Efron et al. 2004)."""
+    """442 patients with diabetes: 10 standardised inputs, and disease progression after a year (Efron et al. 2004)."""
     found = require("sklearn.datasets", extra="train").load_diabetes()
     return found.data.tolist(), found.target.tolist()
 
@@ -85,24 +85,24 @@ def diabetes() -> tuple[list[list[float]], list[float]]:
 def mnist(n: int = MNIST_SIZE, *, folder: str | None = None) -> tuple[list[list[float]], list[int]]:
     """The first n of MNIST's 70,000 handwritten digits in 28 by 28 pixels: 784 inputs from 0 to 1, and the digit.
 
-    The first 60,000 are its training set. They are fetched from openml.org once (15 MB) and kept in `folder`,
-    scikit-learn's data folder by default. Raises ConnectionError where the network does not give them.
+    The first 60,000 are its training set. They are downloaded from openml.org once (15 MB) and kept in `folder`,
+    scikit-learn's data folder by default. Raises ConnectionError when the download fails.
     """
     if not 1 <= n <= MNIST_SIZE:
-        raise ValueError(f"mnist has {MNIST_SIZE:,} rows: n is from 1 to that, not {n}")
+        raise ValueError(f"mnist has {MNIST_SIZE:,} rows: n must be from 1 to that, not {n}")
     fetch = require("sklearn.datasets", extra="train").fetch_openml
     # The parser that scikit-learn prefers needs pandas, which this does without.
     parser = "pandas" if importlib.util.find_spec("pandas") else "liac-arff"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of trying again, before the error says it
+            warnings.simplefilter("ignore")  # about a retry: the error says enough
             found = fetch(
                 "mnist_784", version=1, as_frame=False, parser=parser, data_home=folder, n_retries=1, delay=1.0
             )
     except (urllib.error.URLError, ConnectionError, TimeoutError, http.client.HTTPException) as error:
         reason = unwrapped(getattr(error, "reason", error)) or type(error).__name__
         raise ConnectionError(
-            f"MNIST comes from openml.org by the network, which failed ({reason}): connect and try again, or take "
+            f"MNIST is downloaded from openml.org, which failed ({reason}): connect and try again, or take "
             "digits(), which comes with scikit-learn"
         ) from None
     shades = [shade / 255 for shade in range(256)]  # each shared by all its pixels: 55 million floats would be 1.3 GB
@@ -117,7 +117,7 @@ class NamedSet:
     load: Callable[..., tuple[list[list[float]], list[Any]]]
     task: str
     about: str
-    seeded: bool = False  # made by chance: load takes seed=
+    seeded: bool = False  # random: load takes seed=
     columns: tuple[str, ...] | None = None
     target: str = "label"
     classes: tuple[str, ...] | None = None
@@ -127,7 +127,7 @@ SETS = {
     "iris": NamedSet(
         iris,
         "classes",
-        "150 irises of 3 species, by 4 sizes in cm",
+        "150 irises of 3 species, with 4 sizes in cm",
         columns=("sepal length", "sepal width", "petal length", "petal width"),
         target="species",
         classes=("setosa", "versicolor", "virginica"),
@@ -140,16 +140,16 @@ SETS = {
     "diabetes": NamedSet(
         diabetes,
         "numbers",
-        "442 patients with diabetes: how the disease went on in a year, by 10 measurements",
+        "442 patients with diabetes: disease progression after a year, from 10 measurements",
         columns=("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"),
         target="progression",
     ),
-    "mnist": NamedSet(mnist, "classes", "70,000 handwritten digits of 28 by 28 pixels, by the network", target="digit"),
+    "mnist": NamedSet(mnist, "classes", "70,000 handwritten digits of 28 by 28 pixels, downloaded", target="digit"),
 }
 
 
 def named(name: str, *, seed: int = 0) -> Table:
-    """A set of `SETS` as a table; `seed` is for those made by chance. Raises DataError for a name that is not there."""
+    """A set of `SETS` as a table; `seed` is for random sets. Raises DataError for an unknown name."""
     if name not in SETS:
         raise DataError(f"no data set is called {name!r}{nearest(name, list(SETS))}")
     kind = SETS[name]

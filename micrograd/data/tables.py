@@ -3,23 +3,23 @@
     >>> from micrograd.data.tables import table_of
     >>> table = table_of([[1.5], [2.5], [3.5]], ["red", "blue", "red"], task="classes", name="marbles")
     >>> print(table)
-    marbles: 3 rows of 1 input (x0), to tell target: blue, red
+    marbles: 3 rows of 1 input (x0), to predict target: blue, red
     >>> table.targets
     [1, 0, 1]
 
-What kind a column is, is read from its cells:
+The kind of a column is read from its cells:
 
-- of numbers, if all cells are numbers: 3, -2.5, 1e-3;
-- of categories, if at least nine in ten cells are text, or if you name it in `categorical`;
-- anything between is a mistake, and the first cell of text is named by its line.
+- numbers, if all cells are numbers: 3, -2.5, 1e-3;
+- categories, if at least nine in ten cells are text, or if you name the column in `categorical`;
+- anything between is an error that names the line of the first cell of text.
 
 A missing value, which is an empty cell or one of NA, N/A, NaN, null and ?, is refused in every column. In a column
 named in `categorical` only an empty cell is missing.
 
-What there is to learn, the task, is read from the target, unless you give it:
+The task is read from the target, unless you give it:
 
-- "classes", if the target is text, or whole numbers of which there are only two, or at most 20, each on average in
-  two rows or more;
+- "classes", if the target is text; or whole numbers, if only two are different, or at most 20 that appear in two rows
+  or more on average;
 - "numbers", if it is other numbers.
 """
 
@@ -62,8 +62,8 @@ class Column:
 class Table:
     """Rows of inputs, each a number or a category's text, and their targets.
 
-    The targets are indices into `classes` where the task is "classes", otherwise numbers. `lines` are those of the rows
-    in the file, or their places where there is no file; `unit` says which.
+    The targets are indices into `classes` where the task is "classes", otherwise numbers. `lines` are the rows' lines
+    in the file, or their places from 1 where there is no file; `unit` says which.
     """
 
     name: str
@@ -84,12 +84,12 @@ class Table:
         names = [
             text_of(c.name) + (f" of {len(c.categories)} categories" if c.categories else "") for c in self.columns
         ]
-        told = f"tell {text_of(self.target)}: {listed([text_of(c) for c in self.classes])}"
+        told = f"predict {text_of(self.target)}: {listed([text_of(c) for c in self.classes])}"
         told = told if self.classes else f"predict {text_of(self.target)}"
         return f"{self.name}: {count(len(self), 'row')} of {count(width, 'input')} ({listed(names)}), to {told}"
 
     def take(self, places: Sequence[int]) -> Table:
-        """The table with these rows only, in this order; the categories and classes stay."""
+        """The table with only these rows, in this order; the categories and classes stay."""
         return replace(
             self,
             rows=[self.rows[i] for i in places],
@@ -131,7 +131,7 @@ def read_csv(
     target = left[-1] if target is None and left else target
     if target not in left or len(left) == 1:
         what = "the target" if target in ignore else "all but the target" if left else "all"
-        raise DataError(f"{cells.name}: {what} is ignored, and a table to learn from has a target and inputs")
+        raise DataError(f"{cells.name}: {what} is ignored, but a table to learn from has a target and inputs")
     columns, parts = [], []
     for j, column in enumerate(cells.header):
         if column in left and column != target:
@@ -172,17 +172,17 @@ def table_of(
     X, y = rows_of(X, "X"), rows_of(y, "y")
     if len(X) == 0 or len(X) != len(y):
         raise DataError(
-            f"{name} has {count(len(X), 'row')} and {count(len(y), 'target')}: it takes as many of each, at least one"
+            f"{name} has {count(len(X), 'row')} and {count(len(y), 'target')}: give as many of each, at least one"
         )
     if not all(hasattr(row, "__len__") and not isinstance(row, str) for row in X):
-        raise DataError(f"{name}: each row is a list of inputs; of one input too, as in [[1.0], [2.0]]")
+        raise DataError(f"{name}: each row must be a list of inputs, even of one, as in [[1.0], [2.0]]")
     given = [Column(f"x{j}") for j in range(len(X[0]))] if columns is None else [*map(_as_column, columns)]
     if any(len(row) != len(given) for row in X):
-        raise DataError(f"{name}: each row has as many inputs as there are columns, {len(given)}")
+        raise DataError(f"{name}: each row must have as many inputs as there are columns, {len(given)}")
     if len({target, *(c.name for c in given)}) <= len(given):
-        raise DataError(f"{name}: the columns and the target have {len(given) + 1} different names")
+        raise DataError(f"{name}: the columns and the target must have {len(given) + 1} different names")
     targets, names = _labels(name, target, task, y, classes)
-    rows: list[Any] = [list(row) for row in X] if lines is None else list(X)  # a file's rows are new, and may be many
+    rows: list[Any] = [list(row) for row in X] if lines is None else list(X)  # a file's rows are new lists: no copy
     return Table(
         name=name,
         columns=tuple(given if lines is not None or _all_finite(rows) else _columns(name, given, rows)),
@@ -203,14 +203,14 @@ def _labels(
     if any(isinstance(t, str) for t in y):
         y = [label_text(t) for t in y]
     if not all(isinstance(t, str) or is_bool(t) or (isinstance(t, numbers.Real) and math.isfinite(t)) for t in y):
-        raise DataError(f"{name}: every target is a text or a finite number")
+        raise DataError(f"{name}: every target must be a text or a finite number")
     if task == "numbers" and any(isinstance(t, str) for t in y):
-        raise DataError(f"{name}: where the task is 'numbers', every target is a finite number")
+        raise DataError(f"{name}: where the task is 'numbers', every target must be a finite number")
     labels = sorted(set(y))
     if len(labels) == 1:
         what = "one class" if task == "classes" else "one number"
         only = quoted(label_text(labels[0]))
-        raise DataError(f"{name}: target {quoted(target)} has {what} only, {only}: there is nothing to learn")
+        raise DataError(f"{name}: target {quoted(target)} has only {what}, {only}: there is nothing to learn")
     if task == "numbers":
         return [float(t) for t in y], ()
     _check_number_of("target", name, target, labels)
@@ -233,7 +233,7 @@ def _all_finite(rows: list[list[Any]]) -> bool:
 
 
 def _columns(name: str, columns: Sequence[Column], rows: list[list[Any]]) -> list[Column]:
-    """The columns as their cells make them: of categories where some are text."""
+    """The columns, with categories where some of their cells are text."""
     found = []
     for j, column in enumerate(columns):
         cells = [row[j] for row in rows]
@@ -270,12 +270,12 @@ def _check_none_missing(cells: Cells, j: int, missing: Collection[str | float], 
         if x in missing:
             gaps = sum(x in missing for x in found)
             verb = "is" if gaps == 2 else "are"
-            more = f"; so {verb} {gaps - 1:,} more of the column's {len(found):,}" if gaps > 1 else ""
+            more = f"; {gaps - 1:,} more of the column's {len(found):,} {verb} missing too" if gaps > 1 else ""
             raise DataError(f"{_place(cells, i, j)}: {complaint('missing', cells.rows[i][j])}{more}")
 
 
 def _input(cells: Cells, j: int, *, forced: bool) -> list[float] | list[str]:
-    """The column's numbers, or its texts where it is one of categories."""
+    """The column's numbers, or its texts where it is a column of categories."""
     text = [row[j] for row in cells.rows]
     if forced:
         _check_none_missing(cells, j, [""], text)
@@ -289,7 +289,7 @@ def _input(cells: Cells, j: int, *, forced: bool) -> list[float] | list[str]:
         return text
     figures = [x for x in found if isinstance(x, float)]
     if len(figures) < len(found):
-        # Numbers that are written wrong come last: beside text they may be a part of it.
+        # Text is reported first: in a column with text, a badly written number may be text too.
         kind = "text" if texts else next(x for x in found if isinstance(x, str))
         i = found.index(kind)
         more = ""
@@ -335,16 +335,16 @@ def _categories(cells: Cells, column: str, found: Sequence[float | str], *, forc
 
 
 def _check_not_names(what: str, cells: Cells, column: str, found: Sequence[float | str]) -> None:
-    """Refuse texts that are nearly all different: names and dates of the rows, or numbers with signs around them."""
+    """Refuse texts that are nearly all different: names, dates, or numbers with signs and units."""
     different = len(set(found))
     if different > MAX_NUMBERED_CLASSES and 2 * different > len(found):
         if what == "target":
-            advice = "numbers are written without signs and units; or name the task, --task classes (task='classes')"
+            advice = "write numbers without signs and units; or name the task, --task classes (task='classes')"
         else:
             advice = f"leave it out, --ignore {column} (ignore=[{quoted(column)}]), or insist with --categorical"
         raise DataError(
             f"{cells.name}: {what} {quoted(column)} has {different:,} different texts in {len(found):,} rows, such as "
-            f"{quoted(found[0])}, of which little can be learned: {advice}"
+            f"{quoted(found[0])}, from which little can be learned: {advice}"
         )
 
 
@@ -352,7 +352,7 @@ def _check_number_of(what: str, name: str, column: str, different: Sequence[Any]
     if len(different) > MAX_CATEGORIES:
         raise DataError(
             f"{name}: {what} {quoted(column)} has {len(different):,} different values, more than {MAX_CATEGORIES:,}: "
-            "as names or numbers of the rows they teach nothing; leave it out, or join some"
+            "names or numbers of the rows teach nothing; leave the column out, or join some values"
         )
 
 
@@ -360,6 +360,6 @@ def _check_width(name: str, columns: Sequence[Column]) -> None:
     width = sum(column.width for column in columns)
     if width > MAX_INPUTS:
         raise DataError(
-            f"{name} has {width:,} inputs, each category being one, and at most {MAX_INPUTS:,} are read: leave out the "
-            "columns of the most categories"
+            f"{name} has {width:,} inputs (each category is one), and at most {MAX_INPUTS:,} are read: leave out the "
+            "columns with the most categories"
         )

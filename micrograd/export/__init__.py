@@ -13,10 +13,10 @@
 Read in this order:
 
     layers                 a net as dense layers
-    c_statements           a tape as statements of C
-    c_recording, c_alias   a function run once, and where its numbers are in C; the name it had before
-    c_file                 the whole file
-    onnx_rules, onnx_file  a rule of the table as ONNX's nodes, and a net as ONNX's file
+    c_statements           a tape as C statements
+    c_recording, c_alias   a function recorded once, and the place of each number in C; the function's older name
+    c_file                 the whole C file
+    onnx_rules, onnx_file  a rule of the table as ONNX nodes; a net as an ONNX file
     torch_file             a net's parameters as safetensors, with PyTorch's names, and back
 """
 

@@ -1,10 +1,10 @@
-"""The name that the function of a C file had before it was NAME_run: NAME alone, for callers who know that one.
+"""The older name of a C file's function: NAME beside NAME_run, so that programs which call NAME keep working.
 
 >>> from micrograd.export.c_alias import has_alias
 >>> has_alias("net"), has_alias("double"), has_alias("exp")
 (True, False, False)
 
-A name that C or its library has was never allowed, so nobody calls it, and a function under it would be in the way.
+Names that C or its library uses were never allowed: no program calls them, and a function under one would clash.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ KEYWORDS = """
     auto break case char const continue default do double else enum extern float for goto if inline int long register
     restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm bool
 """.split()
-# Names of the C library that a compiler knows, or that linking would take for ours. Those of MATH end in f and l too.
+# Names of the C library that a compiler knows, or that could clash when linking. Those of MATH also end in f and l.
 MATH = """
     acos asin atan atan2 cos sin tan acosh asinh atanh cosh sinh tanh exp exp2 expm1 frexp ilogb ldexp log log10 log1p
     log2 logb modf scalbn scalbln cbrt fabs hypot pow sqrt erf erfc lgamma tgamma ceil floor nearbyint rint lrint llrint
@@ -35,5 +35,5 @@ RESERVED = {*KEYWORDS, *LIBRARY, *(name + suffix for name in MATH for suffix in 
 
 
 def has_alias(name: str) -> bool:
-    """Whether a function may be called NAME alone, which nothing of C or its library is."""
+    """Whether a function may be called NAME alone: not if C or its library uses that name."""
     return name not in RESERVED

@@ -3,7 +3,7 @@
     >>> from micrograd import tanh
     >>> from micrograd.export.c_file import c_text
     >>> print(c_text(lambda x, y: tanh(x) / (x + y), "ratio", example=(1.0, 2.0)), end="")
-    /* ratio.c: a function, written as C99 by micrograd. It allocates nothing and needs math.h alone (link with -lm).
+    /* ratio.c: a function, written as C99 by micrograd. It allocates nothing and needs only math.h (link with -lm).
     <BLANKLINE>
        void ratio_run(const double x[2], double y[1]);
            Computes y from x; the two must not overlap.
@@ -12,7 +12,7 @@
              y[0]            the result
     <BLANKLINE>
        void ratio(const double x[2], double y[1]);
-           The same as ratio_run, by the name that it had before.
+           The same as ratio_run, under its older name.
     */
     <BLANKLINE>
     #include <math.h>
@@ -30,9 +30,9 @@
         ratio_run(x, y);
     }
 
-With `train=(loss, optimizer)` the file has a step of training too, `double NAME_step(x, y, rate)`. The statements come
+With `train=(loss, optimizer)` the file also has a training step, `double NAME_step(x, y, rate)`. The statements come
 from the compiler's tape: the table's rules, the engine's backward and the optimizer's `update`, run once on symbols.
-All names of the file's own begin with its name, whatever that means in C.
+Every name that the file defines begins with NAME, which may even be a keyword of C: `double_run`.
 """
 
 from __future__ import annotations
@@ -65,20 +65,21 @@ from micrograd.optim import Optimizer
 
 
 def to_c(f: Callable[..., Any], path: str | os.PathLike[str], *, example: Any = None, train: Any = None) -> Path:
-    """Write `f` as a self-contained C99 file, NAME.c, whose function NAME_run computes what `f` gives.
+    """Write `f` as a self-contained C99 file, NAME.c, whose function NAME_run computes what `f` returns.
 
-    `f` is a net, or a function of numbers such as `jit` compiles. `example` is a tuple of arguments that show how many
-    numbers it takes, and how they are arranged; an MLP, a Layer or a Neuron needs none. In C all of them come one after
-    the other in `x`, and all results in `y`; the file says where each is. Values from outside, such as the parameters,
-    become arrays of their present numbers.
+    `f` is a net, or a function of numbers that `jit` could compile. `example` is a tuple of arguments: it shows how
+    many numbers `f` takes and how they are arranged; an MLP, a Layer or a Neuron needs none. In C all arguments come
+    one after the other in `x`, and all results in `y`; the file says where each is. Values from outside, such as the
+    parameters, become arrays of their present numbers.
 
-    `train` is `(loss, optimizer)`, or a `train_step`: the file then has `NAME_step(x, y, rate)` too, a step on one
-    example. It gives the loss before it; a step whose loss or gradient is nan or inf is not taken. The optimizer's
-    state goes on from where it is. `loss` takes the arguments of `f` and then the target, `y` in C: `example` ends with
-    one, such as `([0.0] * 4, 2)` for a class; without an example it is arranged as what the net gives.
+    `train` is `(loss, optimizer)`, or a `train_step`: the file then also has `NAME_step(x, y, rate)`, a step on one
+    example. It returns the loss before the step, and skips a step whose loss or gradient is nan or inf. The optimizer
+    continues from its present state. `loss` takes the arguments of `f` and then the target, which is `y` in C. An
+    `example` then ends with a target, such as `([0.0] * 4, 2)` for a class; without one, the target is arranged like
+    the net's output.
 
-    C has no errors: where Python would raise, results are nan or inf. Raises ValueError for a file name that names
-    of C cannot begin with, TypeError when `f` asks for a number while it is recorded: see `jit`.
+    C has no errors: where Python would raise, results are nan or inf. Raises ValueError for a file name that cannot
+    begin a C name, and TypeError when `f` asks for a number while it is recorded: see `jit`.
     """
     path = Path(path)
     if path.suffix != ".c":
@@ -89,8 +90,8 @@ def to_c(f: Callable[..., Any], path: str | os.PathLike[str], *, example: Any = 
 def c_text(f: Callable[..., Any], name: str, *, example: Any = None, train: Any = None) -> str:
     """The text of the file NAME.c that `to_c` writes."""
     if not is_name(name):
-        what = "must be letters, digits and _, a letter first"
-        raise ValueError(f"to_c: the function is called as its file, and the name {name!r} {what}; try 'net.c'")
+        what = "must be letters, digits and _, starting with a letter"
+        raise ValueError(f"to_c: the C function gets the file's name, so {name!r} {what}; try 'net.c'")
     refuse_keeper(f, "to_c")
     if not callable(f):
         raise TypeError(f"to_c takes a net or a function, not {f!r}")
@@ -108,7 +109,7 @@ def c_text(f: Callable[..., Any], name: str, *, example: Any = None, train: Any 
         except (TypeError, ValueError, IndexError) as error:
             said = ", ".join(item for item, _ in [*named, last])
             error.add_note(
-                f"to_c calls the loss with what the net takes, and then the target: loss({said}), such as "
+                f"to_c calls the loss with the net's arguments and then the target: loss({said}), for example "
                 "lambda x, y: cross_entropy(net(x), y)"
             )
             raise
@@ -121,21 +122,21 @@ def _training(train: Any) -> tuple[Callable[..., Any] | None, Optimizer | None]:
     if isinstance(train, TrainStep):
         train = train.loss, train.optimizer
     if not isinstance(train, tuple) or len(train) != 2 or not callable(train[0]) or not isinstance(train[1], Optimizer):
-        raise TypeError(f"to_c: train is a pair, (loss, optimizer), or a train_step, not {train!r}")
+        raise TypeError(f"to_c: train must be a pair (loss, optimizer), or a train_step, not {train!r}")
     loss, optimizer = train
     check_rule(optimizer, "to_c")
     return loss, optimizer
 
 
 def _arguments(f: Callable[..., Any], example: Any, *, with_target: bool) -> tuple[list[Argument], Argument | None]:
-    """The arguments of f, and the target where an example gives it."""
+    """The arguments of f, and the target if the example gives one."""
     if example is None:
         inner = f.layers[0].neurons[0] if isinstance(f, MLP) else f.neurons[0] if isinstance(f, Layer) else f
         if not isinstance(inner, Neuron):
-            wanted = "example=([0.0, 0.0], 1.0)" + (", which ends with a target" if with_target else "")
+            wanted = "example=([0.0, 0.0], 1.0)" + (", ending with a target" if with_target else "")
             raise TypeError(
-                "to_c: only an MLP, a Layer or a Neuron says itself how many numbers it takes; for this "
-                f"{type(f).__name__} give arguments such as it is called with, {wanted}"
+                "to_c: only an MLP, a Layer or a Neuron shows by itself how many numbers it takes; for this "
+                f"{type(f).__name__} give the arguments of one call: {wanted}"
             )
         return [(names_of(f, 1)[0], ("list", *["number"] * len(inner.w)))], None
     given = example if isinstance(example, tuple) else (example,)
@@ -143,7 +144,7 @@ def _arguments(f: Callable[..., Any], example: Any, *, with_target: bool) -> tup
     if not with_target:
         return named, None
     if len(given) < 2:
-        raise TypeError(f"to_c: with train=, an example is what the loss takes, such as (x, target), not {example!r}")
+        raise TypeError(f"to_c: with train=, example is the loss's arguments, such as (x, target), not {example!r}")
     return named[:-1], named[-1]
 
 
@@ -190,7 +191,7 @@ class _File:
 
     def _header(self) -> str:
         what = f"{type(self.f).__name__} of {len(self.names)} parameters" if self.names else "a function"
-        about = "written as C99 by micrograd. It allocates nothing and needs math.h alone (link with -lm)."
+        about = "written as C99 by micrograd. It allocates nothing and needs only math.h (link with -lm)."
         count = len(self.given.tape.outputs)
         result = "the result" if count == 1 else "the results, in order"
         lines = [f"/* {self.name}.c: {plain(what)}, {about}", "", f"   {self.inference};"]
@@ -203,15 +204,15 @@ class _File:
             lines += [
                 f"       One step of {plain(type(self.optimizer).__name__)} on the example x with the target y; rate is"
                 f" the learning rate{rate}.",
-                "       Gives the loss before the step. A step whose loss or gradient is nan or inf is not taken.",
+                "       Returns the loss before the step. A step whose loss or gradient is nan or inf is skipped.",
             ]
             lines += [f"         {line}" for line in (*self.step.layout, *self.step.indices())]
         if self.alias:
-            lines += ["", f"   {self.alias};", f"       The same as {self.name}_run, by the name that it had before."]
+            lines += ["", f"   {self.alias};", f"       The same as {self.name}_run, under its older name."]
         return "\n".join([*lines, "*/"])
 
     def _step(self, step: Recording, count: int) -> str:
-        """Loss and gradient, and the update where all of them are finite."""
+        """Loss and gradient, and the update if all of them are finite."""
         name = self.name
         statements, lines = step.statements(self.places)
         loss, *gradients = step.tape.outputs.items()
@@ -233,7 +234,7 @@ class _File:
         return block(self.training, lines)
 
     def _clipping(self, count: int) -> list[str]:
-        """Shorten the gradient, where the optimizer does."""
+        """Scale the gradient, if the optimizer does."""
         assert self.optimizer is not None
         tape = scale_tape(self.optimizer)
         (scale,) = tape.outputs.values()
@@ -255,7 +256,7 @@ class _File:
         used = inputs_used(tape)
         states = dict(zip(tape.inputs[2:-2], _state_names(optimizer.state_names)))
         arrays = {"x": "parameters", "grad": "gradient", **states}
-        own = {given: f"{called}_i" for given, called in states.items()}  # no word of C ends so
+        own = {given: f"{called}_i" for given, called in states.items()}  # no keyword of C ends in _i
         local = {"x": "parameter", "grad": "gradient", **own, "lr": "rate", "t": f"{name}_steps"}
         places = [local[given] for given in tape.inputs]
         parts = [f"static double {name}_gradient[{count}];"]
@@ -283,7 +284,7 @@ class _File:
 
 
 def _state_names(names: Sequence[str]) -> list[str]:
-    """What C calls the optimizer's state, after the file's name: as Python does, where nothing else is called so."""
+    """The C names of the optimizer's state, without the file's: Python's, unless something else is called so."""
     taken = {"parameters", "fixed", "gradient", "steps", "run", "step", "update", "t"}  # double_t is a type
     own = all(is_name(x) and x not in taken for x in names)
     return list(names) if own else [f"state{k}" for k in range(len(names))]

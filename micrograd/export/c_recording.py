@@ -1,4 +1,4 @@
-"""Run a function once on symbols, for C: its tape, and where the numbers that it takes and gives are in C's arrays.
+"""Record a function once on symbols, for C: its tape, and the place of each argument and result in C's arrays.
 
 >>> from micrograd.export.c_recording import Recording
 >>> given = Recording({"x": [("point", ("list", "number", "number")), ("scale", "number")]}, lambda p, s: p[0] * s, {})
@@ -24,14 +24,14 @@ from micrograd.engine import Value, topological_order
 from micrograd.export.c_statements import Statements, inputs_used, plain
 from micrograd.transforms import map_numbers
 
-Argument = tuple[str, Any]  # its name, and the structure that its numbers are in
+Argument = tuple[str, Any]  # its name, and the structure of its numbers
 Names = dict[int, str]  # of parameters, by their id
 
 
 class Recording:
-    """A function run once on symbols: the tape of its results, and of the derivatives of a loss `by` some Values.
+    """A function recorded once on symbols: the tape of its results and, for a loss, its derivatives `by` Values.
 
-    `arrays` are C's arguments, each with those of the function whose numbers it holds.
+    `arrays` lists for each C argument the function's arguments whose numbers it holds.
     """
 
     def __init__(
@@ -39,19 +39,22 @@ class Recording:
     ):
         self.recorder = recorder = Recorder()
         self.sizes: dict[str, int] = {}
-        self.layout: list[str] = []  # what is where, for people
-        self._places: list[str] = []  # where each of the first inputs of the tape is in C
+        self.layout: list[str] = []  # lines that tell people where each number is
+        self._places: list[str] = []  # in C, of the tape's inputs that are arguments
         with recorder.recording():
             args = [x for array, arguments in arrays.items() for x in self._array(array, arguments)]
             out = f(*args)
             self._results: list[Value | float] = []
             self.arrangement = flatten(map_numbers(self._result, out), [])
             if not self._results:
-                raise TypeError(f"to_c: the function gave no number, but {out!r}")
+                raise TypeError(f"to_c: the function must return at least one number, not {out!r}")
             gradients: list[Any] = []
             if by:
                 if not isinstance(out, Value):
-                    raise TypeError(f"to_c: the loss must be one number, not {type(out).__name__}: {out!r}")
+                    raise TypeError(
+                        "to_c: the loss must be one Value, computed from the parameters, "
+                        f"not {type(out).__name__}: {out!r}"
+                    )
                 gradients = recorder.gradients(recorder.node(out), [recorder.node(p) for p in by])
         outputs = {f"y[{k}]": _operand(x) for k, x in enumerate(self._results)}
         outputs |= {f"gradient[{i}]": operand_of(d) for i, d in enumerate(gradients)}
@@ -59,7 +62,7 @@ class Recording:
         self._used = inputs_used(self.tape)
 
     def _array(self, array: str, arguments: list[Argument]) -> list[Any]:
-        """Symbols in the place of the numbers that one of C's arguments holds."""
+        """The function's arguments that one C argument holds, with a symbol for each number."""
         taken: list[str] = []
         args = []
 
@@ -82,7 +85,7 @@ class Recording:
         return 0.0
 
     def _simplified(self, outputs: dict[str, Operand], names: Names) -> tuple[Tape, dict[int, str]]:
-        """The tape, and which of its results are a neuron's, by name."""
+        """The simplified tape, and the names of the neurons that some of its results belong to."""
         labels = {}
         for result in [x for x in self._results if isinstance(x, Value)]:
             for node in topological_order(result):
@@ -98,11 +101,11 @@ class Recording:
         return short, named if len(short) == len(whole) else {}  # else the numbering has changed
 
     def leaves(self) -> list[Value]:
-        """The Values from outside that something needs."""
+        """The Values from outside that an instruction or a result uses."""
         return [x for i, x in enumerate(self.recorder.leaves, start=len(self._places)) if i in self._used]
 
     def indices(self) -> list[str]:
-        """What is said of numbers that index."""
+        """A line for each number that is an index."""
         return [
             f"{self._places[i]} is an index: a whole number from 0 to {count - 1}" for i, count in self.recorder.indices
         ]
@@ -112,7 +115,7 @@ class Recording:
         return [f"const double {array}[{size}]" for array, size in self.sizes.items() if size]
 
     def statements(self, places: Names) -> tuple[Statements, list[str]]:
-        """The instructions as C, with Values from outside at these places: a writer, and its lines."""
+        """The instructions as C: their writer, and its lines. `places` says where Values from outside are."""
         found = [*self._places, *(places.get(id(leaf), "") for leaf in self.recorder.leaves)]
         statements = Statements(self.tape, found, named=self._named)
         read = {self._places[i].partition("[")[0] for i in self._used if i < len(self._places)}
@@ -125,6 +128,6 @@ def _operand(x: Value | float) -> Operand:
 
 
 def located(array: str, start: int, end: int, what: str) -> str:
-    """A line on what is where: `x[0] to x[3]    row[0] to row[3]`."""
+    """A line that says where some numbers are: `x[0] to x[3]    row[0] to row[3]`."""
     where = f"{array}[{start}]" + (f" to {array}[{end - 1}]" if end > start + 1 else "")
     return f"{where:<15} {plain(what) if what != where else 'its numbers, in order'}"

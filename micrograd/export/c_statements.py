@@ -13,7 +13,7 @@
     >>> statements.of(scaled)
     'v2'
 
-What it says is what the instructions say, nan, inf and -0.0 included: C99's own operators and functions of math.h.
+The statements compute what the instructions do, nan, inf and -0.0 included, with C99's operators and math.h.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ FUNCTIONS = {name: {"abs": "fabs"}.get(name, name) for name in ELEMENTARY if nam
 
 
 def is_name(name: str) -> bool:
-    """Whether names of C may begin so: plain letters, digits and _, a letter first."""
+    """Whether C names may begin with this: ASCII letters, digits and _, a letter first."""
     return re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) is not None
 
 
 def literal(x: float) -> str:
-    """A double as C has it, exactly: in decimals where these are exact, else hexadecimal."""
+    """A double as an exact C literal: decimal where that is exact, else hexadecimal."""
     if math.isnan(x):
         return "NAN"
     if math.isinf(x):
@@ -47,37 +47,38 @@ def literal(x: float) -> str:
 
 
 def comment(*said: str) -> str:
-    """A comment at the end of a line, of what there is to say; no text can end it early."""
+    """A comment for the end of a line, empty if nothing is said; no text can end it early."""
     text = "; ".join(one for one in said if one)
     return f" /* {plain(text)} */" if text else ""
 
 
 def plain(text: str) -> str:
-    """Text that is safe in a comment: no end, no beginning, no trigraph and no end of line."""
+    """Text that is safe in a comment: it neither begins nor ends one, and has no trigraph or line end."""
     return re.sub(r"[^\w .,;:\[\]()<>=+#%'-]", "_", unwrapped(text), flags=re.ASCII)
 
 
 def decimals(xs: Iterable[object]) -> str:
-    """The numbers that are written in hexadecimal, as people read them."""
+    """In decimals, for people, the numbers that C has in hexadecimal."""
     return ", ".join(repr(x) for x in xs if isinstance(x, float) and "x" in literal(x))
 
 
 def inputs_used(tape: Tape) -> set[int]:
-    """The numbers of the inputs that an instruction or an output needs. An output that is its own input needs none."""
+    """The indices of the inputs that an instruction or an output uses. An output that is its own input uses none."""
     asked = [x for name, *rest in tape.code if name != "input" for x in rest]
     asked += [x for name, x in tape.outputs.items() if not isinstance(x, int) or not is_input(tape, x, name)]
     return {tape.code[x][1] for x in asked if isinstance(x, int) and tape.code[x][0] == "input"}
 
 
 def is_input(tape: Tape, x: Operand, name: str) -> bool:
-    """Whether an operand is the input of that name."""
+    """Whether an operand is the input with that name."""
     return isinstance(x, int) and tape.code[x][0] == "input" and tape.inputs[tape.code[x][1]] == name
 
 
 class Statements:
-    """The statements for a tape whose inputs are found under the given names.
+    """The statements for a tape whose inputs have the given names in C.
 
-    `named` are results to be pointed out, by position: a neuron's name, say. Variables are `prefix` and a number.
+    `named` has comments for some results, by position: a neuron's name, for example. Variables are `prefix` and a
+    number.
     """
 
     def __init__(self, tape: Tape, inputs: Sequence[str], *, named: Mapping[int, str] | None = None, prefix: str = "v"):
@@ -86,11 +87,11 @@ class Statements:
         self._count = 0
 
     def of(self, x: Operand) -> str:
-        """An operand as C has it: a constant, an input, or the variable of an earlier statement."""
+        """An operand in C: a constant, an input, or the variable of an earlier statement."""
         return self._names[x] if isinstance(x, int) else literal(x)
 
     def lines(self, positions: Iterable[int]) -> list[str]:
-        """The statements of the instructions at these positions, those of inputs left out."""
+        """The statements of the instructions at these positions; inputs need none."""
         out = []
         for position in positions:
             name, *operands = self.tape.code[position]
@@ -117,7 +118,7 @@ class Statements:
 
 
 def array_of(declared: str, numbers: Sequence[float], noted: Sequence[str] = ()) -> str:
-    """An array with its numbers, one on a line; zeros need no list."""
+    """An array with one number on each line; an array of zeros needs no list."""
     if not noted and not any(numbers):
         return f"{declared}[{len(numbers)}];"
     said = noted or [repr(x) for x in numbers]

@@ -31,7 +31,7 @@ class Dense(NamedTuple):
 
 
 def dense_layers(model: Any, doing: str) -> list[Dense]:
-    """The layers of a net that is nothing but layers, one feeding the next. Raises TypeError for any other."""
+    """The layers of a net that is only layers, one feeding the next. Raises TypeError for any other model."""
     refuse_keeper(model, doing)
     named = {"": model}
     if isinstance(model, MLP):
@@ -40,13 +40,13 @@ def dense_layers(model: Any, doing: str) -> list[Dense]:
     for one, following in itertools.pairwise(layers):
         if len(one.weights) != len(following.weights[0]):
             raise TypeError(
-                f"{doing}: {one.name} has {len(one.weights)} outputs and {following.name} {len(following.weights[0])} "
-                "inputs: they must be as many"
+                f"{doing}: {one.name} has {len(one.weights)} outputs, but {following.name} has "
+                f"{len(following.weights[0])} inputs: make them equal"
             )
     kept = {id(p) for rows in state_of(layers).values() for p in flat(rows)}
     beside = [name for name, p in model.named_parameters() if id(p) not in kept]
     if beside or (type(model).__call__ is not MLP.__call__ and isinstance(model, MLP)):
-        what = f"the parameter {beside[0]!r} beside its layers" if beside else "a __call__ of its own"
+        what = f"the parameter {beside[0]!r} outside its layers" if beside else "a __call__ of its own"
         raise TypeError(f"{doing}: this {type(model).__name__} has {what}; {_advice(doing)}")
     return layers
 
@@ -58,7 +58,7 @@ def _dense(name: str, layer: Any, doing: str) -> Dense:
     if not neurons or not all(own):
         what = f"{name} is" if name else "the model is"
         raise TypeError(
-            f"{doing} writes an MLP, a Layer or a Neuron of micrograd.nn's, and {what} {brief(type(layer))}; "
+            f"{doing} takes an MLP, a Layer or a Neuron of micrograd.nn, but {what} {brief(type(layer))}; "
             f"{_advice(doing)}"
         )
     kinds = {(len(n.w), n.b is None, n.activation if n.nonlin else None) for n in neurons}
@@ -72,8 +72,8 @@ def _dense(name: str, layer: Any, doing: str) -> Dense:
 
 def _advice(doing: str) -> str:
     if doing == "to_onnx":
-        return "build the net as an MLP, or write it as C, which any function can be: to_c(f, 'net.c', example=...)"
-    return "build the net as an MLP, or keep the numbers of its state_dict()"
+        return "build the net as an MLP, or write it as C, which works for any function: to_c(f, 'net.c', example=...)"
+    return "build the net as an MLP, or save the numbers of its state_dict()"
 
 
 def state_of(layers: Sequence[Dense]) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def brief(x: Any) -> str:
 
 
 def refuse_keeper(model: Any, doing: str) -> None:
-    """Raise TypeError for what only keeps a net: a trained run's model, an estimator."""
+    """Raise TypeError for an object that only holds a net: a trained run's model, an estimator."""
     for name in ("net", "net_"):
         if not callable(model) and isinstance(getattr(model, name, None), Module):
             raise TypeError(f"{doing}: this {type(model).__name__} is not a net: give its net, .{name}")

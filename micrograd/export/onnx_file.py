@@ -16,17 +16,17 @@ from micrograd.files import write_whole
 from micrograd.nn import MLP, Layer, Neuron
 from micrograd.table import Op
 
-OPSET, IR_VERSION = 13, 8  # of ONNX: the oldest that have all that is used, so that old runtimes read the file too
+OPSET, IR_VERSION = 13, 8  # the oldest with all nodes used here, so that old runtimes read the file too
 
 
 def to_onnx(model: MLP | Layer | Neuron, path: str | os.PathLike[str]) -> Path:
     """Write a net as ONNX: a Gemm node for each layer, and nodes for its activation function.
 
     The graph takes `x`, doubles of shape (batch, inputs), and gives `y` of shape (batch, outputs), whatever the batch.
-    An activation that ONNX has no double-precision node for is made of several, from the rule of the table.
+    An activation without a double-precision node in ONNX becomes several nodes, from the rule of the table.
 
-    Needs the extra `export`. Raises TypeError for what is no MLP, Layer or Neuron of micrograd.nn's, and for an
-    activation function that is not in the table.
+    Needs the extra `export`. Raises TypeError for a model that is not an MLP, Layer or Neuron of micrograd.nn, and for
+    an activation function that is not in the table.
     """
     onnx, numpy = require("onnx", extra="export"), require("numpy", extra="export")
     nodes = Nodes(onnx, numpy)
@@ -57,14 +57,14 @@ def to_onnx(model: MLP | Layer | Neuron, path: str | os.PathLike[str]) -> Path:
 
 
 def _entry(layer: Dense) -> Op | None:
-    """The row of the table that a layer's activation is."""
+    """The table's row for a layer's activation; None for a linear layer."""
     if layer.activation is None:
         return None
     entry = getattr(layer.activation, "op", None)
     if not isinstance(entry, Op):
         name = getattr(layer.activation, "__name__", repr(layer.activation))
         raise TypeError(
-            f"to_onnx: the activation of {layer.name or 'the layer'}, {brief(name)}, is a function of your own; "
-            "enter it into the table with @micrograd.op and give its name, such as activation='tanh'"
+            f"to_onnx: the activation of {layer.name or 'the layer'}, {brief(name)}, is your own function; "
+            "enter it into the table with @micrograd.op and give its name, as in activation='tanh'"
         )
     return entry

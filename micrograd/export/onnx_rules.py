@@ -1,12 +1,12 @@
-"""Read the rules of the table as nodes of ONNX: `nodes.apply(entry, x)` adds an operation's value to a graph.
+"""Turn the rules of the table into ONNX nodes: `nodes.apply(entry, x)` adds an operation's value to a graph.
 
     nodes = Nodes(onnx, numpy)
     y = nodes.apply(TABLE["silu"], nodes.tensor("x"))   # a Sigmoid and a Mul
     [node.op_type for node in nodes.nodes]
 
-A rule never asks what kind of number it is given: here it is given tensors, whose arithmetic adds nodes. So an
-operation that a user entered into the table is exported like the others. All numbers are doubles: functions that ONNX
-runtimes compute in single precision alone are made of others, within about 1e-15.
+A rule works on any kind of number: here it gets tensors, whose arithmetic adds nodes. So an operation that a user
+entered into the table is exported like the built-in ones. All numbers are doubles: functions that ONNX runtimes have
+only in single precision are built from other functions, to within about 1e-15.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from micrograd.table import Op
 from micrograd.written import Writing, Written, elementary
 
-# Operations that are one node, in double precision, in the runtimes.
+# Operations that runtimes have as one node in double precision.
 COMPARISONS = {"lt": "Less", "le": "LessOrEqual", "gt": "Greater", "ge": "GreaterOrEqual"}
 KINDS = {
     **{"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "neg": "Neg", "and": "And", "or": "Or", **COMPARISONS},
@@ -28,7 +28,7 @@ KINDS = {
 
 
 class Tensor(Written):
-    """A result in the graph. What is done to it adds further nodes."""
+    """A result in the graph; operations on it add nodes."""
 
     def __init__(self, nodes: Nodes, name: str, *, is_condition: bool = False):
         self.nodes, self.name, self.is_condition = nodes, name, is_condition
@@ -66,13 +66,13 @@ class Nodes:
         return Tensor(self, name)
 
     def constant(self, name: str, numbers: Any) -> Tensor:
-        """A constant array that is kept once, however often it is asked for."""
+        """A constant array that is stored once, however often it is asked for."""
         if name not in self._constants:
             self._constants[name] = self.initial(name, numbers).name
         return Tensor(self, name)
 
     def add(self, kind: str, *operands: Any, prefix: str = "", output: str = "", **attributes: Any) -> Tensor:
-        """One node; gives its result. Numbers among the operands become constants."""
+        """Add one node, and return its result. Numbers among the operands become constants."""
         given = [self._operand(x).name for x in operands]
         name = f"{prefix or self._prefix}.{kind}_{len(self.nodes)}".lstrip(".")
         self.nodes.append(self.onnx.helper.make_node(kind, given, [output or name], name=name, **attributes))
@@ -82,17 +82,17 @@ class Nodes:
         return x if isinstance(x, Tensor) else self.constant(repr(float(x)), float(x))
 
     def apply(self, entry: Op, x: Any, *, prefix: str = "") -> Tensor:
-        """The value of an operation of the table, as one node or as its rule has it; a prefix is for nodes' names."""
+        """The value of an operation of the table, as one node or by its rule; `prefix` begins the nodes' names."""
         self._prefix = prefix or entry.name
         own = entry.built_in and hasattr(_Onnx, entry.name)
         out = getattr(ONNX, entry.name)(x) if own else entry.rule(ONNX, x)[0]
-        if not isinstance(out, Tensor):  # a rule that gives the same for every x
+        if not isinstance(out, Tensor):  # a rule that gives the same number for every x
             out = out + 0.0 * x
         return out
 
 
 class _Onnx(Writing):
-    """Elementary functions of tensors; those that runtimes do not have in double precision are made of others."""
+    """Elementary functions of tensors; those that runtimes lack in double precision are built from others."""
 
     def tan(self, x: Any) -> Any:
         return self.sin(x) / self.cos(x)
@@ -118,8 +118,8 @@ class _Onnx(Writing):
         return self.where(x > 6.0, 0.0, 1.0 - self.erf(x))  # gelu multiplies it by x, however large
 
     def atan(self, x: Any) -> Any:
-        """The integral of 1 / (1 + t*t) from 0 to x, at half the angle: there it is smooth enough to be exact."""
-        x = self.maximum(self.minimum(x, 1e150), -1e150)  # its square is finite
+        """The integral of 1 / (1 + t*t) from 0 to x, at half the angle, where it is smooth enough to be exact."""
+        x = self.maximum(self.minimum(x, 1e150), -1e150)  # so that its square is finite
         half = x / (1.0 + self.sqrt(1.0 + x * x))
         return 2.0 * half * _mean(half, 14, lambda t: 1.0 / (1.0 + t * t))
 
@@ -131,7 +131,7 @@ class _Onnx(Writing):
 
 
 def _mean(x: Any, count: int, f: Callable[[Any], Any]) -> Any:
-    """The mean of f from 0 to x, by Gauss and Legendre's quadrature at so many places."""
+    """The mean of f from 0 to x, by Gauss-Legendre quadrature at `count` places."""
     nodes = x.nodes
     places, weights = nodes.numpy.polynomial.legendre.leggauss(count)
     each: Any = nodes.add("Unsqueeze", x, nodes.constant("last_axis", nodes.numpy.array([-1])))

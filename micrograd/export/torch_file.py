@@ -1,4 +1,4 @@
-"""Write a net's parameters as PyTorch names them, and read them back: safetensors.
+"""Write a net's parameters to a safetensors file with PyTorch's names, and read them back.
 
     to_safetensors(net, "net.safetensors")   # layers.0.weight, layers.0.bias, ...: what torch.nn.Linear calls them
     from_safetensors(net, "net.safetensors")
@@ -23,12 +23,12 @@ FLOATS = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}  # types of safetensors, as 
 
 
 def to_safetensors(model: MLP | Layer | Neuron, path: str | os.PathLike[str]) -> Path:
-    """Write the parameters as PyTorch names them: `layers.0.weight` of shape (outputs, inputs), `layers.0.bias`.
+    """Write the parameters with PyTorch's names: `layers.0.weight` of shape (outputs, inputs), `layers.0.bias`.
 
-    A module with `self.layers = torch.nn.ModuleList([torch.nn.Linear(2, 16), ...])`, in double precision, loads it by
+    A module with `self.layers = torch.nn.ModuleList([torch.nn.Linear(2, 16), ...])`, in double precision, loads it with
     `load_state_dict(safetensors.torch.load_file(path))`. A single Layer or Neuron has `weight` and `bias`.
 
-    Needs the extra `train`. Raises TypeError for what is no MLP, Layer or Neuron of micrograd.nn's.
+    Needs the extra `train`. Raises TypeError for a model that is not an MLP, Layer or Neuron of micrograd.nn.
     """
     save, numpy = require("safetensors.numpy", extra="train").save, require("numpy", extra="train")
     own = state_of(dense_layers(model, "to_safetensors"))
@@ -37,10 +37,10 @@ def to_safetensors(model: MLP | Layer | Neuron, path: str | os.PathLike[str]) ->
 
 
 def from_safetensors(model: MLP | Layer | Neuron, path: str | os.PathLike[str]) -> None:
-    """Set the parameters from a file that `to_safetensors`, or PyTorch, wrote: float64, float32 or float16.
+    """Set the parameters from a file that `to_safetensors` or PyTorch wrote, in float64, float32 or float16.
 
-    Needs the extra `train`. Raises ValueError, and changes nothing, when the file is no safetensors, or a name or a
-    shape is not the model's.
+    Needs the extra `train`. Raises ValueError, and changes nothing, when the file is not in safetensors format, or a
+    name or a shape is not the model's.
     """
     safetensors, numpy = require("safetensors", extra="train"), require("numpy", extra="train")
     own = state_of(dense_layers(model, "from_safetensors"))
@@ -56,9 +56,9 @@ def from_safetensors(model: MLP | Layer | Neuron, path: str | os.PathLike[str]) 
         if name not in own:
             wrong.append(f"{brief(repr(name))} is not a parameter here{did_you_mean(name, own)}")
         elif list(tensor["shape"]) != (wanted := _shape(own[name])):
-            wrong.append(f"{name!r} has the shape {tuple(tensor['shape'])}, where {tuple(wanted)} is wanted")
+            wrong.append(f"{name!r} has the shape {tuple(tensor['shape'])}, but the model has {tuple(wanted)}")
         elif tensor["dtype"] not in FLOATS:
-            wrong.append(f"{name!r} holds {tensor['dtype']}, where one of {', '.join(FLOATS)} is wanted")
+            wrong.append(f"{name!r} holds {tensor['dtype']}, but only {', '.join(FLOATS)} can be read")
     if wrong:
         raise ValueError(f"from_safetensors: {first_few(wrong)}; nothing was loaded")
     for name, tensor in found.items():

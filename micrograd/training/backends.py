@@ -1,7 +1,6 @@
 """The two ways to train: operation by operation on Values, or compiled. `choice.backend_for(...)` chooses.
 
-Both go through the same batches in the same order and have the same methods, so that `train.fit` need not know which it
-has.
+Both go through the same batches in the same order and have the same methods, so that `fit` need not know which it has.
 """
 
 from __future__ import annotations
@@ -24,20 +23,20 @@ from micrograd.optim import Optimizer
 from micrograd.words import first_clause
 
 Function = Callable[[Any, Any], Any]
-Within = Callable[[int, int, float], None]  # told of training within an epoch: steps taken, of how many, the last loss
-CHUNK = 0.5  # seconds, at the most, between two times that compiled training tells how far it has come
-SLOWEST = 2e-9  # seconds that compiled code takes for an instruction of a row, at the most
+Within = Callable[[int, int, float], None]  # called within an epoch with steps taken, steps in all, the last loss
+CHUNK = 0.5  # seconds at most between two progress reports of compiled training
+SLOWEST = 2e-9  # seconds at most that compiled code takes per instruction and row
 
 
 class SavedState:
-    """The numbers of an optimizer and its parameters, to put back. `now` gives those of the parameters."""
+    """The state of an optimizer and its parameters, to put back. `now` returns the parameters' numbers."""
 
     def __init__(self, optimizer: Optimizer, now: Callable[[], list[float]]):
         self.optimizer, self.now, self.numbers, self.steps = optimizer, now, now(), optimizer.steps
         self.state = {name: list(numbers) for name, numbers in optimizer.state.items()}
 
     def is_finite(self) -> bool:
-        """Whether the parameters are finite as they are now."""
+        """Whether the parameters are finite now."""
         return all(map(math.isfinite, self.now()))
 
     def put_back(self) -> None:
@@ -47,37 +46,37 @@ class SavedState:
 
 
 class Backend:
-    """What both have: the loss and the metrics by name, as functions of (output, target) in `of_output`."""
+    """The base of both. `of_output` holds the loss and the metrics by name, as functions of (output, target)."""
 
     name = ""
-    why = ""  # it was chosen, in a line
-    compiling = 0.0  # seconds that are likely to go by before the first step
+    why = ""  # in one line, why it was chosen
+    compiling = 0.0  # estimated seconds before the first step
 
     def __init__(self, model: Any, loss: Function, optimizer: Optimizer, metrics: dict[str, Function]):
         self.model, self.optimizer = model, optimizer
         self.metrics, self.of_output = list(metrics), {"loss": loss, **metrics}
 
     def of_row(self, name: str) -> Function:
-        """One of them as a function of (row, target)."""
+        """The loss or a metric as a function of (row, target)."""
         f = self.of_output[name]
         return lambda row, target: f(self.model(row), target)
 
     def epoch(
         self, X: Sequence[Any], y: Sequence[Any], batch_size: int, rng: random.Random, within: Within | None = None
     ) -> tuple[list[float], list[float]]:
-        """Train once through the rows, in an order that `rng` chooses; gives each step's loss and gradient norm.
+        """Train for one pass over the rows, in an order that `rng` chooses; returns each step's loss and gradient norm.
 
-        Raises ValueError, or IndexError, for the first of the rows that the loss refuses, and changes nothing.
+        Raises ValueError or IndexError for the first row that the loss refuses, and then changes nothing.
         """
         raise NotImplementedError
 
     def means(self, names: Sequence[str], X: Sequence[Any], y: Sequence[Any]) -> list[float]:
-        """The mean of each of these over the rows, without training."""
+        """The mean of each named function over the rows, without training."""
         raise NotImplementedError
 
 
 class Eager(Backend):
-    """Operation by operation: slow, and there is nothing it cannot run."""
+    """Operation by operation: slow, but it runs everything."""
 
     name = "eager"
 
@@ -112,8 +111,8 @@ class Eager(Backend):
             if not before.is_finite():
                 before.put_back()
                 raise FloatingPointError(
-                    f"step {step} was not taken, for it would make a parameter inf or nan: the learning rate is "
-                    f"{optimizer.learning_rate():g}, and the norm of the gradient {norm:g}"
+                    f"step {step} was skipped: it would make a parameter inf or nan; the learning rate is "
+                    f"{optimizer.learning_rate():g} and the norm of the gradient is {norm:g}"
                 )
             losses.append(now)
             norms.append(norm)
@@ -128,11 +127,11 @@ class Eager(Backend):
         return [p.data for p in self.optimizer.parameters]
 
     def _is_connected(self, total: Value | None) -> bool:
-        """Whether a result was computed from some parameter; without, nothing would ever be trained."""
+        """Whether a loss was computed from a parameter; otherwise nothing would be trained."""
         return total is not None and not {*self.optimizer.parameters}.isdisjoint(topological_order(total))
 
     def _backward(self, total: Any) -> list[float]:
-        """The gradients; nan where one does not exist."""
+        """The gradients; nan if backward fails."""
         self.optimizer.zero_grad()
         try:
             total.backward()
@@ -171,22 +170,22 @@ class Compiled(Backend):
         self._length = 0  # of the loss's tape
 
     def trace(self, X: Sequence[Any], y: Sequence[Any], held_out: tuple[Any, Any] | None = None) -> list[int]:
-        """Record everything for such rows, without compiling it yet; gives the lengths of the tapes, the loss's first.
+        """Record the loss and metrics for such rows, without compiling; returns the tapes' lengths, the loss's first.
 
-        TypeError where something asks for a number while it is recorded.
+        Raises TypeError if a function asks for a number while it is recorded.
         """
         try:
             self._length = len(self.step.trace(X, y))
             lengths = [self._length, *(len(self._means[name].trace(X, y)) for name in self.metrics)]
         except (ValueError, LookupError):
-            raise_refusal(self.of_row("loss"), enumerate(zip(X, y)))  # which says of which row it is
+            raise_refusal(self.of_row("loss"), enumerate(zip(X, y)))  # names the row
             raise
         if held_out:
             lengths.append(len(self._means["loss"].trace(held_out[0][:1], held_out[1][:1])))
         return lengths
 
     def take_in(self, *data: Any) -> None:
-        """Take in rows and targets, so that what cannot be rows is said before anything else is done."""
+        """Take in rows and targets, so that bad data raise an error before anything else is done."""
         for x, name in zip(data, ("X", "y", "X", "y")):
             self._taken_in(x, name)
 
@@ -215,20 +214,20 @@ class Compiled(Backend):
             if before.is_finite():
                 raise
             is_finite = False
-        except (TraceError, ValueError, LookupError) as error:  # the epoch is as if it had not begun
+        except (TraceError, ValueError, LookupError) as error:  # undo the epoch
             before.put_back()
             rng.setstate(order)
-            if not isinstance(error, TraceError):  # bad data, of which eager training names the first row
+            if not isinstance(error, TraceError):  # bad data: name the first bad row, as eager training does
                 raise_refusal(self.of_row("loss"), enumerate(zip(X, y)))
             raise
-        if not is_finite:  # some step made a parameter inf or nan; eagerly we see which, and stop before it
+        if not is_finite:  # a step made a parameter inf or nan: run eagerly, to stop before it
             before.put_back()
             rng.setstate(order)
             return Eager(self.model, self.of_output["loss"], self.optimizer, {}).epoch(X, y, batch_size, rng, within)
         return losses.tolist(), self.step.norms.tolist()
 
     def _told(self, rows: int, batch_size: int, within: Within | None) -> dict[str, Any]:
-        """The options by which a run tells how far it has come; none where it is done before anyone asks."""
+        """The options that make a run report progress; none if it ends before the first report."""
         steps = -(-rows // batch_size)
         every = max(1, int(CHUNK / (SLOWEST * max(1, self._length) * min(batch_size, rows))))
         if within is None or every >= steps:
@@ -241,7 +240,7 @@ class Compiled(Backend):
 
 
 class Either(Backend):
-    """Compiled, until something that the recording took as constant has changed too often; from then on eagerly."""
+    """Compiled, until something that the recording took as constant has changed too often; from then on eager."""
 
     def __init__(self, compiled: Compiled, eager: Eager):
         self.compiled, self.eager = compiled, eager
@@ -271,7 +270,7 @@ class Either(Backend):
 
 
 def missing_package() -> str | None:
-    """The first package of the extra `jit` that is not installed, or None where the compiler can be used."""
+    """The first package of the extra `jit` that is not installed; None if the compiler can be used."""
     return next((module for module in ("llvmlite", "numpy") if not importlib.util.find_spec(module)), None)
 
 

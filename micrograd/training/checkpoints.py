@@ -1,4 +1,4 @@
-"""Keep a model, and a training run, in one file: numbers as safetensors, all else as JSON in its header. No pickle.
+"""Keep a model or a training run in one file: numbers as safetensors, the rest as JSON in its header. No pickle.
 
     >>> import tempfile, pathlib
     >>> from micrograd.training.checkpoints import read, write
@@ -9,8 +9,8 @@
     ({'w': [1.0, 2.0]}, 3)
 
 
-A file is written beside its place, synced to the disk and renamed: whatever happens, the one there is whole. It holds a
-checksum (SHA-256), so that a single bit that a disk or a copy changed is found before anything is loaded.
+A file is written under another name, synced to the disk and renamed, so that there is always a whole file. Its checksum
+(SHA-256) reveals a single changed bit before anything is loaded.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from micrograd.words import unwrapped
 
 FORMAT = "micrograd 1"
 CHECKPOINT = "checkpoint.safetensors"  # in the folder of a run
-EVERY, TIMES = 1.0, 10  # seconds between two files at least, or so many times as long as writing one takes
+EVERY, TIMES = 1.0, 10  # seconds at least between two writes, or this many times the time of a write
 
 
 def write(path: str | Path, numbers: Mapping[str, Sequence[float]], about: Mapping[str, Any]) -> None:
-    """Put lists of floats and JSON-able facts into a file, whole or not at all; micrograd's version is one of them."""
+    """Put lists of floats and JSON-able facts into a file, whole or not at all; micrograd's version is a fact too."""
     numpy, save = require("numpy", extra="train"), require("safetensors.numpy", extra="train").save
     arrays = {name: numpy.array(x, dtype=float) for name, x in numbers.items()}
     said = json.dumps({**about, "version": VERSION})
@@ -53,14 +53,14 @@ def _checksum(arrays: Mapping[str, Any], about: str) -> str:
 
 
 def read(path: str | Path) -> tuple[dict[str, list[float]], dict[str, Any]]:
-    """The numbers and the facts in a file. Raises CheckpointError for any other, FileNotFoundError for none."""
-    Path(path).open("rb").close()  # where there is none, Python says so
+    """The numbers and the facts in a file. Raises CheckpointError if it is not a checkpoint or is damaged."""
+    Path(path).open("rb").close()  # raises FileNotFoundError if there is no file
     safe_open = require("safetensors", extra="train").safe_open
     try:
         with safe_open(path, "numpy") as file:
             metadata = file.metadata() or {}
             if not {"format", "about", "checksum"} <= metadata.keys():
-                raise ValueError("it has no facts")
+                raise ValueError("its metadata is missing")
             check_format(path, metadata["format"], FORMAT)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (it is not a dict)
         if metadata["checksum"] != _checksum(arrays, metadata["about"]):
@@ -68,17 +68,17 @@ def read(path: str | Path) -> tuple[dict[str, list[float]], dict[str, Any]]:
         about = json.loads(metadata["about"])
         numbers = {name: array.tolist() for name, array in arrays.items() if array.dtype == float and array.ndim == 1}
         if metadata["format"] != FORMAT or not isinstance(about, dict) or len(numbers) != len(arrays):
-            raise ValueError("it is another program's")
+            raise ValueError("another program wrote it")
     except (ImportError, CheckpointError):
         raise
-    except Exception as error:  # whatever a damaged file makes the reader say
+    except Exception as error:  # a damaged file may raise any error in the reader
         said = unwrapped(error)[:100] or type(error).__name__
-        raise CheckpointError(f"{path} is no checkpoint of micrograd's, or is damaged ({said})") from None
+        raise CheckpointError(f"{path} is not a micrograd checkpoint, or is damaged ({said})") from None
     return numbers, about
 
 
 def check_format(path: str | Path, found: Any, own: str) -> None:
-    """Raise CheckpointError for a file of a format to come: "micrograd 2" where this program knows "micrograd 1"."""
+    """Raise CheckpointError for a file in a newer format: "micrograd 2" if this program knows "micrograd 1"."""
     name, _, number = own.rpartition(" ")
     given = re.fullmatch(rf"{name} ([0-9]{{1,4}})", found) if isinstance(found, str) else None
     if given and int(given[1]) > int(number):
@@ -86,7 +86,7 @@ def check_format(path: str | Path, found: Any, own: str) -> None:
 
 
 class Keeper:
-    """Writes what it is given to keep, but not each time where these are many a second: then `write` does the last."""
+    """Writes what it is given to keep, but not many times a second: call `write` at the end to write the last."""
 
     def __init__(self, path: Path):
         self.path, self._next = path, 0.0
@@ -98,7 +98,7 @@ class Keeper:
             self.write()
 
     def write(self) -> None:
-        """Write what was kept last, if it is not written yet."""
+        """Write what was kept last, unless it is written."""
         if self._pending is not None:
             began = time.monotonic()
             write(self.path, *self._pending)

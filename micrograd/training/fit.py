@@ -11,7 +11,7 @@
     >>> f"{history['loss'][0]:.2f} {history['loss'][-1]:.4f}"
     '0.68 0.0002'
 
-The loop is the one that README writes out, or the compiler's, which gives the same numbers sooner. The optimizer
+The loop is the one that the README writes out, or the compiler's, which gives the same numbers faster. The optimizer
 brings its learning rate or schedule, and clips gradients if it was made with `clip=`.
 """
 
@@ -60,35 +60,35 @@ def fit(
     checkpoint: str | Path | None = None,
     resume: bool = False,
 ) -> History:
-    """Train `model` on the rows of X and their targets y, and say what was measured after each epoch.
+    """Train `model` on the rows of X and their targets y; returns what was measured after each epoch.
 
-    `loss(output, target)` is for one row; the mean over a batch of `batch_size` rows (None: all) is what falls. The
-    default optimizer is `Adam(model.parameters(), lr=0.01)`. `validation` is a fraction of the rows to hold out, or a
-    pair of other rows and targets. `metrics` are more functions of (output, target), by name, of which the mean is
-    noted, such as {"accuracy": metrics.is_right}.
+    `loss(output, target)` is for one row; training minimizes its mean over batches of `batch_size` rows (None: all).
+    The default optimizer is `Adam(model.parameters(), lr=0.01)`. `validation` is a fraction of the rows to hold out, or
+    a pair of other rows and targets. `metrics` are more functions of (output, target) by name, such as
+    {"accuracy": metrics.is_right}; their means are recorded.
 
-    After each epoch every callback is given its record, and ends training by returning False. So does `patience`: so
-    many epochs without a lower loss, of the validation rows if there are any. With `keep_best` the parameters of the
-    epoch with the lowest such loss are put back at the end.
+    After each epoch every callback is given its record, and ends training by returning False. `patience` ends it after
+    that many epochs without a lower loss, on the validation rows if there are any. `keep_best` puts back the parameters
+    of the epoch with the lowest such loss at the end.
 
-    `backend` is "eager", "jit", or "auto": compiled where the extra `jit` is installed, the loss can be recorded, and
-    compiling takes less time than it saves; `history.why` says in a line what was chosen and why. Both give the same
-    history to 1e-9. `progress` is a bar in a terminal and lines elsewhere, within a long epoch too, or False for
-    silence.
+    `backend` is "eager", "jit", or "auto": compiled if the extra `jit` is installed, the loss can be recorded, and
+    compiling takes less time than it saves; `history.why` says in one line what was chosen and why. Both give the same
+    history to 1e-9. `progress` shows a bar in a terminal and lines elsewhere, within a long epoch too; False shows
+    nothing.
 
-    `checkpoint` is a folder that keeps the run: it is written after an epoch, at most about once a second, and when
-    training ends, whatever ends it; meanwhile no other run may have it. With `resume=True` a run that was killed goes
-    on from there, and ends with the very numbers of one that was not. It must be called with the same model, data and
+    `checkpoint` is a folder that keeps the run. It is written after an epoch, at most about once a second, and whenever
+    training ends, for whatever reason; until then no other run may use it. With `resume=True` a run that was killed
+    goes on from there, and ends with exactly the numbers of an unbroken run. Call it with the same model, data and
     options; only `epochs` may be more.
 
-    X and y are rows of numbers, lists, arrays, DataFrames or sparse matrices, taken by position, and are not to change
-    meanwhile; eagerly, they may be whatever the model takes. True and False count as 1 and 0.
+    X and y are rows of numbers: lists, arrays, DataFrames or sparse matrices, taken by position. Do not change them
+    during training. Eagerly, they may be whatever the model takes. True and False count as 1 and 0.
 
-    Whatever ends training early, Ctrl-C too, carries what was measured until then: `error.history`.
+    An error that ends training early, even Ctrl-C, carries the measures so far as `error.history`.
 
-    Raises FloatingPointError when a loss or a gradient becomes nan or inf: the message names the operation, the step is
-    not taken, and parameters are as after the last one. So it does where a metric has no result after an epoch.
-    ValueError for data or options that cannot be; where a row is to blame, its index is said.
+    Raises FloatingPointError if a loss or a gradient becomes nan or inf: the message names the operation, the step is
+    skipped, and the parameters are those of the step before. So too if a metric has no result after an epoch.
+    Raises ValueError for wrong data or options; the message gives the index of a bad row.
     """
     options = checked(model, loss, optimizer, epochs, batch_size, metrics, callbacks, patience, keep_best, seed)
     X, y = pair(X, y)
@@ -112,7 +112,7 @@ def fit(
                 record = _epoch(chosen, run, parts, size, show)
                 answers = [callback(record) for callback in options.callbacks]
                 if any(is_bool(answer) and not answer for answer in answers):
-                    history.stopped = "a callback said so"
+                    history.stopped = "a callback returned False"
                 keep()
                 show(record)
     run.put_back_best()
@@ -120,7 +120,7 @@ def fit(
 
 
 def _epoch(backend: Backend, run: RunState, parts: Parts, batch_size: int, show: Display) -> Record:
-    """Train once through the data, measure, and add the record."""
+    """Train for one pass over the data, measure, and add the record."""
     began = time.perf_counter()
     rate = run.optimizer.learning_rate()
     X, y, number = parts.X, parts.y, len(run.history) + 1
@@ -141,7 +141,7 @@ def _epoch(backend: Backend, run: RunState, parts: Parts, batch_size: int, show:
             record.update(_measured(backend, ["loss", *backend.metrics], *parts.held_out, "validation ", number))
     record["seconds"] = time.perf_counter() - began
     run.add(record)
-    if backend.why != run.history.why:  # it went over to the other
+    if backend.why != run.history.why:  # it has changed from compiled to eager
         show.say(backend.why)
         run.history.backend, run.history.why = backend.name, backend.why
     return record
@@ -151,7 +151,7 @@ def _measured(backend: Backend, names: list[str], X: Any, y: Any, prefix: str, e
     try:
         found = {prefix + name: x for name, x in zip(names, backend.means(names, X, y))}
     except (ArithmeticError, ValueError) as error:
-        if not hasattr(error, "failed"):  # a wrong label, say, and no operation that has no result
+        if not hasattr(error, "failed"):  # bad data, such as a wrong label, rather than a failed operation
             raise
         what = " and ".join(prefix + name for name in names)
         raise FloatingPointError(f"{what} after epoch {epoch}: {error}") from None
@@ -163,10 +163,10 @@ def _measured(backend: Backend, names: list[str], X: Any, y: Any, prefix: str, e
 
 @contextlib.contextmanager
 def _carried_by_errors(history: History) -> Iterator[None]:
-    """Whatever ends training carries what was measured until then, as `error.history`."""
+    """Give an error that ends training the measures so far, as `error.history`."""
     try:
         yield
     except BaseException as error:
-        with contextlib.suppress(AttributeError):  # of a kind that takes none
+        with contextlib.suppress(AttributeError):  # an error without room for attributes
             error.history = history  # type: ignore[attr-defined]
         raise

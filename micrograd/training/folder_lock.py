@@ -9,9 +9,8 @@
     >>> (folder / LOCK).exists(), owner_of(folder)
     (False, None)
 
-The lock is the operating system's, on a file that says whose it is: it ends with its process, however that ends, and a
-file that a killed process left behind locks nothing. Where the system or the disk has no such locks (`fcntl.flock`),
-nothing is refused.
+The lock is the operating system's, on a file that names the process: it ends with the process, so that a file left by a
+killed process locks nothing. If the system or the disk has no such locks (`fcntl.flock`), nothing is refused.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ LOCK = ".lock"
 
 
 class _Held(threading.local):
-    folders: frozenset[Path] = frozenset()  # that this thread has already: `micrograd train` calls `fit` within
+    folders: frozenset[Path] = frozenset()  # that this thread holds: `micrograd train` calls `fit` while it holds one
 
 
 _held = _Held()
@@ -38,7 +37,7 @@ _held = _Held()
 
 @contextlib.contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Have a folder, made if need be, to oneself. Raises FolderInUse while another process, or thread, has it."""
+    """Hold a folder alone, and create it if needed. Raises FolderInUse while another process or thread holds it."""
     place = Path(os.path.realpath(folder))
     if place in _held.folders:
         yield
@@ -53,7 +52,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def check_free(folder: Path) -> None:
-    """Raise FolderInUse while another run has the folder; nothing is written."""
+    """Raise FolderInUse while another run holds the folder; nothing is written."""
     if (owner := owner_of(folder)) is not None:
         raise FolderInUse(
             f"{folder} is in use: a run is training into it{owner}; wait for it, or choose another folder"
@@ -61,7 +60,7 @@ def check_free(folder: Path) -> None:
 
 
 def owner_of(folder: Path) -> str | None:
-    """Who has a folder, such as ", in process 1234"; None where nobody has."""
+    """Who holds a folder, such as ", in process 1234"; None if nobody does."""
     fcntl = _fcntl()
     try:
         number = os.open(folder / LOCK, os.O_RDONLY)
@@ -88,11 +87,11 @@ def _locked(folder: Path) -> Iterator[None]:
         number = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.stat(path), os.fstat(number)):  # and not one that its owner has just removed
+            if os.path.samestat(os.stat(path), os.fstat(number)):  # it is not a file that its owner has just removed
                 break
         except FileNotFoundError:
             pass
-        except BlockingIOError:  # another was sooner, and has yet to say who it is
+        except BlockingIOError:  # another process was first, and has not written its number yet
             pass
         except OSError:  # a disk without locks
             break

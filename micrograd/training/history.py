@@ -25,15 +25,15 @@ from micrograd.training.plots import legend, named, save_figure
 from micrograd.words import number_text
 
 Record = dict[str, float]
-TURNED = 0.05  # of the lowest loss: what a loss rises by that has turned, and does not only waver
+TURNED = 0.05  # of the lowest loss: a smaller rise is noise
 
 
 class History:
-    """A list of one record for each epoch.
+    """A list of records, one for each epoch.
 
-    `history["loss"]` is a column and `history[-1]` a record. `backend` says what computed it and `why`, in a line, and
-    `stopped` why it ended before the last epoch, if it did; `best` is the epoch of the lowest loss, of the validation
-    rows if any, and `turned` what to say where that loss has risen since.
+    `history["loss"]` is a column and `history[-1]` a record. `backend` is what computed it, and `why` says why in one
+    line. `stopped` says why training ended before the last epoch, if it did. `best` is the epoch of the lowest loss, on
+    the validation rows if there are any; `turned` says so if the validation loss has risen since.
     """
 
     def __init__(self, records: list[Record] | None = None, *, backend: str = "", stopped: str = ""):
@@ -44,7 +44,7 @@ class History:
         if isinstance(key, int):
             return self.records[key]
         if key not in self.columns:
-            raise KeyError(f"there is no column {key!r}: there are {', '.join(self.columns)}")
+            raise KeyError(f"there is no column {key!r}: the columns are {', '.join(self.columns)}")
         return [record.get(key, math.nan) for record in self.records]
 
     def __len__(self) -> int:
@@ -60,7 +60,7 @@ class History:
 
     @property
     def turned(self) -> str:
-        """At which epoch the loss of the validation rows was lowest, where it has risen since; else nothing."""
+        """The epoch of the lowest validation loss, in a sentence, if the loss has risen since; otherwise empty."""
         losses = self["validation loss"] if "validation loss" in self.columns else []
         lowest = min(losses, default=math.nan)
         place = losses.index(lowest) if lowest in losses else 0
@@ -89,7 +89,7 @@ class History:
         return f"History({last})"
 
     def to_csv(self, path: str | Path) -> None:
-        """Write a file with a header and a line for each epoch; every number reads back as it was."""
+        """Write a CSV file with a header and a line for each epoch; every number reads back unchanged."""
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, self.columns)
         writer.writeheader()
@@ -97,7 +97,7 @@ class History:
         write_whole(path, text.getvalue().encode())
 
     def plot(self, path: str | Path) -> None:
-        """Draw every column over the epochs, those of one kind on one plot, and save the picture."""
+        """Plot every column over the epochs, columns of one kind together, and save the picture."""
         if not self.records:
             raise ValueError("plot: there are no epochs to draw yet")
         kinds: dict[str, list[str]] = {}

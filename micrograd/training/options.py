@@ -10,7 +10,7 @@ from micrograd.coerce import as_count
 from micrograd.optim import Adam, Optimizer
 from micrograd.training.history import Record
 
-COLUMNS = ("epoch", "loss", "gradient norm", "learning rate", "seconds")  # of every history
+COLUMNS = ("epoch", "loss", "gradient norm", "learning rate", "seconds")  # in every history
 
 
 class Options(NamedTuple):
@@ -39,18 +39,22 @@ def checked(
     keep_best: bool,
     seed: Any,
 ) -> Options:
-    """The options, each of its kind. Raises TypeError, or ValueError for a count that is none."""
+    """The options, checked. Raises TypeError for a wrong type, ValueError for a wrong count."""
     optimizer = Adam(model.parameters(), lr=0.01) if optimizer is None else optimizer
     if not callable(loss):
-        raise TypeError(f"fit: the loss is a function of (output, target), such as micrograd.losses.mse, not {loss!r}")
+        raise TypeError(
+            f"fit: the loss must be a function of (output, target), such as micrograd.losses.mse, not {loss!r}"
+        )
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
-            f"fit: the optimizer is made for the model, such as Adam(model.parameters()), not {optimizer!r}"
+            f"fit: the optimizer must be one made for the model, such as Adam(model.parameters()), not {optimizer!r}"
         )
     if metrics is not None and not (isinstance(metrics, dict) and all(map(callable, metrics.values()))):
-        raise TypeError(f"fit: metrics are functions by name, such as {{'accuracy': is_right}}, not {metrics!r}")
+        raise TypeError(
+            f"fit: metrics must be a dict of functions by name, such as {{'accuracy': is_right}}, not {metrics!r}"
+        )
     if not isinstance(callbacks, Iterable):
-        raise TypeError(f"fit: callbacks are a list of functions of a record, not {callbacks!r}")
+        raise TypeError(f"fit: callbacks must be a list of functions of a record, not {callbacks!r}")
     return Options(
         loss,
         optimizer,
@@ -69,13 +73,15 @@ def _count(name: str, n: Any) -> int | None:
 
 
 def check_together(options: Options, model: Any) -> None:
-    """Raise ValueError for a metric called like a column of the history, and for another model's optimizer."""
+    """Raise ValueError if a metric has the name of a history column, or the optimizer belongs to another model."""
     for name in options.metrics:
         if name in COLUMNS or name.startswith("validation "):
-            raise ValueError(f"fit: a metric cannot be called {name!r}, which the history has another use for")
+            raise ValueError(
+                f"fit: a metric cannot be called {name!r}: the history has a column of that name; choose another"
+            )
     own = {id(p) for p in model.parameters()}
     if not any(id(p) in own for p in options.optimizer.parameters):
         raise ValueError(
-            f"fit: none of the optimizer's {len(options.optimizer.parameters)} parameters is the model's: was the "
-            "model made anew after the optimizer?"
+            f"fit: none of the optimizer's {len(options.optimizer.parameters)} parameters belongs to the "
+            "model: was the model rebuilt after the optimizer was made?"
         )

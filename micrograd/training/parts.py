@@ -6,7 +6,7 @@
     >>> sorted([*parts.y, *parts.held_out[1]]), parts.y == parts.places
     ([0, 1, 2, 3], True)
 
-An error names a row by its index; `with parts.of_training():` makes that the index among the data given.
+An error names a row by its index; `with parts.of_training():` makes that the index in the data as given.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from micrograd.intake import plain, taken
 
 
 class Parts(NamedTuple):
-    """Rows and targets, and where they were among the data given."""
+    """Rows and targets, and their places in the data as given."""
 
     X: Any
     y: Any
     held_out: tuple[Any, Any] | None = None
-    places: list[int] | None = None  # None: all of them, as they were given
+    places: list[int] | None = None  # None: all rows, in their order
     held_out_places: list[int] | None = None
-    prefix: str = ""  # of errors of rows held out, where these were given by themselves
+    prefix: str = ""  # of errors about held-out rows that were given apart
 
     def of_training(self) -> contextlib.AbstractContextManager[None]:
         return _renumbered(self.places, "")
@@ -40,7 +40,7 @@ class Parts(NamedTuple):
 
 @contextlib.contextmanager
 def _renumbered(places: list[int] | None, prefix: str) -> Iterator[None]:
-    """Say of errors that name a row by its index, `row 3: ...`, which row of the data given that is."""
+    """Let errors that name a row, `row 3: ...`, give its index in the data as given."""
     try:
         yield
     except (ArithmeticError, ValueError, LookupError) as error:
@@ -49,28 +49,32 @@ def _renumbered(places: list[int] | None, prefix: str) -> Iterator[None]:
 
 
 def pair(X: Any, y: Any) -> tuple[Any, Any]:
-    """Rows and targets as training reads them. Raises ValueError unless they are as many, and at least one."""
+    """Rows and targets as training reads them. Raises ValueError if there are none, or not as many of each."""
     return _pair("X and y", plain(X, "fit: X"), plain(y, "fit: y"))
 
 
 def _pair(name: str, X: Any, y: Any) -> tuple[Any, Any]:
     if not len(X) or len(X) != len(y):
-        raise ValueError(f"fit: {name} must be as many rows as targets, and at least one, not {len(X)} and {len(y)}")
+        raise ValueError(
+            f"fit: {name} must have as many rows as targets, and at least one, not {len(X)} rows and {len(y)} targets"
+        )
     return X, y
 
 
 def divided(X: Any, y: Any, validation: Any, rng: random.Random) -> Parts:
-    """The parts of a `pair`: held out are a fraction of the rows, or other rows and targets, or none."""
+    """Split a `pair`: hold out a fraction of the rows, other rows and targets, or nothing."""
     if validation is None:
         return Parts(X, y)
     if isinstance(validation, (tuple, list)):
         if len(validation) != 2:
             raise ValueError(
-                f"fit: validation is a fraction, or a pair of rows and targets, not {len(validation)} things"
+                f"fit: validation must be a fraction, or a pair of rows and targets, not {len(validation)} items"
             )
         others = plain(validation[0], "fit: validation's X"), plain(validation[1], "fit: validation's y")
         return Parts(X, y, _pair("validation", *others), prefix="validation ")
     train, _, test, _ = split(range(len(X)), y, held_out=validation, rng=rng)
     if not train or not test:
-        raise ValueError(f"fit: validation={validation} of {len(X)} rows leaves none on one side")
+        raise ValueError(
+            f"fit: validation={validation} of {len(X)} rows leaves one side empty: choose another fraction"
+        )
     return Parts(taken(X, train), taken(y, train), (taken(X, test), taken(y, test)), train, test)

@@ -1,7 +1,7 @@
 """Draw what a trained net does: `decision_regions(predict, X, y, "moons.png")`.
 
-`named` and `save_figure` are for every picture here that matplotlib makes: names are text, and never the language for
-formulas that matplotlib reads between two dollar signs; a file is written whole or not at all.
+Every matplotlib picture uses `named` and `save_figure`: names stay text, even between dollar signs, where matplotlib
+would read a formula; a file is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from micrograd.extras import require
 from micrograd.files import write_whole
 from micrograd.intake import rows_of
 
-BLUE, ORANGE = "#0072b2", "#e69f00"  # told apart by colour-blind readers (Okabe and Ito), as are these:
-MAX_LEGEND = 10  # classes; a longer one would cover what it explains, and names stand where the examples are
+BLUE, ORANGE = "#0072b2", "#e69f00"  # safe for colour-blind readers (Okabe and Ito), like COLOURS
+MAX_LEGEND = 10  # classes; a longer legend would cover the plot, so the names stand at the examples
 COLOURS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999")
 MARKERS = "o^svDP*X"
 
@@ -35,8 +35,8 @@ def decision_regions(
 ) -> None:
     """Save a PNG of the plane, shaded by the class that `score([x0, x1])` chooses, with the examples on it.
 
-    One score chooses by its sign between the labels -1 (or 0) and 1; of several the greatest does, and labels are
-    their indices. `score` is called on a grid of `points` by `points`. `classes` and `inputs` are names to write.
+    The sign of a single score chooses between the labels -1 (or 0) and 1; of several scores the greatest chooses, and
+    labels are indices. `score` is called on a grid of `points` by `points`. `classes` and `inputs` are names to write.
     """
     X, y = rows_of(X, "X"), rows_of(y, "y")
     if any(len(row) != 2 for row in X):
@@ -80,21 +80,21 @@ def decision_regions(
 
 
 def named(text: Any, name: object) -> None:
-    """Write a name in one of matplotlib's texts, as it is, whatever signs it holds."""
+    """Set a matplotlib text to a name, unchanged, whatever characters it holds."""
     text.set_parse_math(False)
     text.set_usetex(False)
     text.set_text(str(name))
 
 
 def legend(axes: Any, handles: Sequence[Any], names: Sequence[object]) -> None:
-    """A legend with these names, also where one begins with "_", which matplotlib would leave out."""
+    """A legend with these names, even those that begin with "_", which matplotlib would leave out."""
     made = axes.legend(handles, [f"{i}" for i in range(len(names))])
     for text, name in zip(made.get_texts(), names):
         named(text, name)
 
 
 def save_figure(figure: Any, path: Any, **options: Any) -> None:
-    """Save a picture in the format of the path's suffix, PNG where there is none; or write it to an open file."""
+    """Save a picture in the format of the path's suffix, PNG without one; or write it to an open file."""
     if hasattr(path, "write"):
         figure.savefig(path, **options)
         return
@@ -106,7 +106,7 @@ def save_figure(figure: Any, path: Any, **options: Any) -> None:
 
 
 def _leads(scores: Any) -> list[float]:
-    """How far each class is ahead of all others; negative where another is chosen."""
+    """How far each class is ahead of the best other class; negative if another is chosen."""
     if not hasattr(scores, "__len__"):
         return [-float_of(scores), float_of(scores)]
     numbers = [float_of(s) for s in scores]

@@ -1,4 +1,4 @@
-"""Use a net that is trained: `outputs_of(net, rows)`, compiled where that is sooner done.
+"""Use a trained net: `outputs_of(net, rows)`, compiled if that is faster.
 
 >>> from micrograd.training.predict import outputs_of
 >>> outputs_of(lambda row: [row[0] + row[1], row[0] * row[1]], [[1.0, 2.0], [3.0, 4.0]])
@@ -25,9 +25,9 @@ def outputs_of(
     backend: str = "auto",
     failed: dict[int, Exception] | None = None,
 ) -> list[Any]:
-    """A net's outputs for many rows, without graphs: a list of floats, or of lists of them.
+    """A net's outputs for many rows, without graphs: a list of floats, or of lists of floats.
 
-    Where a row has no result its error is raised; or kept in `failed`, if that is given, and the output is None.
+    If a row has no result, its error is raised; or, if `failed` is given, kept there, and the output is None.
     """
     rows = rows_of(rows, "rows")
     compiles = backend == "jit" or (backend == "auto" and is_worth_compiling(net, len(rows)))
@@ -49,7 +49,7 @@ def outputs_of(
 
 
 def is_worth_compiling(net: Any, rows: int) -> bool:
-    """Whether compiling a net is sooner done than computing so many rows eagerly."""
+    """Whether compiling a net takes less time than computing so many rows eagerly."""
     length = FOR_EACH_PARAMETER * len(net.parameters()) if hasattr(net, "parameters") else 0
     seconds = compiling([int(length / 2)])  # forward alone
     return seconds < SHORT or seconds < forward_alone(length, rows)

@@ -1,4 +1,4 @@
-"""Show how training goes: a bar in a terminal, plain lines elsewhere, nothing when asked.
+"""Show how training goes: a bar in a terminal, plain lines elsewhere, or nothing.
 
 `progress(epochs, show)` gives a `Display`, inside a `with` block: call it with each epoch's record.
 """
@@ -15,14 +15,14 @@ from typing import Any
 from micrograd.training.history import Record
 from micrograd.words import number_text
 
-LINES = 20  # of plain text, at most, for a whole run
+LINES = 20  # of text at most for the epochs of a run
 
 
-SILENCE = (5.0, 300.0)  # seconds without a line: at first, and at the most, as a run goes on
+SILENCE = (5.0, 300.0)  # longest time without a line, in seconds: at first, and later in a long run
 
 
 class Display:
-    """Shows nothing; what the others have in common."""
+    """Shows nothing; the base of the displays that do."""
 
     is_on = False
 
@@ -30,7 +30,7 @@ class Display:
         """Show an epoch that has ended."""
 
     def within(self, epoch: int, step: int, steps: int, loss: float) -> None:
-        """Show how far an epoch has come, if nothing was shown for some time."""
+        """Show the progress within an epoch, if nothing was shown for some time."""
 
     def say(self, text: str) -> None:
         """Show a line."""
@@ -38,7 +38,7 @@ class Display:
 
 @contextlib.contextmanager
 def progress(epochs: int, show: bool, *, done: int = 0) -> Iterator[Display]:
-    """`show` is False for silence; else there is a bar in a terminal, and lines where the output goes to a file."""
+    """A display: silent if `show` is False, otherwise a bar in a terminal, and lines if the output goes elsewhere."""
     if not show:
         yield Display()
     elif sys.stderr.isatty() and importlib.util.find_spec("rich"):
@@ -49,12 +49,12 @@ def progress(epochs: int, show: bool, *, done: int = 0) -> Iterator[Display]:
 
 
 def said(record: Record) -> str:
-    """A record in one line, without its number and its time."""
+    """A record in one line, without its epoch and its time."""
     return "  ".join(f"{name} {number_text(x)}" for name, x in record.items() if name not in ("epoch", "seconds"))
 
 
 class Lines(Display):
-    """At most so many lines for the epochs, and others where it would be silent for long."""
+    """At most LINES lines for the epochs, and more if it would be silent for long."""
 
     is_on = True
 
@@ -81,7 +81,7 @@ class Lines(Display):
 
 
 def in_width(record: Record, width: int) -> str:
-    """What matters most of a record, in at most so many characters: loss, a metric, the learning rate, then others."""
+    """What matters most in a record, in at most `width` characters: loss, a metric, learning rate, then the rest."""
     names = [name for name in record if name not in ("epoch", "seconds")]
     metrics = [name for name in names if name not in ("loss", "gradient norm", "learning rate", "validation loss")]
     main = next((name for name in metrics if name.startswith("validation ")), (*metrics, "validation loss")[0])
@@ -97,7 +97,7 @@ def in_width(record: Record, width: int) -> str:
 
 
 class Bar(Display):
-    """A bar of rich's, with what matters most of the last record."""
+    """A bar of the library rich, with what matters most in the last record."""
 
     is_on = True
 

@@ -14,22 +14,22 @@ from micrograd.training.run_state import RunState
 
 
 def path_in(folder: str | Path | None, *, resume: bool) -> Path | None:
-    """The file of a run in its folder, None for a run without. Raises an error for what is not a folder."""
+    """The file of a run in its folder; None without a folder. Raises an error if it is not a folder."""
     if folder is None:
         if resume:
-            raise ValueError("fit: resume=True goes on from a checkpoint: name its folder, checkpoint='run/'")
+            raise ValueError("fit: resume=True needs the folder of a checkpoint: add checkpoint='run/'")
         return None
     path = Path(folder)
     if path.exists() and not path.is_dir():
-        raise NotADirectoryError(f"fit: checkpoint names a folder for the run's file, and {path} is a file")
+        raise NotADirectoryError(f"fit: checkpoint must be a folder, and {path} is a file")
     return path / CHECKPOINT
 
 
 @contextlib.contextmanager
 def kept_in(path: Path | None, run: RunState, about: dict[str, Any], *, resume: bool) -> Iterator[Callable[[], None]]:
-    """Have the folder of a run to oneself; its state is as the file has it, if the run is to go on.
+    """Hold the folder of a run alone; with `resume`, load the run's state from its file.
 
-    Gives `keep`, to be called after each epoch. What it has not written yet is written at the end, whatever ends it.
+    Yields `keep`, to be called after each epoch. Whatever ends the block, what is not yet written is written then.
     """
     if path is None:
         yield lambda: None

@@ -1,4 +1,4 @@
-"""What a training run has come to: `RunState` keeps its history and its best parameters, in memory and in a file."""
+"""The state of a training run: `RunState` keeps its history and its best parameters, in memory and in a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from micrograd.training.same_run import check_same, check_schedule
 
 
 class RunState:
-    """What a run has come to: the history, the best parameters, and how to put all of it into a file and back."""
+    """The state of a run: the history, the best parameters, and how to write all of it to a file and load it."""
 
     def __init__(self, options: Options, rng: random.Random):
         self.optimizer, self.rng = options.optimizer, rng
@@ -30,7 +30,7 @@ class RunState:
         return self.optimizer.parameters
 
     def add(self, record: Record) -> None:
-        """Note an epoch; stop where there was no lower loss for too long."""
+        """Add an epoch; stop if the loss was not lower for too long."""
         self.history.records.append(record)
         watched = record.get("validation loss", record["loss"])
         self.waited += 1
@@ -42,13 +42,13 @@ class RunState:
             self.history.stopped = f"no lower loss for {self.patience} epochs"
 
     def put_back_best(self) -> None:
-        """Give the parameters the numbers of the best epoch, where these were kept."""
+        """Give the parameters the numbers of the best epoch, if they were kept."""
         if self.best:
             for p, x in zip(self.parameters, self.best):
                 p.data = x
 
     def state(self, about: dict[str, Any]) -> tuple[dict[str, list[float]], dict[str, Any]]:
-        """Numbers and facts to go on from, as they are now."""
+        """The numbers and facts to resume from, as they are now."""
         state = self.optimizer.state_dict()
         numbers = {f"optimizer.{name}": x for name, x in state.pop("state").items()}
         numbers["parameters"] = [p.data for p in self.parameters]
@@ -57,7 +57,7 @@ class RunState:
         facts = {
             "run": about,
             "optimizer": state,
-            "lr": None if callable(self.optimizer.lr) else self.optimizer.lr,  # which callbacks may change
+            "lr": None if callable(self.optimizer.lr) else self.optimizer.lr,  # callbacks may change it
             "rng": self.rng.getstate(),
             "history": [*self.history.records],
             "stopped": self.history.stopped,
@@ -68,7 +68,7 @@ class RunState:
         return numbers, facts
 
     def load(self, path: Path, about: dict[str, Any]) -> None:
-        """Go on from a file; CheckpointError, and nothing changed, where it belongs to another run."""
+        """Load the state from a file. Raises CheckpointError, and changes nothing, if it belongs to another run."""
         numbers, facts = read(path)
         try:
             check_same(path, facts["run"], about)
@@ -82,7 +82,7 @@ class RunState:
             best = int(facts["best epoch"])
             check_schedule(path, self.optimizer, records, state["steps"])
             if len(parameters) != len(self.parameters):
-                raise ValueError("it has other parameters")
+                raise ValueError("it has another number of parameters")
             self.optimizer.load_state_dict(state)
         except CheckpointError:
             raise

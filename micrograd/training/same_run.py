@@ -1,10 +1,10 @@
-"""Tell whether a run that is resumed is the one of a checkpoint: the same model, data and options.
+"""Check that a checkpoint belongs to the run to resume: the same model, data and options.
 
     >>> from micrograd.training.same_run import fingerprint
     >>> fingerprint([[0, 1]], [1]) == fingerprint([[0.0, 1.0]], [1.0]) != fingerprint([[0, 2]], [1])
     True
 
-Functions have no identity of their own: a loss or a metric is known by its name, a schedule by the rates that it gave.
+Functions cannot be compared: a loss or a metric is known by its name, a schedule by the rates that it gave.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from micrograd.training.options import Options
 from micrograd.training.parts import Parts
 
 SAID = {
-    "batch_size": "batch_size is another",
-    "seed": "seed is another",
-    "patience": "patience is another",
-    "keep_best": "keep_best is another",
-    "data": "data are others",
-    "validation": "validation rows are others",
-    "names": "parameters have other names",
-    "model": "model is another, of other neurons",
-    "frozen": "model has other numbers where the optimizer does not train it",
-    "loss": "loss is another function",
-    "metrics": "metrics are others",
-    "settings": "optimizer has other settings",
+    "batch_size": "its batch_size differs",
+    "seed": "its seed differs",
+    "patience": "its patience differs",
+    "keep_best": "its keep_best differs",
+    "data": "it was trained on other data",
+    "validation": "its validation rows differ",
+    "names": "its parameters have other names",
+    "model": "its model has other neurons",
+    "frozen": "its parameters that the optimizer does not train differ",
+    "loss": "its loss is another function",
+    "metrics": "its metrics differ",
+    "settings": "its optimizer has other settings",
 }
 
 
 def identity(model: Any, options: Options, parts: Parts) -> dict[str, Any]:
-    """What a run to go on with must have in common with this one, as far as it has a name; for JSON."""
+    """What a resumed run must have in common with this one, as facts for JSON."""
     optimizer = options.optimizer
     trained = {id(p) for p in optimizer.parameters}
     frozen = [p.data for p in model.parameters() if id(p) not in trained]
@@ -65,13 +65,13 @@ def _name(f: Any) -> str:
 
 
 def _settings(optimizer: Optimizer) -> str:
-    """What an optimizer was made with. A schedule is not called here: it may not know of steps that are never taken."""
+    """The settings of an optimizer. A schedule is not called here: it may not be defined for steps never taken."""
     known = {k: x for k, x in vars(optimizer).items() if k not in ("parameters", "state", "steps") and not callable(x)}
     return json.dumps(known, sort_keys=True, default=repr)
 
 
 def fingerprint(X: Sequence[Any], y: Sequence[Any]) -> int:
-    """A number that differs, nearly always, between different data."""
+    """A checksum of the data: different data nearly always give different numbers."""
     out = 0
     for rows in (X, y):
         for row in rows:
@@ -94,7 +94,7 @@ def _numbers(x: Any) -> Iterator[float]:
 
 
 def check_schedule(path: Path, optimizer: Optimizer, records: Sequence[dict[str, float]], steps: int) -> None:
-    """Raise CheckpointError unless a schedule gives the rates that the first and the last epoch began with."""
+    """Raise CheckpointError unless a schedule gives the rates at which the first and the last epoch began."""
     if callable(optimizer.lr) and records:
         last = len(records) - 1
         for epoch in {0, last}:
@@ -103,7 +103,7 @@ def check_schedule(path: Path, optimizer: Optimizer, records: Sequence[dict[str,
 
 
 def check_same(path: Path, kept: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Raise CheckpointError, with the first thing that differs, unless a file is of the run that is wanted."""
+    """Raise CheckpointError with the first difference, unless the file belongs to the wanted run."""
     for name, x in wanted.items():
         if kept.get(name) != x:
             raise _another(path, name)
@@ -111,5 +111,5 @@ def check_same(path: Path, kept: dict[str, Any], wanted: dict[str, Any]) -> None
 
 def _another(path: Path, name: str) -> CheckpointError:
     return CheckpointError(
-        f"{path} is of another run: its {SAID[name]}; give the same model, data and options, or another folder"
+        f"{path} belongs to another run: {SAID[name]}; give the same model, data and options, or another folder"
     )

@@ -1,4 +1,4 @@
-"""Look at a graph: draw it, step through it, ask why. All views read a snapshot; none walks Values by itself.
+"""Look at a graph: draw it, step through it, ask why. All views read a snapshot; none walks Values itself.
 
 Read in this order:
 
@@ -10,7 +10,7 @@ Read in this order:
     animate              the record as an animation
     redrawn, page        the drawing without its colours and numbers; the record as a page to explore
     breakpoints, moves   where a walk through the record stops, and how it goes forward and back in time
-    scope, prompt        Python on the nodes as they are there; pdb's habits for all of it
-    trace                the record with all these views of it: what `trace(z)` gives
-    notebook             the same in IPython
+    scope, prompt        Python with the nodes as they are there; a prompt that speaks pdb
+    trace                the record with all these views: what `trace(z)` returns
+    notebook             the prompt in IPython
 """

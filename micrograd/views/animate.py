@@ -1,7 +1,7 @@
 """Show the steps of a trace as pictures: one still for each step, or one SVG that plays them by itself.
 
-The animation is CSS alone: no script, so it also plays where an SVG is an <img>. Where less motion is asked for
-(prefers-reduced-motion) it stands still and shows the last step.
+The animation is CSS alone: no script, so it also plays where an SVG is an <img>. For readers who ask for less
+motion (prefers-reduced-motion) it stands still and shows the last step.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from micrograd.views.record import Record, Step
 from micrograd.views.style import Style
 from micrograd.words import one_line
 
-MAX_FRAMES = 40  # an animation longer than this is not watched, and each frame is a whole drawing
+MAX_FRAMES = 40  # nobody watches a longer animation, and each frame is a whole drawing
 CAPTION_SIZE = 14
 
 
@@ -44,7 +44,7 @@ def save(
             "or make the page with t.html('page.html')"
         )
     if seconds <= 0:
-        raise ValueError(f"seconds is the time of one step, more than 0, not {seconds}")
+        raise ValueError(f"seconds, the time of one step, must be more than 0, not {seconds}")
     folded, title = fold(trace.graph, by=fold_by), html.escape(one_line(trace.graph.root.name))
     frames = len(trace) + 1
     rules = [
@@ -77,9 +77,9 @@ def save(
 
 
 def _parts(text: str) -> tuple[str, str]:
-    """An SVG's opening tag and its content, with the ids of boxes and edges made classes.
+    """An SVG's opening tag, and its content with the ids of boxes and edges turned into classes.
 
-    An id may stand only once in a document, where several frames stand beside each other.
+    An id must be unique in a document, and all frames are in one document.
     """
     start = text.index(">") + 1
     content = text[start : text.rindex("</svg>")]

@@ -25,7 +25,7 @@ from micrograd.views.snapshot import Node
 
 @dataclass
 class Breakpoint:
-    """A node's name, `nan`, or a condition such as `op==tanh` or `abs(grad)>10`; `condition` must hold besides."""
+    """Where to stop: a node's name, `nan`, or Python such as `op==tanh` or `abs(grad)>10`, if `condition` holds too."""
 
     number: int
     where: str
@@ -38,7 +38,7 @@ class Breakpoint:
 
 
 class Breakpoints:
-    """The breakpoints on a trace. What is wrong with one is a ValueError, in words for the prompt."""
+    """The breakpoints on a trace. A wrong one raises ValueError, whose message the prompt prints."""
 
     def __init__(self, trace: Record):
         self.trace = trace
@@ -46,7 +46,7 @@ class Breakpoints:
         self._count = 0
 
     def add(self, where: str, *, temporary: bool = False) -> Breakpoint:
-        """Set one. `where` may be a node's name, `nan`, or Python on the names that `at` gives it."""
+        """Set a breakpoint. `where` is a node's name, `nan`, or Python with the names that `at` lists."""
         if where != "nan" and self._node(where) is None:
             if re.fullmatch(r"[\w.]+", where):
                 try:
@@ -68,7 +68,7 @@ class Breakpoints:
         self.items.remove(item)
 
     def set_condition(self, number: str, expression: str) -> Breakpoint:
-        """Let a breakpoint stop only where the expression holds; with an empty one, always."""
+        """Let a breakpoint stop only where the expression holds; an empty one lets it stop always."""
         item = self.get(number)
         if expression:
             self._check(expression)
@@ -79,7 +79,7 @@ class Breakpoints:
         """The first breakpoint that the step at a position hits, and what went wrong in its condition, if anything.
 
         A condition may use op, sender, name, data, local, upstream, contribution, grad (the receiver's, after the
-        step), math, and the nodes' names: `x.grad > 1`. As in pdb, one that fails counts as hit.
+        step), math, and the nodes' names: `x.grad > 1`. As in pdb, a condition that raises counts as hit.
         """
         step = self.trace[position]
         for item in self.items:
@@ -115,12 +115,12 @@ class Breakpoints:
             return known[name]
         node = self._node(name)
         if node is None:
-            return getattr(builtins, name, None)  # or a variable of a comprehension, which has its own
+            return getattr(builtins, name, None)  # None for a comprehension's own variable
         grad = self.trace.grads(step.number)[node.index]
-        return Seen(node, math.nan if grad is None else grad)  # which is neither more nor less than anything
+        return Seen(node, math.nan if grad is None else grad)  # nan, so that comparisons with it are false
 
     def _check(self, expression: str) -> None:
-        """Refuse what could never hold: no expression, a name that nothing has, an operation that is not there."""
+        """Refuse what could never hold: a syntax error, an unknown name, or an operation that is not in the graph."""
         quoted = _quoted(expression)
         check_expression(quoted)
         known = {*NAMES, *vars(builtins), *(node.name for node in self.trace.graph.nodes)}
@@ -140,7 +140,7 @@ class Breakpoints:
 
 
 class Seen(float):
-    """A node as it is at a position of a trace, what its name stands for in Python there: its number, and more."""
+    """What a node's name stands for in Python at a position of a trace: its number, with name, op, data and grad."""
 
     name: str
     op: str
@@ -165,18 +165,18 @@ NAMES = ("op", "sender", "name", "data", "local", "upstream", "contribution", "g
 
 
 def _names_in(expression: str) -> list[str]:
-    """The names an expression takes from outside: not those that a comprehension makes itself."""
+    """The names that an expression takes from outside, without the variables of its comprehensions."""
     found = [node for node in ast.walk(ast.parse(expression, mode="eval")) if isinstance(node, ast.Name)]
     own = {node.id for node in found if isinstance(node.ctx, ast.Store)}
     return [node.id for node in found if node.id not in own]
 
 
 def check_expression(expression: str) -> None:
-    """Raise ValueError for what is no Python expression."""
+    """Raise ValueError for what is not a Python expression."""
     try:
         compile(expression, "<condition>", "eval")
     except SyntaxError as error:
-        raise ValueError(f"{expression!r} is no Python expression: {error.msg}") from None
+        raise ValueError(f"{expression!r} is not a Python expression: {error.msg}") from None
 
 
 def _quoted(expression: str) -> str:

@@ -84,13 +84,13 @@ def draw_dot(
 ) -> Drawing:
     """The drawing of the graph behind a Value, or behind an error that an operation raised.
 
-    `format` is what it renders to ("svg"; "png", "pdf" and others with a `dot` program), `rankdir` the direction in
-    which it grows ("LR", "TB"). `names` gives names as in `micrograd.views.snapshot.snapshot`, `fold` says how to fold
-    as in `micrograd.views.fold.fold`. `around` (a Value or a name) draws only what is within `hops` edges of it,
+    `format` is the format of the picture ("svg"; "png", "pdf" and others with a `dot` program), `rankdir` the direction
+    in which the graph grows ("LR", "TB"). `names` is as in `micrograd.views.snapshot.snapshot`, `fold` as `by` in
+    `micrograd.views.fold.fold`. `around` (a Value or a name) draws only what is within `hops` edges of it,
     `paths_from` only what lies on a path from it to the result. `derivatives=True` writes the local derivatives on the
     edges.
 
-    Raises TypeError for another root, ValueError for a fold or rankdir that there is not, KeyError for an unknown name.
+    Raises TypeError for another kind of root, ValueError for an unknown fold or rankdir, KeyError for an unknown name.
     """
     graph = snapshot(root, names=names)
     part = _part(graph, around, hops, paths_from)
@@ -104,7 +104,7 @@ def svg(root: Any, **options: Any) -> str:
 
 
 def save(root: Any, path: str | os.PathLike[str], **options: Any) -> Path:
-    """Save a drawing by the file's suffix: .svg, .dot or .gv, and with a `dot` program .png and .pdf.
+    """Save a drawing in the format of the file's suffix: .svg, .dot or .gv, and with a `dot` program .png and .pdf.
 
     Raises LayoutError when the format needs a `dot` program and there is none, ValueError for another suffix.
     """
@@ -119,10 +119,10 @@ def save(root: Any, path: str | os.PathLike[str], **options: Any) -> Path:
 
 
 def with_suffix(path: str | os.PathLike[str], *allowed: str) -> Path:
-    """The path, whose suffix says what will be in the file. Raises ValueError for one that would say something else."""
+    """The path, if its suffix is one of these: it sets the format. Raises ValueError for any other suffix."""
     path = Path(path)
     if path.suffix.lower() not in allowed:
-        raise ValueError(f"{path.name!r}: this is saved as {', '.join(allowed)}")
+        raise ValueError(f"{path.name!r}: the suffix must be {', '.join(allowed)}")
     return path
 
 
@@ -146,7 +146,7 @@ def _part(graph: Snapshot, around: Any, hops: int, paths_from: Any) -> set[int] 
 def drawing(
     graph: Snapshot, folded: Folded, style: Style = PLAIN, *, grads: list[float | None] | None = None
 ) -> Drawing:
-    """The drawing of a snapshot; `grads` are shown in place of the snapshot's own, as the stepper does."""
+    """The drawing of a snapshot; `grads` replace the snapshot's own, as the stepper needs."""
     painter = Painter(graph, folded, style, [node.grad for node in graph.nodes] if grads is None else grads)
     dot = Drawing(format=style.format, graph_attr={"rankdir": style.rankdir, "tooltip": " "})
     dot.attr("node", fontname="Helvetica,Arial,sans-serif", fontsize="11", style="filled")

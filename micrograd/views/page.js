@@ -1,7 +1,7 @@
 // The page of a trace: steps through forward and backward, lights the drawing, and answers why.
 //
-// Comments stand on lines of their own, and are left out of the page. Everything reaches the page by textContent and
-// setAttribute: a label is text, whatever it holds.
+// Comments stand on lines of their own, and are left out of the page. All text enters the page by textContent and
+// setAttribute, so a label is always text.
 "use strict";
 
 // How many paths, members of a box, and nodes of one path are listed; and the pace of play, in milliseconds.
@@ -25,14 +25,14 @@ const largest = gradsAt(last).filter(Number.isFinite).reduce((most, x) => Math.m
 
 let position = 0, timer = 0, lit = [], chosen = null, refreshDetails = () => {};
 
-// `when` is the step of forward that computes the node. nan and inf come as words, for JSON has none.
+// `when` is the step of forward that computes the node. nan and inf come as words, because JSON has neither.
 function readNode(entry, index) {
   const [kind, name, data, operands = [], formula = "", numbers, symbol, derivatives, locals = [], changes] = entry;
   return { index, kind: record.kinds[kind], name, data: Number(data), operands, formula, numbers, symbol, derivatives,
     locals: locals.map((local) => local === null ? null : Number(local)), changes, when: 0, head: formula ? `${name} = ${formula}` : name };
 }
 
-// `node` is the one whose numbers stand in the box: its own, or the result where it is folded with others.
+// `node` is the one whose numbers the box shows: its only one, or the result of those that are folded.
 function readBox(entry, index) {
   const folded = typeof entry[0] === "string", members = (folded ? entry[1] : entry).map((i) => nodes[i]);
   const node = folded ? (entry[2] ? members.at(-1) : undefined) : members[0], element = byId(`b${index}`);
@@ -58,7 +58,7 @@ function replayBackward() {
   return found;
 }
 
-// What there is at a position: 0 is before forward, then comes one position for each step.
+// Position 0 is before forward; then comes one position for each step.
 const stepAt = (at) => steps[at - forward - 1];
 const activeNode = (at) => stepAt(at)?.sender ?? computed[at - 1];
 const sameNode = (a, b) => activeNode(a) === activeNode(b) && !stepAt(a) === !stepAt(b);
@@ -74,14 +74,14 @@ function gradsAt(at) {
 const word = (x) => Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf";
 const minus = (x) => x < 0 || Object.is(x, -0) ? "-" : "";
 
-// JavaScript rounds a half up, to the text `up`; Python rounds it to even: where the exact digits end in a single 5 and
-// the digit before it is even, that stays.
+// JavaScript rounds a half up, to the text `up`; Python rounds it to even. So if only a 5 is cut off and the digit
+// before it is even, that digit stays.
 function halfToEven(up, exact, digits) {
   const kept = exact.slice(0, digits);
   return /^50*(e|$)/.test(exact.slice(digits)) && "02468".includes(kept.at(-1)) ? kept : up;
 }
 
-// As decimal() of record.py: four decimals, or as many digits where these would show nothing.
+// As decimal() in record.py: four decimals, or four digits for very small and very large numbers.
 function fixed(x) {
   if (!Number.isFinite(x)) return word(x);
   const size = Math.abs(x);
@@ -102,7 +102,7 @@ function short(x) {
   return `${trimmed(digits)}e${power[0]}${power.slice(1).padStart(2, "0")}`;
 }
 
-// Every digit that tells the number from its neighbours.
+// As many digits as tell the number from its neighbours.
 const full = (x) => Number.isFinite(x) ? minus(x) + Math.abs(x) : word(x);
 const many = (n, what) => `${n.toLocaleString("en-US")} ${what}${String(n) === "1" ? "" : "s"}`;
 
@@ -144,7 +144,7 @@ function localText(node, i) {
   return `d ${node.name} / d ${nodes[node.operands[i]].name} = ${formula}${formula === number ? "" : ` = ${number}`}`;
 }
 
-// The drawing: each box shows the numbers there are, with the colour and border of its gradient.
+// The drawing: each box shows the numbers known by then, with the colour and border of its gradient.
 function paintBox(box, at, grads) {
   const { element, node } = box, grad = node ? grads[node.index] : null, there = node?.when <= at;
   element.classList.toggle("ahead", box.members.at(-1).when > at);
@@ -171,7 +171,7 @@ function labelOf(box, there, grad) {
   return `${head}: ${kind}, ${numbers}, ${grad === null ? "no gradient yet" : `gradient ${short(grad)}`}`;
 }
 
-// The box that changes is outlined, the boxes it comes from are dashed, and the edges between them thick.
+// The box that changes is outlined, the boxes that it is computed from are dashed, and the edges between them thick.
 function light(at) {
   lit.forEach((element) => element.classList.remove("from", "to", "lit"));
   lit = [];
@@ -326,7 +326,7 @@ function buttonTo(text, action) {
   return button;
 }
 
-// Every path from a node to the result, with the product of the local derivatives along it; the gradient is their sum.
+// Every path from a node to the result, with the product of the local derivatives along it. Their sum is the gradient.
 function why(node) {
   const { name, index } = node;
   if (root.kind === FAILED) return [`${root.name} could not be computed, so nothing has a gradient.`, []];
@@ -348,7 +348,7 @@ function why(node) {
   return [`${name}.grad = ${full(gradsAt(last)[index])}, the sum over ${many(counts[index], "path")}:`, found];
 }
 
-// Whole numbers of any size, for paths can be as many as 2 to the power of the nodes.
+// Whole numbers of any size, because each node can double the number of paths.
 function countPaths() {
   const counts = nodes.map((node) => node === root ? 1n : 0n);
   for (let i = root.index - 1; i >= 0; i -= 1) {
@@ -371,7 +371,7 @@ function wayText(end) {
   return `${cut(names.reverse(), " -> ")}:  ${cut(factors.reverse(), " x ") || "1"} = ${full(product)}`;
 }
 
-// What a focused control does by itself, it goes on doing: arrows move the scrubber, space presses a button.
+// A focused control keeps its own keys: arrows move the scrubber, space presses a button.
 function onKey(event) {
   const { key, target } = event, presses = key === "Enter" || key === " ";
   if (event.ctrlKey || event.altKey || event.metaKey || (presses && target.tagName === "BUTTON")) return;
@@ -393,7 +393,7 @@ for (const box of boxes) {
 Object.entries(ACTIONS).forEach(([id, action]) => byId(id).addEventListener("click", action));
 byId("scrubber").addEventListener("input", (event) => go(event.target.valueAsNumber));
 document.addEventListener("keydown", onKey);
-// the two phases under the scrubber are as long as they take; and a drawing is not shrunk until it cannot be read
+// the two phases under the scrubber are as wide as their steps; and a drawing is never shrunk, so it stays readable
 byId("forward").style.flexGrow = forward;
 byId("backward").style.flexGrow = steps.length;
 byId("graph").style.minWidth = `${byId("graph").viewBox.baseVal.width}px`;

@@ -8,11 +8,11 @@
     >>> text.startswith("<!doctype html>"), len(text) < 40_000
     (True, True)
 
-The page steps through forward and backward, lights the drawing, and tells of any node its formula, its numbers and why
-its gradient is what it is. It needs no network, and its Content-Security-Policy lets nothing run but its own script.
+The page steps through forward and backward, lights the drawing, and shows for any node its formula, its numbers and why
+its gradient is what it is. It needs no network, and its Content-Security-Policy lets only its own script run.
 
-The record of the trace is sent as data, and short: local derivatives go, gradients do not. The page multiplies and adds
-in the same order as `sweep` did, and numbers are doubles there too, so it comes to the same gradients, bit for bit.
+The page holds the trace's record as short data: the local derivatives, but not the gradients. Its script multiplies and
+adds doubles in the same order as `sweep` did, so it computes the same gradients, bit for bit.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from micrograd.views.redrawn import redrawn
 from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, LEAF, OPERATION, PARAMETER, Node
 from micrograd.words import count, one_line, short
 
-KINDS = (LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED)  # sent as their places here
-NAME_LENGTH, FORMULA_LENGTH, ERROR_LENGTH = 120, 400, 1000  # characters that are sent
+KINDS = (LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED)  # the data has their places here
+NAME_LENGTH, FORMULA_LENGTH, ERROR_LENGTH = 120, 400, 1000  # characters at most in the data
 MAX_VALUES = 20_000  # some megabytes; a browser has to step through it smoothly
-NEVER_SHOWN = -1234.0  # makes room for "nan" and "-inf"
+NEVER_SHOWN = -1234.0  # drawn for nan and inf while boxes are laid out, to make room for "nan" and "-inf"
 
-# What stands in the page before its script has run. A template's content is inert: never drawn, fetched or run.
+# The page before its script has run. A template's content is inert: never drawn, fetched or run.
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -92,15 +92,15 @@ gradient</span> <span><b class="to"></b>changes now</span> <span><b class="from"
 def explain(root: Any, path: str | os.PathLike[str], *, names: Any = None) -> Path:
     """Record forward and backward of the graph behind `root`, and save the page; `names` as in `snapshot`.
 
-    `root` is a Value, or the error that an operation raised, whose page shows forward up to the failure.
+    `root` is a Value, or the error that an operation raised: then the page shows forward up to the failure.
     """
     return save(Record(root, names), path)
 
 
 def save(trace: Record, path: str | os.PathLike[str]) -> Path:
-    """Save the page of a trace as one file, and give back its path."""
+    """Save the page of a trace as one file, and return its path."""
     path = with_suffix(path, ".html", ".htm")
-    return write_whole(path, page(trace).encode())  # bytes: the hashes must hold on Windows too
+    return write_whole(path, page(trace).encode())  # as bytes: other line ends, as on Windows, would change the hashes
 
 
 def page(trace: Record) -> str:
@@ -136,7 +136,7 @@ def page(trace: Record) -> str:
 
 
 def _record(trace: Record, folded: Folded) -> dict[str, Any]:
-    """What the script needs, as JSON: lists rather than objects, because their keys would be most of the text."""
+    """What the script needs, as JSON: lists rather than objects, because keys would be most of the text."""
     sent: dict[int, list[Step]] = {}
     for step in trace:
         sent.setdefault(step.sender, []).append(step)
@@ -167,7 +167,7 @@ def _node(trace: Record, node: Node, names: list[str], steps: list[Step]) -> lis
     ]
     if not steps:
         return entry
-    if steps[0].local is None:  # written by hand: the gradients that it left behind, for there are no derivatives
+    if steps[0].local is None:  # written by hand: no derivatives, so the gradients that it left behind
         return [*entry, [], [], [[step.receiver, _number(step.after)] for step in steps]]
     formulas = [one_line(formula, FORMULA_LENGTH) for formula, _ in graph.locals_of(node)]
     sent = {step.position: _number(step.local) for step in steps}  # a constant is sent nothing
@@ -175,7 +175,7 @@ def _node(trace: Record, node: Node, names: list[str], steps: list[Step]) -> lis
 
 
 def _number(x: Any) -> float | int | str:
-    """A number for JSON, which has no nan or inf: these go as the words that JavaScript reads. 2.0 is sent as 2."""
+    """A number for JSON, which has no nan or inf: they become words that JavaScript reads. 2.0 becomes 2."""
     x = float(x)
     if not math.isfinite(x):
         return "NaN" if math.isnan(x) else "Infinity" if x > 0 else "-Infinity"
@@ -185,7 +185,7 @@ def _number(x: Any) -> float | int | str:
 
 
 def _widest(trace: Record) -> list[float | None]:
-    """For each node the gradient that takes the most room of all it will have, so that none outgrows its box."""
+    """For each node the longest, when written, of the gradients that it will have, so that none outgrows its box."""
     found: list[float | None] = [None] * len(trace.graph.nodes)
     if not trace.graph.error:
         found[trace.graph.root.index] = 1.0

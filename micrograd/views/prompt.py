@@ -2,11 +2,11 @@
 
     (grad) s            one contribution            (grad) rs     back one contribution
     (grad) n            finish this node            (grad) rn     back to before this node
-    (grad) r            finish this neuron or layer (grad) rc     back to the breakpoint before
+    (grad) r            finish this neuron or layer (grad) rc     back to the previous breakpoint
     (grad) c            to the next breakpoint      (grad) j 7    to step 7
     (grad) b x          stop when x receives        (grad) why x  all paths from x to the result
 
-`help` lists all. Anything that is no command is Python, with the nodes' names in scope: `x.grad * 2`.
+`help` lists all. Anything that is not a command is Python, with the nodes' names in scope: `x.grad * 2`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from micrograd.views.tree import tree_of
 from micrograd.views.why import Why
 from micrograd.words import short, unwrapped
 
-# Long names of commands; what each does stands with the short one.
+# Long names of commands; the short ones have the docstrings.
 LONG = {"step": "s", "next": "n", "return": "r", "continue": "c", "cont": "c", "until": "unt", "jump": "j"}
 LONG |= {"break": "b", "clear": "cl", "where": "w", "bt": "w", "up": "u", "down": "d", "list": "l", "print": "p"}
 LONG |= {"quit": "q", "exit": "q", "EOF": "q", "h": "help", "ll": "l all", "restart": "j 0"}
@@ -42,7 +42,7 @@ PYTHON_AFTER_NAME = re.compile(r"\s*=|[-+*/%@&|^<>.(\[]|\s+[-+*/%@&|^<>]=?\s")
 
 
 class Prompt(cmd.Cmd):
-    """The commands, and what each prints. What is wrong with one is a ValueError, which is said in a line."""
+    """The commands, and what each prints. A wrong command raises ValueError, which is shown in one line."""
 
     prompt = "(grad) "
 
@@ -98,7 +98,7 @@ class Prompt(cmd.Cmd):
         self._go(self.walk.start_of_node())
 
     def do_r(self, arg: str) -> None:
-        """r(eturn) [layer]: finish the current neuron, or its whole layer; a node that belongs to none on its own."""
+        """r(eturn) [layer]: finish the current neuron, or its whole layer; outside of neurons, the current node."""
         self._finish(self.walk.end_of_group(arg))
 
     def do_rr(self, arg: str) -> None:
@@ -110,11 +110,11 @@ class Prompt(cmd.Cmd):
         self._stop(*self.walk.next_stop())
 
     def do_rc(self, arg: str) -> None:
-        """rc: go back to the breakpoint before, or to the start."""
+        """rc: go back to the previous breakpoint, or to the start."""
         self._stop(*self.walk.previous_stop())
 
     def do_unt(self, arg: str) -> None:
-        """unt(il) [NODE]: go on until the gradient of NODE is complete, so that it sends next; alone, as n."""
+        """unt(il) [NODE]: go on until the gradient of NODE is complete, so that it sends next; without NODE, as n."""
         if arg:
             self._go(self.walk.completion(self.walk.node(arg)))
         else:
@@ -127,7 +127,7 @@ class Prompt(cmd.Cmd):
         self._go(int(arg))
 
     def _go(self, number: int) -> None:
-        """Go to a position, say what happened on the way's last step, and show what is displayed."""
+        """Go to a position, print the last step on the way, and show what is displayed."""
         back = number < self.position
         self.walk.go(number)
         if back:
@@ -139,7 +139,7 @@ class Prompt(cmd.Cmd):
         self._display()
 
     def _finish(self, number: int) -> None:
-        """Go to a position, and say each step on the way."""
+        """Go to a position, and print each step on the way."""
         self._say_steps(number)
         self._display()
         self._say_if_done()
@@ -170,13 +170,13 @@ class Prompt(cmd.Cmd):
     # ------------------------------------------------------------ breakpoints
 
     def do_b(self, arg: str) -> None:
-        """b(reak) [WHERE]: stop after a step to node WHERE, or where a condition on the step holds; alone, list them.
+        """b(reak) [WHERE]: stop after a step to node WHERE, or where a condition holds; without WHERE, list them.
 
         b x              a contribution to x
         b op==tanh       a node of this operation sends
         b nan            a nan or an inf appears
-        b abs(grad)>10   any Python on: op, name, sender, data, local, upstream, contribution, grad,
-                         and on nodes as they are after the step: x.grad > 1
+        b abs(grad)>10   any Python with op, name, sender, data, local, upstream, contribution, grad,
+                         and with nodes as they are after the step: x.grad > 1
         """
         self._set(arg, temporary=False)
 
@@ -192,7 +192,7 @@ class Prompt(cmd.Cmd):
             self._say(f"deleted breakpoint {item}")
 
     def do_condition(self, arg: str) -> None:
-        """condition N [EXPRESSION]: let breakpoint N stop only where the expression holds; alone, always."""
+        """condition N [EXPRESSION]: let breakpoint N stop only where the expression holds; without one, always."""
         number, _, expression = arg.partition(" ")
         self._say(self.walk.breakpoints.set_condition(number, expression.strip()))
 
@@ -240,7 +240,7 @@ class Prompt(cmd.Cmd):
         self._show(arg, how=pprint.pformat)
 
     def do_display(self, arg: str) -> None:
-        """display [EXPRESSION]: print its value after every move; alone, list what is displayed."""
+        """display [EXPRESSION]: print its value after every move; without one, show all."""
         if arg:
             check_expression(arg)
             self.displayed.append(arg)
@@ -249,7 +249,7 @@ class Prompt(cmd.Cmd):
             self._display()
 
     def do_undisplay(self, arg: str) -> None:
-        """undisplay [EXPRESSION]: no longer display it, or anything."""
+        """undisplay [EXPRESSION]: stop displaying it; without one, stop displaying all."""
         if arg and arg not in self.displayed:
             raise ValueError(f"{arg!r} is not displayed; display lists what is")
         self.displayed = [e for e in self.displayed if arg and e != arg]
@@ -284,7 +284,7 @@ class Prompt(cmd.Cmd):
     # ------------------------------------------------------------ Python
 
     def default(self, line: str) -> None:
-        """Anything that is no command is Python."""
+        """Anything that is not a command is Python."""
         line = line.removeprefix("!").strip()
         try:
             value = self.scope.run(line)
@@ -294,7 +294,7 @@ class Prompt(cmd.Cmd):
             self._complain(_one_line(error, line))
             return
         for name in self.scope.overwritten():
-            self._complain(f"{name} is a node of this trace, a record: it stays what it was")
+            self._complain(f"{name} is a node of this trace: a record, which cannot be changed")
 
     def _show(self, expression: str, *, how: Any = repr, lead: str = "") -> None:
         if not expression:
@@ -312,7 +312,7 @@ class Prompt(cmd.Cmd):
         return True
 
     def precmd(self, line: str) -> str:
-        """Long names become short ones, and what is Python is marked with the ! that pdb knows."""
+        """Long names become short ones, and Python is marked with the ! that pdb knows."""
         match = re.match(r"\s*([A-Za-z_]\w*)", line)
         if match is None:
             return line
@@ -328,7 +328,7 @@ class Prompt(cmd.Cmd):
         return command + rest
 
     def onecmd(self, line: str) -> bool:
-        """Run one command; what is wrong with it is said in a line, and the prompt goes on."""
+        """Run one command; an error is shown in one line, and the prompt goes on."""
         try:
             return bool(super().onecmd(line))
         except KeyboardInterrupt:
@@ -368,7 +368,7 @@ class Prompt(cmd.Cmd):
         return super().completenames(text, *ignored) + self.completedefault(text)
 
     def completedefault(self, text: str, *ignored: Any) -> list[str]:
-        """The nodes' names, and after a dot what is known of a node."""
+        """The nodes' names, and after a dot a node's attributes."""
         owner, dot, start = text.rpartition(".")
         if dot and owner in self.scope.names():
             return [f"{owner}.{key}" for key in ("data", "grad", "name", "op") if key.startswith(start)]
@@ -386,9 +386,9 @@ def _one_line(error: BaseException, source: str) -> str:
 
 
 def debug(root: Any, *, names: Any = None) -> None:
-    """Open the prompt on the backward of a Value. `names` are as in `views.snapshot.snapshot`; nothing is changed.
+    """Open the prompt on the backward of a Value. `names` are as in `views.snapshot.snapshot`; no Value is changed.
 
-    The other things that `names=vars()` holds are in scope for Python at the prompt.
+    All other variables in `names=vars()` are in scope for Python at the prompt.
     """
     trace = Record(root, names)
     Prompt(trace, names=names if isinstance(names, Mapping) else None).cmdloop()

@@ -15,8 +15,8 @@
     [3/4] + v1 -> x:  local 1.0000 x upstream -0.5000 = -0.5000;  x.grad -0.5000 -> -1.0000   (accumulates)
     [4/4] + v1 -> y:  local 1.0000 x upstream -0.5000 = -0.5000;  y.grad 0.0000 -> -0.5000
 
-Everything is recorded once, by running the engine's own backward, and replayed when it is looked at. The Values' own
-`grad` are put back as they were, and stay so until `t.apply()`.
+Everything is recorded once, by running the engine's own backward, and replayed when you look at it. The Values' own
+`grad` are put back, and do not change until `t.apply()`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Step:
     """One contribution of backward: along one edge, local derivative times upstream gradient, added to an operand.
 
     `number` counts from 1; `before` and `after` are the operand's gradient. `local` is None for a node whose backward
-    was written by hand, which adds what it likes.
+    was written by hand, which may add anything.
     """
 
     trace: Record
@@ -74,7 +74,7 @@ class Step:
 
 
 def decimal(x: float) -> str:
-    """Four decimals, or as many digits where these would show nothing: `0.0013`, `1e-12`, `1.235e+08`."""
+    """Four decimals, or four digits for very small and very large numbers: `0.0013`, `1e-12`, `1.235e+08`."""
     return f"{x + 0.0:.4f}" if x == 0 or 5e-4 <= abs(x) < 1e6 else f"{x:.4g}"
 
 
@@ -95,20 +95,20 @@ class Record:
         self._names = dict(names) if isinstance(names, Mapping) else names
         self._order = topological_order(self._root)
         self._numbers = [value.data for value in self._order]
-        # For each node that was computed, results first: the node, its local derivatives and its gradient; or, where
-        # its backward was written by hand, its operands' gradients before and after instead of the derivatives.
+        # For each computed node, results first: the node, its local derivatives and its gradient. If its backward was
+        # written by hand, its operands' gradients before and after take the place of the derivatives.
         self._record: list[tuple[Value, Any, float]] = []
         if not self._error:
             self._run_backward()
 
     def _run_backward(self) -> None:
-        """Run the engine's backward, listening. Only what could change later is kept, the rest worked out on demand."""
+        """Run the engine's backward, listening. What could change later is stored; the rest is computed on demand."""
         record = self._record.append
 
         def derivatives(node: Value) -> tuple[Any, ...]:
             if isinstance(node._local, ByHand):
                 before = [p.grad for p in node._prev]
-                found = local_derivatives(node)  # runs it
+                found = local_derivatives(node)  # runs what was written by hand
                 record((node, [before, [p.grad for p in node._prev]], node.grad))
                 return found
             found = local_derivatives(node)
@@ -134,9 +134,9 @@ class Record:
             for position, receiver in enumerate(operands):
                 local = None if isinstance(derivatives, list) else derivatives[position]
                 if self._order[receiver]._operation is CONSTANT:
-                    continue  # nobody asks for a constant's gradient
+                    continue  # a constant has no gradient
                 if local is None and receiver in operands[:position]:
-                    continue  # the change by hand is one step, however often the operand is used
+                    continue  # a change by hand is one step, even if the operand is used more often
                 before = gradients[receiver].grad
                 if local is None:
                     gradients[receiver].grad = derivatives[1][position]
@@ -165,9 +165,9 @@ class Record:
         return self._first.get(index, 0)
 
     def grads(self, position: int | None = None) -> list[float | None]:
-        """Every node's gradient after the first `position` steps, by default after all; None where none has come."""
+        """Every node's gradient after the first `position` steps, by default after all; None if none has reached it."""
         if position is not None and not 0 <= position <= len(self):
-            raise IndexError(f"position {position}: this trace has {len(self)} steps; 0 is the start of backward")
+            raise IndexError(f"there is no position {position}: this trace has {len(self)} steps; 0 is the start")
         found: list[float | None] = [None] * len(self.graph.nodes)
         if self.graph.root.kind != FAILED:
             found[self.graph.root.index] = 1.0
@@ -203,7 +203,7 @@ class Record:
         return "\n".join("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows)
 
     def apply(self) -> None:
-        """Do to the graph what was recorded: `backward()` on the result."""
+        """Run `backward()` on the result, so that the graph gets the gradients that were recorded."""
         self.graph.root.value.backward()
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Make Graphviz's drawing anew for the page, where the style sheet chooses the colours and the script the numbers.
+"""Rewrite Graphviz's drawing for the page, where the style sheet sets the colours and the script the numbers.
 
 >>> from micrograd import Value
 >>> from micrograd.views.draw import svg
@@ -28,10 +28,10 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def redrawn(text: str, trace: Record, folded: Folded) -> str:
-    """Graphviz's drawing made anew: shapes, lines and text, and none of its links, titles, colours and fonts.
+    """Graphviz's drawing rewritten: shapes, lines and text, without its links, titles, colours and fonts.
 
-    That is a quarter of the text, it leaves the colours to the style sheet, and nothing but what is named here can come
-    through. Each box is a `<g id="b3">`, each edge a `<path id="e0_3">`; the arrow heads are markers.
+    That is a quarter of the text, leaves the colours to the style sheet, and lets only what is named here through.
+    Each box is a `<g id="b3">`, each edge a `<path id="e0_3">`; the arrow heads are markers.
     """
     root = ElementTree.fromstring(text)
     width, height = (math.ceil(float(x)) for x in root.attrib["viewBox"].split()[2:])
@@ -75,7 +75,7 @@ def _box(group: ElementTree.Element, trace: Record, folded: Folded) -> str:
             parts.append(f'<{shape} points="{" ".join(points)}"/>')
     texts = [(e, e.text or "") for e in group.iter(f"{SVG}text")]
     node = trace.graph.nodes[box.members[-1]]
-    place = 2 if box.folded else 1  # of the line with the numbers
+    place = 2 if box.folded else 1  # the line with the numbers
     if node.kind != FAILED and box.has_result:
         texts[place] = (texts[place][0], f"data {short(node.data)} \xa0 grad ·")
     return f'<g id="{name}">{"".join(parts)}{"".join(_text(e, line) for e, line in texts)}</g>'
@@ -86,6 +86,6 @@ def _text(e: ElementTree.Element, text: str) -> str:
 
 
 def _rounded(text: str) -> str:
-    """Coordinates without their decimals, and without the comma that a minus sign makes needless."""
+    """Coordinates without their decimals, and without each comma before a minus sign, which separates them too."""
     whole = re.sub(r"-?\d+(?:\.\d+)?", lambda match: str(round(float(match[0]))), text.strip())
     return whole.replace(",-", "-")

@@ -1,4 +1,4 @@
-"""Python at the prompt, in which the names of nodes stand for what they are at a position.
+"""Python at the prompt, where a node's name stands for the node as it is at a position.
 
 >>> from micrograd import Value
 >>> from micrograd.views.moves import Position
@@ -23,7 +23,7 @@ from micrograd.views.snapshot import CONSTANT_NUMBER
 
 
 class Scope:
-    """What Python may name: the nodes as they are at a position, what the user gave, and what was set at the prompt."""
+    """What Python may name: the nodes at a position, the variables that the user gave, and those set at the prompt."""
 
     def __init__(self, walk: Position, given: Mapping[str, Any] | None):
         self._walk, self._given = walk, dict(given or {})
@@ -34,14 +34,14 @@ class Scope:
         return eval(self._python(expression), {**self._variables, **self.names()})
 
     def run(self, line: str) -> Any:
-        """Run a line, which may set variables; gives what an expression is, and None for a statement."""
+        """Run a line, which may set variables; returns the value of an expression, and None for a statement."""
         self._last = self.names()
         self._variables.update(self._last)
         source = self._python(line)
         return eval(compile(source, "<prompt>", "eval" if _is_expression(source) else "exec"), self._variables)
 
     def overwritten(self) -> list[str]:
-        """The nodes whose names the last line set to something else, which lasts until the next line."""
+        """The nodes whose names the last line assigned to; the next line sees the nodes again."""
         return [n for n, x in self._last.items() if isinstance(x, Seen) and self._variables.get(n) is not x]
 
     def names(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Scope:
         return Seen(self._walk.trace.graph.nodes[index], self._walk.grads()[index])
 
     def _python(self, source: str) -> str:
-        """Python in which a node such as layers.0.neurons.1.b may be named, though no variable could be."""
+        """The source, with names that no variable could have, such as layers.0.neurons.1.b, replaced by `node(7)`."""
         for node in self._walk.trace.graph.nodes:
             if "." in node.name and node.name in source:
                 source = re.sub(rf"(?<![\w.]){re.escape(node.name)}(?!\w)", f"node({node.index})", source)

@@ -39,7 +39,7 @@ class Node:
     index: int
     value: Value
     data: float
-    grad: float | None  # None where backward has not come
+    grad: float | None  # None if backward has not reached it
     name: str
     kind: str
     operands: tuple[int, ...]
@@ -74,15 +74,15 @@ class Edge:
     position: int
 
 
-MANY_OPERANDS = 50  # from here on no formula is written, for each would name every operand
+MANY_OPERANDS = 50  # above this no formulas are written, because each would name every operand
 
 
 class Snapshot:
-    """The graph of one value as it stood: `nodes`, operands first and the result last, and `edges`."""
+    """The graph of one value as it was: `nodes`, operands first and the result last, and `edges`."""
 
     def __init__(self, nodes: list[Node], error: str = ""):
         self.nodes = nodes
-        self.error = error  # why the last operation failed, when it did
+        self.error = error  # why the last operation failed, if it did
         self._by_value = {id(node.value): node for node in nodes}
         self._by_name: dict[str, Node] | None = None
         self._locals: dict[int, list[tuple[str, float | None]]] = {}
@@ -98,12 +98,12 @@ class Snapshot:
                 yield Edge(operand, node.index, position)
 
     def node(self, which: Value | str | int | Node) -> Node:
-        """The node of a Value, of a name, or at an index. Raises KeyError with the names there are."""
+        """The node of a Value, of a name, or at an index. Raises KeyError, which lists the names."""
         if isinstance(which, Node):
             return which
         if isinstance(which, int):
             if not 0 <= which < len(self.nodes):
-                raise KeyError(f"no node has the index {which}; there are 0 to {len(self.nodes) - 1}")
+                raise KeyError(f"no node has the index {which}; indices go from 0 to {len(self.nodes) - 1}")
             return self.nodes[which]
         if isinstance(which, Value):
             if id(which) not in self._by_value:
@@ -125,7 +125,7 @@ class Snapshot:
         return found
 
     def around(self, which: Value | str | int, *, hops: int = 2) -> set[int]:
-        """The indices of the nodes within some hops of one, along edges of either direction."""
+        """The indices of the nodes within `hops` edges of one, in either direction."""
         start = self.node(which).index
         consumers = self.consumers()
         near, frontier = {start}, [start]
@@ -146,7 +146,7 @@ class Snapshot:
         return on_path
 
     def locals_of(self, node: Node) -> list[tuple[str, float | None]]:
-        """For each operand the formula of the local derivative and its value, None where it cannot be had."""
+        """For each operand the formula of the local derivative and its value, None if it cannot be computed."""
         if node.index in self._locals:
             return self._locals[node.index]
         self._locals[node.index] = found = self._find_locals(node)
@@ -171,8 +171,8 @@ def snapshot(root: Any, *, names: Any = None) -> Snapshot:
     """The snapshot of the graph behind `root`.
 
     `root` is a Value; or an error that an operation raised, whose graph ends in the operation that failed. `names` is
-    a Module, or a mapping from names to Values, modules, lists and dicts, such as `vars()`; labels come before it.
-    Parameters of a layer are called by their path, `layers.0.neurons.2.w.1`, and what has no name is v1, v2, ...
+    a Module, or a mapping from names to Values, modules, lists and dicts, such as `vars()`; labels come first.
+    Parameters of a layer are called by their path, `layers.0.neurons.2.w.1`, and Values without a name v1, v2, ...
     Raises TypeError for any other root.
     """
     root, error = root_of(root)
@@ -217,13 +217,13 @@ def snapshot_of(order: list[Value], numbers: list[float], *, names: Any = None, 
 
 
 def root_of(root: Any) -> tuple[Value, str]:
-    """The Value to start from, and the message when it stands for an operation that failed."""
+    """The Value to start from, and the error's message if its operation failed."""
     if isinstance(root, Value):
         return root, ""
     failed = getattr(root, "failed", None)
     if isinstance(root, BaseException) and failed is not None:
         operation, operands = failed
-        node = Value(0.0)  # set by hand: within no_grad() or detect_anomaly() a node cannot be made as this one is
+        node = Value(0.0)  # filled by hand: no_grad() and detect_anomaly() would not let the engine make this node
         node._prev = tuple([x if isinstance(x, Value) else Value(x) for x in operands])
         node.data, node._operation = math.nan, operation
         return node, str(root)
@@ -249,10 +249,10 @@ def _found_names(names: Any) -> tuple[dict[int, str], set[int]]:
     if isinstance(names, Module):
         names = {"": names}
     if not isinstance(names, Mapping):
-        raise TypeError(f"names is a module or a mapping such as vars(), not {names!r}")
+        raise TypeError(f"names must be a module or a mapping such as vars(), not {names!r}")
     found: dict[int, str] = {}
     parameters: set[int] = set()
-    # vars() of a prompt holds its own history, under such names.
+    # In IPython, vars() also holds the history, under these names.
     things = [
         (str(name), x) for name, x in names.items() if not str(name).startswith("_") and name not in ("In", "Out")
     ]

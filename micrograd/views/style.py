@@ -10,9 +10,9 @@
     >>> [painter.box(box)["shape"] for box in folded.boxes], [painter.box(box)["fillcolor"] for box in folded.boxes]
     (['ellipse', 'ellipse', 'box'], ['#56b4e9', '#eaae28', '#93cff1'])
 
-Blue means a positive gradient and orange a negative one, deeper and with a thicker border the larger it is; the number
-says the same. Ovals are inputs, boxes with cut corners parameters, plain boxes operations, and the double border is
-the result; a gradient that backward has not computed is a dot.
+Blue is a positive gradient and orange a negative one; the larger it is, the deeper the colour and the thicker the
+border. Ovals are inputs, octagons parameters, boxes operations, and the double border is the result; a gradient that
+backward has not computed is a dot.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ BACKSLASH = "\ue000"  # a character for private use, which stands for a backslas
 
 @dataclass(frozen=True)
 class Style:
-    """How a drawing looks, whatever graph it shows. Raises ValueError for a rankdir that there is not.
+    """How a drawing looks, whatever graph it shows. Raises ValueError for an unknown rankdir.
 
-    With `steady`, boxes are wide enough for any gradient, so that pictures of several steps lie on each other.
+    With `steady`, boxes are wide enough for any gradient, so that the pictures of several steps line up.
     """
 
     format: str = "svg"
@@ -46,7 +46,7 @@ class Style:
 
     def __post_init__(self) -> None:
         if self.rankdir not in ("LR", "RL", "TB", "BT"):
-            raise ValueError(f"rankdir={self.rankdir!r} is no direction: choose 'LR', 'RL', 'TB' or 'BT'")
+            raise ValueError(f"rankdir={self.rankdir!r} is not a direction: choose 'LR', 'RL', 'TB' or 'BT'")
 
 
 PLAIN = Style()
@@ -60,7 +60,7 @@ class Painter:
         self._largest = max((abs(g) for g in grads if g is not None and math.isfinite(g)), default=0.0)
 
     def box(self, box: Box) -> dict[str, str]:
-        """What stands on a box, what its hover title says, its shape and its colour."""
+        """A box's text, hover title, shape and colour."""
         if box.folded:
             return self._several(box)
         node = self.graph.nodes[box.members[0]]
@@ -68,7 +68,7 @@ class Painter:
         return {**self._one(node), **width}
 
     def link(self, link: Link) -> dict[str, str]:
-        """What stands on an edge: how many edges it is, or the local derivative; and its hover title."""
+        """An edge's text, which is its count or local derivative, and its hover title."""
         edges = self._edges(link)
         label = str(link.count) if link.count > 1 else ""
         if self.style.derivatives:
@@ -114,7 +114,7 @@ class Painter:
         }
 
     def _several(self, box: Box) -> dict[str, str]:
-        """The attributes of a box that nodes are folded into."""
+        """The attributes of a box of several folded nodes."""
         members = [self.graph.nodes[i] for i in box.members]
         data = [m.data for m in members if m.kind != FAILED]
         sizes = [abs(g) for i in box.members if (g := self.grads[i]) is not None]
@@ -158,7 +158,7 @@ def _equals(value: float | None) -> str:
 
 
 def _steady_width(node: Node) -> str:
-    """Inches that hold a node's lines at 11 points whatever its gradient, such as -0.08471, is."""
+    """Inches that a node's lines need at 11 points, with the widest gradient, such as -0.08471."""
     lines = [
         f"{one_line(node.name)} = {one_line(node.formula)}" if node.formula else "",
         f"data {short(node.data)}   grad -0.08471",
@@ -183,10 +183,10 @@ def _label(text: str) -> str:
 
 
 def _title(text: str) -> str:
-    """Text that Graphviz makes a hover title as it is. There it knows no way to write a backslash: see `pipe`."""
+    """Text that Graphviz shows as it is in a hover title. It cannot write a backslash there: see `pipe`."""
     return _without_markup(text).replace("\\", BACKSLASH).replace("\n", "\\n")
 
 
 def _without_markup(text: str) -> str:
-    """No entity and no tag, and a space for each character that XML cannot hold."""
+    """Text without entities and tags, and with a space for each character that XML cannot hold."""
     return html.escape("".join(c if c.isprintable() or c == "\n" else " " for c in text), quote=False)

@@ -7,8 +7,8 @@
     >>> trace(z)[2]
     [3/4] + v1 -> x:  local 1.0000 x upstream -0.5000 = -0.5000;  x.grad -0.5000 -> -1.0000   (accumulates)
 
-Everything is recorded once, by running the engine's own backward, and replayed when it is looked at. The Values' own
-`grad` are put back as they were, and stay so until `t.apply()`.
+Everything is recorded once, by running the engine's own backward, and replayed when you look at it. The Values' own
+`grad` are put back, and do not change until `t.apply()`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["Record", "Step", "Trace", "Why", "decimal", "trace"]
 
 
 class Trace(Record):
-    """The record of one forward and backward, with every view of it: `t[i]` is step i of backward.
+    """The record of one forward and backward, with all its views: `t[i]` is step i of backward.
 
     At position p the first p steps have happened; `t.grads(p)` are the gradients then.
     """
@@ -41,7 +41,7 @@ class Trace(Record):
         return animate.still(self, len(self) if step is None else step, **options)
 
     def animate(self, path: str | os.PathLike[str], **options: Any) -> Path:
-        """Save an SVG that plays the steps by itself; where less motion is asked for it shows the last one."""
+        """Save an SVG that plays the steps by itself; for readers who ask for less motion it shows the last."""
         return animate.save(self, path, **options)
 
     def html(self, path: str | os.PathLike[str]) -> Path:
@@ -56,6 +56,6 @@ class Trace(Record):
 def trace(root: Any, *, names: Any = None) -> Trace:
     """Record forward and backward of the graph behind a Value; `names` as in `micrograd.views.snapshot.snapshot`.
 
-    Raises what backward raises where a derivative does not exist. Nothing of the graph is changed.
+    Raises the same error as backward where a derivative does not exist. The graph is not changed.
     """
     return Trace(root, names)

@@ -31,9 +31,9 @@ def tree(root: Any, depth: int = 3, *, names: Any = None) -> str:
 def tree_of(
     graph: Snapshot, *, depth: int = 3, top: Node | None = None, grads: list[float | None] | None = None
 ) -> str:
-    """As `tree`, of a snapshot, from a node other than the result, and with gradients other than its own."""
+    """As `tree`, for a snapshot; `top` replaces the result, and `grads` the snapshot's own gradients."""
     rows: list[tuple[str, str, str, str]] = []
-    stack = [(top or graph.root, "", "", depth)]  # a node, what leads its line and those below it, levels to go
+    stack = [(top or graph.root, "", "", depth)]  # a node, how its line and those below it begin, levels to go
     while stack and len(rows) < MAX_ROWS:
         node, lead, follow, levels = stack.pop()
         grad = grads[node.index] if grads is not None else node.grad

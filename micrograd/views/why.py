@@ -25,8 +25,8 @@ MAX_LISTED = 200_000  # nodes on all listed paths together
 class Why:
     """A gradient as a sum over paths: `paths` are pairs (indices from the node to the result, product of locals).
 
-    There may be more paths than can be listed: `count` is how many there are, `paths` at most `limit` of them, and
-    only when all are listed does their sum, `total`, equal the gradient. Bauer's formula (1974): the derivative is the
+    There may be more paths than can be listed: `count` is the number of all, `paths` has at most `limit` of them. Their
+    sum, `total`, equals the gradient only if all are listed. Bauer's formula (1974): the derivative is the
     sum over all paths of the product of the local derivatives along each.
     """
 

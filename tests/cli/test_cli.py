@@ -60,7 +60,7 @@ def test_step_opens_the_prompt():
     "arguments, says",
     [
         (["x / (x + y", "x=2"], "'(' was never closed"),
-        (["x +", "x=2"], "is no expression"),
+        (["x +", "x=2"], "is not an expression"),
         (["x + y", "x=2"], "'y' has no value: add y=2"),
         (["tanh", "x=2"], "tanh(...) is a function"),
         (["tahn(x)", "x=2"], "did you mean"),
@@ -71,8 +71,8 @@ def test_step_opens_the_prompt():
         (["'text'"], "is not allowed"),
         (["True"], "is not allowed"),
         (["x if x else x", "x=1"], "is not allowed"),
-        (["x := 3"], "is no expression"),
-        (["x", "x=two"], "'two' is no number"),
+        (["x := 3"], "is not an expression"),
+        (["x", "x=two"], "'two' is not a number"),
         (["x", "2=x"], "is not of the form x=2"),
         (["x / 0", "x=2"], "x / right, where x = 2.0, right = 0.0: needs right != 0"),
         (["log(x)", "x=-1"], "needs x > 0"),
@@ -85,10 +85,10 @@ def test_step_opens_the_prompt():
         (["(" * 500 + "x" + ")" * 500, "x=1"], "nested"),
         (["x" + " + x" * 3000, "x=1"], "at most 10,000 characters"),
         (["x^2", "x=1"], "a power is written x**2"),
-        (["x", "x=1", "y=2"], "'y' has a value and is not in the expression"),
+        (["x", "x=1", "y=2"], "'y' has a value but is not in the expression"),
         (["x", "x=1", "x=2"], "'x' has two values"),
-        (["take(x, 0.5)", "x=1"], "ends in a whole number"),
-        (["take(x, 2, 1e400)", "x=1"], "ends in a whole number"),
+        (["take(x, 0.5)", "x=1"], "needs a whole number as its index"),
+        (["take(x, 2, 1e400)", "x=1"], "needs a whole number as its index"),
         (["x\0", "x=1"], "null byte"),
         (["take(x, 5)", "x=1"], "out of range"),
     ],
@@ -103,7 +103,7 @@ def test_anything_else_is_one_line_and_status_2(arguments, says, capsys, tmp_pat
 
 
 def test_files_that_cannot_be_written(capsys, tmp_path):
-    for path, says in [(tmp_path / "no" / "f.svg", "No such file"), (tmp_path / "f.txt", "this is saved as")]:
+    for path, says in [(tmp_path / "no" / "f.svg", "No such file"), (tmp_path / "f.txt", "the suffix must be")]:
         status, _, err = command("draw", "x", "x=1", "-o", str(path), capsys=capsys)
         assert status == 2 and says in err
 
@@ -195,5 +195,5 @@ def test_values_may_follow_options_and_a_minus_may_come_first(capsys, tmp_path):
         cli.main(["draw", "x", "x=1", "--nope"])
 
 
-def test_long_sums_are_no_deep_nesting():
+def test_long_sums_are_not_deep_nesting():
     assert evaluate(" + ".join(["x"] * 2000), {"x": 1.0}).data == 2000.0

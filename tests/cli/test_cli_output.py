@@ -1,4 +1,4 @@
-"""What the command prints and reads: full disks, readers that go, bad rows, names that a shell would break."""
+"""What the command prints and reads: full disks, readers that leave, bad rows, names that a shell would break."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_bad_row_is_said_and_the_others_are_answered(trained, capsys):
     good = ["1,2,red", "0,1,blue", "2,-2,white"]
     answers = command("predict", trained, ask(*good), capsys=capsys)[1].splitlines()[1:]
     bad = {"1,two,red": "'two' is text", "1,2,green": "'green' is a new category", "1,2": "2 cells where the header"}
-    bad |= {"1,,red": "the value is missing", "1,2,red,3": "4 cells", "1e999,2,red": "no finite number"}
+    bad |= {"1,,red": "the value is missing", "1,2,red,3": "4 cells", "1e999,2,red": "not a finite number"}
     for row, said in bad.items():
         status, out, err = command("predict", trained, ask(good[0], row, *good[1:], row), capsys=capsys)
         assert status == 1 and out.splitlines() == ["prediction,probability", answers[0], ",", *answers[1:], ","]
@@ -72,7 +72,7 @@ def test_a_bad_row_is_said_and_the_others_are_answered(trained, capsys):
     assert [row["prediction"] == "" for row in table_in("a.csv")] == [False, True]
 
 
-def test_many_bad_rows_are_counted_and_none_but_bad_ones_are_an_error(trained, capsys):
+def test_many_bad_rows_are_counted_and_only_bad_rows_are_an_error(trained, capsys):
     status, out, err = command("predict", trained, ask("1,2,red", *["x,2,red"] * 50), capsys=capsys)
     assert status == 1 and out.count("\n") == 52 and err.count("\n") == 21
     assert err.splitlines()[-1] == "micrograd predict: 50 rows of 51 left without a prediction"
@@ -80,7 +80,7 @@ def test_many_bad_rows_are_counted_and_none_but_bad_ones_are_an_error(trained, c
     assert (status, out, err.count("\n")) == (2, "", 1) and "new.csv, line 2" in err
 
 
-def test_a_row_without_a_result_leaves_the_others_theirs(capsys):
+def test_a_row_without_a_result_does_not_affect_the_others(capsys):
     rows = "".join(f"{i},{i * 3}\n" for i in range(20))
     Path("t.csv").write_text("x,y\n" + rows)
     line = ["train", "t.csv", "--task", "numbers", "--activation", "exp", "--hidden", 2, "--lr", 0.001, "--epochs", 2]
@@ -97,7 +97,7 @@ def test_a_row_without_a_result_leaves_the_others_theirs(capsys):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
 @pytest.mark.parametrize("python", [(), ("-u",)])
 @pytest.mark.parametrize("what", ["predict", "show"])
-def test_a_full_disk_is_no_success_and_is_said(what, python, trained):
+def test_a_full_disk_is_an_error_with_a_message(what, python, trained):
     arguments = ["predict", trained, trained.parent / "flowers.csv"] if what == "predict" else ["show", trained]
     with open("/dev/full", "w") as full:
         done = micrograd(*arguments, python=python, stdout=full)
@@ -106,8 +106,8 @@ def test_a_full_disk_is_no_success_and_is_said(what, python, trained):
 
 
 @pytest.mark.parametrize("python", [(), ("-u",)])
-def test_a_file_that_may_not_grow_gets_no_part_with_success(python, trained):
-    """A short write: the system takes what fits, and says so by a number that Python, unbuffered, does not look at."""
+def test_a_file_that_may_not_grow_is_not_reported_as_success(python, trained):
+    """A short write: the system takes what fits and returns how much, which unbuffered Python ignores."""
     import resource
     import signal
 
@@ -125,7 +125,7 @@ def test_a_file_that_may_not_grow_gets_no_part_with_success(python, trained):
 
 
 @pytest.mark.parametrize("python", [(), ("-u",)])
-def test_a_reader_that_goes_is_not_an_error_to_read_about(python, trained):
+def test_a_reader_that_leaves_causes_no_error_message(python, trained):
     ask(*["1,2,red"] * 20_000)  # more than a pipe holds
     for arguments in (["predict", trained, "new.csv"], ["show", trained]):
         reading, writing = os.pipe()
@@ -136,7 +136,7 @@ def test_a_reader_that_goes_is_not_an_error_to_read_about(python, trained):
 
 
 @pytest.mark.parametrize("python", [(), ("-u",)])
-def test_a_reader_that_goes_does_not_take_the_run_along(python, tmp_path):
+def test_a_reader_that_leaves_does_not_stop_the_run(python, tmp_path):
     line = [sys.executable, *python, "-m", "micrograd", "train", "xor", "--epochs", "2", "--hidden", "2"]
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     assert process.stdout.readline().startswith("xor: 4 rows")
@@ -162,7 +162,7 @@ def test_the_closing_line_can_be_given_to_a_shell(name, capsys):
     assert status == 0 and "more" not in err
 
 
-def test_how_to_go_on_is_said_so_that_it_works_after_two_dashes(monkeypatch, capsys):
+def test_the_command_to_resume_works_after_two_dashes(monkeypatch, capsys):
     from micrograd.cli import train as train_command
 
     def interrupted(*_, **__):
@@ -217,7 +217,7 @@ def test_a_loss_that_has_turned_is_said_at_the_end(capsys):
     assert "was lowest at epoch" not in out and "; the net is that of epoch" in out
 
 
-# ------------------------------------------------------------------ what is not what it seems
+# ------------------------------------------------------------------ files and objects mistaken for others
 
 
 @pytest.mark.parametrize("start", FOREIGN, ids=str)
@@ -228,14 +228,14 @@ def test_files_of_other_kinds_are_called_by_their_names(start):
     assert str(caught.value) == f"t.csv is not text, but {FOREIGN[start]}" and "UTF-16" not in str(caught.value)
 
 
-def test_a_parquet_file_is_one(capsys):
+def test_a_parquet_file_is_called_by_its_name(capsys):
     pandas = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
     pandas.DataFrame({"a": [1.0, 2.0], "y": ["u", "v"]}).to_parquet("t.parquet")
     assert "pandas.read_parquet(path).to_csv" in command("train", "t.parquet", capsys=capsys)[2]
 
 
-def test_what_keeps_a_net_is_told_from_one(trained):
+def test_objects_that_hold_a_net_are_not_taken_for_nets(trained):
     from micrograd.estimators import MLPRegressor
 
     model = runs.load(trained)
@@ -247,7 +247,7 @@ def test_what_keeps_a_net_is_told_from_one(trained):
             write_net(estimator, "net.c")
 
 
-def test_the_order_of_a_file_is_that_of_its_answers(trained, capsys):
+def test_answers_are_in_the_order_of_the_file(trained, capsys):
     numbers, facts = read(trained / "model.safetensors")
     write("m.safetensors", numbers, json.loads(json.dumps(facts)))
     rows = [f"{i / 10},{-i / 10},red" for i in range(20)]

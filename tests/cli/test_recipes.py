@@ -1,4 +1,4 @@
-"""Recipes of nets: a net from its recipe is the net, and anything else is a clear error."""
+"""Recipes of nets: a recipe builds the same net again, and a wrong recipe is a clear error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every option of `micrograd train` reaches what it is for, and a run that ends badly leaves what was there."""
+"""Every option of `micrograd train` takes effect, and a run that fails leaves the folder as it was."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Stopped(Exception):
 
 @pytest.fixture
 def given(monkeypatch):
-    """What `fit` is called with by a command line; it does not train."""
+    """The arguments that a command line gives to `fit`, which does not train here."""
 
     def call(line):
         kept = {}
@@ -69,7 +69,7 @@ def test_each_option_reaches_fit(given):
     assert given("moons --loss hinge")["y"] != plain["y"] and set(given("moons --loss hinge")["y"]) == {-1, 1}
 
 
-def test_the_seed_is_of_the_data_the_split_the_net_and_the_training(given):
+def test_the_seed_sets_the_data_the_split_the_net_and_the_training(given):
     runs_of = [given(f"spirals --seed {seed}") for seed in (0, 0, 1)]
     assert runs_of[0]["first"] == runs_of[1]["first"] != runs_of[2]["first"]
     assert runs_of[0]["X"] == runs_of[1]["X"] != runs_of[2]["X"]
@@ -120,7 +120,7 @@ def test_patience_keeps_the_best_net_and_says_so(capsys):
     history = train_history("run-moons")
     losses = history["validation loss"]
     best = losses.index(min(losses)) + 1
-    assert "64 rows to learn from, 16 to stop by, 20 held out" in out
+    assert "64 rows to learn from, 16 for --patience, 20 held out" in out
     assert (
         f"{len(losses)} epochs (no lower loss for 3 epochs) in " in out and f"the net is that of epoch {best}\n" in out
     )
@@ -136,7 +136,7 @@ def train_history(folder):
     return {name: [float(row[name]) for row in rows] for name in rows[0]}
 
 
-def test_what_was_measured_is_of_the_held_out_rows(capsys):
+def test_metrics_are_measured_on_the_held_out_rows(capsys):
     _, out, _ = command("train", "moons", "--epochs", 2, capsys=capsys)
     metrics = runs.load("run-moons").facts["metrics"]
     assert metrics["rows"] == 20 and f"{metrics['right']} of 20 rows right" in out
@@ -145,10 +145,10 @@ def test_what_was_measured_is_of_the_held_out_rows(capsys):
 @pytest.mark.parametrize(
     "spoil, options, says",
     [
-        ("edit", ["--epochs", 9, "--resume"], "its data are others"),
+        ("edit", ["--epochs", 9, "--resume"], "it was trained on other data"),
         ("cut", ["--epochs", 9, "--resume"], "is damaged"),
         ("", ["--optimizer", "sgd", "--lr", 1e200, "--batch", 4], "try a smaller --lr"),
-        ("", ["--target", "length"], "is of another run, with the target of the last column"),
+        ("", ["--target", "length"], "holds another run, with the target in the last column"),
     ],
 )
 def test_a_run_that_does_not_begin_leaves_the_old_one_as_it_was(spoil, options, says, capsys, tmp_path):
@@ -163,7 +163,7 @@ def test_a_run_that_does_not_begin_leaves_the_old_one_as_it_was(spoil, options, 
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     status, _, err = command("train", "flowers.csv", *options, capsys=capsys)
     assert status == 2 and says in err.splitlines()[-1]
-    assert err.count("\n") == (1 if spoil or "--target" in options else 2)  # before it, how it was to be computed
+    assert err.count("\n") == (1 if spoil or "--target" in options else 2)  # before it, the backend chosen
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert command("predict", folder, "flowers.csv", capsys=capsys)[0] == 0
 
@@ -204,7 +204,7 @@ def test_ctrl_c_in_the_first_epoch_says_that_there_is_nothing_yet(monkeypatch, c
 def test_rows_to_stop_by_are_not_said_to_be_learned_from(capsys):
     status, out, err = command("train", "xor", "--patience", 5, capsys=capsys)
     assert status == 0, err
-    assert "3 rows to learn from, 1 to stop by, none held out" in out
+    assert "3 rows to learn from, 1 for --patience, none held out" in out
     assert re.search(r"on the rows that it learned from: accuracy .* of 3 rows right", out)
 
 
@@ -217,7 +217,7 @@ def test_columns_can_be_ignored(capsys, tmp_path):
     line = ["train", "t.csv", "--ignore", "name", "note", "--epochs", 2]
     status, out, err = command(*line, capsys=capsys)
     assert status == 0, err
-    assert "t.csv: 40 rows of 1 input (x), to tell kind: a, b" in out
+    assert "t.csv: 40 rows of 1 input (x), to predict kind: a, b" in out
     status, out, _ = command("predict", "run-t", "t.csv", capsys=capsys)
     assert status == 0 and out.count("\n") == 41
     assert command("train", "iris", "--ignore", "petal width", capsys=capsys)[0] == 2
@@ -248,7 +248,7 @@ def test_a_probability_is_of_the_class_that_was_chosen(capsys):
 
 
 @pytest.mark.parametrize("change", [{"loss": "mse"}, {"layers": [4, 2]}, {"example": [1.0]}])
-def test_facts_that_do_not_fit_each_other_are_no_model(change, capsys, tmp_path):
+def test_facts_that_do_not_fit_each_other_are_not_a_model(change, capsys, tmp_path):
     assert command("train", "iris", "--epochs", 1, "--hidden", 4, capsys=capsys)[0] == 0
     model = runs.load("run-iris")
     numbers, facts = {"parameters": [p.data for p in model.net.parameters()]}, dict(model.facts)
@@ -262,7 +262,7 @@ def test_facts_that_do_not_fit_each_other_are_no_model(change, capsys, tmp_path)
         numbers["parameters"] = numbers["parameters"][: (4 + 1) * 4 + (4 + 1) * 2]
     write(tmp_path / "m.safetensors", numbers, {**facts, **kept})
     status, _, err = command("show", "m.safetensors", capsys=capsys)
-    assert status == 2 and "is no model of a run, or is damaged" in err
+    assert status == 2 and "is not the model of a run, or is damaged" in err
 
 
 def test_a_net_is_drawn_with_the_gradients_of_one_row(capsys, tmp_path):
@@ -289,7 +289,7 @@ def commands_help():
 
 def test_a_seed_is_what_scikit_learn_takes(capsys):
     status, _, err = command("train", "moons", "--seed", 2**32, capsys=capsys)
-    assert status == 2 and "is no whole number from 0 to 4,294,967,295" in err
+    assert status == 2 and "is not a whole number from 0 to 4,294,967,295" in err
     assert command("train", "moons", "--seed", 2**32 - 1, "--epochs", 1, capsys=capsys)[0] == 0
 
 

@@ -1,4 +1,4 @@
-"""What the compiler was broken with, each mended: misuse that must not crash, and traps that must be told."""
+"""Cases that once broke the compiler: misuse that must not crash, and traps that must raise an error."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_good_batch_after_a_bad_one():
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_two_steps_of_the_same_parameters_wait_for_each_other(count):
-    """`one` trains the same list of parameters as `both`, or a part of it: no update of either is lost."""
+    """`one` trains the same list of parameters as `both`, or part of it: no update is lost."""
     ps = [Value(0.0), Value(0.0)]
     both = train_step(lambda x: ps[0] * x + ps[1] * x, SGD(ps, lr=1.0))
     one = train_step(lambda x: ps[0] * x * 1.0 + ps[count - 1] * x, SGD(ps[:count], lr=1.0))
@@ -165,7 +165,7 @@ def test_rules_and_optimizers_that_ask_for_equality_are_told_too():
 def test_a_value_computed_outside_from_a_parameter_is_refused():
     w = Value(1.0)
     w2 = w * 2
-    with pytest.raises(TypeError, match="computed from the optimizer's parameters outside; compute it inside"):
+    with pytest.raises(TypeError, match="computed from the optimizer's parameters outside the loss; compute it inside"):
         train_step(lambda x: w2 * x + w, SGD([w]))([1.0])
     with pytest.raises(ValueError, match="the loss uses none of the optimizer's 1 parameters"):
         train_step(lambda x: Value(1.0) * x, SGD([w]))([1.0])
@@ -184,9 +184,9 @@ def test_an_update_that_reads_the_rate_or_the_steps_from_itself_is_told():
         state_names = ("v",)
 
     w = Value(1.0)
-    with pytest.raises(TraceError, match=r"reads self.lr: compiled, it must use lr"):
+    with pytest.raises(TraceError, match=r"reads self.lr; to be compiled, it must use its argument lr"):
         train_step(lambda x: w * x, FromSelf([w], 0.1))([1.0])
-    with pytest.raises(TraceError, match=r"reads self.steps: compiled, it must use t"):
+    with pytest.raises(TraceError, match=r"reads self.steps; to be compiled, it must use its argument t"):
         train_step(lambda x: w * x, Counts([w], 0.1))([1.0])
     with pytest.raises(TypeError, match=r"Short.update must return a tuple: the new parameter and its 1 new states"):
         train_step(lambda x: w * x, Short([w], 0.1))([1.0])
@@ -344,7 +344,7 @@ def test_a_decorator_with_options():
         return relu(w * x)
 
     assert mean([1.0, -1.0]).data == 1.0
-    with pytest.raises(TypeError, match="static names arguments"):
+    with pytest.raises(TypeError, match="static must be names of arguments"):
         jit(lambda n: n, static=1)
 
 
@@ -355,7 +355,7 @@ def test_other_arrays_than_numpys():
 
     _, step = weight_step()
     assert step(Frame()) == 2.0 and step(range(3)) == 1.0
-    with pytest.raises(TypeError, match="options such as epochs are given by name"):
+    with pytest.raises(TypeError, match="give options such as epochs by name"):
         step.run([1.0], 100)
 
 

@@ -1,6 +1,6 @@
-"""Random programs give the same, compiled in every way, as they give eagerly: values, derivatives and errors.
+"""Random programs give the same values, derivatives and errors, compiled in every way, as they give eagerly.
 
-`python tests/differential.py --count 20000 --seed 7` tries as many more as one likes.
+`python tests/differential.py --count 20000 --seed 7` tries more.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def test_compiled_programs_give_what_eager_ones_give(start):
 
 
 def names_in(programs):
-    """The operations that stand in programs, as names of the table's rows."""
+    """The names of the table's rows that programs use."""
     found = set()
     for program in programs:
         text = program.text
@@ -63,7 +63,7 @@ def test_a_new_row_is_tried_on_arrival():
 
 
 def test_what_disagrees_is_found_and_made_small(monkeypatch):
-    """A way that is wrong for programs with tanh: what is left of one is the tanh."""
+    """A way that is wrong for programs with tanh: the smallest such program is the tanh alone."""
 
     def wrong(case):
         shift = "tanh(" in case.source
@@ -87,7 +87,7 @@ def test_what_disagrees_is_found_and_made_small(monkeypatch):
     ],
 )
 def test_bounds_hold_what_rounding_does(f, x):
-    """Against the same in numbers of 200 digits."""
+    """Compare with numbers of 200 digits."""
     import mpmath
 
     from micrograd import grad

@@ -43,7 +43,7 @@ def operation_tape(entry, operands, static):
 @pytest.mark.parametrize("lanes", LANES)
 @pytest.mark.parametrize("entry, operands, static", CASES)
 def test_every_row_of_the_table(entry, operands, static, lanes):
-    """Value and derivatives, in each lane other numbers: the case itself and its neighbours."""
+    """Value and derivatives, with different numbers in each lane: the case itself and its neighbours."""
     raw, at = operation_tape(entry, operands, static)
     rows = [[x * (1.0 + 0.01 * lane) for x in at] for lane in range(lanes)]
     for tape in (raw, simplify(raw)):

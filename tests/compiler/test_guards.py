@@ -1,4 +1,4 @@
-"""What eager code raises an error for, compiled code raises too: in results, and where only a comparison would know."""
+"""Where eager code raises an error, compiled code raises it too, even if only a comparison would meet the nan."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fails(name, operands):
 
 @pytest.mark.parametrize("name", [*ELEMENTARY, "add", "sub", "mul", "div", "neg"])
 def test_an_instruction_is_guarded_exactly_where_python_raises(name):
-    """With its result hidden behind a `where`, which never chooses it."""
+    """The result is hidden behind a `where` that never chooses it."""
     if name == "where":
         return
     count = operand_count(name)
@@ -89,7 +89,7 @@ def test_errors_of_intermediate_results_are_those_of_the_function(f, x):
 
 
 def test_derivatives_that_fail_unseen_are_found():
-    """Of the branch that `where` does not choose, too: eager code raises, and compiled code says the same."""
+    """Even in the branch that `where` does not choose, eager code raises, and compiled code raises the same error."""
     f = lambda x: where(x > 1.0, sqrt(x), 3.0 * x)  # noqa: E731
     eager, compiled = Value(0.0), Value(0.0)
     for x, g in ((eager, f), (compiled, jit(f))):

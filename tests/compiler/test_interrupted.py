@@ -1,7 +1,7 @@
-"""Training that is interrupted at any moment, or shared by threads, is as after some whole number of steps.
+"""Training that is interrupted at any moment, or shared by threads, has always taken a whole number of steps.
 
-When an interrupt comes depends on the clock, so this is no part of the machine in test_stateful.py. The numbers are
-compared with plain NumPy's after as many steps as `optimizer.steps` says.
+The moment of an interrupt depends on the clock, so this is not part of the machine in test_stateful.py. The numbers are
+compared with plain NumPy's after `optimizer.steps` steps.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EVERYTHING = iter(lambda: slice(None), None)  # the rows of steps on all of them
 
 
 def interrupted(run, seconds):
-    """Whether a KeyboardInterrupt after so many seconds came before the end of `run()`."""
+    """Whether a KeyboardInterrupt after `seconds` came before the end of `run()`."""
     armed = [True]
 
     def handler(*_):
@@ -89,7 +89,7 @@ def assert_same(net, optimizer, numbers, same):
 @pytest.mark.parametrize("kind", ["SGD", "Adam"])
 def test_runs_interrupted_at_any_moment(kind):
     net, optimizer, step, numbers, same = made(kind)
-    step(X, Y)  # compiling has a test of its own
+    step(X, Y)  # compiling has its own test
     catch_up(optimizer, numbers, same, EVERYTHING)
     rng, stopped = random.Random(kind), 0
     for seed in range(25):

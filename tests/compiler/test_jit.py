@@ -94,7 +94,7 @@ def random_expression(rng, size):
 
 @given(seed=st.integers(0, 10**9), x=st.floats(-3, 3), y=st.floats(-3, 3))
 def test_random_graphs(seed, x, y):
-    """Equal to 1e-12 of the size of the terms, which is what rounding is measured by where terms cancel."""
+    """Equal to 1e-12 relative to the size of the terms, because terms may cancel."""
     f = random_expression(random.Random(seed), 12)
     eager, compiled = both_ways(f, [x, y])
     scale = max(1.0, *(abs(v) for v in eager))

@@ -1,4 +1,4 @@
-"""jit(f, batch=True): the mean over rows of every number, type and structure."""
+"""jit(f, batch=True): the mean over rows, for every count, type and structure of rows."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def test_a_batch_that_is_not_finite_raises_what_the_function_raises():
         (([[1.0], [1.0, 2.0]],), ValueError, "x: the rows must all have the same length"),
         (([],), ValueError, "x has no rows"),
         ((1.0,), TypeError, "batch=True.* needs rows"),
-        ((["a", "b"],), TypeError, "x: rows hold real numbers"),
-        (([Value(1.0)],), TypeError, "x: rows are plain numbers"),
-        ((np.array([1j]),), TypeError, "x: rows hold real numbers, not complex128"),
+        ((["a", "b"],), TypeError, "x: rows must be real numbers"),
+        (([Value(1.0)],), TypeError, "x: rows must be plain numbers"),
+        ((np.array([1j]),), TypeError, "x: rows must be real numbers, not complex128"),
     ],
 )
 def test_bad_rows(args, error, said):

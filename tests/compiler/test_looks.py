@@ -1,4 +1,4 @@
-"""Looks at places outside a compiled function: what is the same there, what a look costs, what cannot be looked up."""
+"""Checking places outside a compiled function: what counts as the same, what a check costs, what is refused."""
 
 from __future__ import annotations
 
@@ -160,10 +160,10 @@ def test_parameters_that_a_walk_through_the_net_finds_are_those_of_now():
 
 
 class Settings(dict):
-    """A dict whose own methods must not be asked: they would import a package, or count."""
+    """A dict whose own methods must not be called: they could import a package, or count."""
 
     def _refused(self, *_):
-        raise AssertionError("looked at by its own methods")
+        raise AssertionError("its own method was called")
 
     values = items = keys = __iter__ = __len__ = _refused
 
@@ -184,7 +184,7 @@ def test_containers_of_ones_own_are_looked_at_without_asking_their_methods():
 
 
 def around(outer, inner):
-    """A container that has another one within, which has the first."""
+    """A container that contains another one, which contains the first."""
     outer[1] = (inner,)
     inner[1] = outer
     return outer

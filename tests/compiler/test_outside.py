@@ -1,4 +1,4 @@
-"""What a recorded function reads outside, and what changes from run to run: found, named with its line, followed."""
+"""Places outside that a recorded function reads: they are found, named with their line, and their changes followed."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def set_global(x):
 
 
 def places():
-    """Functions that read 2.0 somewhere outside, with what sets another number there."""
+    """Functions that read 2.0 somewhere outside, each with a function that sets another number there."""
     model, cell = Model(), 2.0
 
     def set_cell(x):
@@ -208,7 +208,7 @@ class Second:
 
 
 def changes():
-    """Functions that give 2 x, with what makes 3 x of them, by another object in a place rather than another number."""
+    """Functions that give 2 x, each with a function that puts another object in a place, so that they give 3 x."""
     first, cls, table, absent = First(), [First], {}, types.SimpleNamespace()
     first.act, first.cls = first.two, First
     operation = {"of": operator.add}

@@ -1,4 +1,4 @@
-"""Settings, learning rates and data of a compiled step that change in the user's hands: followed, or refused."""
+"""Changes of a compiled step's settings, learning rates and data are followed or refused."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_settings_of_the_users_own_rule_are_followed_wherever_they_are():
     changes(lambda: None, 0.25)
     changes(lambda: optimizer.lr.fill(0.5), 0.5)
     Mine.step = lambda self: None
-    with pytest.raises(TypeError, match=r"Mine has a step\(\) of its own"):
+    with pytest.raises(TypeError, match=r"Mine overrides step\(\), which compiled code does not call"):
         step.run(X)
 
 

@@ -1,4 +1,4 @@
-"""What changes from run to run is refused, named with its line, and put back; what a model keeps of a recording."""
+"""What changes from run to run is refused with its line, and restored; what a model keeps of a recording."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_running_means_and_counters_in_dicts_cells_and_globals_are_refused():
 
 
 def test_what_is_prepared_once_may_be():
-    """A table that is made at the first call differs between the first two runs, and no more after that."""
+    """A table made at the first call differs between the first two runs, but not after that."""
     model = Model()
 
     def with_table(x):
@@ -212,7 +212,7 @@ def test_a_value_of_a_recording_that_a_model_keeps_is_not_a_parameter():
     count = len(net.parameters())
     fit(net, mse, [[0.0, 1.0], [1.0, 0.0]], [0.0, 1.0], epochs=2, batch_size=1, progress=False, backend="jit")
     assert len(net.parameters()) == count == len(net.state_dict())
-    assert not hasattr(net, "last_input")  # a number of the recording that was there no longer
+    assert not hasattr(net, "last_input")  # it was a number of the recording
     again = pickle.loads(pickle.dumps(copy.deepcopy(net)))
     assert len(again.parameters()) == count
     with pytest.raises(TraceError, match="after the recording ended"):
@@ -224,7 +224,7 @@ def test_a_value_of_a_recording_that_a_model_keeps_is_not_a_parameter():
 
 
 def test_the_number_of_a_trained_parameter_is_read_afresh_at_each_step():
-    """`w.data` is a constant to backward, and yet another number at each step."""
+    """`w.data` is a constant to backward, but a different number at each step."""
     for steps in (1, 5):
         eager, compiled = Value(2.0), Value(2.0)
         optimizer = SGD([eager], lr=0.1)
@@ -237,7 +237,7 @@ def test_the_number_of_a_trained_parameter_is_read_afresh_at_each_step():
 
 
 def test_iterators_are_refused():
-    with pytest.raises(TypeError, match="list_iterator is an iterator, which can be gone through only once"):
+    with pytest.raises(TypeError, match="list_iterator is an iterator, which can be used only once"):
         jit(sum)(iter([Value(0.0)]))
 
 

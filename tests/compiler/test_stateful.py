@@ -1,8 +1,8 @@
 """Any mix of compiled and eager training, copies, pickles and changes gives what plain NumPy gives.
 
 Hypothesis chooses the mix. `STATEFUL_EXAMPLES=500 python -m pytest tests/compiler/test_stateful.py` tries more.
-To have another thing tried, add a `@rule`: it does the same to the package's objects and to the plain numbers, and
-after each rule all numbers are compared.
+To test something else, add a `@rule` that does the same to the package's objects and to the plain numbers; after each
+rule, all numbers are compared.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def own_schedule(t):
 
 
 class Gains(SGD):
-    """An optimizer of one's own, with a list for a setting."""
+    """A user's own optimizer, with a list as a setting."""
 
     def __init__(self, parameters, lr, *, factors):
         super().__init__(parameters, lr)
@@ -87,7 +87,7 @@ RATES = [  # as the package takes them, and as plain functions of the number of 
 
 @dataclass
 class Trained:
-    """A model, and in plain NumPy its numbers and its loss with gradient. Several trainers may train it."""
+    """A model, and its numbers, loss and gradient in plain NumPy. Several trainers may train it."""
 
     model: Any
     numbers: Any
@@ -116,7 +116,7 @@ class Trainer:
         return loss
 
     def order(self, batch_size, seed):
-        """The rows of each step of a run, without end."""
+        """The rows of each step of an endless run."""
         count, rng = len(self.y), None if seed is None else random.Random(seed)
         size = min(batch_size or count, count)
         while True:
@@ -128,12 +128,12 @@ class Trainer:
 
     @property
     def is_in_place(self):
-        """Whether the data are arrays that can be changed where they are."""
+        """Whether the data are arrays that can be changed in place."""
         return all(type(x) is np.ndarray and x.flags.owndata and x.flags.c_contiguous for x in (self.X, self.y))
 
 
 def between_steps(change):
-    """A rule that is tried between two compiled steps: the second has to see what has changed since the first."""
+    """A rule that runs between two compiled steps: the second must see what has changed since the first."""
 
     @functools.wraps(change)
     def changed(self, which, **given):
@@ -243,11 +243,11 @@ class Training(RuleBasedStateMachine):
 
     @rule(which=WHICH, how=st.sampled_from(["deepcopy", "pickle"]))
     def go_on_with_copies(self, which, how):
-        """Models and optimizers are copied together; the copies go on and the originals are left."""
+        """Copy models and optimizers together; the copies go on, the originals are dropped."""
         of = self.trainer(which).of
         mine = [t for t in self.trainers if t.of is of]
         whole = of.model, [t.optimizer for t in mine]
-        if how == "pickle" and not any(callable(t.optimizer.lr) for t in mine):  # functions in functions stay here
+        if how == "pickle" and not any(callable(t.optimizer.lr) for t in mine):  # nested functions cannot be pickled
             model, optimizers = pickle.loads(pickle.dumps(whole))
         else:
             model, optimizers = copy.deepcopy(whole)
@@ -259,7 +259,7 @@ class Training(RuleBasedStateMachine):
     @precondition(lambda self: len(self.trainers) < MOST)
     @rule(which=WHICH)
     def copy_optimizer(self, which):
-        """A shallow copy trains the same parameters, and has a state of its own."""
+        """A shallow copy trains the same parameters, but has its own state."""
         t = self.trainer(which)
         real, same = copy.copy(t.optimizer), copy.copy(t.plain)
         real.parameters, same.places, same.state = list(real.parameters), list(same.places), dict(same.state)
@@ -291,7 +291,7 @@ class Training(RuleBasedStateMachine):
     @rule(which=WHICH, seed=SEEDS)
     @between_steps
     def set_a_number(self, t, seed):
-        """By hand, as a NumPy scalar may be."""
+        """Set by hand, maybe to a NumPy scalar."""
         rng = random.Random(seed)
         place, number = rng.randrange(len(t.of.numbers)), rng.choice([0.5, np.float32(0.25), np.float64(-0.5), 1])
         t.of.model.parameters()[place].data = number
@@ -309,7 +309,7 @@ class Training(RuleBasedStateMachine):
     @rule(which=WHICH, seed=SEEDS)
     @between_steps
     def replace_a_parameter(self, t, seed):
-        """In the optimizer's list: the state stays with the place."""
+        """Replaced in the optimizer's list: the state stays with the place."""
         rng = random.Random(seed)
         left = sorted(set(range(len(t.of.numbers))) - set(t.plain.places))
         if left:
@@ -330,7 +330,7 @@ class Training(RuleBasedStateMachine):
     @rule(which=WHICH, other=st.sampled_from([0.25, 0.5, 0.75]))
     @between_steps
     def change_settings(self, t, other):
-        """Those that the optimizer has; a list is changed in place."""
+        """Change the optimizer's settings; a list is changed in place."""
         for optimizer in (t.optimizer, t.plain):
             if t.plain.kind == "SGD":
                 optimizer.momentum, optimizer.weight_decay = other, other / 100
@@ -356,7 +356,7 @@ class Training(RuleBasedStateMachine):
     @rule(which=WHICH, count=COUNTS, large=st.booleans())
     @between_steps
     def resize(self, t, count, large):
-        """In place: the numbers move elsewhere, even where the shape is the same in the end."""
+        """In place: the numbers move in memory, even if the shape ends up the same."""
         if t.is_in_place:
             for size in ([100_000] * large + [count]) if count != len(t.y) else [100_000, count]:
                 t.X.resize((size, 2), refcheck=False)
@@ -365,10 +365,10 @@ class Training(RuleBasedStateMachine):
     @rule(which=WHICH, what=st.sampled_from(["dtype", "strides"]))
     @between_steps
     def read_otherwise(self, t, what):
-        """The same memory, as numbers of another type or with every row where the first is."""
+        """The same memory, as numbers of another type, or with every row at the place of the first."""
         if t.is_in_place:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # NumPy would rather have a new array
+                warnings.simplefilter("ignore")  # NumPy advises against it
                 if what == "strides":
                     t.X.strides = (0, t.X.itemsize)
                 elif t.y.dtype == np.int64 and not any(t.y < 0):

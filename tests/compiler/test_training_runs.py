@@ -51,7 +51,7 @@ def test_arrays_may_change_between_steps():
 @given(seed=st.integers(0, 2**40), n=st.integers(1, 200))
 @settings(max_examples=25)
 def test_shuffles_are_pythons_own(seed, n):
-    """Losses tell the order apart, since each row has its own; and the generator goes on from where it was left."""
+    """Each row has its own loss, so losses show the order; the generator goes on from where it was left."""
     w = Value(0.0)
     step = train_step(lambda x: w * 0.0 + x, SGD([w], lr=0.0))
     rows = np.arange(float(n))
@@ -70,11 +70,11 @@ def test_what_shuffle_may_be():
     assert generator(None) is None and generator(False) is None
     assert generator(3).random() == random.Random(3).random()
     for wrong in ("0", 0.5, True, np.random.default_rng(0)):
-        with pytest.raises(TypeError, match="shuffle is a seed such as 0"):
+        with pytest.raises(TypeError, match="shuffle must be a seed such as 0"):
             generator(wrong)
     r = random.Random(1)
     twister = Twister()
-    for _ in range(2):  # where its words are known to stand in memory, and as NumPy tells them
+    for _ in range(2):  # reading its words from memory, then through NumPy
         twister.take_over(r)
         r.random()
         twister.put_back(r)
@@ -109,7 +109,7 @@ def test_callbacks():
 
 
 def test_long_runs_are_cut_without_a_trace():
-    """More steps than are computed at a time, and a budget that ends in the midst of steps."""
+    """More steps than one call takes, and a budget that ends within a step."""
     eager, compiled = pair(lambda r: MLP(2, [3, 1], activation="tanh", rng=r), lambda p: Adam(p, lr=0.01))
     step = train_step(lambda x, y: mse(compiled[0](x), y), compiled[1])
     step(X2, SIGNS)
@@ -170,7 +170,7 @@ def test_a_step_that_is_not_finite_is_not_taken_and_says_why():
         (
             lambda x: log(w * x),
             [1.0, 2.0, -1.0],
-            r"step 1 was not taken.*index 2: log\(x\), where x = -1.0: needs x > 0",
+            r"step 1 was skipped.*index 2: log\(x\), where x = -1.0: needs x > 0",
         ),
         (lambda x: exp(w * x), [1.0, 1000.0], r"index 1: exp\(x\).*too large"),
         (lambda x: w * x * 1e300, [1.0, 1e200], r"index 1: .*gave inf"),
@@ -183,7 +183,7 @@ def test_a_step_that_is_not_finite_is_not_taken_and_says_why():
         assert w.data == 1.0 and optimizer.steps == 0 and w.grad == 0.0
     growing = train_step(lambda x: exp(-w * w * x), optimizer)
     optimizer.lr = -300.0
-    with pytest.raises(FloatingPointError, match=r"step \d+ was not taken"):
+    with pytest.raises(FloatingPointError, match=r"step \d+ was skipped"):
         train_step(lambda x: exp(w * x), optimizer).run([1.0], steps=100)
     assert 0 < optimizer.steps < 100 and math.isfinite(w.data)
     assert growing([1.0]) == pytest.approx(math.exp(-(w.data**2)), abs=1e-12) or w.data > 1

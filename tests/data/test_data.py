@@ -156,9 +156,7 @@ def test_mnist_without_a_network_is_one_line(monkeypatch, tmp_path):
         monkeypatch.setenv(name, closed)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(
-        ConnectionError, match=r"MNIST comes from openml\.org by the network, which failed \(.+\)"
-    ) as raised:
+    with pytest.raises(ConnectionError, match=r"MNIST is downloaded from openml\.org, which failed \(.+\)") as raised:
         data.mnist(folder=str(tmp_path))
     assert str(raised.value).isprintable() and "take digits()" in str(raised.value)
 
@@ -170,5 +168,5 @@ def test_mnist_as_it_arrives(monkeypatch):
     X, y = data.mnist(2)
     assert y == [5, 0] and X == [[p / 255 for p in row] for row in pixels[:2].tolist()]
     for n in (0, 70_001):
-        with pytest.raises(ValueError, match="n is from 1 to that"):
+        with pytest.raises(ValueError, match="n must be from 1 to that"):
             data.mnist(n)

@@ -1,4 +1,4 @@
-"""Rows as numbers for a net and its outputs as answers, and what is kept of this with the model."""
+"""Rows as numbers for a net, its outputs as answers, and what is saved of this with the model."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def test_answers_are_names_of_classes():
     three = Preparation.fit(table_of([[1], [2], [3]], ["a", "b", "c"], task="classes"))
     assert three.answer([Value(0.0), Value(5.0), Value(1.0)]) == "b"
     for outputs in (1.0, [1.0], [1.0, 2.0], []):
-        with pytest.raises(ValueError, match=r"outputs, and Preparation\(.*\) takes 3"):
+        with pytest.raises(ValueError, match=r"outputs, but Preparation\(.*\) takes 3"):
             three.answer(outputs)
-    with pytest.raises(ValueError, match="an output of nan"):
+    with pytest.raises(ValueError, match="the net gave nan, which is not an answer"):
         three.answer([1.0, math.nan, 0.0])
 
 
@@ -92,11 +92,11 @@ def test_a_held_out_part_has_the_categories_of_the_whole(houses):
         ([math.nan, "Ulm", 2], "the row, column 'area': the value is missing ('nan')"),
         (["NA", "Ulm", 2], "the row, column 'area': the value is missing ('NA')"),
         (["x", "Ulm", 2], "the row, column 'area': 'x' is text in a column of numbers"),
-        (["2,5", "Ulm", 2], "the row, column 'area': '2,5' is no number: write a point"),
+        (["2,5", "Ulm", 2], "the row, column 'area': '2,5' is not a number: write a point"),
         ([True, "Ulm", 2], "the row, column 'area': 'True' is text in a column of numbers"),
         ([[1], "Ulm", 2], "the row, column 'area': '[1]' is text"),
-        ([math.inf, "Ulm", 2], "the row, column 'area': 'inf' is no finite number"),
-        ([10**400, "Ulm", 2], "is no finite number"),
+        ([math.inf, "Ulm", 2], "the row, column 'area': 'inf' is not a finite number"),
+        ([10**400, "Ulm", 2], "is not a finite number"),
     ],
 )
 def test_a_row_that_does_not_fit_is_one_line(houses, row, says):
@@ -107,7 +107,7 @@ def test_a_row_that_does_not_fit_is_one_line(houses, row, says):
 
 def test_a_number_too_far_away():
     preparation = Preparation.fit(table_of([[0.0], [1e-300]], ["a", "b"], task="classes"))
-    with pytest.raises(DataError, match=r"1e\+300 is too far from the numbers that were learned from"):
+    with pytest.raises(DataError, match=r"1e\+300 is too far from the numbers in the training rows"):
         preparation.row([1e300])
 
 
@@ -138,7 +138,9 @@ def test_a_table_of_another_kind_is_refused(houses, tmp_path):
         preparation.rows(other)
     with pytest.raises(DataError, match=re.escape("xor has no column 'area'")):
         preparation.rows(data.named("xor"))
-    with pytest.raises(DataError, match=re.escape("iris has the target 'species' (classes), and this is prepared for")):
+    with pytest.raises(
+        DataError, match=re.escape("iris has the target 'species' (classes), but this was prepared for")
+    ):
         preparation.targets(data.named("iris"))
     known = Preparation.fit(table_of([[1], [2]], ["a", "b"], task="classes"))
     assert known.targets(table_of([[1], [2], [3]], ["b", "a", "b"], task="classes")) == [1, 0, 1]

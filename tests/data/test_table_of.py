@@ -1,4 +1,4 @@
-"""Tables of rows that one has: bools as classes, and the rows left as they were."""
+"""Tables of one's own rows: bools as classes, and rows that are left as they were."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def write(tmp_path):
 
 
 def refused(path, **options):
-    """What the one line says, after the path."""
+    """The one line of the error, after the path."""
     with pytest.raises(DataError) as raised:
         read_csv(path, **options)
     said = str(raised.value)
@@ -47,7 +47,7 @@ def test_a_table_of_numbers_and_categories(write):
     assert (table.target, table.task, table.classes) == ("species", "classes", ("setosa", "virginica"))
     assert table.targets == [0, 1, 0] and table.lines == [2, 3, 4]
     assert str(table).endswith(
-        "t.csv: 3 rows of 4 inputs (petal, sepal, colour of 2 categories), to tell species: setosa, virginica"
+        "t.csv: 3 rows of 4 inputs (petal, sepal, colour of 2 categories), to predict species: setosa, virginica"
     )
     assert table.place(1).endswith("t.csv, line 3")
 
@@ -137,7 +137,7 @@ def test_missing_values_are_refused_with_line_and_column(write, marker, column):
     assert says == f"line 4, column {column!r}: the value is missing{held}: fill it in, or delete the row"
 
 
-# What one line says about each bad file.
+# Each bad file, and the error that says so in one line.
 BAD = {
     "": "is empty",
     " \n\r\n\n": "is empty",
@@ -146,28 +146,28 @@ BAD = {
     "a,b\n": "has a header and no rows",
     "a,b\n1,2\n3\n": "line 3: 1 cell where the header has 2 columns, separated by commas",
     "a;b\n\n1;2\n3;4;5\n": "line 4: 3 cells where the header has 2 columns, separated by semicolons",
-    "a,b\n1,yes\n2,yes\n": "target 'b' has one class only, 'yes': there is nothing to learn",
-    "a,b\n1,3\n2,3\n": "target 'b' has one class only, '3': there is nothing to learn",
-    "a,b\n1,3.5\n2,3.5\n": "target 'b' has one number only, '3.5': there is nothing to learn",
+    "a,b\n1,yes\n2,yes\n": "target 'b' has only one class, 'yes': there is nothing to learn",
+    "a,b\n1,3\n2,3\n": "target 'b' has only one class, '3': there is nothing to learn",
+    "a,b\n1,3.5\n2,3.5\n": "target 'b' has only one number, '3.5': there is nothing to learn",
     "a,b\n1,2\nx,3\n3,4\n": "line 3, column 'a': 'x' is text in a column of numbers (1 of 3 cells are text): "
     "correct it, or read the column as categories, --categorical a (categorical=['a'])",
     "a,b,a\n1,2,3\n": "line 1: columns 1 and 3 are both called 'a'",
-    "a,,c\n1,2,3\n": "line 1: column 2 of the header has no name; one of commas too many at an end of the line, or an "
-    "index that a program has written, makes such a column",
-    "\t\tb\n1\t2\t3\n": "line 1: column 1 of the header has no name; one of tabs too many at an end of the line, or an "
-    "index that a program has written, makes such a column",
+    "a,,c\n1,2,3\n": "line 1: column 2 of the header has no name; extra commas at an end of the line, or an "
+    "index that a program has written, make such a column",
+    "\t\tb\n1\t2\t3\n": "line 1: column 1 of the header has no name; extra tabs at an end of the line, or an "
+    "index that a program has written, make such a column",
     "5.1,3.5,setosa\n4.9,3,setosa\n": "line 1: 5.1 stands where the name of a column should be: is the header missing?",
     "a\n1\n2\n": "has one column, 'a': a table to learn from has inputs and a target, separated by commas, "
     "semicolons or tabs",
-    "a,b\n1,2\n3,inf\n": "line 3, column 'b': 'inf' is no finite number",
-    "a,b\n1,2\n1e999,4\n": "line 3, column 'a': '1e999' is no finite number",
-    "a,b\n1,2\n-nan,4\n": "line 3, column 'a': '-nan' is no finite number",
-    "a;b\n3,14;1\n2,5;2\n": "line 2, column 'a': '3,14' is no number: write a point before the decimals, and nothing "
-    "between the thousands",
-    'a,b\n1,1\n2,"1,000,000.5"\n': "line 3, column 'b': '1,000,000.5' is no number: write a point before the decimals, "
-    "and nothing between the thousands",
-    "a;b\n1;1\n2;1.234.567,89\n": "line 3, column 'b': '1.234.567,89' is no number: write a point before the decimals, "
-    "and nothing between the thousands",
+    "a,b\n1,2\n3,inf\n": "line 3, column 'b': 'inf' is not a finite number",
+    "a,b\n1,2\n1e999,4\n": "line 3, column 'a': '1e999' is not a finite number",
+    "a,b\n1,2\n-nan,4\n": "line 3, column 'a': '-nan' is not a finite number",
+    "a;b\n3,14;1\n2,5;2\n": "line 2, column 'a': '3,14' is not a number: write a point before the decimals, and "
+    "nothing between the thousands",
+    'a,b\n1,1\n2,"1,000,000.5"\n': "line 3, column 'b': '1,000,000.5' is not a number: write a point before the "
+    "decimals, and nothing between the thousands",
+    "a;b\n1;1\n2;1.234.567,89\n": "line 3, column 'b': '1.234.567,89' is not a number: write a point before the "
+    "decimals, and nothing between the thousands",
     "a,b\n1_000,1\n2,2\n3,3\n": "line 2, column 'a': '1_000' is text in a column of numbers (1 of 3 cells are text): "
     "correct it, or read the column as categories, --categorical a (categorical=['a'])",
     "a,b\n1,٣\n2,2\n": "line 2, column 'b': '٣' is text in a column of numbers (1 of 2 cells are text): "
@@ -175,7 +175,7 @@ BAD = {
     'a,b\n1,2\n"3,4\n5,6\n': 'line 3: a quote (") opens in this row and never closes',
     'a,b\n1,"2"x\n': 'line 2: a closing quote (") ends the cell, and more follows: a quote within a quoted '
     'cell is written twice ("")',
-    "a,b\n1,2\0\n": "line 2: a NUL byte: this is no UTF-8 text; if UTF-16, save it as 'CSV UTF-8', or run: "
+    "a,b\n1,2\0\n": "line 2: a NUL byte: this is not UTF-8 text; if it is UTF-16, save it as 'CSV UTF-8', or run: "
     "iconv -f UTF-16 -t UTF-8 old.csv > new.csv",
     "a,b\n1," + "x" * 200_000 + "\n": 'line 2: a cell of more than 131,072 characters; perhaps a quote (") that never '
     "closes",
@@ -217,7 +217,7 @@ def test_paths_that_are_no_files(tmp_path):
     assert refused(tmp_path) == "is a directory, not a file"
     with pytest.raises(FileNotFoundError, match=r"none\.csv"):
         read_csv(tmp_path / "none.csv")
-    with pytest.raises(DataError, match=r"is no path of a file") as raised:
+    with pytest.raises(DataError, match=r"is not the path of a file") as raised:
         read_csv("a\0b\n.csv")
     assert str(raised.value).isprintable()
     odd = tmp_path / "two\nlines.csv"
@@ -238,7 +238,7 @@ def test_a_file_of_200_mb_is_refused_unread(tmp_path):
     with open(path, "wb") as file:
         file.truncate(200_000_000)
     assert refused(path) == (
-        "has 200 MB, and at most 100 are read: the table is kept in memory, many times larger than its text; take a "
+        "has 200 MB, and at most 100 MB are read, because a table in memory is many times larger than its text; take a "
         "sample of the rows"
     )
 
@@ -254,23 +254,27 @@ def test_columns_and_categories_are_limited(write):
     says = refused(write("id,y\n" + rows), target="id", task="classes")
     assert says.lstrip(": ").startswith("target 'id' has 1,001 different values")
     many = "".join(",".join([f"t{i}"] * 11) + f",{i % 2}\n" for i in [*range(1000)] * 2)
-    assert refused(write(",".join(names[:12]) + "\n" + many)).startswith("has 11,000 inputs, each category being one")
+    assert refused(write(",".join(names[:12]) + "\n" + many)).startswith(
+        "has 11,000 inputs (each category is one), and"
+    )
 
 
 def test_names_of_the_rows_are_no_categories(write):
     days = "".join(f"{i},2026-01-{i + 1:02},${i % 3}{i}\n" for i in range(24))
     path = write("n,day,price\n" + days)
     says = refused(path).lstrip(": ")
-    assert says.startswith("column 'day' has 24 different texts in 24 rows, such as '2026-01-01', of which little can")
+    assert says.startswith(
+        "column 'day' has 24 different texts in 24 rows, such as '2026-01-01', from which little can"
+    )
     assert "leave it out, --ignore day (ignore=['day']), or insist with --categorical" in says
     says = refused(path, ignore=["day"]).lstrip(": ")
-    assert says.startswith("target 'price' has 24 different texts in 24 rows, such as '$00', of which little can be")
-    assert "numbers are written without signs and units; or name the task, --task classes" in says
+    assert says.startswith("target 'price' has 24 different texts in 24 rows, such as '$00', from which little can be")
+    assert "write numbers without signs and units; or name the task, --task classes" in says
     assert len(read_csv(path, ignore=["day"], task="classes").classes) == 24
     assert [c.name for c in read_csv(path, target="n", categorical=["day"], ignore=["price"]).columns] == ["day"]
     assert "has no column 'dya': did you mean 'day'?" in refused(path, ignore=["dya"])
     assert "all but the target is ignored" in refused(path, ignore=["day", "price"])
-    assert "the target is ignored, and a table to learn from has" in refused(path, target="n", ignore=["n"])
+    assert "the target is ignored, but a table to learn from has" in refused(path, target="n", ignore=["n"])
     assert "all is ignored" in refused(path, ignore=["n", "day", "price"])
     twenty = write("kind,y\n" + "".join(f"k{i},{i % 2}\n" for i in range(20)))
     assert len(read_csv(twenty).columns[0].categories) == 20  # few enough to be meant
@@ -279,7 +283,7 @@ def test_names_of_the_rows_are_no_categories(write):
 def test_how_many_are_missing_is_said(write):
     says = refused(write("a,b\n1,2\n,3\nNA,1\n4,5\n"))
     assert says.startswith("line 3, column 'a': the value is missing")
-    assert says.endswith("; so is 1 more of the column's 4")
+    assert says.endswith("; 1 more of the column's 4 is missing too")
 
 
 def test_reading():
@@ -295,7 +299,7 @@ def test_table_of_rows_of_one_s_own():
     assert table_of([[1], [2]], [-1, 1], task="classes").classes == ("-1", "1")
     assert table_of([[1], [2]], [1, "a"], task="classes").classes == ("1", "a")
     part = table.take([1])
-    assert str(part).startswith("the table: 1 row of 3 inputs (x0, x1 of 2 categories), to tell target: x, y")
+    assert str(part).startswith("the table: 1 row of 3 inputs (x0, x1 of 2 categories), to predict target: x, y")
     assert (part.rows, part.targets, part.lines, part.classes) == ([[2, "a"]], [1], [2], ("x", "y"))
     for X, y, options, says in [
         ([], [], {}, "0 rows and 0 targets"),
@@ -309,7 +313,7 @@ def test_table_of_rows_of_one_s_own():
     ]:
         with pytest.raises(DataError, match=re.escape(says)):
             table_of(X, y, task="classes", **options)
-    with pytest.raises(DataError, match="every target is a finite number"):
+    with pytest.raises(DataError, match="every target must be a finite number"):
         table_of([[1], [2]], ["a", "b"], task="numbers")
 
 

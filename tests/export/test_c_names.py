@@ -1,4 +1,4 @@
-"""Names in C: all of a file's own begin with its name, so that files link together, whatever they are called."""
+"""Names in C: all that a file defines begin with the file's own name, so that any files link together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def trained(seed, optimizer=SGD):
 
 
 class Worded(Adam):
-    """A state that is a word of C, and one that is a type's name after `double_`."""
+    """States called `t`, which makes a type's name after `double_`, and `double`, a keyword of C."""
 
     state_names = ("t", "double")
 

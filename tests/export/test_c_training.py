@@ -1,4 +1,4 @@
-"""C's training step where optimizers differ: clipping, scales and states of one's own, and steps that are not taken."""
+"""C's training step where optimizers differ: clipping, custom scales and states, and skipped steps."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Unit(SGD):
 
 
 class Squared(SGD):
-    """A scale of none: the norm itself."""
+    """A scale of no instruction: the norm itself."""
 
     def scale(self, m, norm):
         return norm
@@ -139,4 +139,4 @@ def test_a_loss_of_output_and_target_is_told_what_it_is_called_with(tmp_path):
 
     with pytest.raises(ValueError, match="4 scores but 3 probabilities") as raised:
         to_c(model, tmp_path / "t.c", train=(cross_entropy, SGD(model.parameters())))
-    assert "to_c calls the loss with what the net takes, and then the target" in raised.value.__notes__[0]
+    assert "to_c calls the loss with the net's arguments and then the target" in raised.value.__notes__[0]

@@ -32,7 +32,7 @@ ACTIVATIONS = [name for name, entry in BUILT_IN.items() if entry.is_unary]
 
 @pytest.mark.parametrize("name", ["linear", *ACTIVATIONS])
 def test_every_activation_over_its_domain(name, tmp_path):
-    """One neuron that passes its input on: what the activation gives over the whole of its domain, and past it."""
+    """One neuron with a weight of 1: what its activation gives over the whole of its domain, and past it."""
     neuron = Neuron(1, activation=name)
     neuron.w[0].data = 1.0
     low, high = TABLE[name].domain if name in TABLE else (-10.0, 10.0)
@@ -139,11 +139,11 @@ def unfit():
         (lambda: 3, "the model is <class 'int'>"),
         (lambda: [Layer(2, 2)], "the model is <class 'list'>"),
         (lambda: Squared(2, [1]), "Squared has a __call__ of its own"),
-        (lambda: with_part("neuron"), "and layers.0 is .*Layer"),
-        (lambda: with_part("layer"), "and layers.0 is .*OwnLayer"),
-        (Scaled, "the parameter 'scale' beside its layers"),
+        (lambda: with_part("neuron"), "but layers.0 is .*Layer"),
+        (lambda: with_part("layer"), "but layers.0 is .*OwnLayer"),
+        (Scaled, "the parameter 'scale' outside its layers"),
         (uneven, "the neurons of layers.0 differ"),
-        (unfit, "layers.1 has 1 outputs and layers.2 3 inputs"),
+        (unfit, "layers.1 has 1 outputs, but layers.2 has 3 inputs"),
     ],
 )
 def test_what_is_no_net_of_layers_is_refused(write, make, says, tmp_path):
@@ -240,10 +240,13 @@ def changed(**changes):
         (changed() + b"0", "not a whole safetensors file"),
         (changed(layers_1_bias=None), "'layers.1.bias' is missing; nothing was loaded"),
         (changed(layers_1_biases=np.zeros(1)), r"'layers.1.biases' is not a parameter here \(did you mean 'layers"),
-        (changed(layers_0_weight=np.zeros((2, 3))), r"'layers.0.weight' has the shape \(2, 3\), where \(3, 2\) is"),
-        (changed(layers_0_weight=np.zeros(6)), r"has the shape \(6,\), where \(3, 2\) is wanted"),
-        (changed(layers_0_bias=np.zeros((3, 1))), r"has the shape \(3, 1\), where \(3,\) is wanted"),
-        (changed(layers_0_bias=np.zeros(3, int)), "'layers.0.bias' holds I64, where one of F64, F32, F16 is wanted"),
+        (
+            changed(layers_0_weight=np.zeros((2, 3))),
+            r"'layers.0.weight' has the shape \(2, 3\), but the model has \(3, 2\)",
+        ),
+        (changed(layers_0_weight=np.zeros(6)), r"has the shape \(6,\), but the model has \(3, 2\);"),
+        (changed(layers_0_bias=np.zeros((3, 1))), r"has the shape \(3, 1\), but the model has \(3,\)"),
+        (changed(layers_0_bias=np.zeros(3, int)), "'layers.0.bias' holds I64, but only F64, F32, F16 can be read"),
         (safetensors.numpy.save({f"other.{i}": np.zeros(1) for i in range(9)}), "is missing; .*, and 8 more; nothing"),
     ],
 )
@@ -258,7 +261,7 @@ def test_a_file_that_is_not_the_models_is_refused_and_changes_nothing(data, says
 
 
 def refused_or_loaded(data, folder):
-    """Nothing but ValueError comes out, and then nothing was changed."""
+    """The file is loaded, or ValueError is raised and nothing has changed."""
     net = MLP(2, [3, 1], rng=random.Random(0))
     before = net.state_dict()
     path = folder / "net.safetensors"

@@ -1,4 +1,4 @@
-"""How far rounding may move a number: the table read on numbers that carry a bound of their rounding error.
+"""How far rounding may move a number: the table's rules on numbers that carry a bound on their rounding error.
 
     >>> from micrograd import Value
     >>> x = Value(0.1)
@@ -7,10 +7,10 @@
     >>> out.data, value.error < 1e-16
     (1.734723475976807e-18, True)
 
-A compiled function may fuse a product with a sum and add in another order. So where terms cancel, as they do here, it
-differs from the eager function by as much as the terms were rounded by, whatever the size of what is left. `bounds_of`
-follows the graph of an eager result, forward and backward, and says how much that is (running error analysis; see
-Higham, Accuracy and Stability of Numerical Algorithms (2002), section 3.3).
+A compiled function may fuse a product with a sum and add in another order. So where terms cancel, as here, it may
+differ from the eager function by the terms' rounding errors, however small the result is. `bounds_of` follows the graph
+of an eager result, forward and backward, and computes that bound (running error analysis; see Higham, Accuracy and
+Stability of Numerical Algorithms (2002), section 3.3).
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from micrograd import Value, topological_order
 from micrograd.table import FLOAT, Namespace
 
 ULP = 2.0**-52
-OF_FUNCTIONS = 4 * ULP  # vectors of exp and its like are good to four units in the last place
+OF_FUNCTIONS = 4 * ULP  # vector functions such as exp are within four units in the last place
 SMALLEST = 5e-324
 
 
 class UnsureError(ArithmeticError):
-    """A comparison whose answer rounding may turn round."""
+    """A comparison whose answer depends on rounding."""
 
 
 class Bounded:
-    """A number and how far from it another order of rounding may come out."""
+    """A number, and how far from it another order of rounding may end."""
 
     __slots__ = ("error", "value")
 
@@ -110,7 +110,7 @@ def numbers_to_compare(x, y, sign):
 
 
 def may_be_equal(x, y):
-    """Whether rounding may decide which of two numbers is greater. Of exact ones it does not."""
+    """Whether rounding may decide which of two numbers is greater; never so for exact numbers."""
     error = x.error + y.error
     return error > 0.0 and not abs(x.value - y.value) > error
 
@@ -126,7 +126,7 @@ def is_exact_sum(x, y, total):
 
 
 def is_exact_product(x, y, value):
-    """Whether a product was not rounded; a power of two, or few digits, on either side."""
+    """Whether a product was not rounded, as with a power of two or few digits."""
     if x.error or y.error or not math.isfinite(value):
         return False
     (a, b), (c, d) = x.value.as_integer_ratio(), y.value.as_integer_ratio()
@@ -135,7 +135,7 @@ def is_exact_product(x, y, value):
 
 
 class Bounds(Namespace):
-    """Elementary functions of bounded numbers: how far they go within the bounds of their operands."""
+    """Elementary functions of bounded numbers: how much they vary within the bounds of their operands."""
 
     def __init__(self):
         names = [name for name in dir(FLOAT) if not name.startswith("_") and name not in ("where", "function_of")]
@@ -188,7 +188,7 @@ def bounds_of(root):
 
 
 def in_any_order(terms):
-    """Their sum. Where one order loses nothing, as (1 - 1) + 1e-300 does, another, as (1 + 1e-300) - 1, may."""
+    """The sum of the terms. One order may be exact, as (1 - 1) + 1e-300, where another is not, as (1 + 1e-300) - 1."""
     total = sum(terms[1:], terms[0])
     if len(terms) > 2:
         total.error += ULP * sum(abs(x.value) for x in terms)
@@ -196,7 +196,7 @@ def in_any_order(terms):
 
 
 def read(node, operands):
-    """One node by its rule: its value and its local derivatives, bounded; unbounded where a branch is unsure."""
+    """A node's value and local derivatives, bounded, by its rule; unbounded if a branch depends on rounding."""
     if not node._prev:
         return Bounded(node.data), ()
     unsure = Bounded(math.nan, math.inf)

@@ -29,13 +29,13 @@ def apply(entry, operands, static):
 
 
 def names_of(entry, operands):
-    """What the rule calls each operand, `*` for those of a starred one."""
+    """The rule's name for each operand; `*` for each operand of a starred parameter."""
     names = [name for name in entry.operands if not name.startswith("*")]
     return names + ["*"] * (len(operands) - len(names))
 
 
 def of_numbers(entry, operands, static):
-    """An operation as a function of its operands that are differentiated, and these: those that choose stay."""
+    """An operation as a function of its differentiable operands, and these operands; those that choose stay fixed."""
     free = [i for i, name in enumerate(names_of(entry, operands)) if name not in CHOOSERS]
 
     def f(*xs):

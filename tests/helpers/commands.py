@@ -11,7 +11,7 @@ FILES = {"run.json", CHECKPOINT, "model.safetensors", "history.csv", "loss.png",
 
 
 def command(*arguments, capsys):
-    """The status, and what was printed to standard output and standard error."""
+    """The exit status, and what was printed to standard output and standard error."""
     try:
         status = cli.main(list(map(str, arguments)))
     except SystemExit as stopped:

@@ -20,11 +20,11 @@ needs_c = pytest.mark.skipif(not COMPILER, reason="there is no C compiler, cc, o
 
 
 class Compiled:
-    """A file of C, compiled without a warning and loaded; `parameters` and the like read its arrays."""
+    """A C file, compiled without warnings and loaded; `parameters` and similar attributes read its arrays."""
 
     def __init__(self, path):
         self.name, self.text = path.stem, path.read_text()
-        seen = path.with_name(path.stem + "_seen.c")  # static arrays are seen from the same file alone
+        seen = path.with_name(path.stem + "_seen.c")  # only the same file can read static arrays
         getters = [
             f"double *get_{array}(void) {{ return (double *){self.name}_{array}; }}\n"
             for array in ("parameters", "fixed", "velocity", "mean", "square")

@@ -67,7 +67,7 @@ OPTIMIZERS = {
     "linear decay": lambda p: SGD(p, lr=linear_decay(0.1, steps=10)),
     "clipped": lambda p: SGD(p, lr=0.3, momentum=0.5, clip=0.2),
     "Adam, clipped": lambda p: Adam(p, lr=0.01, clip=0.1),
-    "a schedule of one's own": lambda p: SGD(p, lr=lambda t: 0.1 if t < 5 else 0.01),
+    "the user's own schedule": lambda p: SGD(p, lr=lambda t: 0.1 if t < 5 else 0.01),
 }
 
 

@@ -8,7 +8,7 @@ import onnxruntime
 
 
 def run(path, X):
-    """What onnxruntime computes from the file, which is valid."""
+    """Check the file, and return what onnxruntime computes from it."""
     onnx.checker.check_model(onnx.load(path), full_check=True)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (out,) = session.run(None, {"x": np.asarray(X, float)})

@@ -1,4 +1,4 @@
-"""The table read a further way: rules on numbers of mpmath, with as many digits as asked for."""
+"""The table's rules on numbers of mpmath, with as many digits as asked for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MP = HighPrecision()
 
 half = mpmath.mpf("0.5")
 
-# What each operation of the table is, said independently of its rule.
+# Each operation of the table, written independently of its rule.
 REFERENCE = {
     "add": lambda x, y: x + y,
     "sub": lambda x, y: x - y,

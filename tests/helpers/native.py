@@ -1,4 +1,4 @@
-"""What the compiler's tests share: tapes of functions, IEEE arithmetic to compare with, native code on lanes."""
+"""Helpers of the compiler's tests: tapes of functions, IEEE arithmetic to compare with, native code on lanes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LANES = [lanes for lanes in (1, 2, 4, 8) if lanes <= this_machine().lanes]
 
 
 def _or_numpy(name, numpy_name):
-    """Python's own function where it has a result, and NumPy's, nan or inf, where it raises."""
+    """Python's function, or where that raises, NumPy's, which gives nan or inf."""
     ours, theirs = getattr(FLOAT, name), getattr(np, numpy_name, None)
 
     def function(*xs):
@@ -50,7 +50,7 @@ IEEE = Ieee()
 
 
 def tape_of(f, count):
-    """The raw tape of a function of so many numbers: its value and its derivative by each."""
+    """The unsimplified tape of a function of `count` numbers: its value and its derivative by each."""
     recorder = Recorder()
     with recorder.recording():
         inputs = [recorder.argument(f"x{i}") for i in range(count)]
@@ -71,14 +71,14 @@ def operand_count(name):
 
 
 def append(tape, name, operands):
-    """One instruction on a tape, and what gives its result as a number."""
+    """Append an instruction to a tape; return the position of its result as a number."""
     result = tape.append(name, *operands)
     return tape.append("where", result, 1.0, 0.0) if name in ("lt", "le", "gt", "ge", "and", "or") else result
 
 
 def by_ieee(tape, inputs):
     """The outputs by IEEE arithmetic, one instruction after the other."""
-    numpys = copy.copy(tape)  # with constants of NumPy's, which divide by zero
+    numpys = copy.copy(tape)  # with NumPy constants, which may be divided by zero
     numpys.code = [(name, *[np.float64(x) if isinstance(x, float) else x for x in rest]) for name, *rest in tape.code]
     with np.errstate(all="ignore"):
         return [float(x) for x in numpys.run(IEEE, [np.float64(x) for x in inputs]).values()]
@@ -115,9 +115,9 @@ class Lanes:
 
 
 def assert_same(got, wanted, *, rel=1e-12, scale=0.0, what=""):
-    """Equal to 1e-12 relative; nan as nan, inf as inf of the same sign, zeros as zeros of the same sign.
+    """Check that two numbers agree to 1e-12 relative, and that nan, and the signs of inf and zero, are the same.
 
-    `scale` is the size of the terms that a sum was made of, where these may cancel.
+    `scale` is the size of the terms of a sum, if they may cancel.
     """
     if math.isnan(wanted):
         assert math.isnan(got), (got, wanted, what)

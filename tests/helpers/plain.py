@@ -1,4 +1,4 @@
-"""Training in plain NumPy, written from the papers and independently of the package: what tests compare it with.
+"""Training in plain NumPy, written from the papers and independently of the package, for tests to compare with.
 
 A model is an array of numbers, in the order of `parameters()`, and a function that gives the mean loss of a batch and
 its gradient. An optimizer moves some of those numbers, by their places.
@@ -49,7 +49,7 @@ class Optimizer:
         self.state = {name: np.zeros(len(self.places)) for name in names}
 
     def append(self, place):
-        """Train one more number, which starts with nothing behind it."""
+        """Train one more number, which starts without history."""
         self.places.append(place)
         self.state = {name: np.append(numbers, 0.0) for name, numbers in self.state.items()}
 

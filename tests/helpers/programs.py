@@ -1,7 +1,7 @@
-"""Random programs of Values, each a text that can be run: `random_program(random.Random(7)).source()`.
+"""Random programs of Values, as source code that runs: `random_program(random.Random(7)).source()`.
 
-A program is a list of statements. To have another kind of statement tried, add a function to STATEMENTS: it gives a
-template with `{}` in the place of each number. Rows of the table need nothing: every row there is becomes a statement.
+A program is a list of statements. To test another kind of statement, add a function to STATEMENTS that gives a template
+with `{}` in place of each number. Rows of the table need nothing: every row becomes a statement.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Program:
-    """A function `f` of numbers, whole `k` and target `t`, of Values from outside, and rows of numbers to try it on."""
+    """A function `f` of numbers, index `k`, target `t` and Values from outside, and rows of numbers to try it on."""
 
     arguments: tuple[str, ...]
     leaves: tuple[tuple[str, str], ...]
@@ -69,7 +69,7 @@ class Program:
         return " ".join([*map(str, self.statements), *self.results])
 
     def source(self):
-        """The program as Python."""
+        """The program as Python code."""
         used = [name for name in re.findall(r"\b[a-z_]\w*\b", self.text) if name in TABLE]
         lines = ["import numpy as np", "from math import inf, nan", "from micrograd import *"]
         if any(name in self.text for name in LOSSES):
@@ -89,7 +89,7 @@ class Program:
         return self.source().replace(f"    return {', '.join(self.results)}\n", "    return locals()\n")
 
     def smaller(self):
-        """Programs with one thing less, the largest cuts first."""
+        """Smaller programs, each with one thing removed or replaced; the largest cuts first."""
         for i in reversed(range(len(self.results))):
             if len(self.results) > 1:
                 yield replace(self, results=self.results[:i] + self.results[i + 1 :])
@@ -172,7 +172,7 @@ def of_any_row(rng, wild):
     domain = entry.domain if entry.domain and isinstance(entry.domain[0], tuple) else (entry.domain,) * count
     if len(domain) != count or rng.random() < (0.9 if wild else 0.15):
         return "{}".join(pieces)
-    # Operands in the range where the operation is at home: else most programs would end in an error.
+    # Keep operands within the operation's domain, or most programs would end in an error.
     slots = [
         f"({(low + high) / 2!r} + {(high - low) / 2!r} * tanh({{}}))" if low > -10.0 or high < 10.0 else "{}"
         for low, high in domain
@@ -202,11 +202,11 @@ def loss(rng, wild):
     )
 
 
-STATEMENTS = {of_any_row: 12, arithmetic: 5, choice: 2, inner_gradient: 1, loss: 1}  # and how often each is wanted
+STATEMENTS = {of_any_row: 12, arithmetic: 5, choice: 2, inner_gradient: 1, loss: 1}  # with relative frequencies
 
 
 def random_program(rng):
-    """A program of up to ten statements; one in two keeps to ordinary numbers, the others to any."""
+    """A program of up to ten statements; half of all programs use only ordinary numbers, the others use any."""
     wild = rng.random() < 0.5
     literals = TAME + (WILD * 2 if wild else [])
     arguments = ARGUMENTS[: rng.randint(1, 3)]
@@ -242,14 +242,14 @@ def number(rng, wild):
 
 
 def of_extra(name, rng):
-    """A whole number to choose by, or a target."""
+    """An index `k` to choose by, or a target `t`."""
     if name == "k":
         return rng.choice(["0", "0", "1", "2"] + ["-1", "7"] * (rng.random() < 0.2))
     return rng.choice(["1.0", "1.0", "-1.0", "0.0"] + ["3.0", "0.5"] * (rng.random() < 0.2))
 
 
 def namespace_of(source):
-    """What a program's text defines, run afresh."""
+    """The names that a program's code defines, after a new run."""
     out = {"np": np}
     exec(compile(source, "<program>", "exec"), out)
     return out

@@ -1,7 +1,7 @@
-"""The ways to run a program compiled, each compared with running it eagerly.
+"""The ways to compile and run a program, each compared with running it eagerly.
 
-To compare in another way, write a function of a `Case` and give it `@way`, or `@way_by_row` where each row of the
-program's numbers is run by itself. It yields a `Comparison` for each thing that has to be the same.
+To add a way, write a function of a `Case` with `@way`, or with `@way_by_row` if each row of the program's numbers is
+run by itself. It yields a `Comparison` for each thing that must be the same.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from micrograd.transforms import map_numbers
 
 LR = 0.125
 WRONG_TARGETS = ("take: index", "hinge: a label", "binary_cross_entropy: a target", "cross_entropy: the target's")
-UNUSED = ("the loss uses none of the optimizer's", "the loss gave a number, which no gradient goes through")
+UNUSED = ("the loss uses none of the optimizer's", "the loss gave a number, which is not connected to the parameters")
 WAYS: dict[str, Callable[[Case], Any]] = {}
-EXACT = "jit of values", "jit of numbers", "grad of jit", "jit of grad"  # the ways that exact=True holds for
+EXACT = "jit of values", "jit of numbers", "grad of jit", "jit of grad"  # ways where exact=True promises equal bits
 
 
 class Outcome(NamedTuple):
@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
 class Comparison(NamedTuple):
     """What eager and compiled gave. `bounds()` gives a Bounded for each number, from the graphs of eager results.
 
-    `exact` asks for the same bits. Of several rows, `of_rows`, compiled code may name the one that it complains of.
+    `exact`: the bits must be equal. `of_rows`: there are several rows, so a compiled error may name the row.
     """
 
     what: str
@@ -51,11 +51,11 @@ class Comparison(NamedTuple):
 
 
 def outcome(run, *args):
-    """The numbers that `run(*args)` gives, in whatever arrangement, or its error."""
+    """The numbers that `run(*args)` gives, in any structure, or its error."""
     found: list[float] = []
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of NumPy's, for literals of its types
+            warnings.simplefilter("ignore")  # NumPy's warnings for NumPy literals
             map_numbers(lambda x: found.append(number_of(x)), run(*args))
     except Exception as error:
         return Outcome(None, error)
@@ -68,7 +68,7 @@ def number_of(x):
 
 
 class Case:
-    """A program made ready to be run. Each `f()` and `first()` has Values from outside of its own."""
+    """A program prepared to run. Each `f()` and `first()` comes with new Values from outside."""
 
     def __init__(self, program, *, exact=False):
         self.program, self.exact = program, exact
@@ -81,7 +81,7 @@ class Case:
 
     @functools.cached_property
     def is_pythons(self):
-        """Whether plain numbers go ways that are not micrograd's: NumPy's, or complex after (-8.0) ** 0.5."""
+        """Whether plain numbers follow other rules than micrograd's: NumPy's, or complex for (-8.0) ** 0.5."""
         errors = [str(outcome(self.f()[0], *self.values(row)).error) for row in self.rows]
         return "np." in self.program.text or any("**" in error and "whole" in error for error in errors)
 
@@ -107,7 +107,7 @@ def way(function):
 
 
 def way_by_row(function):
-    """A way written as a function of the case that compiles, and gives a function that compares on one row."""
+    """A way whose function compiles the case, and returns a function that compares on one row."""
 
     @functools.wraps(function)
     def on_all_rows(case):
@@ -123,7 +123,7 @@ def as_list(out):
 
 
 def slopes(f, args, k, inputs):
-    """The derivatives of result number k by backward(); every grad is 0.0 afterwards."""
+    """The derivatives of result k by backward(); every grad is 0.0 afterwards."""
     out = as_list(f(*args))[k]
     if isinstance(out, Value):
         out.backward()
@@ -240,7 +240,7 @@ def mean_bounds(case):
 
 @way
 def jit_of_batches(case):
-    """The mean over the rows and its derivatives by Values from outside; the first row that fails says how."""
+    """The mean over the rows and its derivatives by Values from outside, or the first failing row's error."""
     if case.is_pythons:
         return
     (f, leaves), (g, g_leaves) = case.first(), case.first()
@@ -270,21 +270,21 @@ def one_training_step(case):
 
     one = outcome(eager_step, case.plain_rows)
     if isinstance(one.error, FloatingPointError) and not any(outcome(eager_step, [x]).error for x in case.plain_rows):
-        return  # only their sum is too large, which another order of adding may avoid
+        return  # only the sum overflows, which another order may avoid
     step = train_step(g, SGD(g_leaves, lr=LR))
     other = outcome(lambda: [step(*case.columns), *g_leaves])
     if str(other.error).startswith(UNUSED) and (one.error or repr(one.numbers[1:]) == repr(before)):
-        return  # refused, for a step would change nothing
+        return  # refused, because a step would change nothing
     if one.numbers and isinstance(other.error, FloatingPointError):
         sums = [(x - now) / LR * len(case.rows) for x, now in zip(before, one.numbers[1:])]
         if not all(map(math.isfinite, sums)):
-            return  # a mean is a number, but the sum that compiled code divides is none
+            return  # the mean is finite, but the sum that compiled code divides overflows
     if one.error is None or other.error is None:
         bounds = lambda: [b if i == 0 else b * LR for i, b in enumerate(mean_bounds(case))]  # noqa: E731
         yield Comparison("loss and parameters", one, other, bounds)
         return
     yield Comparison("parameters after an error", Outcome(before), outcome(lambda: g_leaves), exact=True)
-    refused = [i for i, row in enumerate(case.plain_rows) if outcome(f, *row).error][:1]  # all go forward first
+    refused = [i for i, row in enumerate(case.plain_rows) if outcome(f, *row).error][:1]  # forward runs first
     to_try = ((i, case.plain_rows[i]) for i in refused or range(len(case.rows)))
     failures = ((i, said) for i, row in to_try if (said := words_of(f, row, leaves)))
     if failure := next(failures, None):
@@ -299,7 +299,7 @@ def one_training_step(case):
 
 
 def words_of(f, row, leaves):
-    """What eager says of a row that fails: forward, backward, or, of a nan or inf on the way, by detect_anomaly()."""
+    """Eager code's errors for a failing row: of forward and backward, and of detect_anomaly() for a nan or inf."""
     said = []
     for watch in (warnings.catch_warnings, detect_anomaly):
         try:

@@ -43,7 +43,7 @@ def test_rows_of_rows_can_be_kept(tmp_path, array):
 
 
 class Nameless:
-    """No Module: its parameters have no names."""
+    """Not a Module: its parameters have no names."""
 
     def __init__(self, size):
         self.net = net_of(sizes=(size, 1))
@@ -59,7 +59,7 @@ def test_a_model_without_names_and_of_another_size_is_refused(tmp_path):
     run(Nameless(6), epochs=1, checkpoint=tmp_path)
     other = Nameless(5)
     before = numbers_of(other)
-    with pytest.raises(CheckpointError, match="it has other parameters"):
+    with pytest.raises(CheckpointError, match="it has another number of parameters"):
         run(other, epochs=2, checkpoint=tmp_path, resume=True)
     assert numbers_of(other) == before
 
@@ -82,14 +82,14 @@ def test_a_callback_that_changes_the_rate_is_part_of_the_run(tmp_path):
 @pytest.mark.parametrize(
     "options, said",
     [
-        ({"validation": (X[:5], Y[:5])}, "validation rows are others"),
-        ({"validation": None}, "validation rows are others"),
-        ({"metrics": {"accuracy": is_right}}, "metrics are others"),
-        ({"keep_best": True}, "keep_best is another"),
-        ({"patience": 9}, "patience is another"),
-        ({"y": [-t for t in Y]}, "data are others"),
+        ({"validation": (X[:5], Y[:5])}, "its validation rows differ"),
+        ({"validation": None}, "its validation rows differ"),
+        ({"metrics": {"accuracy": is_right}}, "its metrics differ"),
+        ({"keep_best": True}, "its keep_best differs"),
+        ({"patience": 9}, "its patience differs"),
+        ({"y": [-t for t in Y]}, "it was trained on other data"),
         ({"rate": 0.25}, "optimizer has other settings"),
-        ({"frozen": 1.0}, "other numbers where the optimizer does not train it"),
+        ({"frozen": 1.0}, "its parameters that the optimizer does not train differ"),
     ],
 )
 def test_a_run_of_other_options_is_another_run(tmp_path, options, said):
@@ -126,7 +126,7 @@ def test_a_checkpoint_is_not_written_at_each_of_many_epochs(tmp_path, monkeypatc
     assert len(written) == 5
 
 
-def test_what_was_not_written_yet_is_when_training_is_interrupted(tmp_path):
+def test_an_interrupt_writes_what_was_not_yet_written(tmp_path):
     def stop(record):
         if record["epoch"] == 5:
             raise KeyboardInterrupt
@@ -139,10 +139,10 @@ def test_what_was_not_written_yet_is_when_training_is_interrupted(tmp_path):
     assert numbers_of(resumed) == numbers_of(run(epochs=9)[0])
 
 
-def test_a_folder_that_cannot_be_is_said_before_training(tmp_path):
+def test_a_wrong_folder_is_an_error_before_training(tmp_path):
     (tmp_path / "file").write_text("")
     model = net_of()
-    with pytest.raises(NotADirectoryError, match="checkpoint names a folder"):
+    with pytest.raises(NotADirectoryError, match="checkpoint must be a folder"):
         run(model, checkpoint=tmp_path / "file")
     assert numbers_of(model) == numbers_of(net_of())
 
@@ -164,11 +164,11 @@ def test_a_changed_byte_of_the_facts_and_another_format_are_refused(tmp_path, mo
     monkeypatch.setattr(checkpoints, "FORMAT", "another 1")
     write(path, {"a": [1.0]}, {"epoch": 1})
     monkeypatch.undo()
-    with pytest.raises(CheckpointError, match="it is another program's"):
+    with pytest.raises(CheckpointError, match="another program wrote it"):
         read(path)
 
 
-def test_a_schedule_is_asked_for_the_steps_that_are_taken_alone(tmp_path):
+def test_a_schedule_is_called_only_for_steps_that_are_taken(tmp_path):
     rates = [0.5, 0.25, 0.125, 0.0625]
 
     def trained(count, rates, folder=tmp_path):
@@ -198,7 +198,7 @@ def test_settings_of_every_kind_can_be_kept(tmp_path, extra):
         trained(4)
 
 
-def test_rows_of_one_s_own_are_known_again(tmp_path):
+def test_rows_of_a_users_class_are_recognized(tmp_path):
     class Row:
         def __init__(self, numbers):
             self.numbers = numbers

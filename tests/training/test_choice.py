@@ -1,4 +1,4 @@
-"""`auto` takes what is done sooner, says why in a line, and goes on eagerly where a recording does not last."""
+"""`auto` takes the faster backend, says why in one line, and goes on eagerly if a recording is refused later."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def chosen(sizes, rows, epochs, name="auto", metrics=None):
         ([2, 4, 1], 4, 1, "jit", "less than 1 s; eagerly the epoch would take less than 1 s"),
     ],
 )
-def test_what_is_sooner_is_chosen_and_said_in_a_line(sizes, rows, epochs, name, said):
+def test_the_faster_backend_is_chosen_and_explained_in_a_line(sizes, rows, epochs, name, said):
     backend = chosen(sizes, rows, epochs)
     assert backend.name == name and re.search(said, backend.why) and "\n" not in backend.why
     for asked in ("eager", "jit"):
         assert chosen(sizes, rows, epochs, asked).name == asked
 
 
-def test_hours_are_not_chosen_and_a_net_of_many_parameters_is_not_recorded_in_vain(monkeypatch):
+def test_hours_of_eager_work_are_avoided_and_a_large_net_is_not_recorded_in_vain(monkeypatch):
     assert compiling([96_000]) == pytest.approx(38.4) and compiling([100]) == pytest.approx(100 * 40 * 2e-6)
     assert compiling([500_000]) > 5 * compiling([96_000]) and compiling([900, 900]) == 2 * compiling([900])
     backend = chosen([415, 16, 16, 1], 6_341, 100)
@@ -98,7 +98,7 @@ def test_a_recording_that_is_refused_is_said_with_its_line(capfd):
 def test_without_the_compiler_it_is_eager(missing, monkeypatch):
     monkeypatch.setattr(backends.importlib.util, "find_spec", lambda name: name != missing)
     assert backends.missing_package() == missing and not backends.has_compiler()
-    assert chosen([2, 1], 4, 1).why == f"eager: to compile needs {missing}, which the extra jit brings"
+    assert chosen([2, 1], 4, 1).why == f"eager: compiling needs {missing}, which the extra jit installs"
 
 
 def test_rows_of_different_lengths_are_trained_on_eagerly():
@@ -138,12 +138,12 @@ def test_a_trained_net_is_compiled_where_the_rows_are_many(monkeypatch):
     assert is_worth_compiling(large, 10_000) and not is_worth_compiling(large, 50)
 
 
-# ------------------------------------------------------------------ a recording that does not last
+# ------------------------------------------------------------------ a recording that is refused later
 
 
 @pytest.mark.parametrize("at", ["step", "metric"])
-def test_a_recording_that_does_not_last_is_left_in_the_midst_of_a_run(at, monkeypatch, capfd):
-    """The third call finds what it took as constant to be another; what it did until then is undone."""
+def test_training_goes_on_eagerly_if_a_recording_is_refused_during_the_run(at, monkeypatch, capfd):
+    """The third call finds that a constant has changed; the epoch begun is undone."""
     kind, name = (TrainStep, "run") if at == "step" else (BatchJitted, "__call__")
     call, calls = getattr(kind, name), []
 

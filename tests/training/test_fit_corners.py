@@ -18,7 +18,7 @@ BOTH = pytest.mark.parametrize("backend", ["eager", "jit"])
 
 
 def still(model):
-    """An optimizer that moves nothing, so that all of an epoch is measured on one net."""
+    """An optimizer that changes nothing, so that a whole epoch measures one net."""
     return SGD(model.parameters(), lr=0.0)
 
 
@@ -44,7 +44,7 @@ def test_the_gradient_norm_is_the_mean_over_the_steps(backend):
 
 
 @BOTH
-def test_metrics_are_of_the_rows_that_they_are_said_to_be_of(backend):
+def test_metrics_are_measured_on_the_rows_they_name(backend):
     model, history = run(backend=backend, validation=(X[:10], Y[:10]), metrics={"accuracy": is_right})
     assert history["accuracy"][-1] == accuracy(model, X, Y)
     assert history["validation accuracy"][-1] == accuracy(model, X[:10], Y[:10])
@@ -111,14 +111,14 @@ def test_a_loss_that_stays_the_same_is_not_lower():
 # ---------------------------------------------------------------------- what is refused
 
 
-def test_wrong_kinds_are_said_in_the_words_of_fit():
+def test_wrong_types_are_explained_by_fit():
     model = net_of()
     for options, said in [
-        ({"loss": "mse"}, "the loss is a function of"),
-        ({"optimizer": "adam"}, "the optimizer is made for the model"),
-        ({"metrics": ["accuracy"]}, "metrics are functions by name"),
-        ({"metrics": {"accuracy": "right"}}, "metrics are functions by name"),
-        ({"callbacks": print}, "callbacks are a list"),
+        ({"loss": "mse"}, "the loss must be a function of"),
+        ({"optimizer": "adam"}, "the optimizer must be one made for the model"),
+        ({"metrics": ["accuracy"]}, "metrics must be a dict of functions by name"),
+        ({"metrics": {"accuracy": "right"}}, "metrics must be a dict of functions by name"),
+        ({"callbacks": print}, "callbacks must be a list"),
     ]:
         with pytest.raises(TypeError, match=said):
             run(model, **options)
@@ -132,18 +132,18 @@ def test_wrong_kinds_are_said_in_the_words_of_fit():
         ({"metrics": {"loss": is_right}}, "a metric cannot be called 'loss'"),
         ({"metrics": {"seconds": is_right}}, "a metric cannot be called 'seconds'"),
         ({"metrics": {"validation loss": is_right}}, "cannot be called 'validation loss'"),
-        ({"validation": 0.001}, "validation=0.001 of 60 rows leaves none"),
-        ({"validation": 0.999}, "validation=0.999 of 60 rows leaves none"),
-        ({"validation": (X, Y, Y)}, "a fraction, or a pair of rows and targets, not 3 things"),
+        ({"validation": 0.001}, "validation=0.001 of 60 rows leaves one side empty"),
+        ({"validation": 0.999}, "validation=0.999 of 60 rows leaves one side empty"),
+        ({"validation": (X, Y, Y)}, "a fraction, or a pair of rows and targets, not 3 items"),
         ({"epochs": None}, "epochs must be a whole number"),
-        ({"resume": True}, "resume=True goes on from a checkpoint"),
-        ({"optimizer": SGD(net_of().parameters())}, "none of the optimizer's 25 parameters is the model's"),
+        ({"resume": True}, "resume=True needs the folder of a checkpoint"),
+        ({"optimizer": SGD(net_of().parameters())}, "none of the optimizer's 25 parameters belongs to the model"),
         ({"y": [0] * len(Y)}, "a label must be -1 or 1"),
         ({"y": [[t] for t in Y]}, "output"),
         ({"optimizer": lambda p: SGD(p, lr=lambda t: math.nan)}, "a learning rate of nan after 0 steps"),
     ],
 )
-def test_what_cannot_be_is_a_value_error(options, said, backend):
+def test_wrong_options_and_data_are_value_errors(options, said, backend):
     model = net_of()
     if callable(options.get("optimizer")):
         options = {"optimizer": options["optimizer"](model.parameters())}
@@ -153,9 +153,9 @@ def test_what_cannot_be_is_a_value_error(options, said, backend):
 
 
 def test_a_loss_that_loses_the_graph_is_explained():
-    with pytest.raises(TypeError, match=r"no gradient goes through.*micrograd\.exp\(x\) rather than math\.exp"):
+    with pytest.raises(TypeError, match=r"not connected to the parameters.*micrograd\.exp\(x\) rather than math\.exp"):
         run(loss=lambda out, target: math.exp(out.data), backend="auto")
-    with pytest.raises(TypeError, match=r"would lose its graph.*micrograd\.exp\(value\) for math\.exp\(value\)"):
+    with pytest.raises(TypeError, match=r"would lose its graph.*micrograd\.exp\(value\) instead of math\.exp\(value\)"):
         run(loss=lambda out, target: math.exp(out), backend="auto")
 
 
@@ -233,12 +233,12 @@ def test_metrics_that_are_conditions_or_constants_can_be_compiled(metric):
 
 
 @BOTH
-def test_a_gradient_whose_norm_is_too_large_to_clip_by_is_no_step(backend):
+def test_a_gradient_with_a_norm_too_large_to_clip_skips_the_step(backend):
     model = MLP(2, [1])
     before = numbers_of(model)
     optimizer = SGD(model.parameters(), lr=0.1, clip=1.0)
     large = {"loss": lambda o, t: o * t, "X": [[1.0, 1.0]], "y": [1e200], "backend": backend, "epochs": 1}
-    with pytest.raises(FloatingPointError, match=r"step 1 was not taken.*the norm of the gradients to clip"):
+    with pytest.raises(FloatingPointError, match=r"step 1 was skipped.*the norm of the gradients to clip"):
         run(model, optimizer=optimizer, **large)
     assert numbers_of(model) == before and optimizer.steps == 0
     optimizer = SGD(model.parameters(), lr=1e-200)
@@ -249,7 +249,7 @@ def test_a_gradient_whose_norm_is_too_large_to_clip_by_is_no_step(backend):
 
 @BOTH
 @pytest.mark.parametrize("kind", [SGD, functools.partial(SGD, momentum=0.5)], ids=["plain", "momentum"])
-def test_a_step_that_would_make_a_parameter_inf_is_not_taken(backend, kind):
+def test_a_step_that_would_make_a_parameter_inf_is_skipped(backend, kind):
     def trained(rates):
         model = net_of()
         optimizer = kind(model.parameters(), lr=lambda t: rates[min(t, len(rates) - 1)])
@@ -261,7 +261,7 @@ def test_a_step_that_would_make_a_parameter_inf_is_not_taken(backend, kind):
         return numbers_of(model), optimizer.state_dict(), ""
 
     numbers, state, said = trained([0.1, 0.1, 0.1, 0.1, 1.7e308, 0.1])
-    assert "step 2 was not taken, for it would make a parameter inf or nan: the learning rate is 1.7e+308" in said
+    assert "step 2 was skipped: it would make a parameter inf or nan; the learning rate is 1.7e+308" in said
     assert state["steps"] == 4 and all(map(math.isfinite, numbers))
     model = net_of()
     with pytest.raises(StopIteration):  # the same four steps

@@ -53,7 +53,7 @@ def test_a_second_run_is_refused_while_the_first_lives(running, tmp_path, capsys
 
     running.send_signal(signal.SIGKILL)
     running.wait()
-    assert (folder / LOCK).read_text() == str(running.pid)  # nobody took it away, and it blocks nobody
+    assert (folder / LOCK).read_text() == str(running.pid)  # nobody removed it, and it blocks nobody
     status, _, err = command("train", "moons", "--hidden", 4, capsys=capsys)
     assert status == 2 and "run-moons holds a run that was stopped: add --resume" in err
     status, _, err = command("train", "moons", "--hidden", 4, "--resume", "--epochs", 1, capsys=capsys)
@@ -97,7 +97,7 @@ def test_one_of_many_that_start_together_has_the_folder(tmp_path):
             try:
                 with alone_in(folder):
                     path = folder / "mine"
-                    path.touch(exist_ok=False)  # FileExistsError where another is here as well
+                    path.touch(exist_ok=False)  # FileExistsError if another process is here too
                     path.unlink()
             except FolderInUse:
                 pass

@@ -1,4 +1,4 @@
-"""Names are text in every picture, and a picture that cannot be made loses nothing else."""
+"""Names stay text in every picture, and a picture that fails loses nothing else."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_histories_and_regions_write_any_name(name, drawn, tmp_path):
     axes = drawn[0].axes[0]
     assert axes.get_ylabel() == name
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [name, f"validation {name}"]
-    classes = [f"{name}{i}" for i in range(12)]  # so many are named where their examples are
+    classes = [f"{name}{i}" for i in range(12)]  # this many are named at their examples
     X = [[float(i), float(i % 3)] for i in range(12)]
     decision_regions(lambda row: [-abs(row[0] - i) for i in range(12)], X, range(12), "r.png", classes=classes)
     assert [text.get_text() for text in drawn[1].axes[0].texts] == classes
@@ -98,11 +98,11 @@ def test_a_picture_that_fails_is_said_and_loses_nothing(monkeypatch, capsys, tmp
     assert runs.load(folder).facts["metrics"]["rows"] == 20
     monkeypatch.setattr(results, "measured", broken)
     assert command("train", "moons", "--epochs", 2, "--seed", 1, capsys=capsys)[0] == 2
-    assert runs.load(folder).facts["metrics"] == {}  # what cannot be measured is kept all the same
+    assert runs.load(folder).facts["metrics"] == {}  # a net that cannot be measured is kept all the same
 
 
 def test_a_disk_too_full_for_the_pictures_keeps_the_net(tmp_path):
-    """The real thing: no file may grow beyond 12 kB, which the net does not, and every PNG does."""
+    """The real thing: no file may grow beyond 12 kB; the net fits, and no PNG does."""
 
     def small():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

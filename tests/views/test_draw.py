@@ -196,7 +196,7 @@ def test_save_by_suffix(graphviz_kind, tmp_path):
             with pytest.raises(layout.LayoutError, match=f"{suffix[1:].upper()} needs the `dot` program"):
                 save(z, tmp_path / f"g{suffix}")
             assert not (tmp_path / f"g{suffix}").exists()
-    with pytest.raises(ValueError, match=r"saved as \.svg, \.png, \.pdf, \.dot, \.gv"):
+    with pytest.raises(ValueError, match=r"the suffix must be \.svg, \.png, \.pdf, \.dot, \.gv"):
         save(z, tmp_path / "g.txt")
 
 

@@ -61,18 +61,27 @@ class Terminal:
         return self.child.before
 
 
-def test_a_session_of_forty_commands(tmp_path):
-    say = Terminal(tmp_path)
+@pytest.fixture
+def say(tmp_path):
+    session = Terminal(tmp_path)
+    yield session
+    assert "left, and x.grad is 0.0" in session.quit()
+
+
+def test_a_session_opens_with_the_record_and_the_first_step(say):
     assert "<trace of f: 9 values, 11 steps of backward>" in say.intro
     assert "-> [1/11] / f -> " in say.intro
 
-    # one contribution, again by an empty line, and what it left
+
+def test_one_contribution_again_by_an_empty_line_and_what_it_left(say):
     assert say("s") == "[1/11] / f -> v2:  local 0.2049 x upstream 1.0000 = 0.2049;  v2.grad 0.0000 -> 0.2049"
     assert say("").startswith("[2/11]")
     assert say("p f") == "f: data=0.41345423252018193, grad=1.0"
     assert say("p f.data + 1") == "1.413454232520182"
 
-    # the state before, exactly, after going on and back in every way
+
+def test_going_back_in_every_way_gives_the_state_before(say):
+    say("s 2")
     before = say("tree")
     for there, back in [("s 3", "rs 3"), ("n", "rn"), ("r", "rr"), ("c", "j 2"), ("j 9", "j 2"), ("unt x", "j 2")]:
         moved = say(there)
@@ -81,7 +90,9 @@ def test_a_session_of_forty_commands(tmp_path):
         assert "back to 2/11" in say(back)
         assert say("tree") == before
 
-    # breakpoints of every kind
+
+def test_breakpoints_of_every_kind(say):
+    say("s 2")
     assert say("b x") == "1  break  x"
     assert say("tbreak op==sigmoid") == "2  tbreak  op==sigmoid"
     assert say("b abs(grad) > 0.5") == "3  break  abs(grad) > 0.5"
@@ -98,7 +109,8 @@ def test_a_session_of_forty_commands(tmp_path):
     assert say("cl").count("deleted breakpoint") == 2
     assert say("b").startswith("no breakpoints")
 
-    # looking
+
+def test_looking_around(say, tmp_path):
     say("j 5")
     assert say("w").splitlines()[-1].startswith("> ")
     assert say("u").splitlines()[-2].startswith("> ")
@@ -114,18 +126,22 @@ def test_a_session_of_forty_commands(tmp_path):
     assert say("html out.html") == "saved out.html" and (tmp_path / "out.html").exists()
     assert say("svg out.svg") == "saved out.svg" and "<svg" in (tmp_path / "out.svg").read_text()
 
-    # Python, and what names=vars() brought
+
+def test_python_at_the_prompt_knows_names_and_what_it_assigned(say):
+    say("s 6")
     assert say("other + 1") == "42"
     assert say("kept = x.grad * 2") == ""
     assert say("kept == 2 * x.grad") == "True"
 
-    # help for all
+
+def test_help_for_all_and_for_one(say):
     assert say("help").count("\n") > 25
     assert say("help b").startswith("b(reak) [WHERE]")
 
-    # wrong ones
+
+def test_wrong_commands_say_what_is_wrong(say):
     assert say("b nowhere").startswith("*** no node is called 'nowhere'; there are ")
-    assert say("b grad >").startswith("*** 'grad >' is no Python expression")
+    assert say("b grad >").startswith("*** 'grad >' is not a Python expression")
     assert say("j 99") == "*** j takes a step from 0 to 11, not '99'"
     assert say("s nine") == "*** a number of steps is 1 or more, not 'nine'"
     assert say("nonsense").startswith("*** NameError: name 'nonsense' is not defined")
@@ -136,13 +152,13 @@ def test_a_session_of_forty_commands(tmp_path):
     assert say("undisplay z") == "*** 'z' is not displayed; display lists what is"
     assert say("tree zz").startswith("*** no node is called 'zz'")
     assert say("svg /no/such/folder/x.svg").startswith("*** ")
-    say("j 0")
+
+
+def test_moves_past_the_ends_say_where_they_are(say):
     assert say("rs") == "*** this is the start of backward"
     say("c")
     assert say("s") == "*** backward is done: every gradient is there (rs goes back, q leaves)"
     assert say("unt x").startswith("*** the gradient of x is complete already; j 9 goes back to it")
-
-    assert "left, and x.grad is 0.0" in say.quit()
 
 
 def test_completion_offers_commands_and_names(tmp_path):

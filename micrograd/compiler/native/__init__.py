@@ -7,9 +7,9 @@ Read in this order:
     context, spec       what Python and native code tell each other; what a module is made from
     lanes               the tape on lanes of rows, and their sums
     update              the optimizer's rule on lanes of parameters
-    shuffle, loop       the order of the rows, by the generator that Python has; the loops around all of it
+    shuffle, loop       the order of the rows, as Python's `random` gives it; the loops around everything
     native, widths      from LLVM's text to functions that Python calls
-    memory, store       doubles at a fixed address; the parameters' memory, and who works on it
+    memory, store       doubles at a fixed address; the parameters' memory, used by one thread at a time
 """
 
 from micrograd.compiler.native.emit import call_module

@@ -1,4 +1,4 @@
-"""The context: what Python and native code tell each other, field by field, in a layout that is written down once.
+"""The context: what Python and native code tell each other, field by field, in a layout that is defined once.
 
 >>> from micrograd.compiler.native.context import Layout
 >>> layout = Layout(states=1, arrays=1)
@@ -9,9 +9,9 @@
 >>> context.rows, context.position
 (150, 0)
 
-Python has it as a `ctypes.Structure`, LLVM as the type `%Context`: 64-bit numbers and addresses that Python sets and
-native code reads. Python says how many steps are `asked` for, whether to `restart` at the first row, and the
-`allowance` of blocks until the next pause. Those of the last line of FIELDS are where `run` is, and it changes them.
+In Python it is a `ctypes.Structure`, in LLVM the type `%Context`: 64-bit numbers and addresses that Python sets and
+native code reads. Python sets how many steps are `asked` for, whether to `restart` at the first row, and the
+`allowance` of blocks until the next pause. The last line of FIELDS has the fields that `run` changes: where it is.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from micrograd.compiler.native.emit import Emitter
 
 FINISHED, PAUSED, NOT_FINITE, BAD_INDEX = range(4)  # what `run` returns
 
-STEPS_AT_ONCE = 4096  # the most that `run` is asked for in one call
-WIDEST = 8  # lanes, of any machine
-COLUMNS = STEPS_AT_ONCE + WIDEST  # of arrays with a number for each step, read in whole vectors
+STEPS_AT_ONCE = 4096  # the most steps that one call of `run` may take
+WIDEST = 8  # the most lanes of any machine
+COLUMNS = STEPS_AT_ONCE + WIDEST  # the length of arrays with a number for each step: whole vectors are read
 
 ADDRESS, NUMBER = "ptr", "i64"  # as LLVM calls them
 FIELDS = {
@@ -40,7 +40,7 @@ IN_PYTHON = {ADDRESS: ctypes.c_size_t, NUMBER: ctypes.c_int64}
 class Layout:
     """The context's fields, in order: FIELDS, then the optimizer's states, then each array's address and stride.
 
-    `kinds` says of each whether it is an address or a number.
+    `kinds` says for each whether it is an address or a number.
     """
 
     def __init__(self, *, states: int, arrays: int):
@@ -51,20 +51,20 @@ class Layout:
         self._places = {name: place for place, name in enumerate(self.kinds)}
 
     def structure(self) -> Any:
-        """A context for Python, all 0."""
+        """A new context for Python, with every field 0."""
         fields = [(name, IN_PYTHON[kind]) for name, kind in self.kinds.items()]
         return type("Context", (ctypes.Structure,), {"_fields_": fields})()
 
     def llvm_type(self) -> str:
-        """Its declaration in a module."""
+        """The declaration of `%Context` in a module."""
         return f"%Context = type {{ {', '.join(self.kinds.values())} }}"
 
     def get(self, e: Emitter, name: str) -> str:
-        """Read a field of the %context, in LLVM's code."""
+        """Write LLVM code that reads a field of %context."""
         return e.load(self._at(e, name), 0, of=self.kinds[name])
 
     def put(self, e: Emitter, name: str, x: str | int) -> None:
-        """Set a field."""
+        """Write LLVM code that sets a field."""
         e.store(str(x), self._at(e, name), 0, of=self.kinds[name])
 
     def _at(self, e: Emitter, name: str) -> str:

@@ -7,9 +7,9 @@
     >>> print("\\n".join(emitter.lines))
       %v1 = fmul contract <2 x double> %x, <double 0x3FE0000000000000, double 0x3FE0000000000000>
 
-A product and a sum may become one fused multiply-add (`contract`), unless the emitter is `exact`; nothing else departs
-from what the instruction says, so nan, inf and -0.0 keep their meaning. Functions are calls: of the C library's vector
-functions where the machine has them, and otherwise one call a lane.
+A product and a sum may become one fused multiply-add (`contract`), unless the emitter is `exact`. No other flag relaxes
+IEEE arithmetic, so nan, inf and -0.0 keep their meaning. A function such as `exp` becomes one call of the C library's
+vector function where the machine has one, and otherwise one call for each lane.
 
 LLVM Language Reference Manual: fast-math flags, `select`, `fcmp`.
 """
@@ -25,17 +25,17 @@ from micrograd.compiler.native.machine import Machine
 from micrograd.compiler.tape.tape import Operand, Tape, is_condition
 
 ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
-COMPARISONS = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}  # o: false where either is nan
-INTRINSICS = {"abs": "llvm.fabs", "sqrt": "llvm.sqrt"}  # exact, and instructions everywhere
+COMPARISONS = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}  # o: false if an operand is nan
+INTRINSICS = {"abs": "llvm.fabs", "sqrt": "llvm.sqrt"}  # exact, and one instruction on every machine
 
 
 def bits(x: float) -> str:
-    """A double as LLVM's text has it, exactly."""
+    """A double in LLVM's text, exactly."""
     return f"0x{struct.unpack('<Q', struct.pack('<d', x))[0]:016X}"
 
 
 class Emitter:
-    """Lines of one function's body. Values are LLVM's names, such as `%v3`, or floats for constants."""
+    """Writes the lines of one function's body. An operand is a name in LLVM, such as `%v3`, or a float constant."""
 
     def __init__(self, machine: Machine, *, lanes: int = 1, declared: set[str] | None = None, exact: bool = False):
         self.machine, self.lanes, self.exact = machine, lanes, exact
@@ -43,14 +43,14 @@ class Emitter:
         self.lines: list[str] = []
         self.declared = set() if declared is None else declared  # the declarations that the module needs
         self._prefix, self._count = "v", 0
-        self._label = "0"  # of the block that lines are added to: the first one's, in LLVM's numbering
+        self._label = "0"  # the current block's label; LLVM numbers the first block 0
 
     def of(self, element: str) -> str:
-        """The type of as many elements as there are lanes."""
+        """The type of one element for each lane."""
         return element if self.lanes == 1 else f"<{self.lanes} x {element}>"
 
     def let(self, expression: str) -> str:
-        """A new name for an expression."""
+        """Give an expression a new name; return the name."""
         self._count += 1
         self.lines.append(f"  %{self._prefix}{self._count} = {expression}")
         return f"%{self._prefix}{self._count}"
@@ -59,7 +59,7 @@ class Emitter:
         self.lines.append(f"  {statement}")
 
     def value(self, x: str | float) -> str:
-        """A value as an operand: a constant is written out for each lane."""
+        """The text of an operand: a constant is written out for each lane."""
         if isinstance(x, str):
             return x
         one = f"double {bits(x)}"
@@ -67,9 +67,9 @@ class Emitter:
 
     @contextlib.contextmanager
     def loop(self, name: str, count: str | int, *, by: int = 1, carry: str = "") -> Iterator[str]:
-        """Lines inside run for `%name` = 0, by, 2 * by, ... below a count, at least once, and hold no labels.
+        """A loop over `%name` = 0, by, 2 * by, ... below `count`. It runs at least once; its body holds no labels.
 
-        `carry` is one more value that goes round: "i1 %bad = false" starts as false, and lines inside name %bad.next.
+        `carry` is a value carried through the loop: "i1 %bad = false" starts as false; the body must name %bad.next.
         """
         before, inside = self._label, f"{name}.loop"
         self.lines += [f"  br label %{inside}", f"{inside}:"]
@@ -89,9 +89,9 @@ class Emitter:
     def instruction(
         self, name: str, *operands: str | float, condition_is_number: bool = False, fuses: bool = True
     ) -> str:
-        """One instruction of a tape. A `where` whose condition is a number chooses the first where it is not 0.
+        """Write one instruction of a tape. In a `where`, a condition that is a number holds if it is not 0.
 
-        `fuses` says whether a sum may take a product in, rounding once instead of twice.
+        `fuses` says whether a sum may be fused with a product, so that both are rounded once.
         """
         if name == "where":
             condition, x, y = operands
@@ -127,12 +127,12 @@ class Emitter:
         return out
 
     def call(self, function: str, of: str, given: list[str]) -> str:
-        """The result of a function from values of one type to that type, without other effects."""
+        """Call a pure function whose arguments and result all have the type `of`."""
         self.declared.add(f"declare {of} @{function}({', '.join([of] * len(given))}) nounwind willreturn memory(none)")
         return self.let(f"call {of} @{function}({', '.join(f'{of} {x}' for x in given)})")
 
     def splat(self, scalar: str) -> str:
-        """A number in every lane."""
+        """A vector with the number in every lane."""
         if self.lanes == 1:
             return scalar
         first = self.let(f"insertelement {self.type} poison, double {scalar}, i32 0")
@@ -143,15 +143,15 @@ class Emitter:
         return self.let(f"load {of}, ptr {self.at(base, index)}, align 8")
 
     def load_vector(self, base: str, index: int | str) -> str:
-        """As many numbers as there are lanes, from `base[index]` on."""
+        """One number for each lane, from `base[index]` on."""
         return self.let(f"load {self.type}, ptr {self.at(base, index)}, align 8")
 
     def store(self, x: str, base: str, index: int | str, *, of: str = "") -> None:
-        """Put a vector, or a number of the type `of`, at `base[index]`."""
+        """Store a vector, or a number of the type `of`, at `base[index]`."""
         self.do(f"store {of or self.type} {x}, ptr {self.at(base, index)}, align 8")
 
     def scalars(self) -> Emitter:
-        """An emitter of lines on single numbers that go among these, with names apart from theirs."""
+        """An emitter for single numbers that adds its lines to these, under other names."""
         other = Emitter(self.machine, declared=self.declared)
         other.lines, other._prefix = self.lines, self._prefix + "s"
         return other
@@ -167,7 +167,10 @@ class Emitter:
         fetch: Callable[[int], str],
         store: Callable[[int, str], None],
     ) -> dict[int, str]:
-        """The instructions at these positions. `fetch` gives what is computed elsewhere, `store` sees each result."""
+        """Write the instructions at these positions; return the name of each result.
+
+        `fetch` gives results that are computed elsewhere, `store` is called with each new result.
+        """
         names: dict[int, str] = {}
 
         def given(x: Operand) -> str | float:
@@ -188,7 +191,7 @@ class Emitter:
 
 
 def call_module(tape: Tape, machine: Machine, *, exact: bool = False) -> str:
-    """The text of a module with one function: `call(numbers)` reads the inputs, and writes the outputs after them."""
+    """The text of a module with one function: `call(numbers)` reads the inputs and writes the outputs after them."""
     e = Emitter(machine, exact=exact)
     names: dict[int, str] = {}
 
@@ -206,7 +209,9 @@ def call_module(tape: Tape, machine: Machine, *, exact: bool = False) -> str:
 
 
 def is_sum_of_products(tape: Tape, name: str, operands: Sequence[Operand]) -> bool:
-    """Whether an instruction adds or subtracts two products. Fused with one of them, a*b - c*d would round the two
-    differently, and leave a rest where they are equal: as two parts of a gradient that cancel are.
+    """Whether an instruction adds or subtracts two products.
+
+    If a*b - c*d were fused with one of them, the two products would be rounded differently, and would leave a small
+    rest where they are equal, as two parts of a gradient can be.
     """
     return name in ("add", "sub") and all(isinstance(x, int) and tape.code[x][0] == "mul" for x in operands)

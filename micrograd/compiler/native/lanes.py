@@ -1,14 +1,14 @@
-"""Write the native functions that do one thing each to many rows side by side in vector lanes.
+"""Write the native functions that work on rows, one row in each vector lane.
 
-    uniform    what is the same for all rows, once a step
-    block      the tape, on as many rows as there are lanes; adds to one vector of sums for each output
-    check      whether the numbers that index are in range
-    tail       leaves out what the last block computed in lanes without a row
-    reduce     each vector of sums to one number, the mean over the rows; and whether all are finite
+    uniform    computes what is the same for all rows, once a step
+    block      computes the tape on one row for each lane, and adds each output to its vector of sums
+    check      checks that indices are in range
+    tail       adds the last block's results, only for lanes that hold a row
+    reduce     turns each vector of sums into the mean over the rows, and checks that all are finite
 
-The last rows of a batch may not fill the lanes. The lanes left over compute the last row once more, into sums of
-their own, of which `tail` counts only the others: so `block` needs no masks. Where a batch is a single block, its
-results are the sums: nothing is cleared before and nothing added up.
+The last rows of a batch may not fill the lanes. Lanes without a row then compute the last row again, into separate
+sums; `tail` adds only the lanes that hold real rows, so `block` needs no masks. If a batch is a single block, its
+results are the sums: nothing is cleared before and nothing is added up.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from micrograd.compiler.tape.tape import is_condition
 
 
 class LaneWriter:
-    """Writes the functions of one module; `declared` are those of the C library that they call."""
+    """Writes the functions of one module; `declared` holds declarations of the outside functions that they call."""
 
     def __init__(self, spec: ModuleSpec):
         self.spec, self.tape, self.plan = spec, spec.tape, spec.plan
@@ -38,7 +38,7 @@ class LaneWriter:
         return self.spec.sources[self.tape.code[position][1]]
 
     def _fetch_same(self, e: Emitter, position: int) -> str:
-        """A number that is the same for all rows, from memory: loading it again is cheaper than keeping it."""
+        """A number that all rows share, from memory: loading it again is cheaper than keeping it in a register."""
         if self.tape.code[position][0] == "input":
             source = self.source(position)
             return e.splat(e.load(f"%{source.memory}", source.place))
@@ -48,7 +48,7 @@ class LaneWriter:
         return number
 
     def uniform(self) -> str:
-        """Compute what all rows share, and put what is needed further on into memory."""
+        """Compute what all rows share, and store what `block` and `reduce` need."""
         e = self.emitter(1)
 
         def keep(position: int, name: str) -> None:
@@ -61,7 +61,7 @@ class LaneWriter:
         return function("void @uniform(ptr noalias %parameters, ptr noalias %others, ptr noalias %shared)", e)
 
     def block(self) -> str:
-        """The tape on the rows from %first on, as many as there are lanes, but none beyond %last."""
+        """Compute the tape on the rows from %first on, one in each lane, but none beyond %last."""
         e = self.emitter(self.spec.lanes)
         rows = _RowsInLanes(self, e)
 
@@ -81,7 +81,7 @@ class LaneWriter:
                 e.store(total, "%sums", at)
 
         e.code(self.tape, self.plan.each_row, fetch, add_up)
-        for position in list(wanted):  # outputs that are inputs as they are
+        for position in list(wanted):  # outputs that are inputs
             add_up(position, fetch(position))
         return function(
             "void @block(ptr noalias %context, ptr noalias %parameters, ptr noalias %others, ptr noalias %shared, "
@@ -90,7 +90,7 @@ class LaneWriter:
         )
 
     def array(self, e: Emitter, number: int) -> tuple[str, str]:
-        """The address of an array, and how many bytes its rows are apart."""
+        """The address of an array, and its stride: the bytes from one row to the next."""
         layout = self.spec.layout
         return layout.get(e, f"array{number}"), layout.get(e, f"stride{number}")
 
@@ -104,7 +104,7 @@ class LaneWriter:
         return e.let(f"{convert} {of} {one} to double") if convert else one
 
     def check(self) -> str:
-        """The first row in which a number that indexes is out of range, or -1."""
+        """Return the first row with an index out of range, or -1."""
         e = self.emitter(1)
         arrays = {source.array: self.array(e, source.array) for source, _ in self.spec.indices}
         rows = self.spec.layout.get(e, "rows")
@@ -121,7 +121,7 @@ class LaneWriter:
         return function("i64 @check(ptr noalias %context)", e, returns=False)
 
     def tail(self) -> str:
-        """Count the last block's lanes that hold rows, and no others."""
+        """Add the results of the last block to the sums, only for lanes that hold a row."""
         lanes = self.spec.lanes
         e = self.emitter(lanes)
         with e.loop("at", lanes * self.spec.sums, by=lanes) as at:
@@ -133,7 +133,7 @@ class LaneWriter:
         return function(f"void @tail(ptr noalias %sums, ptr noalias %rest, {e.of('i1')} %counts)", e)
 
     def reduce(self) -> str:
-        """The mean of each output over the rows, from the sums in the lanes; gives whether one is not finite."""
+        """Compute each output's mean over the rows, from the sums in the lanes; return whether one is not finite."""
         lanes = self.spec.lanes
         e = self.emitter(lanes)
         truth = e.of("i1")
@@ -161,7 +161,7 @@ class LaneWriter:
 
 
 class _RowsInLanes:
-    """Reads the rows of a block, one in each lane: every number once, where it is first asked for."""
+    """Reads the rows of a block, one in each lane; each number is loaded once, when first needed."""
 
     def __init__(self, writer: LaneWriter, e: Emitter):
         self.writer, self.e = writer, e
@@ -174,7 +174,7 @@ class _RowsInLanes:
         self._numbers: dict[int, str] = {}
 
     def number(self, position: int) -> str:
-        """An input of the tape, in all lanes."""
+        """A vector with an input of the tape, one row in each lane."""
         if position not in self._numbers:
             self._numbers[position] = self._read(self.writer.source(position))
         return self._numbers[position]
@@ -189,7 +189,7 @@ class _RowsInLanes:
         return out
 
     def _start(self, array: int) -> list[str]:
-        """The address of each lane's row of an array."""
+        """The address of each lane's row in an array."""
         if array not in self._starts:
             base, stride = self.writer.array(self.e, array)
             self._starts[array] = [_row_start(self.e, base, stride, row) for row in self._rows]
@@ -197,7 +197,7 @@ class _RowsInLanes:
 
 
 def _not_finite(e: Emitter, x: str) -> str:
-    """Whether a number is nan or inf, lane by lane: only then is its difference from itself nan."""
+    """Whether a number is nan or inf, for each lane: only then is x - x nan."""
     zero = e.let(f"fsub {e.type} {x}, {x}")
     return e.let(f"fcmp uno {e.type} {zero}, {zero}")
 
@@ -209,17 +209,17 @@ def _row_start(e: Emitter, base: str, stride: str, row: str) -> str:
 
 
 def function(head: str, e: Emitter, *, returns: bool = True) -> str:
-    """A function of the module's own, from its head and the lines of an emitter."""
+    """The text of an internal function, from its head and the lines of an emitter."""
     return "\n".join([f"define internal {head} {{", *e.lines, *(["  ret void"] if returns else []), "}", ""])
 
 
 def _transposed_sum(e: Emitter, vectors: list[str]) -> str:
-    """One vector whose lane k holds the sum over the lanes of vectors[k], in log2(lanes) rounds of pairs."""
+    """A vector whose lane k is the sum over the lanes of vectors[k], computed in log2(lanes) rounds of pairs."""
     lanes = e.lanes
     width = 1
     while len(vectors) > 1:
-        # Each vector holds partial sums in runs of `width` lanes. Of a pair, the even runs of both stand beside
-        # each other in one vector and the odd runs in another: their sum halves the number of runs.
+        # Each vector holds partial sums in runs of `width` lanes. For each pair of vectors, one shuffle takes the even
+        # runs of both and another takes the odd runs; the sum of the two has half as many runs.
         even, odd = [], []
         for run in range(0, lanes, 2 * width):
             even += [*range(run, run + width), *range(lanes + run, lanes + run + width)]

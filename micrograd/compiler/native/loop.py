@@ -1,10 +1,11 @@
 """Write the native loop over steps, and over the blocks of rows in each: `run(context)`, which Python calls.
 
-`module_text(spec)` gives the text of an LLVM module. Its `run` takes steps until it has done those asked for, has
-used up its budget of blocks, or meets a number that is not finite, and says which; it shuffles the rows between epochs.
+`module_text(spec)` gives the text of an LLVM module. Its `run` takes steps until it has taken as many as asked for, has
+used up its budget of blocks, or meets a number that is not finite; it returns which. It shuffles the rows at the start
+of each epoch.
 
-A pause keeps its place: `run(context)` again goes on in the midst of a step, and parameters change at the end of one.
-All that the loop remembers is in the context.
+After a pause, calling `run(context)` again goes on where it stopped, even within a step; parameters change only at the
+end of a step. The loop keeps all its state in the context.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def module_text(spec: ModuleSpec) -> str:
 
 
 class _Loop:
-    """Writes `run`. A step begins at `new`, goes through its blocks at `blocks`, and ends at `finish`."""
+    """Writes `run`. A step begins at the label `new`, computes its blocks at `blocks`, and ends at `finish`."""
 
     def __init__(self, writer: LaneWriter):
         self.writer, self.spec, self.lanes = writer, writer.spec, writer.spec.lanes
@@ -84,7 +85,7 @@ class _Loop:
     # -------------------------------------------------------- before a call's steps
 
     def begin(self) -> None:
-        """What Python asks for: to start at the first row, and to take so many steps; without, to go on."""
+        """Do what Python asks for: start at the first row, and take new steps; if it asks for neither, go on."""
         self.put("budget", self.get("allowance"))
         self.go_if(f"eq i64 {self.get('restart')}, 0", "same.rows", "first.row")
         self.label("first.row")
@@ -98,12 +99,12 @@ class _Loop:
         self.label("ask")
         for name, x in (("steps", asked), ("asked", "0"), ("done", "0"), ("number", "0")):
             self.put(name, x)
-        if self.spec.update and rule_plan(self.spec.update).shared:  # what of the rule depends on the steps alone
+        if self.spec.update and rule_plan(self.spec.update).shared:  # the part that depends only on the step
             self.e.do(f"call void @ahead({self.pointers('ahead', 'rates')}, i64 {self.get('taken')}, i64 {asked})")
         self.go("step")
 
     def check(self) -> None:
-        """Whether the numbers that index are in range. If not, position is the row."""
+        """Check that indices are in range. If one is not, `position` is its row."""
         if not self.spec.indices:
             return
         row = self.e.let("call i64 @check(ptr %context)")
@@ -116,7 +117,7 @@ class _Loop:
     # ---------------------------------------------------------------- a step
 
     def step(self) -> None:
-        """Where the step's rows are, and whether it is a new one or goes on after a pause."""
+        """Find the step's rows, and whether the step is new or goes on after a pause."""
         let = self.e.let
         self.label("step")
         self.position = self.get("position")
@@ -132,7 +133,7 @@ class _Loop:
         self.go_if(f"eq i64 {self.get('done')}, 0", "new", "blocks")
 
     def new(self) -> None:
-        """Shuffle at the start of an epoch; compute what all rows share; sums are 0 again."""
+        """Shuffle at the start of an epoch, compute what all rows share, and set the sums to 0."""
         self.label("new")
         if self.spec.update:
             self.go_if(f"eq i64 {self.position}, 0", "epoch", "start")
@@ -159,7 +160,7 @@ class _Loop:
         self.e.do(f"call void @llvm.memset.p0.i64({self.pointers(name)}, i8 0, i64 {size}, i1 false)")
 
     def blocks(self) -> None:
-        """As many rows as there are lanes at a time, each block from the budget."""
+        """Compute the step's rows, one block at a time; each block takes 1 from the budget."""
         let = self.e.let
         self.label("blocks")
         done = self.get("done")
@@ -180,11 +181,11 @@ class _Loop:
             rows = f"{self.pointers('order')}, i64 {first}, i64 {self.last}"
             self.e.do(f"call void @block(ptr %context, {self.same}, ptr {sums}, {rows})")
         else:
-            self.put("done", self.count)  # the result is the same for all rows
+            self.put("done", self.count)  # nothing depends on the rows
         self.go("blocks")
 
     def finish(self) -> None:
-        """The means; and, if the module trains and all are finite, the loss is noted and the parameters change."""
+        """Compute the means; if the module trains and all are finite, note the loss and update the parameters."""
         let, lanes = self.e.let, self.lanes
         self.label("finish")
         if lanes > 1 and self.writer.has_rows:
@@ -215,7 +216,7 @@ class _Loop:
         number = self.get("number")
         norm = let(f"call double @norm({self.pointers('gradients')}, i64 {self.spec.gradients})")
         if self.spec.scale and not all(isinstance(x, float) for x in self.spec.scale.outputs.values()):
-            too_large = let(f"fcmp oeq double {norm}, {self.e.value(math.inf)}")  # to clip by, of finite gradients
+            too_large = let(f"fcmp oeq double {norm}, {self.e.value(math.inf)}")  # finite gradients can overflow it
             self.e.do(f"br i1 {too_large}, label %not.finite, label %move")
             self.label("move")
         loss = self.e.load(self.memory["gradients"], self.spec.gradients)
@@ -233,7 +234,7 @@ class _Loop:
         self.e.do(f"call void @update({arrays}, {numbers})")
 
     def next(self) -> None:
-        """On to the next batch, which at the end of the rows is the first one again."""
+        """Go on to the next batch; after the last row, start at the first row again."""
         let = self.e.let
         self.label("next")
         at_end = let(f"icmp sge i64 {self.end}, {self.rows}")

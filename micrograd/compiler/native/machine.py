@@ -5,7 +5,7 @@
     >>> plain.lanes, plain.vector_function("exp", 2) is None
     (2, True)
 
-`this_machine()` is the one that Python runs on; others are for looking at the code that they would get.
+`this_machine()` is the one that Python runs on; make others to see the code for them.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import Any
 from micrograd.extras import require
 from micrograd.locks import compiling
 
-# glibc's vector functions by lanes, as the x86-64 vector ABI names them; they are within 4 units in the last place.
+# Name prefixes of glibc's vector functions by lanes (x86-64 vector ABI); they are within 4 units in the last place.
 LIBMVEC = {2: "_ZGVbN2", 4: "_ZGVdN4", 8: "_ZGVeN8"}
-# Processors that compute 512 bits as two halves: there, narrower vectors are as fast in a loop, and what does not fit
-# into registers takes half the room. Measured for the moons' net on 100 rows: 5.6 us a step with 4 lanes, 11 us with 8.
+# Processors that compute 512 bits in two halves: there, 256 bits are as fast in a loop, and spilled registers take half
+# the memory. Measured for the moons' net on 100 rows: 5.6 us a step with 4 lanes, 11 us with 8.
 IN_HALVES = ("znver4",)
 
 
 @functools.cache
 def llvm() -> Any:
-    """llvmlite's binding, with every target that it can emit code for made ready."""
+    """llvmlite's binding, with all its targets initialized."""
     with compiling:
         binding = require("llvmlite.binding", extra="jit")
         binding.initialize_all_targets()
@@ -46,7 +46,7 @@ class Machine:
         self.lanes = self._widest()
 
     def _widest(self) -> int:
-        """Doubles in the widest vector register."""
+        """The number of doubles in the widest vector register."""
         on = set(self.features.split(","))
         if "+avx512f" in on and "+avx512vl" in on and "+avx512dq" in on:
             return 8
@@ -54,20 +54,20 @@ class Machine:
 
     @property
     def lanes_in_loops(self) -> int:
-        """How many lanes to use where rows fill several vectors."""
+        """How many lanes to use when the rows fill several vectors."""
         return 4 if self.lanes == 8 and self.cpu in IN_HALVES else self.lanes
 
     def vector_function(self, name: str, lanes: int) -> str | None:
-        """The function that computes `name` on a vector of so many lanes, or None: then it is one call a lane."""
+        """The function that computes `name` on a vector of `lanes` lanes; None if each lane needs its own call."""
         if not self.triple.startswith("x86_64") or lanes not in LIBMVEC:
             return None
         symbol = f"{LIBMVEC[lanes]}{'vv' if name == 'pow' else 'v'}_{name}"
         return symbol if self._has(symbol) else None
 
     def target_machine(self) -> Any:
-        """LLVM's object that generates code for it; an execution engine takes it over, so each needs one of its own."""
+        """A new LLVM code generator for this machine; an execution engine takes ownership, so each needs its own."""
         binding = llvm()
-        # At level 1 LLVM takes half the time of level 2, and the code of a tape, which is one long line, is as fast.
+        # Level 1 compiles in half the time of level 2, and a tape has no branches, so its code is as fast.
         target = binding.Target.from_triple(self.triple)
         return target.create_target_machine(cpu=self.cpu, features=self.features, opt=1, codemodel="jitdefault")
 
@@ -77,7 +77,7 @@ def this_machine() -> Machine:
     """The processor that this process runs on, with libmvec's functions where the system has them."""
     with compiling:
         binding = llvm()
-        with contextlib.suppress(RuntimeError):  # not glibc, or an old one: scalar calls then
+        with contextlib.suppress(RuntimeError):  # not glibc, or an old one: functions are called lane by lane
             binding.load_library_permanently("libmvec.so.1")
         features = binding.get_host_cpu_features().flatten()
         found = functools.cache(lambda symbol: bool(binding.address_of_symbol(symbol)))

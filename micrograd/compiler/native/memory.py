@@ -16,7 +16,7 @@ ALIGNMENT = 64  # bytes: the widest vector register
 
 
 class Memory:
-    """So many doubles, aligned for vectors; `view` reads and writes them."""
+    """`count` doubles, aligned for vectors; `view` reads and writes them."""
 
     def __init__(self, count: int):
         self._bytes = bytearray(8 * count + ALIGNMENT)

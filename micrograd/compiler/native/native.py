@@ -1,6 +1,6 @@
 """Turn the text of an LLVM module into functions that Python can call.
 
-A `Native` frees its code when nothing refers to it any more. Calls release the interpreter lock.
+A `Native`'s code is freed after nothing refers to it any more. Calls release the interpreter lock.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from micrograd.locks import compiling
 
 
 class Native:
-    """A compiled module. `llvm_ir` is its text, `assembly` what the processor runs.
+    """A compiled module. `llvm_ir` is its text, `assembly` the processor's instructions.
 
-    `Native(text, machine, run=RUN)` has the module's function `run` as its attribute, of that ctypes signature.
+    `Native(text, machine, run=RUN)` has the module's function `run` as an attribute, with the ctypes signature RUN.
     """
 
     def __init__(self, text: str, machine: Machine, **entries: Any):
@@ -27,7 +27,7 @@ class Native:
         binding = llvm()
         with compiling:
             _free_what_is_dead()
-            # A context of its own, so that constants and names go with the module.
+            # A separate context, so that its constants and names are freed with the module.
             context = binding.create_context()
             engine = binding.create_mcjit_compiler(binding.parse_assembly(text, context), machine.target_machine())
             engine.finalize_object()
@@ -47,12 +47,12 @@ class Native:
 
 @functools.lru_cache(maxsize=64)
 def native_of(text: str, machine: Machine, **entries: Any) -> Native:
-    """The compiled module, the same for the same text: a second net of the same sizes is compiled already."""
+    """The compiled module, cached by its text: a second net of the same sizes needs no compiling."""
     return Native(text, machine, **entries)
 
 
-# Code is freed at the next compilation after its Native has gone: the garbage collector, which may run anywhere, even
-# inside the lock, only notes which. LLVM's objects are kept from it: it would dispose of a context before its module.
+# Code is freed at the next compilation after its Native is gone. The garbage collector may run anywhere, even inside
+# the lock, so it only notes the key. `_alive` holds LLVM's objects, because a context must outlive its module.
 _alive: dict[int, tuple[Any, Any]] = {}
 _dead: deque[int] = deque()
 _keys = itertools.count()
@@ -66,7 +66,7 @@ def _free_what_is_dead() -> None:
 
 
 def assembly_of(text: str, machine: Machine) -> str:
-    """The assembly that a module becomes, on this machine or another."""
+    """The assembly of a module, for this machine or another."""
     binding = llvm()
     with compiling:
         module = binding.parse_assembly(text)

@@ -1,6 +1,6 @@
-; Python's own shuffle: %order becomes 0, 1, ... n-1, and each place from the last on changes with one before it or itself.
-; An index up to i is drawn as Python's `random` draws it, from as many bits as i + 1 has, again while it is too large.
-; %draw is NumPy's next_uint32, and %generator the state of a Mersenne Twister.
+; Python's own shuffle: set %order to 0, 1, ... n-1; from the last place i down, swap place i with a random j <= i.
+; As in Python's `random`, j has as many random bits as i + 1, and is drawn again while it is larger than i.
+; %draw is NumPy's next_uint32, %generator the state of a Mersenne Twister.
 define internal void @shuffle(ptr %draw, ptr %generator, ptr %order, i64 %n) {
 entry:
   br label %number

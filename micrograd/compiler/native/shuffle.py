@@ -1,8 +1,8 @@
 """Shuffle rows in native code as Python's own `random.Random(seed).shuffle(list(range(n)))` does: the same order.
 
-Both draw from the Mersenne Twister (Matsumoto and Nishimura 1998), and NumPy lets native code draw from its own: a
-`Twister` begins where a `random.Random` is, and puts that where it ends. So an epoch that native code shuffles visits
-the rows as `data.batches` does. NumPy's documentation: "Extending" in numpy.random, ctypes.
+Python and NumPy both have the Mersenne Twister (Matsumoto and Nishimura 1998), and native code can draw from NumPy's. A
+`Twister` starts from the state of a `random.Random`, and at the end gives its state back. So an epoch shuffled by
+native code visits the rows in the order of `data.batches`. NumPy's documentation: "Extending" in numpy.random, ctypes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SHUFFLE = importlib.resources.files(__package__).joinpath("shuffle.ll").read_tex
 
 
 class Twister:
-    """A generator that native code draws from: `draw` is the address of a function of the state at `address`."""
+    """A generator for native code: `draw` is the address of a function that draws from the state at `address`."""
 
     def __init__(self) -> None:
         require("numpy", extra="jit")
@@ -28,18 +28,18 @@ class Twister:
         native = self._generator.ctypes
         self.address: int = native.state_address
         self.draw: int = ctypes.cast(native.next_uint32, ctypes.c_void_p).value or 0
-        # Where they stand in memory, 624 words and how many of them are used: NumPy takes 30 us to tell them, for each
-        # epoch of `fit`. Its documentation does not promise the place, so it is asked once.
+        # The state in memory: 624 words, and how many are used. Asking NumPy takes 30 us, in each epoch of `fit`.
+        # NumPy does not document this layout, so it is checked once.
         words: Any = (ctypes.c_uint32 * 625).from_address(self.address)
         self._words = words if words[:] == self._told() else None
 
     def take_over(self, rng: random.Random) -> None:
-        """Go on from where `rng` is."""
+        """Continue from the state of `rng`."""
         *words, used = rng.getstate()[1]
         self._generator.state = {"bit_generator": "MT19937", "state": {"key": words, "pos": used}}
 
     def put_back(self, rng: random.Random) -> None:
-        """Set `rng` to where native code ended."""
+        """Give the state after native code back to `rng`."""
         version, _, gauss = rng.getstate()
         rng.setstate((version, tuple(self._words[:] if self._words else self._told()), gauss))
 
@@ -56,4 +56,4 @@ def generator(given: Any) -> random.Random | None:
         return given
     if isinstance(given, int) and not isinstance(given, bool):
         return random.Random(given)
-    raise TypeError(f"shuffle is a seed such as 0, a random.Random, or None for rows in their order, not {given!r}")
+    raise TypeError(f"shuffle must be a seed such as 0, a random.Random, or None to keep the order, not {given!r}")

@@ -1,4 +1,4 @@
-"""What a module of native code is made from: a tape, where its inputs are, and the optimizer's rule.
+"""What a module of native code is made from: a tape, the sources of its inputs, and the optimizer's rule.
 
 >>> from micrograd.compiler.native.spec import Source
 >>> Source("parameters", 3).is_row, Source(array=0, place=1).is_row
@@ -15,7 +15,7 @@ from micrograd.compiler.native.machine import Machine
 from micrograd.compiler.tape.plan import Plan
 from micrograd.compiler.tape.tape import Tape
 
-# How each NumPy type of data is read: LLVM's type, and the conversion to double.
+# How each NumPy number type is read: LLVM's type, and the conversion to double.
 READ = {
     "f8": ("double", ""),
     "f4": ("float", "fpext"),
@@ -27,7 +27,7 @@ READ = {
 
 @dataclass(frozen=True)
 class Source:
-    """Where an input comes from: `memory[place]` for all rows alike, or element `place` of each row of an array."""
+    """Where an input comes from: `memory[place]`, the same for all rows, or element `place` of each row of an array."""
 
     memory: str = ""
     place: int = 0
@@ -40,13 +40,13 @@ class Source:
 
 @dataclass
 class ModuleSpec:
-    """What a module is made from. Outputs of the tape are the gradients in order, then the value.
+    """What a module is made from. The tape's outputs are the gradients in order, then the value.
 
-    `types` are the NumPy types of the arrays of rows. `update` is the optimizer's tape: the inputs are the parameter,
-    its gradient, its states, the learning rate and the number of the step, the outputs the new parameter and the new
-    states. `scale` gives the factor on all gradients from their norm. `is_single` says that no batch has more rows than
-    there are lanes. `indices` are the inputs from rows that index, each with the count of what it chooses from. With
-    `exact`, no product and sum become one operation.
+    `types` are the number types of the arrays of rows. `update` is the optimizer's tape: its inputs are the parameter,
+    its gradient, its states, the learning rate and the step's number; its outputs are the new parameter and states.
+    `scale` is a tape that gives the factor on all gradients from their norm. `is_single`: no batch has more rows than
+    lanes. `indices` are the row inputs used as an index, each with the number of values it chooses from. With `exact`,
+    a product and a sum are never fused.
     """
 
     tape: Tape
@@ -74,14 +74,14 @@ class ModuleSpec:
 
     @property
     def gradients(self) -> int:
-        """How many gradients there are, with a few more numbers, always 0, to fill the widest vectors."""
+        """The number of gradients, padded to whole vectors of the widest kind; the padding is always 0."""
         return -(-(len(self.tape.outputs) - 1) // WIDEST) * WIDEST
 
     @property
     def sums(self) -> int:
-        """How many sums over the rows: one for each gradient, and a vector of which the first is for the value."""
+        """The number of sums over the rows: the padded gradients, then one vector that starts with the value."""
         return self.gradients + WIDEST
 
     def place(self, output: int) -> int:
-        """Where an output of the tape stands among the sums: gradients first, and the value after their padding."""
+        """An output's place among the sums: the gradients come first, the value after their padding."""
         return output if output < len(self.tape.outputs) - 1 else self.gradients

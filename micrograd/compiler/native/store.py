@@ -1,4 +1,4 @@
-"""Keep parameters' numbers side by side in memory, where native code reads and writes them.
+"""Keep the parameters' numbers in one array, where native code reads and writes them.
 
     >>> from micrograd import Value
     >>> from micrograd.compiler.native.store import store_of
@@ -11,7 +11,7 @@
     >>> store.memory.view[1]
     5.0
 
-The Values stay the same objects, in models and optimizers; only their `data` has another home. So nothing is copied
+The Values stay the same objects in models and optimizers; only their `data` moves to the array. So nothing is copied
 before or after a step, and reading a parameter always gives its present number.
 """
 
@@ -35,7 +35,7 @@ _moving = held_over_forks()
 class Stored(Value):
     """A Value whose `data` lives in a store. Copies and pickles are plain Values.
 
-    To a function that is being recorded, `data` is what it will be at each step, and not what it is now.
+    While a function is recorded, `data` is a symbol that stands for its number at each step.
     """
 
     __slots__ = ()
@@ -64,7 +64,7 @@ class Stored(Value):
 
 
 def _slots(kind: type) -> list[str]:
-    """The names of what a class keeps in slots, as its instances know them."""
+    """The names of a class's slots, as attributes of its instances."""
     return [name for name, x in vars(kind).items() if isinstance(x, types.MemberDescriptorType)]
 
 
@@ -74,52 +74,52 @@ def _blank(plain: type) -> Any:
 
 @functools.cache
 def _stored_class(plain: Any) -> Any:
-    """The class of a stored Value: named as its own class is, and with all that it has."""
+    """The class of a stored Value: a subclass of its own class, with the same name."""
     return type(plain.__name__, (Stored,) if plain is Value else (Stored, plain), {"__slots__": (), "_plain": plain})
 
 
 class Store:
-    """The numbers of some Values in one array. `is_current` until another store takes one of them over.
+    """The numbers of some Values in one array. It `is_current` until another store takes over one of the Values.
 
-    One thread at a time works on it, inside `with store.lock:`, after `ready()`; stores that have Values in common
-    exclude each other as well.
+    A thread calls `ready()`, then works inside `with store.lock:`. Only one thread at a time can work on a store, or on
+    stores that share Values.
     """
 
     def __init__(self, values: Sequence[Value]):
         self.values: list[Any] = list(values)
         self.memory = Memory(-(-len(self.values) // 8) * 8)  # whole vectors
         self.is_current = False
-        # Python's own, taken by `with` alone: Ctrl-C can come between any two steps of code of ours.
+        # Python's own lock, taken only by `with`: Ctrl-C could come between any two lines of our code.
         self.lock: Any = threading.RLock()
         new_in_child(self, "lock")
         self.ready()
 
     def ready(self) -> None:
-        """Make this the home of its Values' numbers; other threads' work on them is waited for.
+        """Move the Values' numbers into this store, after waiting for other threads that work on them.
 
-        Raises RuntimeError where this thread works on some of them already, as a callback or a signal handler would.
+        Raises RuntimeError if this thread is already working on some of them, as in a callback or a signal handler.
         """
         self.refuse_a_second_use()
         while not self.is_current:
             stores = {self, *self._owners()}
             for store in stores:
                 store.refuse_a_second_use()
-            self._take(sorted(stores, key=id), stores)  # in one order, so that no two threads wait for each other
+            self._take(sorted(stores, key=id), stores)  # always in the same order: no deadlock
 
     def refuse_a_second_use(self) -> None:
         if self.lock._is_owned():
             raise RuntimeError(
-                "a step is under way on these parameters: neither a callback of run() nor a signal handler may take "
-                "another"
+                "a step is under way on these parameters: a callback of run() or a signal handler may not take another "
+                "step"
             )
 
     def _take(self, to_lock: Sequence[Store], stores: set[Store]) -> None:
-        """Move the numbers here from wherever they are, with the locks of all stores that are concerned."""
+        """Take the locks of all stores that hold the numbers, then move the numbers here."""
         if to_lock:
             with to_lock[0].lock:
                 return self._take(to_lock[1:], stores)
         with _moving:
-            if not self._owners() <= stores:  # another thread was sooner
+            if not self._owners() <= stores:  # another thread moved some first
                 return None
             for place, value in enumerate(self.values):
                 self.memory.view[place] = value.data
@@ -136,7 +136,7 @@ class Store:
 
 
 def store_of(values: Sequence[Value]) -> Store:
-    """The store in which exactly these Values are in this order: the one they are in, or a new one."""
+    """A store with exactly these Values in this order: their present one if it fits, or a new one."""
     store = getattr(values[0], "_store", None) if values else None
     if store is not None and store.is_current and store.values == list(values):
         return store

@@ -1,11 +1,11 @@
-"""Write the native functions of the optimizer: its rule on as many parameters side by side as there are lanes.
+"""Write the native functions of the optimizer: its rule, on one parameter in each lane.
 
-    ahead      what depends on the learning rate and the step's number alone, for many steps to come at once
-    norm       the gradients' length, by which they may be scaled
+    ahead      what depends only on the learning rate and the step's number, for many steps at once
+    norm       the norm of the gradients, by which they may be scaled
     update     the rest of the rule, on all parameters
 
-The rule is the optimizer's own `update`, run on symbols: its tape has the parameter, its gradient, its states, the
-learning rate and the number of the step for inputs, and the new parameter and states for outputs.
+The rule is the optimizer's own `update`, run on symbols. The inputs of its tape are the parameter, its gradient, its
+states, the learning rate and the step's number; the outputs are the new parameter and states.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from micrograd.compiler.tape.tape import Tape, is_condition
 
 
 class UpdateWriter:
-    """Writes the three functions. `plan.shared` are the results that `ahead` computes, a row of COLUMNS for each."""
+    """Writes the three functions. `plan.shared` are the results that `ahead` computes: each has COLUMNS numbers."""
 
     def __init__(self, spec: ModuleSpec, tape: Tape, declared: set[str]):
         self.spec, self.tape, self.declared = spec, tape, declared
@@ -33,7 +33,7 @@ class UpdateWriter:
         return Emitter(machine, lanes=machine.lanes, declared=self.declared, exact=self.spec.exact)
 
     def ahead(self) -> str:
-        """For %steps steps from number %taken + 1 on."""
+        """Compute them for %steps steps, from step %taken + 1 on."""
         e = self._emitter()
         lanes = e.lanes
         with e.loop("s", "%steps", by=lanes) as s:
@@ -58,7 +58,7 @@ class UpdateWriter:
         return self.plan.shared[position] * COLUMNS
 
     def norm(self) -> str:
-        """The square root of the sum of the gradients' squares."""
+        """Return the square root of the sum of the gradients' squares."""
         e = self._emitter()
         with e.loop("i", "%count", by=e.lanes, carry=f"{e.type} %squares = zeroinitializer") as i:
             gradient = e.load_vector("%gradients", i)
@@ -73,7 +73,7 @@ class UpdateWriter:
         return function("double @norm(ptr noalias %gradients, i64 %count)", e, returns=False)
 
     def _factor(self, e: Emitter) -> str | None:
-        """What all gradients are multiplied by, in every lane, or None where that is always 1."""
+        """The factor on all gradients, in every lane; None if it is always 1."""
         scale = self.spec.scale
         assert scale is not None
         (x,) = scale.outputs.values()
@@ -84,7 +84,7 @@ class UpdateWriter:
         return e.splat(names.get(x, "%norm"))
 
     def update(self) -> str:
-        """%ahead points at the step's column."""
+        """Apply the rule to all parameters; %ahead points at the step's column."""
         e = self._emitter()
         factor = self._factor(e)
         inputs = len(self.arrays)

@@ -1,4 +1,4 @@
-"""Native code for batches of any size, compiled once for each width of vectors that the sizes call for."""
+"""Native code for batches of any size, compiled once for each vector width that the sizes need."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Widths:
     def __init__(self, spec: ModuleSpec):
         self.spec = spec
         self._natives: dict[tuple[int, bool], Native] = {}
-        self._last: tuple[int, Native] | None = None  # for how many rows it was asked last, and what it gave
+        self._last: tuple[int, Native] | None = None  # the last batch size, and its code
 
     def of(self, count: int) -> Native:
-        """Code with as many lanes as the rows fill, or code for larger batches that is there already."""
+        """Code with as many lanes as the rows fill, or existing code for larger batches."""
         if self._last and self._last[0] == count:
             return self._last[1]
         machine = self.spec.machine
@@ -33,7 +33,7 @@ class Widths:
 
     @property
     def latest(self) -> Native:
-        """The code compiled last. Raises RuntimeError where the only calls were refused before."""
+        """The code compiled last. Raises RuntimeError if every call was refused before it was compiled."""
         if not self._natives:
             raise RuntimeError("nothing has been compiled yet: the last call was refused")
         return next(reversed(self._natives.values()))

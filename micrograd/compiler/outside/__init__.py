@@ -1,10 +1,10 @@
-"""What a recording takes from outside of the function: numbers that are read there, and what is set or drawn.
+"""What a function uses from outside while it is recorded: what it reads and sets there, and random numbers.
 
 Read in this order:
 
-    bytecode            where code reads and sets places, and where it calls
-    generators          the state of generators of random numbers
+    bytecode            where code reads and sets places
+    generators          the state of random generators
     places              what is in a place now, to compare with later
-    watch               look on while the function runs
-    recording           two recordings that must agree, and the places to look at before each call
+    watch               watch the function while it runs
+    recording           two recordings that must agree, and the places to check before each call
 """

@@ -6,9 +6,9 @@
     >>> [said(place.expression) for place in places_in(f.__code__).values()]
     ['model', 'model.temperature', 'limits', "limits['low']"]
 
-A place is known by the position of its instruction. Its expression says how to reach it: a local name, a global one or
-a variable of an enclosing function, and from there attributes and items; what calls return is not followed. Python's
-bytecode has a stack: this file goes through the instructions with a stack of expressions, as far as these are known.
+A place is identified by its instruction's offset. Its expression says how to reach it: from a local name, a global name
+or a variable of an enclosing function, through attributes and items; the results of calls are not followed. Python's
+bytecode works on a stack, so this file reads the instructions with a stack of expressions, `UNKNOWN` where not known.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _NAMES = {
     "LOAD_GLOBAL": "global",
     "LOAD_NAME": "global",
 }
-ASKING = {"getattr", "vars", "attrgetter", "__dict__"}  # names of what reads attributes by their text
+ASKING = {"getattr", "vars", "attrgetter", "__dict__"}  # names that read attributes by a string
 _NOTHING = {"RESUME", "NOP", "PRECALL", "KW_NAMES", "CACHE", "EXTENDED_ARG", "MAKE_CELL", "COPY_FREE_VARS", "NOT_TAKEN"}
 
 
 class Place(NamedTuple):
-    """Something that an instruction reads or sets. `whole`: its value goes on as it is, not only a part of it."""
+    """A place that an instruction reads or sets. `whole`: the value itself is used, not only a part of it."""
 
     kind: str
     expression: Expression
@@ -48,7 +48,7 @@ class Place(NamedTuple):
 
 
 def said(expression: Expression) -> str:
-    """The expression as Python writes it."""
+    """The expression as Python code."""
     kind, *rest = expression
     if kind == "attr":
         return f"{said(rest[0])}.{rest[1]}"
@@ -68,37 +68,37 @@ def places_in(code: CodeType) -> dict[int, Place]:
 
 
 def loose_names(code: CodeType) -> frozenset[str]:
-    """The attributes that a function reads of what calls return, and the texts that it may give to getattr()."""
+    """The attributes that a function reads from results of calls, and strings that it may give to getattr()."""
     return _read(code).loose
 
 
 def asks_by_text(code: CodeType) -> bool:
-    """Whether a function reads attributes by names that are texts, such as those in a list."""
+    """Whether a function reads attributes by strings, which may stand in a list."""
     return _read(code).asks
 
 
 def texts_in(x: Any) -> Iterator[str]:
-    """The texts in a container, those within it included."""
+    """The strings in a container, nested containers included."""
     if isinstance(x, str):
         yield x
-    elif type(x) in (tuple, list, set, frozenset, dict):  # a subclass may run code when it is asked
+    elif type(x) in (tuple, list, set, frozenset, dict):  # iterating a subclass may run the user's code
         for item in x:
             yield from texts_in(item)
 
 
 class _Reader:
-    """Goes through a function's instructions once, in order; where branches meet, the stack is forgotten."""
+    """Reads a function's instructions once, in order; at the target of a jump, the stack is forgotten."""
 
     def __init__(self, code: CodeType):
         self.stack: list[Expression] = []
         self.places: dict[int, Place] = {}
         self.loose: frozenset[str] = frozenset()
         instructions = list(dis.get_instructions(code))
-        matches = any(each.opname == "MATCH_CLASS" for each in instructions)  # which reads attributes, by its constants
+        matches = any(each.opname == "MATCH_CLASS" for each in instructions)  # reads attributes named in constants
         self.asks = matches or not ASKING.isdisjoint(code.co_names)
         if self.asks:
             self.loose = frozenset(texts_in(code.co_consts))
-        self._read_at: dict[Expression, int] = {}  # the offset of the last read of an expression, to say it is a part
+        self._read_at: dict[Expression, int] = {}  # the offset of each expression's last read, to mark it as partial
         for instruction in instructions:
             if instruction.is_jump_target:
                 self.stack.clear()
@@ -108,7 +108,7 @@ class _Reader:
         return self.stack.pop() if self.stack else UNKNOWN
 
     def _pop_part(self) -> Expression:
-        """An expression of which only an attribute or an item is used."""
+        """Pop an expression of which only an attribute or item is used."""
         found = self._pop()
         at = self._read_at.get(found)
         if at is not None:
@@ -172,11 +172,11 @@ class _Reader:
     def _name(self, kind: str, name: str, offset: int, instruction: dis.Instruction) -> None:
         if kind != "local":
             self._note(READ, offset, (kind, name))
-        null = [UNKNOWN] * (_effect(instruction) - 1)  # for a call to come; after the name from Python 3.13 on
+        null = [UNKNOWN] * (_effect(instruction) - 1)  # for a call; it comes after the name from Python 3.13 on
         self.stack += [(kind, name), *null] if sys.version_info >= (3, 13) else [*null, (kind, name)]
 
     def _anything(self, effect: int) -> None:
-        """Another instruction: what it takes and gives is not known, only by how much the stack grows."""
+        """Any other instruction: only its effect on the stack's size is known."""
         for _ in range(1 - effect):
             self._pop()
         self.stack += [UNKNOWN] * max(1, effect)

@@ -1,4 +1,4 @@
-"""Random generators, Python's and NumPy's: their state as something to compare and to put back.
+"""The state of Python's and NumPy's random generators, to compare and to restore.
 
 >>> import random
 >>> from micrograd.compiler.outside.generators import restore, state_of
@@ -19,13 +19,13 @@ from micrograd.coerce import is_array
 
 
 def state_of(x: Any) -> Any:
-    """The state of a random generator, something that can be compared; None for anything else."""
+    """The state of a random generator, to compare with ==; None for anything else."""
     if isinstance(x, random.Random):
         try:
             return x.getstate()
         except NotImplementedError:  # SystemRandom has none
             return None
-    random_of_numpy = sys.modules.get("numpy.random")  # not there: no generator of its kinds either
+    random_of_numpy = sys.modules.get("numpy.random")  # if it is not imported, x is not one of its generators
     if random_of_numpy is not None and isinstance(x, (random_of_numpy.Generator, random_of_numpy.RandomState)):
         return _comparable((x.bit_generator if isinstance(x, random_of_numpy.Generator) else x._bit_generator).state)
     return None

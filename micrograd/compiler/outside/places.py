@@ -1,4 +1,4 @@
-"""Places that hold what a function reads: an attribute, an item, a variable. Look at one, compare it, set it back.
+"""Places that a function reads: attributes, items, variables. Look at one, compare it, set it back.
 
     >>> from micrograd.compiler.outside.places import ABSENT, look
     >>> class Model:
@@ -6,7 +6,7 @@
     >>> look("attr", Model(), "temperature"), look("item", {"a": 1}, "b") is ABSENT
     (2.0, True)
 
-Looking runs no code of the user's: a property is not asked, for its own code is watched as it runs.
+Looking does not run the user's code: a property is not called, because its code is watched when it runs.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from micrograd.changes import CountedList
 from micrograd.coerce import is_array, is_bool
 from micrograd.compiler.outside.generators import state_of
 
-Within = frozenset[int]  # the ids of the containers around the one that is looked at
+Within = frozenset[int]  # the ids of the containers that contain the one that is looked at
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
-ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "nothing"})()  # a place that is not there, yet
-LARGEST = 10_000  # items in a list that is compared item by item
+ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "nothing"})()  # a place that does not exist (yet)
+LARGEST = 10_000  # the most items of a list that is compared item by item
 LARGEST_ARRAY = 1_000_000
 _DICTS = (dict, types.MappingProxyType, UserDict, ChainMap)
 _BUILT_IN = (list, dict, set, deque, array, types.MappingProxyType)
-_OF_THE_LIBRARY = (tuple, UserDict, UserList, ChainMap)  # by themselves: a subclass may run code when it is asked
+_OF_THE_LIBRARY = (tuple, UserDict, UserList, ChainMap)  # not their subclasses, whose methods may run the user's code
 
 
 class Read:
-    """A place outside the function and what it held when the function first read it.
+    """A place outside the function, and what it held when the function first read it.
 
-    `name` is how the function's code names it and `line` where. `now()` gives what it holds now.
+    `name` is the place in the function's code, `line` the line that read it. `now()` gives what it holds now.
     """
 
     __slots__ = ("by", "container", "content", "kind", "line", "name", "value")
 
     def __init__(self, kind: str, container: Any, by: Any, value: Any, name: str, line: str, *, whole: bool):
         self.kind, self.container, self.by, self.value, self.name, self.line = kind, container, by, value, name, line
-        self.content = content_of(value) if whole else None  # of a list, a dict or an array: what was in it
+        self.content = content_of(value) if whole else None  # what a list, dict or array held
 
     @property
     def key(self) -> Any:
@@ -63,13 +63,13 @@ class Read:
         return self.content is None or content_of(now) == self.content
 
     def same_as(self, other: Read) -> bool:
-        """Whether two runs found the same here."""
+        """Whether two runs found the same in this place."""
         same = self.value is other.value or is_equal(self.value, other.value)
         return same and self.content == other.content
 
 
 def _has_numbers(x: Any, within: Within = frozenset()) -> bool:
-    """Whether a container has a number somewhere in it."""
+    """Whether a container holds a number, at any depth."""
     if isinstance(x, CountedList) or not is_container(x):
         return is_number(x)
     if id(x) in within:
@@ -78,14 +78,14 @@ def _has_numbers(x: Any, within: Within = frozenset()) -> bool:
 
 
 def is_number(x: Any) -> bool:
-    """Whether x is a number or a truth that Python computes with."""
+    """Whether x is a number or a bool, Python's or NumPy's."""
     if isinstance(x, (int, float)) or is_bool(x):
         return True
     return type(x).__module__ == "numpy" and getattr(x, "ndim", 1) == 0
 
 
 def look(kind: str, container: Any, by: Any) -> Any:
-    """What a place holds, without running any code of the container's own; MISSING where that cannot be known."""
+    """What a place holds, found without running the container's code; MISSING if that is not possible."""
     if kind == "parameters":
         return tuple(container.parameters())
     if kind == "cell":
@@ -117,7 +117,7 @@ def look(kind: str, container: Any, by: Any) -> Any:
         except AttributeError:
             return MISSING
     if isinstance(own, property):
-        return MISSING  # its own code is watched as it runs
+        return MISSING  # its code is watched when it runs
     inside = attributes_of(container) if not isinstance(container, type) else None
     if isinstance(inside, dict) and by in inside:
         return inside[by]
@@ -132,7 +132,7 @@ def look(kind: str, container: Any, by: Any) -> Any:
 
 
 def attributes_of(x: Any) -> Any:
-    """An object's own attributes by name, or None. Its `__getattr__`, which may raise anything, is not asked."""
+    """An object's own attributes by name, or None. Its `__getattr__` is not called: it may raise anything."""
     try:
         return object.__getattribute__(x, "__dict__")
     except AttributeError:
@@ -140,7 +140,7 @@ def attributes_of(x: Any) -> Any:
 
 
 def owner_of(x: Any, name: str) -> Any:
-    """The class of the user's own on which an object's attribute stands; None for one of the object's own."""
+    """The user's class that defines an object's attribute; None if the object itself or a library has it."""
     if isinstance(x, (type, types.ModuleType)) or name in (attributes_of(x) or ()):
         return None
     for each in type(x).__mro__:
@@ -170,16 +170,16 @@ def set_back(kind: str, container: Any, by: Any, value: Any) -> None:
 
 
 def is_container(x: Any) -> bool:
-    """Whether x holds items: they may change while it stays the same object, or, of a tuple, change themselves."""
+    """Whether x holds items, which may change while x stays the same object. A tuple's items may change inside."""
     return type(x) in _OF_THE_LIBRARY or isinstance(x, _BUILT_IN) or is_array(x)
 
 
 def content_of(x: Any, within: Within = frozenset()) -> Any:
-    """What a container holds, containers within it included, to compare with later; None for anything else.
+    """What a container holds, nested containers included, to compare with later; None for anything else.
 
-    Two are equal where no function could tell what it read from what is there now: numbers by their type and their
-    bits, Values and other objects by identity. Of more than LARGEST items nothing is kept. The lists of a net of this
-    package count their changes, so the count is enough. A container that is `within` itself is known there by identity.
+    Numbers are compared by type and bits, Values and other objects by identity, so two contents are equal only if no
+    function could tell them apart. For more than LARGEST items, the result is None. The lists in nets of this package
+    count their changes, and the count is their content. A container `within` itself is compared by identity there.
     """
     if isinstance(x, CountedList):
         return x.version
@@ -193,7 +193,7 @@ def content_of(x: Any, within: Within = frozenset()) -> Any:
     if not is_container(x) or _length(x) > LARGEST:
         return None
     if type(x) is tuple and not any(map(is_container, x)):
-        return None  # nothing in it changes
+        return None  # nothing in it can change
     if isinstance(x, _DICTS):
         return type(x), *map(_items, _keys_and_values(x), repeat(within))
     items = items_of(x)
@@ -208,7 +208,7 @@ def _items(items: list[Any], within: Within) -> Any:
 
 
 def items_of(x: Any) -> list[Any]:
-    """What is in a container; of anything else, nothing."""
+    """The items in a container; an empty list for anything else."""
     if is_array(x):
         return list(x.flat) if x.dtype == object else []
     if isinstance(x, _DICTS):
@@ -221,7 +221,7 @@ def items_of(x: Any) -> list[Any]:
 
 
 def _keys_and_values(x: Any) -> tuple[list[Any], list[Any]]:
-    """Of a subclass as of a dict: its own methods may do anything, as those of matplotlib's settings import it."""
+    """Read a subclass of dict as a dict: its own methods may have side effects (matplotlib's settings import it)."""
     if isinstance(x, dict) and type(x) is not OrderedDict:
         return list(dict.keys(x)), list(dict.values(x))
     return list(x), list(x.values())
@@ -236,7 +236,7 @@ def _length(x: Any) -> int:
 
 
 def exactly(x: Any, within: Within = frozenset()) -> Any:
-    """What tells x from all that a function could tell it from: 1 from True, 0.0 from -0.0, one object from another."""
+    """A key that is equal only if no function could tell the two apart: it differs for 1 and True, 0.0 and -0.0."""
     if isinstance(x, float):
         return type(x), x.hex()
     if type(x) is tuple:
@@ -248,7 +248,7 @@ def exactly(x: Any, within: Within = frozenset()) -> Any:
 
 
 class _Same:
-    """An object, kept, that equals itself alone."""
+    """Holds an object and compares by its identity."""
 
     __slots__ = ("x",)
 
@@ -263,7 +263,7 @@ class _Same:
 
 
 def is_equal(x: Any, y: Any) -> bool:
-    """Whether two numbers or texts, or tuples of them, are the same in every respect that a function could ask."""
+    """Whether two numbers or strings, or tuples of them, are equal and no function could tell them apart."""
     plain = is_number(x) or isinstance(x, (str, tuple, bytes, types.MethodType))
     if type(x) is not type(y) or not plain:
         return False

@@ -1,9 +1,9 @@
-"""Record a function twice, so that what differs from run to run is found and named: `recorded(run)`.
+"""Record a function twice, to find and name what differs from run to run: `recorded(run)`.
 
 Compiled code does at each call what the function did when it was recorded. So a function that draws random numbers,
-counts its calls or keeps a running mean cannot be compiled: it is run twice, and refused where the second run differs.
-What no second run can show is what will change later: so every place outside that the function read, such as
-`model.temperature`, is kept in `Outside`, and looked at before each call.
+counts its calls or keeps a running mean cannot be compiled: it is run twice, and refused if the second run differs. A
+second run cannot show what will change later. So `Outside` keeps every place outside that the function read, such as
+`model.temperature`, and each is checked before each call.
 
 Torch Dynamo calls such places guards (Ansel et al., PyTorch 2, ASPLOS 2024).
 """
@@ -29,12 +29,12 @@ from micrograd.locks import new_in_child
 from micrograd.modes import collector_paused
 
 T = TypeVar("T")
-AGAIN = 16  # times that a function is recorded anew for what changed outside it
-MOST_OF_ONE = 4  # programs of one structure
+AGAIN = 16  # how often a function is recorded again because something outside has changed
+MOST_OF_ONE = 4  # programs kept for one structure
 
 
-# Python 3.12 crashes where two threads have trace functions at once; other versions need not wait for each other. It is
-# not held over forks: who holds it may be waiting for a lock that is.
+# Python 3.12 crashes when two threads have trace functions at once; other versions need no lock. It is not held over
+# forks, because its holder may be waiting for a lock that is.
 _one_at_a_time: Any = contextlib.nullcontext()
 if sys.version_info[:2] == (3, 12):
     _one_at_a_time = threading.RLock()
@@ -49,7 +49,7 @@ P = TypeVar("P", bound=_HasOutside)
 
 
 class Constant(NamedTuple):
-    """A number that a recording took from outside: how the code names it, what it was, and the line that read it."""
+    """A number that a recording took from outside: its name in the code, its value, and the line that read it."""
 
     name: str
     value: Any
@@ -60,7 +60,7 @@ class Constant(NamedTuple):
 
 
 def _is_counted(read: Read) -> bool:
-    """Whether a change of the place is counted: an attribute of a net of this package, with lists that count theirs."""
+    """Whether `changes.count` counts changes of this place: it is an attribute of a net of this package."""
     if read.kind == "parameters":
         return True
     own = type(read.container).__module__ == "micrograd.nn" and read.kind == "attr" and read.by in vars(read.container)
@@ -73,13 +73,13 @@ class Outside:
     def __init__(self, reads: Sequence[Read], count: int):
         self.reads = list(reads)
         self.constants = [Constant(read.name, read.value, read.line) for read in reads if read.is_number]
-        # Modules count the changes of their attributes, all together: one look spares one for each weight's neuron.
+        # Nets count changes of their attributes in one number, so that not every neuron must be checked.
         self._others = [read for read in reads if not _is_counted(read)]
         self.count = count
         self.unmoved = self._compiled()
 
     def _compiled(self) -> Callable[[], bool]:
-        """Whether each place that is not counted holds the same object as before, in one expression."""
+        """A function that checks, in one expression, that each place that is not counted holds the same object."""
         known: dict[str, Any] = {}
         parts = []
         for i, read in enumerate(self._others):
@@ -93,12 +93,12 @@ class Outside:
                 parts.append(f"h{i}()")
         same = " and ".join(parts) or "True"
         text = f"def unmoved():\n try: return {same}\n except Exception: return False"
-        exec(text, known)  # an attribute that is gone raises
+        exec(text, known)  # raises if an attribute is gone
         return known["unmoved"]
 
     def holds(self) -> bool:
-        """Whether every place holds what it held when it was read. `unmoved()` is its first look, at less cost."""
-        count = changes.count  # before the look: what another thread sets meanwhile is seen at the next
+        """Whether every place holds what it held when it was read. `unmoved()` is a cheaper first check."""
+        count = changes.count  # read first, so that the next check sees what another thread sets meanwhile
         if count == self.count and self.unmoved():
             return True
         if self.changed() is not None:
@@ -106,40 +106,40 @@ class Outside:
         replaced = False
         for read in self.reads:
             if (now := read.now()) is not read.value:
-                read.value, replaced = now, True  # by an equal number, to be found at the first look from now on
+                read.value, replaced = now, True  # an equal number: let `unmoved()` find it next time
         if replaced:
             self.unmoved = self._compiled()
         self.count = count
         return True
 
     def changed(self) -> Read | None:
-        """The first place that holds something else now."""
+        """The first place that has changed, or None."""
         return next((read for read in self.reads if not read.holds()), None)
 
     def refusal(self, what: str) -> TraceError:
         """The error for a change that the compiled code cannot follow."""
         read = self.changed()
-        if read is None:  # changed back meanwhile
+        if read is None:  # it was changed back meanwhile
             return TraceError(f"something that the function reads from outside {what}")
-        now = "other numbers" if read.value is read.now() else repr(read.now())
-        was = "other numbers" if read.value is read.now() else repr(read.value)
+        now = "changed inside" if read.value is read.now() else repr(read.now())
+        was = "as first read" if read.value is read.now() else repr(read.value)
         return TraceError(
             f"{read.name} {what}: it was {was} when the function was recorded and is {now}, at {read.line}; compiled "
-            "code takes it as a constant: give it as an argument, or hold it in a Value"
+            "code treats it as a constant: give it as an argument, or hold it in a Value"
         )
 
 
 class Programs(Generic[P]):
     """The programs of one function by the structure of its arguments: `get(key, record)`.
 
-    A structure may have several, recorded while places outside held other things: a flag that is switched on and off
-    finds what was compiled before. What changes again and again is refused after AGAIN recordings, with its line.
+    A structure may have several programs, each for what the places outside held: when a flag is switched back, its
+    first program is used again. A place that keeps changing is refused after AGAIN recordings, with its line.
     """
 
     def __init__(self, most: int):
         self.most = most
         self.latest: P | None = None
-        self.ready: dict[Any, P] = {}  # the program of each structure that was used last
+        self.ready: dict[Any, P] = {}  # for each structure, the program used last
         self._kept: OrderedDict[Any, list[P]] = OrderedDict()
         self._again: dict[Any, int] = {}
 
@@ -147,14 +147,14 @@ class Programs(Generic[P]):
         return len(self._kept)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all programs."""
         self._kept.clear()
         self._again.clear()
         self.ready.clear()
         self.latest = None
 
     def get(self, key: Any, record: Callable[[], P]) -> P:
-        """The program for a structure as things are; the least recently used structure gives way to a new one."""
+        """The program for a structure that fits what is outside now; a new structure evicts the least recently used."""
         programs = self._kept.get(key)
         if programs is not None:
             self._kept.move_to_end(key)
@@ -176,14 +176,14 @@ class Programs(Generic[P]):
 
 
 def recorded(run: Callable[[type[Tape]], tuple[Tape, Any, T]], *functions: Any) -> tuple[T, Outside]:
-    """What `run` gives, after a second run has shown that it does the same each time; it calls the `functions`.
+    """What `run` gives, after a second run has shown that it does the same each time. `run` calls the `functions`.
 
-    `run(kind)` records on a tape of that kind and gives the tape, something more that must be equal in both runs, and
-    its result. Raises TraceError, and puts back what the function set, where two runs differ. A third decides whether
-    the first one only prepared something, such as a table that is kept.
+    `run(kind)` records on a tape of class `kind` and returns the tape, something else that must be equal in both runs,
+    and its result. If two runs differ, a third run decides whether the first one only prepared something, such as a
+    cached table. If not, raises TraceError, and sets back what the function set.
     """
     watches: list[Watch] = []
-    count = changes.count  # before the first look: what is set meanwhile is looked at once more
+    count = changes.count  # read first, so that what is set meanwhile is checked again
     try:
         before = _run(run, Tape, watches, functions)
         result = _run(run, Tape, watches, functions)
@@ -195,7 +195,7 @@ def recorded(run: Callable[[type[Tape]], tuple[Tape, Any, T]], *functions: Any) 
             if not _same(before, result, watches) or computed != (_written(result), result[1]):
                 raise _refused(watches, marked)
     except BaseException:
-        for watch in reversed(watches):  # as if the function had not run
+        for watch in reversed(watches):  # undo what the function set and drew
             watch.put_back()
             watch.rewind()
         raise
@@ -206,31 +206,31 @@ def recorded(run: Callable[[type[Tape]], tuple[Tape, Any, T]], *functions: Any) 
 def _run(run: Callable[[type[Tape]], Any], kind: type[Tape], watches: list[Watch], functions: Any) -> Any:
     watch = Watch(functions)
     watches.append(watch)
-    with collector_paused(), _one_at_a_time, watch:  # the collector calls functions of others, which count their calls
+    with collector_paused(), _one_at_a_time, watch:  # collection may call other functions that count calls
         result = run(kind)
     if watch.assigned:
         raise TraceError(
-            f"the function sets {watch.assigned[0]}, at {watch.assigned[1]}; compiled code only computes: set it "
+            f"the function sets {watch.assigned[0]}, at {watch.assigned[1]}; compiled code cannot set it: set it "
             "outside, or return the number"
         )
     if (read := watch.kept()) is not None:
         raise TraceError(_changes(read, f"{read.value!r}, then a number that it computed"))
-    watch.put_back(only=holds_recorded)  # the next run finds what this one found
+    watch.put_back(only=holds_recorded)  # so that the next run finds what this one found
     return result
 
 
 def _changes(read: Read, found: str) -> str:
     return (
-        f"the function changes {read.name} each time it runs ({found}), at {read.line}; compiled code would have it as "
-        "it was once: give it as an argument, or change it outside the function"
+        f"the function changes {read.name} each time it runs ({found}), at {read.line}; compiled code would keep its "
+        "first value: give it as an argument, or change it outside the function"
     )
 
 
 def _same(one: Any, other: Any, watches: Sequence[Watch]) -> bool:
-    """Whether two runs wrote the same, read the same and drew nothing."""
+    """Whether two runs wrote and read the same, and drew no random numbers."""
     if any(watch.drawn() for watch in watches) or _changed_between(watches) is not None:
         return False
-    # By their bytes: 1 and 1.0 are a position and a constant, 0.0 and -0.0 two constants, and nan is nan.
+    # Compare bytes: 1 is a position and 1.0 a constant, 0.0 and -0.0 differ, and nan equals nan.
     return _written(one) == _written(other) and one[1] == other[1]
 
 
@@ -239,7 +239,7 @@ def _written(found: Any) -> bytes:
 
 
 def _changed_between(watches: Sequence[Watch]) -> Read | None:
-    """A place that the last run found otherwise than the one before."""
+    """A place where the last run found something else than the run before, or None."""
     for key, read in watches[-1].reads.items():
         before = watches[-2].reads.get(key)
         if before is not None and not before.same_as(read):
@@ -253,7 +253,7 @@ def _first_difference(one: Tape, other: Tape) -> int:
 
 
 def _marked(position: int) -> type[Tape]:
-    """A kind of tape that notes the user's line when an instruction is written."""
+    """A class of tapes that note the user's line when the instruction at `position` is written."""
 
     class Marked(Tape):
         line = ""
@@ -271,7 +271,7 @@ def _refuse_random_numbers(watches: Sequence[Watch]) -> None:
         drawn = watch.drawn()
         if drawn:
             raise TraceError(
-                f"the function drew random numbers while jit recorded it, at {drawn[1]}; compiled code would have the "
+                f"the function drew random numbers while jit recorded it, at {drawn[1]}; compiled code would use the "
                 "same ones at each call: draw them outside, and give them as arguments"
             )
 
@@ -283,7 +283,7 @@ def _refused(watches: Sequence[Watch], marked: Any) -> TraceError:
         found = f"{read.value!r}, then {watches[-1].reads[read.key].value!r}"
         return TraceError(_changes(read, found))
     return TraceError(
-        "the function does not do the same each time it runs, as jit found when it recorded it a second time; what "
-        f"differs first is at {marked.line or 'an unknown line'}: is there a random number, a counter or the time in "
-        "it? Give it as an argument"
+        "the function does not do the same each time it runs: jit recorded it twice, and the first difference is at "
+        f"{marked.line or 'an unknown line'}; if it uses a random number, a counter or the time, give that as an "
+        "argument"
     )

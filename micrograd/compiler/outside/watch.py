@@ -1,4 +1,4 @@
-"""Watch a function while it is recorded: what it reads from outside, what it sets there, where it draws at random.
+"""Watch a function while it is recorded: what it reads and sets outside, and where it draws random numbers.
 
     >>> from micrograd.compiler.outside.watch import Watch
     >>> class Model:
@@ -9,8 +9,8 @@
     >>> [(read.name, read.value) for read in watch.reads.values() if read.is_number]
     [('model.temperature', 2.0)]
 
-Python's own tracing (`sys.settrace`) stops before each instruction that reads or sets a place; bytecode.py knows which
-these are. Functions of this package are passed over, but for the nets of nn.py, which are the user's.
+Python's own tracing (`sys.settrace`) stops before each instruction that reads or sets a place; bytecode.py finds these
+instructions. Functions of this package are skipped, except for the nets of nn.py, which belong to the user's model.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from micrograd.compiler.tape.symbols import Symbol
 from micrograd.engine import Value
 
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
-# Methods of containers that tell nothing of what is in them.
+# Methods that change a container and return nothing of what it holds.
 CHANGING = set("append appendleft add insert extend update clear remove discard sort reverse".split())
 
 
@@ -68,46 +68,46 @@ def _is_passed_over(file: str) -> bool:
 
 
 def _is_written_for_us(frame: types.FrameType) -> bool:
-    """Whether the code was made by dataclasses or their like for a class of this package."""
+    """Whether the code was generated for a class of this package, as by dataclasses."""
     return frame.f_code.co_filename == "<string>" and str(frame.f_globals.get("__name__")).startswith("micrograd.")
 
 
 @functools.cache
 def _read_of_self(code: types.CodeType) -> list[Place]:
-    """What a method reads of its own object."""
+    """The attributes of `self` that a method reads."""
     places = places_in(code).values()
     return [place for place in places if place.kind == READ and place.expression[:2] == ("attr", ("local", "self"))]
 
 
 class Watch:
-    """A context manager inside which this thread's functions are watched.
+    """A context manager that watches the functions of this thread.
 
     `reads` holds the places that were read before they were set, `sets` the value that each place had before it was
-    first set, `drawn_from` the random generators that were seen, each with its state of that moment and the line.
-    `functions` are those that will be called, as far as they are known: their variables are found sooner then.
+    first set, `drawn_from` the random generators that were seen, each with its state then and the line. `functions` are
+    the functions known to be called: this makes it faster to find their variables.
     """
 
     def __init__(self, functions: Iterable[Any] = ()) -> None:
         self.reads: dict[Any, Read] = {}
         self.sets: dict[Any, tuple[str, Any, Any, Any]] = {}
         self.drawn_from: dict[int, tuple[Any, Any, str]] = {}
-        self.assigned: tuple[str, str] | None = None  # a Value's number that the function sets, and the line
+        self.assigned: tuple[str, str] | None = None  # a Value's data that the function sets, and the line
         self._functions: dict[types.CodeType, Any] = {}
         self._start: types.FrameType | None = None
-        self._loose: frozenset[str] = frozenset()  # attributes of objects that were not known by a name
-        self._asks = False  # for attributes by a text, which may stand in a list
+        self._loose: frozenset[str] = frozenset()  # attributes read from objects without a known name
+        self._asks = False  # whether attributes are read by strings, such as those in a list
         for f in functions:
             self._note_function(f)
 
     def __enter__(self) -> Watch:
         self._before, self._start = sys.gettrace(), sys._getframe(1)
-        sys._getframe().f_trace_opcodes = True  # from Python 3.12 on, some frame must have asked before settrace
+        sys._getframe().f_trace_opcodes = True  # from Python 3.12 on, some frame must set this before settrace
         self._installed = self._entered
         sys.settrace(self._installed)
         return self
 
     def __exit__(self, *_: Any) -> None:
-        if sys.gettrace() is self._installed:  # and a debugger that the function started has not taken over
+        if sys.gettrace() is self._installed:  # else a debugger started by the function has taken over
             sys.settrace(self._before)
         self._start = None
         self._see_loose()
@@ -116,7 +116,7 @@ class Watch:
         code = frame.f_code
         if _is_passed_over(code.co_filename) or _is_written_for_us(frame):
             return None
-        if code.co_filename == nn.__file__:  # step by step it would take long, and all that it reads is its own
+        if code.co_filename == nn.__file__:  # faster than each instruction; its methods read only attributes of self
             if code is nn.Module.named_parameters.__code__:
                 self._see_parameters(frame)
             for place in _read_of_self(code):
@@ -152,7 +152,7 @@ class Watch:
         key = (kind, id(container), by)
         known = self.reads.get(key)
         if known is not None and place.kind == READ and place.whole and known.content is None:
-            known.content = content_of(known.value)  # at first only a part of it was read
+            known.content = content_of(known.value)  # before, only a part of it was read
         if key in self.sets or (place.kind == READ and known is not None):
             return
         value = look(kind, container, by)
@@ -167,11 +167,11 @@ class Watch:
         self._note_generator(value, line)
         self._note_function(value)
         owner = owner_of(container, by) if kind == "attr" else None
-        if owner is not None:  # also of the class, for objects that the function makes itself, and for its methods
+        if owner is not None:  # note the class too, for its methods and for objects that the function creates
             kind_of_it = type(container)
             self._note(Read("attr", kind_of_it, by, look("attr", kind_of_it, by), name, line, whole=place.whole))
         is_method = isinstance(value, types.MethodType) and by not in (attributes_of(container) or ())
-        if not is_method:  # a method is a new object at each look
+        if not is_method:  # a bound method is a new object each time
             self._note(Read(kind, container, by, value, name, line, whole=place.whole))
 
     def _note(self, read: Read) -> None:
@@ -179,7 +179,7 @@ class Watch:
             self.reads.setdefault(read.key, read)
 
     def _see_parameters(self, frame: types.FrameType) -> None:
-        """Of a walk through a net, that it finds these parameters; step by step it would take long to watch."""
+        """Note which parameters a walk through a net finds; to watch each step would take too long."""
         net = frame.f_locals["self"]
         if ("parameters", id(net), None) not in self.reads:
             name, line = f"{type(net).__name__}.parameters()", line_of_the_user(frame.f_back)
@@ -187,7 +187,7 @@ class Watch:
             self._note(Read("parameters", net, None, found, name, line, whole=False))
 
     def _see_inside(self, frame: types.FrameType, expression: Expression) -> None:
-        """Of a container of which a part is used, by an index or a method, all that is in it is looked at later."""
+        """Note the whole content of a container, when a part of it is used through an index or a method."""
         if expression[0] in ("attr", "item", "global", "free") and is_container(self._evaluated(frame, expression)):
             kind, container, by = self._located(frame, expression)
             read = self.reads.get((kind, id(container), by))
@@ -195,17 +195,17 @@ class Watch:
                 read.content = content_of(read.value)
 
     def _see_loose(self) -> None:
-        """Find what was read of objects that no name leads to, as of `get().t` or by getattr(model, "t")."""
+        """Find attributes read without a known name, as in `get().t` or getattr(model, "t")."""
         if self._asks:
             self._loose |= {text for read in self.reads.values() for text in texts_in(read.value)}
         found, seen = [*self.reads.values()] if self._loose else [], set()
-        for read in found:  # which grows, as one object leads to the next
+        for read in found:  # `found` grows meanwhile, as one object leads to the next
             for x in [read.value, *(items_of(read.value) if read.content is not None else ())]:
                 own = None if id(x) in seen or isinstance(x, (types.ModuleType, Value)) else attributes_of(x)
                 seen.add(id(x))
                 if own is None:
                     continue
-                of_nn = type(x).__module__ == nn.__name__  # whose classes do not change
+                of_nn = type(x).__module__ == nn.__name__  # their classes do not change
                 for name in self._loose.intersection(own) if of_nn else self._loose:
                     value, key = look("attr", x, name), ("attr", id(x), name)
                     if value is not ABSENT and key not in self.reads and not isinstance(value, types.MethodType):
@@ -234,7 +234,7 @@ class Watch:
                     self._note(Read("item", items, by, x, f"{what} of {function.__name__}()", line, whole=True))
 
     def _located(self, frame: types.FrameType, expression: Expression) -> tuple[str, Any, Any]:
-        """The kind of a place, what it is in, and by which name or key."""
+        """A place: its kind, its container, and its name or key there."""
         kind, *rest = expression
         if kind == "global":
             return "item", (frame.f_globals if rest[0] in frame.f_globals else MISSING), rest[0]
@@ -245,7 +245,7 @@ class Watch:
             return "attr", vars(type(container)).get("_stands_for", container), rest[1]
         key = self._evaluated(frame, rest[1])
         if type(container) not in (list, tuple, dict) or key is MISSING or not _has_hash(key):
-            return "item", MISSING, None  # an item of another kind of object may be anything
+            return "item", MISSING, None  # other classes' items may run the user's code
         return "item", container, key
 
     def _evaluated(self, frame: types.FrameType, expression: Expression) -> Any:
@@ -268,10 +268,10 @@ class Watch:
         return look("item", container, key) if type(container) in (list, tuple, dict) else MISSING
 
     def _cell(self, frame: types.FrameType, name: str) -> Any:
-        """The cell of a variable of an enclosing function; MISSING for one that was made while watched."""
+        """The cell of an enclosing function's variable; MISSING if that function was called while watching."""
         code = frame.f_code
         if name not in code.co_freevars:
-            return MISSING  # the function's own
+            return MISSING  # the function's own variable
         outer = frame.f_back
         while outer is not None and outer is not self._start:
             if name in outer.f_code.co_cellvars and code in outer.f_code.co_consts:
@@ -279,7 +279,7 @@ class Watch:
             outer = outer.f_back
         value, place = frame.f_locals.get(name, MISSING), code.co_freevars.index(name)
         cell = _cell_of(self._functions.get(code), place, value)
-        if cell is MISSING and name != "__class__":  # super()'s own
+        if cell is MISSING and name != "__class__":  # the cell that super() uses
             for found in gc.get_referrers(code):
                 if isinstance(found, types.FunctionType) and found.__code__ is code:
                     cell = _cell_of(found, place, value)
@@ -292,7 +292,7 @@ class Watch:
 
     def _note_generator(self, value: Any, line: str) -> None:
         generator = value
-        if state_of(value) is None:  # asked of the type first: an object's __getattr__ may raise anything
+        if state_of(value) is None:  # ask the type first: __getattr__ may raise anything
             generator = value.__self__ if hasattr(type(value), "__self__") else None
         if generator is not None and id(generator) not in self.drawn_from:
             state = state_of(generator)
@@ -300,35 +300,35 @@ class Watch:
                 self.drawn_from[id(generator)] = generator, state, line
 
     def drawn(self) -> tuple[Any, str] | None:
-        """A generator that has drawn random numbers since it was seen, and the line."""
+        """A generator that has drawn random numbers since it was first seen, and the line; or None."""
         for generator, state, line in self.drawn_from.values():
             if state_of(generator) != state:
                 return generator, line
         return None
 
     def kept(self) -> Read | None:
-        """A place that was read, and now holds a number of the recording: a running mean, say."""
+        """A place that was read and now holds a number of the recording, such as a running mean; or None."""
         for key, (kind, container, by, _) in self.sets.items():
             if key in self.reads and holds_recorded(look(kind, container, by)):
                 return self.reads[key]
         return None
 
     def put_back(self, *, only: Callable[[Any], bool] = lambda value: True) -> None:
-        """Set every place that was set, and holds now what `only` says, to what it held before."""
+        """Restore every place that was set and now holds a value for which `only` is true."""
         for kind, container, by, value in reversed(self.sets.values()):
             if only(look(kind, container, by)):
-                with contextlib.suppress(AttributeError, ValueError):  # it was not there, and is gone already
+                with contextlib.suppress(AttributeError, ValueError):  # it did not exist before, and is already gone
                     set_back(kind, container, by, value)
 
     def rewind(self) -> None:
-        """Put every random generator back to where it was."""
+        """Restore the state of every random generator."""
         for generator, state, _ in self.drawn_from.values():
             if state_of(generator) != state:
                 restore(generator, state)
 
 
 def _cell_of(function: Any, place: int, value: Any) -> Any:
-    """The cell of a function's free variable, if it holds this value: functions made in one place share their code."""
+    """The cell of a function's free variable, if it holds this value: several functions may share one code object."""
     if function is None or function.__closure__ is None:
         return MISSING
     cell = function.__closure__[place]
@@ -336,7 +336,7 @@ def _cell_of(function: Any, place: int, value: Any) -> Any:
 
 
 def function_in(f: Any) -> Any:
-    """The Python function that a call of f runs, through methods, partial() and instances that can be called."""
+    """The Python function that a call of f runs, found through methods, partial() and callable instances."""
     while isinstance(f, functools.partial):
         f = f.func
     f = f.__func__ if isinstance(f, types.MethodType) else f
@@ -344,7 +344,10 @@ def function_in(f: Any) -> Any:
 
 
 def holds_recorded(x: Any, within: frozenset[int] = frozenset()) -> bool:
-    """Whether x is a number of a recording, or a list, tuple or dict with one in it, whose own ids are `within`."""
+    """Whether x is a number of a recording, or a list, tuple or dict that holds one.
+
+    `within` has the ids of the containers around x, so that a list that contains itself ends.
+    """
     if not isinstance(x, (list, tuple, dict)):
         return _is_symbolic(x)
     if id(x) in within:
@@ -358,8 +361,8 @@ def _is_symbolic(x: Any) -> bool:
 
 
 def _is_told(value: Any) -> bool:
-    """Whether another object in this place needs no notice: numbers of the recording, and the methods of what C made,
-    which are new each time that they are asked for.
+    """Whether a new object in this place means nothing: numbers of the recording, and methods of C objects, which are
+    new each time they are read.
     """
     if isinstance(value, types.MethodWrapperType) or _is_symbolic(value):
         return True

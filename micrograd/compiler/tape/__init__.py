@@ -2,10 +2,10 @@
 
 Read in this order:
 
-    tape                what is written, and what each instruction does
+    tape                a list of instructions, and what each one computes
     symbols, recorder   run the function and backward on symbols, which write down what is done to them
-    simplify            fold constants, drop what changes nothing, what repeats and what nobody needs
-    guards              conditions where an operation's failure would not show in the result
+    simplify            fold constants; drop instructions that change nothing, repeat others or are not needed
+    guards              conditions that catch an operation's failure where the result would hide it
     plan                what runs once for a batch, and what for every row
     rule                the optimizer's rule as a tape of its own
 """

@@ -13,10 +13,10 @@
     %5 = where %4 nan %2
     value %5
 
-Native code divides by zero without a word. Mostly that shows: inf and nan go on through sums and products to the
-result, and where a result is not finite the function itself is run, so that the error is its own. But atan(inf) is
-finite, and a comparison takes nan for false. So where what an instruction gives can get lost on the way, a condition on
-its operands is written, and the result is nan where it holds. The nets that people train need none of them.
+Native code divides by zero silently. Usually that shows: inf and nan pass through sums and products to the result, and
+if a result is not finite, the function itself is run and raises its own error. But atan(inf) is finite, and a
+comparison with nan is false. So where the nan or inf of an instruction may not reach the result, a condition on its
+operands is added that makes the result nan if the instruction fails. Common nets need no guards.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ LARGEST_EXP, LARGEST_SINH = 709.782712893384, 710.4758600739439  # the last x wh
 
 
 def _not_finite(x: Any) -> Any:
-    return TAPE.where(abs(x) < MOST, 0.0, 1.0) > 0.5  # nan is not below inf either
+    return TAPE.where(abs(x) < MOST, 0.0, 1.0) > 0.5  # `nan < inf` is false too
 
 
-# Where Python raises an error, by instruction: a condition on the operands, of which the last is the result.
+# When Python raises an error, by instruction: a condition on its operands and, last, its result.
 FAILS: dict[str, Callable[..., Any]] = {
     "div": lambda x, y, out: TAPE.abs(y) <= 0.0,
     "log": lambda x, out: x <= 0.0,
@@ -57,7 +57,7 @@ FAILS: dict[str, Callable[..., Any]] = {
     "pow": lambda x, y, out: (TAPE.abs(x) < MOST) & (TAPE.abs(y) < MOST) & _not_finite(out),
 }
 
-# Instructions that give nan or inf wherever these of their operands are.
+# Instructions that give nan or inf whenever one of these operands is nan or inf.
 PASSES_ON: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("add", "sub", "mul"), (0, 1)),
     **dict.fromkeys(("neg", "abs", "div", "sqrt", "log", "log1p"), (0,)),
@@ -65,9 +65,9 @@ PASSES_ON: dict[str, tuple[int, ...]] = {
 
 
 def guarded(tape: Tape) -> Tape:
-    """The tape with its first value nan where a failing instruction, or a condition that must hold, would not show.
+    """The tape with its first value nan where a failed instruction or required condition would not show.
 
-    Local derivatives count only where an output needs them: eagerly, too, one that fails is no error until then.
+    Local derivatives count only if an output needs them: in eager code, too, a failing one is an error only then.
     """
     out = Tape([])
     out.inputs, out.code, out.outputs = tape.inputs, [*tape.code], {**tape.outputs}
@@ -95,7 +95,7 @@ def guarded(tape: Tape) -> Tape:
 
 
 def _is_safe(tape: Tape, name: str, operands: list[Operand]) -> bool:
-    """Whether an instruction cannot fail by its form: exp(-abs(x)), of which sigmoid and softplus are made."""
+    """Whether an instruction cannot fail because of its form: exp(-abs(x)), as in sigmoid and softplus."""
     for outer in ("neg", "abs") if name in ("exp", "expm1") else ():
         if not isinstance(operands[0], int) or tape.code[operands[0]][0] != outer:
             return False
@@ -104,13 +104,13 @@ def _is_safe(tape: Tape, name: str, operands: list[Operand]) -> bool:
 
 
 def _always(tape: Tape) -> list[int]:
-    """The positions of what eager code computes on its way forward."""
+    """The positions of the instructions that eager code computes in the forward pass."""
     lazily = {position for start, end in tape.derived for position in range(start, end)}
     return [position for position in range(len(tape)) if position not in lazily]
 
 
 def _shown(tape: Tape) -> list[bool]:
-    """Whether each instruction's nan or inf is one of an output too."""
+    """Whether a nan or inf of each instruction always reaches an output."""
     out = [False] * len(tape)
     for x in tape.outputs.values():
         if isinstance(x, int):

@@ -9,7 +9,7 @@
     >>> plan.once, plan.each_row, plan.shared
     ([2], [3, 4], {2: 0})
 
-Parameters are the same for all rows, and so is what is computed from them alone.
+Parameters are the same for all rows, and so is everything computed from parameters alone.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from micrograd.compiler.tape.tape import Tape
 class Plan:
     """`once` and `each_row` are the positions of instructions that run once and for every row.
 
-    `rows` are the numbers of the inputs that differ from row to row. `shared` gives each result of `once` that is
-    needed for the rows, or is an output itself, its place in the memory where the two meet.
+    `rows` are the numbers of the inputs that differ from row to row. `shared` maps each result of `once` that
+    `each_row` needs, or that is an output, to its place in the memory that both use.
     """
 
     def __init__(self, tape: Tape, *, rows: set[int]):
@@ -48,10 +48,10 @@ class Plan:
             self.shared.setdefault(x, len(self.shared))
 
     def differs_by_row(self, x: int | float) -> bool:
-        """Whether an operand is another number for each row."""
+        """Whether an operand has a different number for each row."""
         return isinstance(x, int) and self.varies[x]
 
 
 def rule_plan(tape: Tape) -> Plan:
-    """What of an update depends on the parameter, and what on its last two inputs, the learning rate and the step."""
+    """The plan of an update: `once` depends only on its last two inputs, the learning rate and the step."""
     return Plan(tape, rows=set(range(len(tape.inputs) - 2)))

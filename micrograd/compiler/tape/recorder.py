@@ -1,4 +1,4 @@
-"""Run a function once on symbols and get the tape of what it did, with `backward` gone through on the same tape.
+"""Run a function once on symbols and get the tape of what it did; `backward` is recorded on the same tape.
 
     >>> from micrograd.compiler.tape.recorder import Recorder
     >>> recorder = Recorder()
@@ -23,9 +23,9 @@
     value %3
     dx %10
 
-The function computes with Values whose data are symbols; each node is recorded by the rule of its operation, with
-symbols for numbers. Values from outside, such as parameters, become inputs, each when it is first met, and are not
-touched themselves: stand-ins take their place in the recorder's graph.
+The function computes with Values whose data are symbols; the rule of each operation, run on symbols, writes the
+instructions. A Value from outside, such as a parameter, becomes an input when it is first used. It is not changed: a
+stand-in takes its place in the recorder's graph.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ from micrograd.transforms import borrowed_gradients
 
 
 def number_inside(value: Value) -> Any:
-    """A Value's number as it stands in its slot; None where it is kept elsewhere, as a trained parameter's is."""
+    """A Value's number as stored in its slot; None if it is stored elsewhere, as for a trained parameter."""
     try:
         return Value.data.__get__(value)
     except AttributeError:
@@ -63,7 +63,7 @@ def _described(number: Any) -> str:
 
 
 class SymbolicValue(Value):
-    """A value that jit records. It stands for a number: what numbers can do and it cannot is an error that explains."""
+    """A Value that jit records. Where it cannot do what a number can, it raises an error that explains why."""
 
     __slots__ = ()
 
@@ -76,7 +76,7 @@ class SymbolicValue(Value):
         if self is other or not isinstance(other, (numbers.Real, SymbolicValue)):
             return self is other
         number = self.data if isinstance(self.data, Symbol) or not isinstance(other, Value) else other.data
-        return number == (other if number is self.data else self.data)  # which explains, of a symbol
+        return number == (other if number is self.data else self.data)  # a symbol raises an error that explains
 
     def __ne__(self, other: Any) -> Any:
         return not self == other
@@ -94,19 +94,19 @@ class SymbolicValue(Value):
         return modes.state.recorder.index(self, count)
 
     def __deepcopy__(self, memo: Any) -> SymbolicValue:
-        return self  # a model that kept one can be copied; to compute with it is an error that explains
+        return self  # a model that kept one can still be copied; computing with it later is an error
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return _lost, (_described(Value.data.__get__(self)),)
 
     def _whole(self, *_: Any) -> Any:
-        raise trace_error("//, % and divmod() of a number that jit records have no derivative", "compute it outside")
+        raise trace_error("//, % and divmod() of a number that jit records have no derivative", "compute them outside")
 
     __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __divmod__ = __rdivmod__ = _whole
 
 
 def _lost(name: str) -> SymbolicValue:
-    """What a pickle has in place of a number of a recording that has ended."""
+    """What a pickled number of a recording becomes: a number of a recording that has ended."""
     recorder = Recorder()
     with recorder.recording():
         return recorder.argument(name)
@@ -115,8 +115,8 @@ def _lost(name: str) -> SymbolicValue:
 class Recorder:
     """One recording. Inside `with recorder.recording():` this thread's Values write their operations on `tape`.
 
-    `inputs` stand for the tape's inputs, in order; `leaves` are the Values from outside that were met, whose stand-ins
-    are the last of them. `indices` holds the inputs that index, each with the count of what it chooses from.
+    `inputs` are the Values that stand for the tape's inputs, in order; those for `leaves`, the Values from outside that
+    were used, come last. `indices` has the inputs used as an index, each with the number of values it chooses from.
     """
 
     def __init__(self, kind: type[Tape] = Tape) -> None:
@@ -126,13 +126,13 @@ class Recorder:
         self.indices: list[tuple[int, int]] = []
         self._whole: dict[Value, int] = {}
         self._stand_ins: dict[int, Value] = {}  # by the id of a Value from outside, which `leaves` keeps alive
-        self._nodes: list[Value] = []  # this recorder's own, in order of creation
-        self._created: dict[int, int] = {}  # the place of each among them, by its id
-        self._depth = 0  # how often it is entered
+        self._nodes: list[Value] = []  # the nodes that this recorder made, in order of creation
+        self._created: dict[int, int] = {}  # the place of each node in `_nodes`, by its id
+        self._depth = 0  # how many `with recording()` blocks are open
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[Recorder]:
-        """Record what is computed inside; nothing can be written when it has ended, until it is entered again."""
+        """Record what is computed inside the block; outside such a block nothing can be written on the tape."""
         before = self._depth
         try:
             self._depth, self.tape.closed = before + 1, False
@@ -142,10 +142,10 @@ class Recorder:
             self._depth, self.tape.closed = before, not before
 
     def argument(self, name: str, *, whole: bool = False) -> SymbolicValue:
-        """A value that the caller of the compiled function gives: the tape's next input. A `whole` one may index."""
+        """A Value for an argument of the function: the tape's next input. A `whole` number may be an index."""
         taken = self.tape.inputs
         name = "_".join(name.split()) or "input"
-        if name in taken:  # two leaves with one label, say
+        if name in taken:  # such as two leaves with the same label
             name = next(other for n in itertools.count(2) if (other := f"{name}#{n}") not in taken)
         node = self._new(Symbol(self.tape, self.tape.add_input(name)), RECORDED)
         self.inputs.append(node)
@@ -154,11 +154,11 @@ class Recorder:
         return node
 
     def index(self, node: Value, count: int) -> Value:
-        """Note that a number chooses one of `count` values: those who call the compiled code check it."""
+        """Note that a number chooses one of `count` values: the callers of the compiled code check its range."""
         if node not in self._whole:
             raise TypeError(
                 f"{_described(node.data)} chooses one of {count} values, such as the score of a class, so it must be "
-                "an integer, as it was given: y.astype(int) for an array, [int(label) for label in y] for a list"
+                "given as an integer: y.astype(int) for an array, [int(label) for label in y] for a list"
             )
         self.indices.append((self._whole[node], count))
         return node
@@ -168,11 +168,11 @@ class Recorder:
         return isinstance(x, Symbol) and x.tape is self.tape
 
     def number(self, value: Value) -> Any:
-        """The symbol, or the constant, that a Value's data is here."""
+        """A Value's data in this recording: a symbol or a constant."""
         return self.node(value).data
 
     def node(self, value: Value) -> Value:
-        """The Value itself if this recorder made it, its stand-in if it comes from outside."""
+        """The Value itself if this recorder made it or it is a constant, else its stand-in."""
         if id(value) in self._created or value._operation is CONSTANT:
             return value
         stand_in = self._stand_ins.get(id(value))
@@ -187,11 +187,11 @@ class Recorder:
         return stand_in
 
     def made(self, value: Value) -> None:
-        """Take in a Value that the function made by hand: `Value(2.0)` is a constant of the tape."""
+        """Note a Value that the function made by hand: `Value(2.0)` is a constant of the tape."""
         if value._prev:
             raise self.error(
                 f"Value(..., {value._op!r}) has children but no rule, so it cannot be recorded",
-                "enter the operation into the table with @micrograd.op",
+                "add the operation to the table with @micrograd.op",
             )
         self._keep(value)
 
@@ -207,7 +207,7 @@ class Recorder:
         except (ArithmeticError, ValueError) as error:
             raise in_words(error, entry, nodes) from None
         if isinstance(data, Symbol) and data.is_condition:
-            data = TAPE.where(data, 1.0, 0.0)  # an operation of one's own may give a comparison
+            data = TAPE.where(data, 1.0, 0.0)  # the rule of a user's operation may return a comparison
         node = self._new(data, entry)
         if modes.state.no_grad:
             node._operation = DETACHED
@@ -216,7 +216,7 @@ class Recorder:
         return node
 
     def _deriving(self, derivatives: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
-        """Local derivatives. The tape notes where they stand: one that fails is an error only where it is needed."""
+        """Local derivatives. The tape notes their positions: a failure there is an error only if it is needed."""
         start = len(self.tape)
         try:
             return derivatives()
@@ -231,13 +231,13 @@ class Recorder:
     def gradients(self, out: Value, inputs: Sequence[Value], *, eagerly: bool = False) -> list[Any]:
         """The derivatives of `out` with respect to each of `inputs`, by the engine's own backward.
 
-        It goes in the reverse order of creation, so that its code is as regular as that of forward; or, with `eagerly`,
-        in the engine's, so that sums are rounded as they are there.
+        Nodes are visited in reverse order of creation, so that the code is as regular as that of forward; with
+        `eagerly`, in the engine's order, so that sums are rounded as in eager code.
         """
         order = topological_order(out)
         if not eagerly:
             order.sort(key=lambda node: self._created.get(id(node), -1))
-        reached = {*inputs}  # what does not depend on them may have no derivative, and need not
+        reached = {*inputs}  # nodes that do not depend on the inputs need no derivative, and may have none
         for node in order:
             if any(x in reached for x in node._prev):
                 reached.add(node)
@@ -254,7 +254,7 @@ class Recorder:
 
 
 class Trace(Recorder):
-    """A Recorder as programs knew it: `with trace:` records."""
+    """A Recorder under its former name: `with trace:` records."""
 
     def __enter__(self) -> Trace:
         self._entered = self.recording()

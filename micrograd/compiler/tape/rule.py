@@ -14,7 +14,7 @@
     x %6
     velocity %2
 
-The rule is the optimizer's own `update`, run once on symbols: it stands nowhere else.
+The rule is the optimizer's own `update`, run once on symbols: it is not written a second time.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from micrograd.optim import Optimizer
 
 
 def check_rule(optimizer: Optimizer, who: str) -> None:
-    """Raise TypeError for an optimizer with a `step()` of its own, which compiled code would pass by."""
+    """Raise TypeError for an optimizer that overrides `step()`, which compiled code does not call."""
     if type(optimizer).step is not Optimizer.step:
         raise TypeError(
-            f"{who}: {type(optimizer).__name__} has a step() of its own, which compiled code would pass by; "
+            f"{who}: {type(optimizer).__name__} overrides step(), which compiled code does not call; "
             "write the rule as update(self, m, x, grad, *state, lr, t)"
         )
 
 
 def update_tape(optimizer: Optimizer) -> Tape:
-    """The optimizer's rule for one parameter, from its own `update` on symbols."""
+    """The optimizer's rule for one parameter: its `update`, run on symbols."""
     names = [name if name not in ("x", "grad", "lr", "t") else f"{name}'" for name in optimizer.state_names]
     tape = Tape(["x", "grad", *names, "lr", "t"])
     x, grad, *state, lr, t = [Symbol(tape, i) for i in range(len(tape))]
@@ -55,15 +55,19 @@ def _without_steps(optimizer: Optimizer) -> Any:
     """The optimizer with its settings, but without `lr` and `steps`, which differ from step to step."""
 
     class Recorded(type(optimizer)):  # type: ignore[misc]
-        _stands_for = optimizer  # whose settings are looked at later
+        _stands_for = optimizer  # its settings are the ones checked before each call
 
         @property
         def lr(self) -> Any:
-            raise TraceError("update(self, m, x, grad, *state, lr, t) reads self.lr: compiled, it must use lr")
+            raise TraceError(
+                "update(self, m, x, grad, *state, lr, t) reads self.lr; to be compiled, it must use its argument lr"
+            )
 
         @property
         def steps(self) -> Any:
-            raise TraceError("update(self, m, x, grad, *state, lr, t) reads self.steps: compiled, it must use t")
+            raise TraceError(
+                "update(self, m, x, grad, *state, lr, t) reads self.steps; to be compiled, it must use its argument t"
+            )
 
     out = object.__new__(Recorded)
     out.__dict__.update({name: x for name, x in vars(optimizer).items() if name not in ("lr", "steps")})
@@ -71,7 +75,7 @@ def _without_steps(optimizer: Optimizer) -> Any:
 
 
 def scale_tape(optimizer: Optimizer) -> Tape:
-    """The factor on all gradients, from their norm, by the optimizer's own rule."""
+    """The factor on all gradients, computed from their norm by the optimizer's `scale`."""
     tape = Tape(["norm"])
     tape.outputs = {"scale": operand_of(optimizer.scale(TAPE, Symbol(tape, 0)))}
     return simplify(tape)

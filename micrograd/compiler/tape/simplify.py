@@ -12,11 +12,11 @@
     %1 = add %0 %0
     value %1
 
-Four things happen. Instructions on constants are computed now. Those that change nothing go: only identities that hold
-for every float, nan, inf and -0.0 included, so x * 0, x - x and x + 0.0 stay (the last turns -0.0 into 0.0). Equal
-instructions become one. And what no output needs is left out.
+Instructions on constants are computed now. Instructions that change nothing are dropped, but only by identities that
+hold for every float, nan, inf and -0.0 included: x * 0, x - x and x + 0.0 stay (the last turns -0.0 into 0.0). Equal
+instructions become one. Instructions that no output needs are left out.
 
-One identity is not exact: a power with a small whole exponent becomes multiplications, within three roundings.
+One identity is not exact: a power with a small integer exponent becomes multiplications, within three roundings.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from micrograd.compiler.tape.symbols import TAPE
 from micrograd.compiler.tape.tape import CONDITIONS, INFIX, Instruction, Operand, Tape
 
 COMMUTATIVE = {"add", "mul", "and", "or"}
-MIRRORED = {"gt": "lt", "ge": "le"}  # the same question with the operands exchanged
+MIRRORED = {"gt": "lt", "ge": "le"}  # the same comparison with the operands swapped
 
 
 def simplify(tape: Tape, *, exact: bool = False) -> Tape:
-    """A tape with the same inputs and outputs and no more instructions. Those that are left keep their order.
+    """A tape with the same inputs and outputs and at most as many instructions, in the same order.
 
     With `exact`, powers stay: every result is the same to the last bit.
     """
@@ -41,7 +41,7 @@ def simplify(tape: Tape, *, exact: bool = False) -> Tape:
 
 
 def without_repeats(tape: Tape, *, exact: bool = False) -> Tape:
-    """Constants folded, identities applied and equal instructions made one, in a single walk."""
+    """The tape with constants folded, identities applied and equal instructions merged, in a single pass."""
     out = Tape([])
     out.inputs = list(tape.inputs)
     out.code = []
@@ -49,7 +49,7 @@ def without_repeats(tape: Tape, *, exact: bool = False) -> Tape:
     seen: dict[tuple[object, ...], int] = {}
 
     def emit(name: str, *operands: Operand) -> Operand:
-        """The operand that stands for this instruction: itself, an earlier one, or a constant."""
+        """The operand that stands for this instruction: its own position, an earlier one, or a constant."""
         if name in MIRRORED:
             name, operands = MIRRORED[name], operands[::-1]
         simpler = folded(name, operands) if name != "input" else None
@@ -74,11 +74,11 @@ def without_repeats(tape: Tape, *, exact: bool = False) -> Tape:
 
 
 def _key(x: Operand) -> object:
-    return x if isinstance(x, int) else struct.pack("d", x)  # 0.0 == -0.0 and nan != nan: bits tell them apart
+    return x if isinstance(x, int) else struct.pack("d", x)  # compare bits, because 0.0 == -0.0 and nan != nan
 
 
 def folded(name: str, operands: tuple[Operand, ...]) -> float | None:
-    """The value of an instruction on constants; None where it has others, or fails: that is left to native code."""
+    """The value of an instruction on constants; None if an operand is not a constant or it fails."""
     if any(isinstance(x, int) for x in operands) or name in CONDITIONS:
         return None
     try:
@@ -88,7 +88,7 @@ def folded(name: str, operands: tuple[Operand, ...]) -> float | None:
 
 
 def shortened(name: str, operands: tuple[Operand, ...], tape: Tape, emit: Callable[..., Operand]) -> Operand | None:
-    """What an instruction is the same as, by identities that hold for every float."""
+    """A simpler operand equal to this instruction, by identities that hold for every float; None if there is none."""
     x = operands[0]
     y = operands[1] if len(operands) > 1 else None
     if name == "mul":
@@ -134,12 +134,12 @@ def _is(x: Operand | None, constant: float) -> bool:
 
 
 def _has_exact_reciprocal(x: float) -> bool:
-    """Whether x is a power of two whose reciprocal is a normal number: then x / y is x * (1/y), to the bit."""
+    """Whether x is a power of two whose reciprocal is a normal number: then y / x equals y * (1/x), to the bit."""
     return math.isfinite(x) and abs(math.frexp(x)[0]) == 0.5 and 2.0**-1000 < abs(x) < 2.0**1000
 
 
 def _power(x: Operand, exponent: float, emit: Callable[..., Operand]) -> Operand | None:
-    """x**n for n of -4 to 4 by multiplications. They overflow and underflow only where the power does."""
+    """x**n for n from -4 to 4 by multiplications, which overflow and underflow only where the power does."""
     if exponent == 0.0:
         return 1.0
     if not exponent.is_integer() or abs(exponent) > 4:
@@ -153,7 +153,7 @@ def _power(x: Operand, exponent: float, emit: Callable[..., Operand]) -> Operand
 
 
 def needed(tape: Tape) -> list[bool]:
-    """Whether each instruction is needed for an output."""
+    """Whether some output needs each instruction."""
     out = [False] * len(tape)
     for x in tape.outputs.values():
         if isinstance(x, int):
@@ -174,7 +174,7 @@ def without_dead_code(tape: Tape) -> Tape:
 
 
 def selected(tape: Tape, positions: list[int]) -> Tape:
-    """The tape with only the instructions at these positions, numbered anew."""
+    """The tape with only the instructions at these positions, renumbered."""
     out = Tape([])
     out.inputs = list(tape.inputs)
     place = {old: new for new, old in enumerate(positions)}

@@ -1,4 +1,4 @@
-"""Numbers without a value yet: what is done to them is written on a tape.
+"""Symbols stand for numbers that have no value yet: every operation on them is written on a tape.
 
     >>> from micrograd.compiler.tape.symbols import Symbol, TAPE
     >>> from micrograd.compiler.tape.tape import Tape
@@ -44,12 +44,12 @@ def _grouped(shown: str) -> str:
 
 
 def trace_error(what: str, advice: str) -> TraceError:
-    """What the user's line did, and what to write instead."""
+    """The error for what the user's line did, with the line and what to write instead."""
     return TraceError(f"{what}, at {line_of_the_user(sys._getframe(1))}; {advice}")
 
 
 class Symbol(Written, Recordable):
-    """The result of an instruction. Arithmetic and comparisons append further ones; `if` and `float()` explain."""
+    """The result of an instruction. Arithmetic and comparisons append instructions; `if` and `float()` raise."""
 
     __slots__ = ("operand", "tape")
     __array_priority__ = Value.__array_priority__
@@ -81,11 +81,11 @@ class Symbol(Written, Recordable):
 
     def __float__(self) -> float:
         raise self._has_no_value(
-            "float() and the functions of math cannot take it", "write micrograd's own, such as micrograd.exp(x)"
+            "float() and the math module cannot use it", "write micrograd's functions, such as micrograd.exp(x)"
         )
 
     def __index__(self) -> int:
-        raise self._has_no_value("it cannot count or index", "write take(values, index)")
+        raise self._has_no_value("it cannot be a count or an index", "write take(values, index)")
 
     __int__ = __index__
 
@@ -100,11 +100,11 @@ class Symbol(Written, Recordable):
     def __invert__(self) -> Any:
         raise trace_error(
             f"~ of {self.described()} cannot be recorded",
-            "write the comparison the other way round, x <= 0 for ~(x > 0)",
+            "write the opposite comparison, such as x <= 0 for ~(x > 0)",
         )
 
     def __hash__(self) -> int:
-        """Of use to this package alone: a dict or a set of the user's would not find what it finds by a number."""
+        """For this package only: a user's dict or set could not find a symbol by its number."""
         if modes.state.recorder and not is_of_this_package(sys._getframe(1)):
             raise self._not_found()
         return id(self)
@@ -113,7 +113,7 @@ class Symbol(Written, Recordable):
         return self._has_no_value("a dict or a set cannot find it", "write take(values, index), or where(...)")
 
     def _has_no_value(self, so: str, advice: str) -> TraceError:
-        """The error for what needs a number now; of an argument of jit it says that it may be static."""
+        """The error where a number is needed now; for an argument of jit it says that it may be static."""
         static = ""
         operands = self.tape.code[self.operand][1:] if self.is_condition else (self.operand,)
         if self.tape.has_static and any(isinstance(x, int) and self.tape.code[x][0] == "input" for x in operands):
@@ -123,7 +123,7 @@ class Symbol(Written, Recordable):
         )
 
     def _require(self) -> None:
-        """Note that this condition must hold: where it does not, compiled code leaves it to the function to say why."""
+        """Note that this condition must hold: where it does not, the function itself is run and raises the error."""
         self.tape.required.append(self.operand)
 
     def __repr__(self) -> str:
@@ -133,7 +133,7 @@ class Symbol(Written, Recordable):
         return self
 
     def described(self, depth: int = 3) -> str:
-        """The symbol as the user may know it: an argument by its name, else what was done last, if that is short."""
+        """The symbol in words the user knows: an argument's name, or the expression that made it, `depth` deep."""
         name, *operands = self.tape.code[self.operand]
         if name == "input":
             return self.tape.inputs[operands[0]]
@@ -159,7 +159,7 @@ numbers.Real.register(Symbol)
 
 
 def operand_of(x: Any) -> Operand:
-    """How an instruction names x: a Symbol's position, or a constant."""
+    """x as an instruction's operand: a Symbol's position, or a constant."""
     return x.operand if isinstance(x, Symbol) else float(x)
 
 
@@ -172,7 +172,7 @@ def write(name: str, *xs: Any) -> Symbol:
     if tape.closed:
         raise trace_error(
             "a number that jit made while it recorded a function was used after the recording ended",
-            "return what is to be used later, instead of keeping it in a list or an attribute",
+            "return what you need later, instead of keeping it in a list or an attribute",
         )
     for x in xs if name not in ("where", "and", "or") else xs[1:] if name == "where" else ():
         if isinstance(x, Symbol) and x.is_condition:

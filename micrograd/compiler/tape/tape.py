@@ -1,4 +1,4 @@
-"""A tape: the instructions that a function of scalars comes down to, one after the other, each result named once.
+"""A tape: a function of scalars as instructions in order, each result named once.
 
     >>> from micrograd.compiler.tape.tape import Tape
     >>> tape = Tape(["x", "y"])
@@ -11,9 +11,9 @@
     %3 = div %0 %2
     value %3
 
-An instruction is its name followed by its operands. An operand is the position of an earlier instruction, an int, or
-a constant, a float. This is the form that every pass reads and writes: static single assignment (Cytron et al. 1991),
-without branches.
+An instruction is its name followed by its operands. An operand is the position of an earlier instruction (an int) or
+a constant (a float). Every pass reads and writes this form: static single assignment (Cytron et al. 1991), without
+branches.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 Operand = int | float
-Instruction = tuple[Any, ...]  # ("add", 3, 1.0); ("input", 0) has the input's number for an operand
+Instruction = tuple[Any, ...]  # ("add", 3, 1.0); in ("input", 0), the operand is the input's number
 
-# What an instruction computes where it is no function of the namespace `m`.
+# Instructions that are Python operators; all others are functions of the namespace `m`.
 INFIX: dict[str, Callable[..., Any]] = {
     "add": operator.add,
     "sub": operator.sub,
@@ -39,13 +39,13 @@ INFIX: dict[str, Callable[..., Any]] = {
     "and": operator.and_,
     "or": operator.or_,
 }
-CONDITIONS = {"lt", "le", "gt", "ge", "and", "or"}  # their results are true or false, and no numbers
+CONDITIONS = {"lt", "le", "gt", "ge", "and", "or"}  # their results are true or false, not numbers
 
 # Every other name is one of the table's ELEMENTARY functions.
 
 
 class Tape:
-    """Instructions in order, the names of the inputs, and which results are asked for, by name.
+    """Instructions in order, the names of the inputs, and the outputs by name.
 
     `print(tape)` shows it; `run(m, inputs)` computes it with any namespace of elementary functions.
     """
@@ -54,18 +54,18 @@ class Tape:
         self.inputs = list(inputs)
         self.code: list[Instruction] = [("input", i) for i in range(len(self.inputs))]
         self.outputs: dict[str, Operand] = {}
-        self.closed = False  # of a recording that has ended: nothing may be written on it any more
-        self.has_static = False  # whether an argument may be named in jit(f, static=...) instead
+        self.closed = False  # whether its recording has ended: nothing may be written on it any more
+        self.has_static = False  # whether error messages may suggest jit(f, static=...)
         self.required: list[Operand] = []  # conditions that must hold, such as that a label is -1 or 1
-        self.derived: list[tuple[int, int]] = []  # from where to where local derivatives stand
+        self.derived: list[tuple[int, int]] = []  # ranges of positions that compute local derivatives
 
     def append(self, name: str, *operands: Operand) -> int:
-        """Add an instruction; gives its position."""
+        """Add an instruction; return its position."""
         self.code.append((name, *operands))
         return len(self.code) - 1
 
     def add_input(self, name: str) -> int:
-        """One more input; gives its position."""
+        """Add an input; return its position."""
         self.inputs.append(name)
         return self.append("input", len(self.inputs) - 1)
 
@@ -82,7 +82,7 @@ class Tape:
     __repr__ = __str__
 
     def run(self, m: Any, inputs: Sequence[Any]) -> dict[str, Any]:
-        """The outputs, computed one instruction after the other on whatever kind of number `m` is for."""
+        """The outputs, computed one instruction after the other, on the kind of number that `m` works on."""
         results: list[Any] = []
 
         def at(x: Operand) -> Any:
@@ -102,5 +102,5 @@ def shown(x: Operand) -> str:
 
 
 def is_condition(tape: Tape, x: Operand) -> bool:
-    """Whether an operand is true or false rather than a number."""
+    """Whether an operand is a condition rather than a number."""
     return isinstance(x, int) and tape.code[x][0] in CONDITIONS

@@ -1,4 +1,4 @@
-"""Operations of one's own as ONNX: every comparison, both combinations, and digits kept where they cancel."""
+"""A user's operations as ONNX: every comparison, both combinations, and digits kept where terms cancel."""
 
 from __future__ import annotations
 

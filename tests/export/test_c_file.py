@@ -196,7 +196,7 @@ def test_arguments_and_results_in_any_arrangement(compiled):
 
 
 class Words(Module):
-    """A net that is no MLP: vectors chosen by a whole number, shared weights, and a constant."""
+    """A net that is not an MLP: vectors chosen by a whole number, shared weights, and a constant."""
 
     def __init__(self):
         r = random.Random(0)
@@ -244,7 +244,7 @@ def test_a_step_that_is_not_finite_is_not_taken(compiled):
 
 
 class Odd(Optimizer):
-    """Names that mean something in C, a rate and a gradient that are not used, and states that stay or are not read."""
+    """State names that mean something in C, an unused rate and gradient, and states that stay or are not read."""
 
     state_names = ("double", "pow", "kept")
 
@@ -304,10 +304,14 @@ class OwnStep(SGD):
         (lambda to: to(3.0), TypeError, "a net or a function, not 3.0"),
         (lambda to: to(lambda x: x if x > 0 else -x, example=1.0), TypeError, "where"),
         (lambda to: to(lambda x: "text", example=1.0), TypeError, "to_c: a result: 'text' is a str"),
-        (lambda to: to(lambda x: [], example=1.0), TypeError, "gave no number"),
-        (lambda to: to(Neuron(1), train=3), TypeError, r"train is a pair, \(loss, optimizer\)"),
-        (lambda to: to(Neuron(1), train=(mse, OwnStep([Value(1.0)]))), TypeError, "OwnStep has a step"),
-        (lambda to: to(Neuron(1), example=[1.0], train=(mse, SGD([Value(1.0)]))), TypeError, "what the loss takes"),
+        (lambda to: to(lambda x: [], example=1.0), TypeError, "must return at least one number"),
+        (lambda to: to(Neuron(1), train=3), TypeError, r"train must be a pair \(loss, optimizer\)"),
+        (lambda to: to(Neuron(1), train=(mse, OwnStep([Value(1.0)]))), TypeError, "OwnStep overrides step"),
+        (
+            lambda to: to(Neuron(1), example=[1.0], train=(mse, SGD([Value(1.0)]))),
+            TypeError,
+            "example is the loss's arguments",
+        ),
         (lambda to: to(Neuron(1), train=(lambda x, y: 1.0, SGD([Value(1.0)]))), TypeError, "the loss must be one"),
     ],
 )

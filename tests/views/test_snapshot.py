@@ -300,5 +300,5 @@ def test_a_failure_is_drawn_in_the_mode_in_which_it_was_caught():
 
 def test_indices_beyond_the_nodes_are_refused():
     for index in (-1, 1):
-        with pytest.raises(KeyError, match="there are 0 to 0"):
+        with pytest.raises(KeyError, match="indices go from 0 to 0"):
             snapshot(Value(1.0)).node(index)

@@ -1,4 +1,4 @@
-"""The page: in a real browser, from a file, with keyboard and mouse, and with labels that would like to be markup."""
+"""The page: in a real browser, from a file, with keyboard and mouse, and with labels that look like markup."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from micrograd.views.page import explain, page, save
 from micrograd.views.trace import Trace, decimal, trace
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ALONE = ["background-networking", "component-update", "sync"]  # what would ask the network by itself
+ALONE = ["background-networking", "component-update", "sync"]  # parts that would use the network by themselves
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", *(f"--disable-{what}" for what in ALONE)]
 HOSTILE = ["</script><script>alert(1)</script>", "</template><img src=x onerror=alert(1)>", "<b>x</b>", "a|b", "x<0"]
 HOSTILE += ['"];evil[label="', "&lt;i&gt; {0} ${1}", "new\nline", "l" * 10_000]
@@ -40,7 +40,7 @@ def neuron():
 
 
 def random_graph(seed=5, values=40):
-    """A graph of exactly so many values, all of which lead to the result, some more than once."""
+    """A graph of exactly `values` values, all of which lead to the result, some by several paths."""
     rng = random.Random(seed)
     made = [Value(rng.uniform(-1, 1)) for _ in range(values // 4)]
     unused = list(made)
@@ -110,7 +110,7 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, tmp_path):
-    """Open a page. At the end: nothing was said on the console, asked of the network or alerted."""
+    """Open a page. At the end, check that the page logged nothing, requested nothing and showed no dialog."""
     wrong, tabs = [], []
 
     def visit(what, width=1100, **options):

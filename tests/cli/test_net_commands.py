@@ -71,8 +71,8 @@ def test_a_csv_with_categories_and_a_target_of_text(capsys, tmp_path):
     status, out, err = command("train", flowers(), "--epochs", 30, "--hidden", "6", capsys=capsys)
     assert status == 0, err
     assert "net of 5-6-3, tanh, 57 parameters; 72 rows to learn from, 18 held out" in out
-    assert "is \\ told" in out
-    # New rows, the columns in another order, a column more and no target.
+    assert "true \\ predicted" in out
+    # New rows, with the columns in another order, one column more and no target.
     with open("new.csv", "w", encoding="utf-8") as file:
         file.write("note,colour,width,length\nfirst,red,0.0,0.1\nsecond,blue,-2,2.0\nthird,white,-1,1\n")
     status, printed, err = command("predict", "run-flowers", "new.csv", capsys=capsys)
@@ -148,11 +148,11 @@ def test_ctrl_c_keeps_the_last_checkpoint_and_resume_ends_with_the_same_numbers(
     last = err.splitlines()[-2]
     again = "micrograd train moons --backend eager --hidden 4 --batch 20 --epochs 1000 --resume"
     assert last == f"micrograd train: stopped: run-moons keeps the last checkpoint; to go on: {again}"
-    assert err.splitlines()[-1] == f"to use the net as it is, end it there: {again} --epochs 1"
+    assert err.splitlines()[-1] == f"to use the net as it is, end the run there: {again} --epochs 1"
     assert "Traceback" not in err
     done = len(read(tmp_path / "run-moons" / CHECKPOINT)[1]["history"])
 
-    # No result yet, and a new run does not tread on it.
+    # No result yet, and a new run does not overwrite it.
     for arguments, said in [
         (["show", "run-moons"], "its run was stopped; train with --resume to go on"),
         ([*PLAIN, "5"], "holds a run that was stopped: add --resume"),
@@ -168,12 +168,12 @@ def test_ctrl_c_keeps_the_last_checkpoint_and_resume_ends_with_the_same_numbers(
     assert process.returncode == 0, err
     assert command(*PLAIN, epochs, "--out", "unbroken", capsys=capsys)[0] == 0
     assert parameters_of(tmp_path / "run-moons") == parameters_of(tmp_path / "unbroken")
-    # All but the time and the folder is the same.
+    # Everything but the time and the folder is the same.
     for name in ("metrics", "example", "epochs"):
         assert runs.load("run-moons").facts[name] == runs.load("unbroken").facts[name]
 
 
-# ---------------------------------------------------------------- what cannot be
+# ---------------------------------------------------------------- bad input
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_ctrl_c_keeps_the_last_checkpoint_and_resume_ends_with_the_same_numbers(
         (["nothing.csv"], "No such file"),
         (["bad.csv"], "bad.csv, line 3"),
         (["empty.csv"], "empty.csv is empty"),
-        (["one.csv"], "one class only"),
+        (["one.csv"], "only one class"),
         (["two.csv", "--held-out", "0.1"], "too few to hold out 10%"),
         (["flowers.csv", "--target", "kin"], "did you mean 'kind'?"),
         (["flowers.csv", "--task", "numbers"], "the task is 'numbers'"),
@@ -192,29 +192,29 @@ def test_ctrl_c_keeps_the_last_checkpoint_and_resume_ends_with_the_same_numbers(
         (["diabetes", "--loss", "cross_entropy"], "not for numbers: choose from mse"),
         (["iris", "--target", "x"], "--target is for CSV files"),
         (["iris", "--categorical", "x"], "--categorical is for CSV files"),
-        (["iris", "--hidden", "16,x"], "--hidden: 'x' is no whole number"),
-        (["iris", "--hidden", "0"], "--hidden: '0' is no whole number from 1"),
-        (["iris", "--hidden", ""], "--hidden: '' is no whole number"),
+        (["iris", "--hidden", "16,x"], "--hidden: 'x' is not a whole number"),
+        (["iris", "--hidden", "0"], "--hidden: '0' is not a whole number from 1"),
+        (["iris", "--hidden", ""], "--hidden: '' is not a whole number"),
         (["iris", "--hidden", "5000,5000"], "is too large here"),
         (["iris", "--activation", "rellu"], "did you mean 'relu'"),
         (["iris", "--optimizer", "adm"], "invalid choice"),
         (["iris", "--loss", "huber"], "invalid choice"),
         (["iris", "--backend", "gpu"], "invalid choice"),
-        (["iris", "--lr", "0"], "--lr: '0' is no number above 0"),
-        (["iris", "--lr", "fast"], "--lr: 'fast' is no number"),
-        (["iris", "--lr", "nan"], "--lr: 'nan' is no number"),
-        (["iris", "--epochs", "0"], "--epochs: '0' is no whole number"),
-        (["iris", "--epochs", "1.5"], "--epochs: '1.5' is no whole number"),
-        (["iris", "--epochs", "9" * 5000], "is no whole number"),
-        (["iris", "--batch", "-1"], "--batch: '-1' is no whole number"),
-        (["iris", "--seed", "-1"], "--seed: '-1' is no whole number from 0"),
-        (["iris", "--held-out", "1"], "--held-out: '1' is no fraction"),
-        (["iris", "--patience", "0"], "--patience: '0' is no whole number"),
-        (["iris", "--weight-decay", "-1"], "--weight-decay: '-1' is no number"),
+        (["iris", "--lr", "0"], "--lr: '0' is not a number above 0"),
+        (["iris", "--lr", "fast"], "--lr: 'fast' is not a number"),
+        (["iris", "--lr", "nan"], "--lr: 'nan' is not a number"),
+        (["iris", "--epochs", "0"], "--epochs: '0' is not a whole number"),
+        (["iris", "--epochs", "1.5"], "--epochs: '1.5' is not a whole number"),
+        (["iris", "--epochs", "9" * 5000], "is not a whole number"),
+        (["iris", "--batch", "-1"], "--batch: '-1' is not a whole number"),
+        (["iris", "--seed", "-1"], "--seed: '-1' is not a whole number from 0"),
+        (["iris", "--held-out", "1"], "--held-out: '1' is not a fraction"),
+        (["iris", "--patience", "0"], "--patience: '0' is not a whole number"),
+        (["iris", "--weight-decay", "-1"], "--weight-decay: '-1' is not a number"),
         (["iris", "--optimizer", "rmsprop", "--weight-decay", "0.1"], "rmsprop has none"),
         (["iris", "--out", "bad.csv"], "bad.csv is a file"),
-        (["iris", "--out", "full"], "full holds other files than a run's"),
-        (["iris", "--resume", "--out", "full"], "full holds other files than a run's"),
+        (["iris", "--out", "full"], "full holds files that do not belong to a run"),
+        (["iris", "--resume", "--out", "full"], "full holds files that do not belong to a run"),
         (["iris", "--out", "damaged"], "run.json is damaged"),
         (["iris", "--nope"], "unrecognized arguments: --nope"),
         (["iris", "x=3"], "unrecognized arguments: x=3"),
@@ -280,13 +280,13 @@ def trained(tmp_path_factory):
         (["predict", "{run}", "x.csv"], "No such file"),
         (["predict", "{run}", "less.csv"], "has no column 'width'"),
         (["predict", "{run}", "new.csv"], "'green' is a new category"),
-        (["predict", "{run}", "{data}", "-o", "{data}"], "is the file to read"),
+        (["predict", "{run}", "{data}", "-o", "{data}"], "is the input file"),
         (["predict", "{run}", "{data}", "-o", "."], "directory"),
         (["predict", "{run}"], "required: file"),
-        (["show", "{data}"], "is no checkpoint of micrograd's"),
-        (["show", "{run}", "--draw", "net.jpeg"], "this is saved as .svg"),
-        (["show", "{run}/checkpoint.safetensors"], "is no model of a run"),
-        (["train", "xor", "--out", "{run}"], "is of another run, on flowers.csv"),
+        (["show", "{data}"], "is not a micrograd checkpoint"),
+        (["show", "{run}", "--draw", "net.jpeg"], "the suffix must be .svg"),
+        (["show", "{run}/checkpoint.safetensors"], "is not the model of a run"),
+        (["train", "xor", "--out", "{run}"], "holds another run, on flowers.csv"),
         (["train", "{data}", "--out", "{run}", "--resume"], "its --hidden was 3, not 16,16"),
         (["bench", "--fast"], "unrecognized arguments: --fast"),
     ],
@@ -325,7 +325,7 @@ def test_a_damaged_model_is_one_line(data, trained, capsys, tmp_path):
     (tmp_path / "m.safetensors").write_bytes(damaged)
     for arguments in (["show", "m.safetensors"], ["predict", "m.safetensors", trained / "flowers.csv"]):
         status, _, err = command(*arguments, capsys=capsys)
-        assert status in (0, 1, 2)  # a letter of a name may change: the file is as good, or a category is unknown
+        assert status in (0, 1, 2)  # with a changed letter of a name the file is valid, or a category unknown
         assert err.count("\n") == {0: 0, 1: err.count("\n"), 2: 1}[status]
         assert status == 2 or kind == "bytes"
 
@@ -339,8 +339,8 @@ JSON = st.recursive(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_facts_that_are_others_are_one_line(data, trained, capsys, tmp_path):
-    """The file is whole, and some fact within it is not what was written."""
+def test_a_changed_fact_is_an_error_in_one_line(data, trained, capsys, tmp_path):
+    """The file is whole, but a fact in it was changed."""
     numbers, facts = read(trained / "run" / "model.safetensors")
     place = facts
     key = data.draw(st.sampled_from(sorted(facts)))

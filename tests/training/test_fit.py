@@ -1,4 +1,4 @@
-"""fit: eager and compiled runs alike, stopping, and runs that are killed and resumed to the very same numbers."""
+"""fit: eager and compiled runs alike, stopping, and runs that are killed and resumed to exactly the same numbers."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_auto_takes_the_compiler_unless_the_loss_cannot_be_recorded():
     assert run(backend="auto", loss=branching, epochs=1)[1].backend == "eager"
     with pytest.raises(TypeError, match="has no value while jit"):
         run(backend="jit", loss=branching, epochs=1)
-    with pytest.raises(ValueError, match="backend is 'auto', 'eager' or 'jit', not 'gpu'"):
+    with pytest.raises(ValueError, match="backend must be 'auto', 'eager' or 'jit', not 'gpu'"):
         run(backend="gpu")
 
 
@@ -117,9 +117,9 @@ def test_stopping_early_and_keeping_the_best(backend):
     assert history.stopped == "no lower loss for 3 epochs" and len(losses) == best + 4
     assert numbers_of(model) == kept[best]
     _, history = run(backend=backend, callbacks=[lambda record: record["epoch"] < 2])
-    assert len(history) == 2 and history.stopped == "a callback said so"
+    assert len(history) == 2 and history.stopped == "a callback returned False"
     _, history = run(backend=backend, callbacks=[lambda record: np.float64(record["loss"]) < 0, lambda record: None])
-    assert len(history) == 1  # NumPy's False is False
+    assert len(history) == 1  # NumPy's False counts as False
 
 
 @pytest.mark.parametrize("backend", ["eager", "jit"])
@@ -142,8 +142,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_operation(backend
         before = numbers_of(model)
         rows[5][0] = math.nan if record["epoch"] == 2 else rows[5][0]
 
-    if backend == "eager":  # compiled training took the rows in before
-        with pytest.raises(FloatingPointError, match=r"step \d+ was not taken.*index 5: .*nan"):
+    if backend == "eager":  # compiled training has copied the rows before
+        with pytest.raises(FloatingPointError, match=r"step \d+ was skipped.*index 5: .*nan"):
             run(model, X=rows, backend=backend, batch_size=None, callbacks=[note], epochs=5)
         assert numbers_of(model) == before
     model = net_of()
@@ -158,9 +158,9 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_operation(backend
         ({"epochs": 0}, "fit: epochs must be a whole number"),
         ({"batch_size": 0}, "fit: batch_size must be"),
         ({"patience": 1.5}, "fit: patience must be"),
-        ({"y": Y[:-1]}, "X and y must be as many rows as targets, and at least one, not 60 and 59"),
+        ({"y": Y[:-1]}, "X and y must have as many rows as targets, and at least one, not 60 rows and 59 targets"),
         ({"X": [], "y": []}, "as many rows as targets"),
-        ({"validation": (X[:3], Y[:2])}, "fit: validation must be as many rows as targets"),
+        ({"validation": (X[:3], Y[:2])}, "fit: validation must have as many rows as targets"),
         ({"validation": 1.5}, "held_out is a fraction"),
     ],
 )
@@ -219,7 +219,7 @@ def test_a_history_prints_plots_and_is_saved(tmp_path):
     assert len(lines) == 4 and float(lines[1].split(",")[1]) == history["loss"][0]
     history.plot(tmp_path / "history.png")
     assert (tmp_path / "history.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(KeyError, match="there is no column 'los': there are epoch, loss"):
+    with pytest.raises(KeyError, match="there is no column 'los': the columns are epoch, loss"):
         history["los"]
     with pytest.raises(ValueError, match="no epochs to draw"):
         History().plot(tmp_path / "none.png")
@@ -230,7 +230,7 @@ def test_a_history_prints_plots_and_is_saved(tmp_path):
 
 
 @pytest.mark.parametrize("backend", ["eager", "jit"])
-def test_a_run_in_two_parts_is_the_run_in_one(tmp_path, backend):
+def test_a_run_in_parts_equals_the_run_in_one(tmp_path, backend):
     def options(model):
         return {
             "optimizer": Adam(model.parameters(), lr=0.02),
@@ -260,7 +260,7 @@ from micrograd.losses import hinge
 from micrograd.nn import MLP
 from micrograd.optim import Adam
 
-checkpoints.EVERY = checkpoints.TIMES = 0  # writing, which may be killed as well, is most of what this does
+checkpoints.EVERY = checkpoints.TIMES = 0  # write after every epoch, so that many kills hit a write
 folder, epochs = sys.argv[1], int(sys.argv[2])
 X, y = moons(60, seed=0)
 net = MLP(2, [6, 1], activation="tanh", rng=random.Random(0))
@@ -290,7 +290,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_numbers_of_one_that_
         process.send_signal(signal.SIGKILL)
         finished = process.communicate()[0]
         killed += 1
-        if finished:  # it was faster: what it printed counts, and the next begins anew
+        if finished:  # it ended before the kill: check its result, and let the next start over
             assert json.loads(finished) == wanted
             (folder / CHECKPOINT).unlink()
     assert json.loads(start(folder).communicate()[0].splitlines()[1]) == wanted
@@ -303,9 +303,9 @@ def test_a_checkpoint_of_another_run_is_refused_and_changes_nothing(tmp_path):
     model = net_of(seed=5)
     before = numbers_of(model)
     for options, said in [
-        ({"batch_size": 9}, "batch_size is another"),
-        ({"seed": 1}, "seed is another"),
-        ({"X": X[::-1]}, "data are others"),
+        ({"batch_size": 9}, "its batch_size differs"),
+        ({"seed": 1}, "its seed differs"),
+        ({"X": X[::-1]}, "it was trained on other data"),
         ({"optimizer": SGD(model.parameters())}, "optimizer has other settings"),
     ]:
         with pytest.raises(CheckpointError, match=said):
@@ -313,7 +313,7 @@ def test_a_checkpoint_of_another_run_is_refused_and_changes_nothing(tmp_path):
     with pytest.raises(CheckpointError, match="parameters have other names"):
         run(net_of(sizes=(5, 1)), checkpoint=tmp_path, resume=True)
     other = MLP(2, [6, 1], activation="relu", rng=random.Random(0))
-    with pytest.raises(CheckpointError, match="its model is another, of other neurons"):
+    with pytest.raises(CheckpointError, match="its model has other neurons"):
         run(other, checkpoint=tmp_path, resume=True)
     with pytest.raises(CheckpointError, match="its loss is another function"):
         run(model, loss=mse, checkpoint=tmp_path, resume=True)
@@ -333,7 +333,7 @@ def test_checkpoints_hold_numbers_to_the_bit_and_no_pickle(tmp_path):
     from safetensors.numpy import save_file
 
     save_file({"a": np.zeros(2)}, tmp_path / "foreign.safetensors")
-    with pytest.raises(CheckpointError, match="is no checkpoint of micrograd's, or is damaged"):
+    with pytest.raises(CheckpointError, match="is not a micrograd checkpoint, or is damaged"):
         read(tmp_path / "foreign.safetensors")
 
 
@@ -355,7 +355,7 @@ def test_damaged_files_are_refused_with_one_kind_of_error(tmp_path_factory, data
         numbers, about = read(path)
     except CheckpointError as error:
         assert "\n" not in str(error)
-    else:  # whatever was changed is nothing that is read
+    else:  # what was changed is never read
         assert numbers == {"a": [1.0, 2.0]} and about == {"epoch": 1, "version": micrograd.__version__}
 
 
@@ -366,7 +366,7 @@ def test_a_damaged_checkpoint_never_changes_a_run(tmp_path_factory, data):
     path = folder / CHECKPOINT
     wanted = numbers_of(run(checkpoint=folder, epochs=1, backend="eager", X=X[:4], y=Y[:4])[0])
     whole = bytearray(path.read_bytes())
-    place = data.draw(st.integers(0, 10**6)) % len(whole)  # how long a file is depends on the times in it
+    place = data.draw(st.integers(0, 10**6)) % len(whole)  # a file's length depends on the times in it
     whole[place] = data.draw(st.integers(0, 255))
     path.write_bytes(whole)
     model = net_of(seed=5)

@@ -1,4 +1,4 @@
-"""Traces: the steps, their arithmetic, going back, why, pictures of steps, and no trace left on the graph."""
+"""Traces: the steps, their arithmetic, going back, why, pictures of steps; and the graph stays as it was."""
 
 from __future__ import annotations
 
@@ -234,9 +234,9 @@ def test_hostile_names_in_an_animation(tmp_path):
         ET.fromstring(text)
         assert "<script" not in text
         assert float(re.search(r'width="([\d.]+)pt"', text)[1]) < 2500
-    with pytest.raises(ValueError, match=r"saved as \.svg"):
+    with pytest.raises(ValueError, match=r"the suffix must be \.svg"):
         trace(x).animate(tmp_path / "a.gif")
-    with pytest.raises(ValueError, match=r"saved as \.html"):
+    with pytest.raises(ValueError, match=r"the suffix must be \.html"):
         trace(x).html(tmp_path / "a.pdf")
 
 

@@ -1,4 +1,4 @@
-"""train_step: the same losses as eager training, with every optimizer, batch size and order; and it can be stopped."""
+"""train_step gives the same losses as eager training, with every optimizer, batch size and order."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_second_net_of_the_same_sizes_shares_the_code_and_nothing_else():
 
 
 class Words(Module):
-    """The net of demos/named_entity.py, in small."""
+    """The net of demos/named_entity.py, but smaller."""
 
     def __init__(self, rng):
         self.vectors = [[Value(rng.uniform(-1, 1)) for _ in range(3)] for _ in range(4)]
@@ -108,7 +108,7 @@ def test_every_net_of_the_demos_on_batches_of_every_size(name, rows):
 
 
 def test_a_loss_without_data_and_with_leaves_that_stay():
-    """The window demo: word vectors are parameters; what is not the optimizer's is read afresh at each step."""
+    """As in the window demo: word vectors are parameters; other Values are read again at each step."""
     models = [Words(random.Random(0)), Words(random.Random(0))]
     margins = [Value(1.0), Value(1.0)]
     optimizers = [SGD(m.parameters(), lr=0.1) for m in models]
@@ -214,7 +214,7 @@ def test_the_optimizers_state_is_kept_and_loaded():
 
 
 def test_two_steps_on_the_same_parameters():
-    """As two losses with an optimizer each: every step finds the parameters where the other left them."""
+    """Two losses with one optimizer each: every step continues from the parameters that the other left."""
     nets = [MLP(2, [3, 1], activation="tanh", rng=random.Random(0)) for _ in range(2)]
     optimizers = [[SGD(n.parameters(), lr=0.1), SGD(n.parameters()[:4][::-1], lr=0.2)] for n in nets]
     eager, compiled = nets
@@ -257,5 +257,5 @@ def test_an_optimizer_of_ones_own():
         def step(self):
             super().step()
 
-    with pytest.raises(TypeError, match=r"Stepping has a step\(\) of its own.*write the rule as update"):
+    with pytest.raises(TypeError, match=r"Stepping overrides step\(\).*write the rule as update"):
         train_step(lambda x: x, Stepping([Value(1.0)]))
