@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from micrograd.compiler.native.context import BAD_INDEX, COLUMNS, PAUSED, WIDEST
 from micrograd.compiler.native.memory import Memory
@@ -27,13 +27,6 @@ from micrograd.extras import require
 from micrograd.locks import new_in_child
 
 PAUSE = 0.02  # seconds after which native code returns to Python, so that Ctrl-C works
-
-
-class Ready(NamedTuple):
-    """A program, and the rows that it points at."""
-
-    program: BatchProgram
-    rows: Rows
 
 
 class BatchProgram:
@@ -59,26 +52,27 @@ class BatchProgram:
         self._kept = own  # keep them alive while the context has their addresses
         for name, memory in own.items():
             setattr(self.context, name, memory.address)
-        self._arrays = [(f"array{k}", f"stride{k}") for k in range(len(spec.types))]
+        self._arrays = self.context.arrays
         self._native: Native | None = None  # the code for batches of the rows' size
         self.context.allowance = 64  # blocks of rows until the first pause
-        self._count = self._ordered = 0  # the number of rows, and how many `order` lists in order: 0 after a shuffle
+        self._count = self._size = 0  # of the rows, and of a batch
+        self._ordered = 0  # how many rows `order` lists in order: 0 after a shuffle
 
     # ------------------------------------------------------------ run a batch
 
-    def point_at(self, rows: Rows, *, batch_size: int) -> Ready:
-        """Work on these rows, in batches of `batch_size`."""
-        context = self.context
-        for (address, stride), array in zip(self._arrays, rows.arrays):
-            setattr(context, address, address_of(array))
-            setattr(context, stride, array.strides[0])
-        context.rows, context.batch, self._count = rows.count, batch_size, rows.count
-        native = self.code.of(min(batch_size, rows.count))
+    def point_at(self, rows: Rows, batch_size: int) -> None:
+        """Work on these rows, in batches of `batch_size`, which is at most their count."""
+        context, places = self.context, self._arrays
+        for k, array in enumerate(rows.arrays):
+            places[2 * k], places[2 * k + 1] = address_of(array), array.strides[0]
+        if rows.count != self._count or batch_size != self._size:
+            context.rows = self._count = rows.count
+            context.batch = self._size = batch_size
+        native = self.code.of(batch_size)
         if native is not self._native:  # code with another number of lanes lays the sums out differently
             for memory in (self._sums, self._tail):
                 ctypes.memset(memory.address, 0, memory.view.nbytes)
             self._native = native
-        return Ready(self, rows)
 
     def start(self, twister: Twister | None = None) -> None:
         """Begin at the first row, with the rows in their own order or, given a generator, shuffled in each epoch."""
@@ -143,7 +137,7 @@ class BatchProgram:
         """
         if any(not 0 <= numbers[place] < count for place, count in self._shared_indices):
             return None
-        self.point_at(rows, batch_size=rows.count)
+        self.point_at(rows, rows.count)
         for i, x in enumerate(numbers):
             self._others.view[i] = x.data if isinstance(x, Value) else x
         self.read_leaves()

@@ -29,7 +29,7 @@ from micrograd.blame import FEW, first_bad_row, first_refused, not_finite
 from micrograd.changes import changes
 from micrograd.coerce import as_count, is_bool
 from micrograd.compiler.arguments import names_of
-from micrograd.compiler.batch import BatchProgram, Ready
+from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.compiled_forms import CompiledForms
 from micrograd.compiler.native.context import BAD_INDEX, STEPS_AT_ONCE
 from micrograd.compiler.native.shuffle import Twister, generator
@@ -62,19 +62,21 @@ def train_step(loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = 
     return TrainStep(loss, optimizer, exact=exact)
 
 
-class _Pointed(NamedTuple):
-    """The arrays of a call, and the program prepared for them, which the next call with the same arrays finds."""
+class _Batches(NamedTuple):
+    """The arrays of a call, and the program that points at their rows: the next call with the same arrays finds it."""
 
     data: tuple[Any, ...]
     batch_size: int | None
-    are_in_place: Callable[[], bool]  # whether no array was moved since
-    ready: Ready
+    program: BatchProgram
+    rows: Rows
+    are_in_place: Callable[[], bool] | None = None  # whether no array was moved since; None if nobody watches
 
-    def is_for(self, data: tuple[Any, ...], batch_size: int | None) -> bool:
+    def are_for(self, data: tuple[Any, ...], batch_size: int | None) -> bool:
         """Whether these are the arrays, nothing was moved, and what the loss takes from outside is the same."""
-        then, size, are_in_place, (program, _) = self
+        then, size, program, _, are_in_place = self
         return (
-            batch_size == size
+            are_in_place is not None
+            and batch_size == size
             and len(data) == len(then)
             and all(map(operator.is_, data, then))
             and are_in_place()
@@ -103,7 +105,7 @@ class TrainStep(CompiledForms):
             self._memory, self._store = OptimizerMemory(self.optimizer, store), store
             self._changes = changes.count
             self._programs.clear()
-            self._pointed: _Pointed | None = None
+            self._last_batches: _Batches | None = None
 
     def __call__(self, *data: Any) -> float:
         """Take one step on all rows of `data`; return the mean loss before it.
@@ -119,9 +121,9 @@ class TrainStep(CompiledForms):
             with lock:  # the cheap test comes first: usually nothing has changed since the last step
                 unchanged = changes.count == self._changes and store.is_current and store is self._store
                 if unchanged or self._works_on(store):
-                    ready = self._prepared(data, None)
-                    ready.program.start()
-                    self._take(ready, 1, 0)
+                    batches = self._prepared(data, None)
+                    batches.program.start()
+                    self._take(batches, 1, 0)
                     return self._memory.losses.view[0]
             self._catch_up()
 
@@ -142,8 +144,8 @@ class TrainStep(CompiledForms):
         count = changes.count
         if not self._memory.is_of(self.optimizer):
             return False
-        if self._pointed is not None and not self._pointed.ready.program.outside.holds():
-            self._pointed = None
+        if self._last_batches is not None and not self._last_batches.program.outside.holds():
+            self._last_batches = None
         self._changes = count
         return True
 
@@ -181,20 +183,20 @@ class TrainStep(CompiledForms):
 
     def _run_all(self, data: Any, batch_size: Any, epochs: Any, steps: Any, rng: Any, callback: Any, every: int) -> Any:
         """`run` after its options were checked, while only this thread uses the parameters."""
-        ready = self._prepared(data, batch_size)
-        program, rows = ready.program, ready.rows
+        batches = self._prepared(data, batch_size, watched=True)
+        program, rows = batches.program, batches.rows
         in_epoch = -(-rows.count // min(batch_size or rows.count, rows.count))
         total = steps if steps is not None else in_epoch * (1 if epochs is None else epochs)
         numpy = require("numpy", extra="jit")
         losses, self.norms = numpy.empty(total), numpy.empty(total)
         if rng is None:
             program.start()
-            return self._run(ready, losses, callback, every)
+            return self._run(batches, losses, callback, every)
         twister = self._twister
         twister.take_over(rng)
         try:
             program.start(twister)
-            return self._run(ready, losses, callback, every)
+            return self._run(batches, losses, callback, every)
         finally:
             program.stop_shuffling()
             twister.put_back(rng)
@@ -203,13 +205,13 @@ class TrainStep(CompiledForms):
     def _twister(self) -> Twister:
         return Twister()
 
-    def _run(self, ready: Ready, losses: Any, callback: Any, every: int) -> Any:
+    def _run(self, batches: _Batches, losses: Any, callback: Any, every: int) -> Any:
         taken, total, norms, noted = 0, len(losses), self.norms, self._memory
         while taken < total:
             count, start = min(STEPS_AT_ONCE, total - taken, *([every - taken % every] if callback else [])), taken
             steps = self.optimizer.steps
             try:
-                self._take(ready, count, taken)
+                self._take(batches, count, taken)
             finally:  # also after Ctrl-C or a failed step
                 taken += (done := self.optimizer.steps - steps)
                 losses[start:taken] = noted.losses.view[:done]
@@ -221,68 +223,78 @@ class TrainStep(CompiledForms):
                 if is_bool(answer) and not answer:
                     self.norms = self.norms[:taken]
                     return losses[:taken]
-                self._check_after_callback(ready.program)
-                self._read_outside(ready.program)
+                self._check_after_callback(batches)
+                self._read_outside(batches.program)
         return losses
 
-    def _check_after_callback(self, program: BatchProgram) -> None:
+    def _check_after_callback(self, batches: _Batches) -> None:
         """Refuse changes by a callback that the run cannot follow."""
         if not self._memory.is_of(self.optimizer):
             raise RuntimeError(
                 "a callback changed the optimizer's settings or parameters: it may change lr; change others after run()"
             )
-        if self._pointed is not None and not self._pointed.are_in_place():
+        if batches.are_in_place is not None and not batches.are_in_place():
             raise RuntimeError("a callback moved or reshaped the data of its own run: do that after the run")
-        if not program.outside.holds():
-            raise program.outside.refusal("was changed by a callback of run()")
+        if not batches.program.outside.holds():
+            raise batches.program.outside.refusal("was changed by a callback of run()")
 
-    def _take(self, ready: Ready, count: int, before: int) -> None:
+    def _take(self, batches: _Batches, count: int, before: int) -> None:
         """Take `count` steps, at most STEPS_AT_ONCE, and leave their losses in memory; `before` counts earlier ones."""
-        optimizer, context = self.optimizer, ready.program.context
+        optimizer, program = self.optimizer, batches.program
+        context = program.context
         if optimizer.lr != self._memory.constant_rate:  # always so for a schedule
             self._memory.read_rates(optimizer, count)
         start = context.taken = optimizer.steps  # before anything that Ctrl-C may end
         try:
-            status = ready.program.run(count)
+            status = program.run(count)
         finally:
             optimizer.__dict__["steps"] = context.taken  # faster than setting a watched attribute
         if status:
-            raise self._refusal(status, ready, before + optimizer.steps - start + 1)
+            raise self._refusal(status, batches, before + optimizer.steps - start + 1)
 
-    def _refusal(self, status: int, ready: Ready, step: int) -> BaseException:
+    def _refusal(self, status: int, batches: _Batches, step: int) -> BaseException:
         """The error for a step that native code did not take: what the loss says when it runs on the first bad row."""
-        program = ready.program
+        program = batches.program
         if status == BAD_INDEX:
             row = program.position  # the first with a bad index; the loss may refuse an earlier row
             numbers: Any = range(0 if row < FEW else row, row + 1)
         else:
             numbers = program.rows_of_this_step()
-        chosen = [(i, ready.rows.row(i)) for i in numbers]
+        chosen = [(i, batches.rows.row(i)) for i in numbers]
         return not_finite(step, first_bad_row(self.loss, chosen, self.optimizer.parameters))
 
-    def _prepared(self, data: tuple[Any, ...], batch_size: int | None) -> Ready:
-        """The program for this data, with its context set for it and the optimizer's state copied in."""
-        pointed = self._pointed
-        if pointed is not None and pointed.is_for(data, batch_size):
-            ready = pointed.ready
+    def _prepared(self, data: tuple[Any, ...], batch_size: int | None, *, watched: bool = False) -> _Batches:
+        """The program for this data, with its context set for it and the optimizer's state copied in.
+
+        Arrays that come a second time are watched from then on, for watching costs more than to point at new ones; with
+        `watched` at once.
+        """
+        last = self._last_batches
+        if last is not None and last.are_for(data, batch_size):
+            batches = last
         else:
-            self._pointed = None
+            self._last_batches = None
             rows = as_rows(data, self._names(len(data))) if data else Rows([], (), 1)
-            ready = self._program(rows).point_at(rows, batch_size=min(batch_size or rows.count, rows.count))
+            if last is not None and last.rows.structures == rows.structures and last.program.outside.unmoved():
+                program = last.program
+            else:
+                program = self._programs.get(rows.structures, lambda: self._recorded(rows))
+            program.point_at(rows, min(batch_size or rows.count, rows.count))
+            batches = _Batches(data, batch_size, program, rows)
             if rows.are_arrays:  # a list may hold different numbers next time
-                self._pointed = _Pointed(data, batch_size, watch_of(rows.arrays), ready)
-        if self._memory.states or ready.program.leaves:
-            self._read_outside(ready.program)
-        return ready
+                again = last is not None and len(data) == len(last.data) and all(map(operator.is_, data, last.data))
+                if watched or again:
+                    batches = batches._replace(are_in_place=watch_of(rows.arrays))
+                self._last_batches = batches
+        if self._memory.states or batches.program.leaves:
+            self._read_outside(batches.program)
+        return batches
 
     def _read_outside(self, program: BatchProgram) -> None:
         """Copy in what may have changed outside: the optimizer's state, and Values that are not parameters."""
         self._memory.read_states(self.optimizer)
         if program.leaves:
             program.read_leaves()
-
-    def _program(self, rows: Rows) -> BatchProgram:
-        return self._programs.get(rows.structures, lambda: self._recorded(rows))
 
     def _recorded(self, rows: Rows) -> BatchProgram:
         names, memory = self._names(len(rows.structures)), self._memory
@@ -315,9 +327,11 @@ class TrainStep(CompiledForms):
     def trace(self, *data: Any) -> Tape:
         """The tape for such data, not yet compiled: to see what it holds, and how long it is."""
         rows = as_rows(data, self._names(len(data)))
-        if self._store.lock._is_owned():  # in a callback of a run
-            return self._program(rows).tape
-        return self._alone(lambda: self._program(rows).tape)
+
+        def tape() -> Tape:
+            return self._programs.get(rows.structures, lambda: self._recorded(rows)).tape
+
+        return tape() if self._store.lock._is_owned() else self._alone(tape)  # owned in a callback of a run
 
     def __repr__(self) -> str:
         name = getattr(self.loss, "__name__", type(self.loss).__name__)

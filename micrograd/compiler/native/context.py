@@ -51,9 +51,11 @@ class Layout:
         self._places = {name: place for place, name in enumerate(self.kinds)}
 
     def structure(self) -> Any:
-        """A new context for Python, with every field 0."""
-        fields = [(name, IN_PYTHON[kind]) for name, kind in self.kinds.items()]
-        return type("Context", (ctypes.Structure,), {"_fields_": fields})()
+        """A new context for Python, with every field 0; `arrays` holds each array's address and stride, in turn."""
+        names = {name: IN_PYTHON[kind] for name, kind in self.kinds.items()}
+        own = [name for name in names if name.startswith(("array", "stride"))]
+        fields = [(name, names[name]) for name in names if name not in own]
+        return type("Context", (ctypes.Structure,), {"_fields_": [*fields, ("arrays", ctypes.c_int64 * len(own))]})()
 
     def llvm_type(self) -> str:
         """The declaration of `%Context` in a module."""
