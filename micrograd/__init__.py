@@ -15,7 +15,7 @@ one evening, read table, ops, node, number, engine, operators, nn, losses and op
     node, number           what a graph is made of; how a Value behaves as a number
     derivatives, engine    local derivatives that are not plain numbers; a Value, its record, and backward through it
     operators, copies      what Python's operators do with Values; copies and pickles of any depth
-    written, text          one rule, many readings: operands that write themselves; the formula that people read
+    written, text          one rule, many readings: operands that write themselves; derivatives as formulas for people
     transforms             grad, jacobian, hessian
     blame, check           which operation made a nan; derivatives checked against differences
   More helpers, for packages, files and data:

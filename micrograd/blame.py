@@ -115,6 +115,12 @@ def renumber(error: Any, places: Sequence[int] | None, prefix: str) -> None:
     error.args = (prefix + text.replace(said, said.replace(str(row), str(error.row)), 1),)
 
 
+def not_a_number(out: Any) -> TypeError:
+    """The error for a function that returns something else than one number for a row."""
+    hint = "; does it lack a return?" if out is None else ""
+    return TypeError(f"the function must return one number for a row, not {type(out).__name__}: {out!r}{hint}")
+
+
 def not_connected(total: Any) -> TypeError:
     """The error for a loss that gives no gradient."""
     return TypeError(

@@ -2,7 +2,7 @@
 
 Other errors are of Python's own kinds: TypeError and ValueError for wrong arguments, ArithmeticError for numbers,
 FloatingPointError for a training step that was skipped, RuntimeError for what cannot be done now. Each of ours is a
-subclass of one of these, so a program may catch those alone.
+subclass of one of these, so a program that catches Python's kind catches ours too.
 
     TypeError
         GraphLostError      float() of a Value, which math.exp() calls too
@@ -88,5 +88,5 @@ class LayoutError(RuntimeError):
 class NotFiniteError(ArithmeticError):
     """A compiled result or derivative is nan or inf, or an index out of range: the function itself says why.
 
-    Never met outside: `jit` then calls the function itself, and you see its error or its numbers.
+    You never see this error: `jit` then calls the function itself, and you see its error or its numbers.
     """

@@ -22,6 +22,7 @@ from typing import Any
 from micrograd.coerce import Recordable, is_array
 from micrograd.modes import no_grad
 from micrograd.ops import exp, logsumexp, relu, softplus, take
+from micrograd.words import count
 
 
 def mse(outputs: Any, targets: Any) -> Any:
@@ -104,11 +105,10 @@ def _pairwise(name: str, one: Callable[[Any, Any], Any], outputs: Any, targets: 
     if not _is_sequence(outputs) and not _is_sequence(targets):
         return [one(outputs, targets)]
     if not _is_sequence(outputs) or not _is_sequence(targets) or len(outputs) != len(targets):
-        sizes = [f"{len(x)}" if _is_sequence(x) else "a single" for x in (outputs, targets)]
-        hint = "; a target for a single output is a number, not a list of one" if "a single" in sizes else ""
-        raise ValueError(
-            f"{name}: {sizes[0]} output(s) against {sizes[1]} target(s): there must be as many of each{hint}"
-        )
+        sides = zip((outputs, targets), ("output", "target"))
+        told = [count(len(x), what) if _is_sequence(x) else f"a single {what}" for x, what in sides]
+        advice = "give one target, a number" if not _is_sequence(outputs) else "give as many targets as outputs"
+        raise ValueError(f"{name}: {told[0]} against {told[1]}: {advice}")
     if len(outputs) == 0:
         raise ValueError(f"{name}: there are no outputs")
     return [term for out, target in zip(outputs, targets) for term in _pairwise(name, one, out, target)]

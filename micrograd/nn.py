@@ -229,7 +229,7 @@ class MLP(Module):
         **options: Any,
     ):
         if not isinstance(nouts, (list, tuple)) or not nouts:
-            raise TypeError(f"MLP: the sizes of the layers are a list such as [16, 16, 1], not {nouts!r}")
+            raise TypeError(f"MLP: the layers' sizes are a list of at least one, such as [16, 16, 1], not {nouts!r}")
         unknown = sorted(set(options) - {"init", "bias", "rng"})
         if unknown:
             raise TypeError(

@@ -89,7 +89,7 @@ def test_single_outputs_batches_and_arrays():
         (lambda v: losses.cross_entropy(v, [1.0]), ValueError, "2 scores but 1 probabilities"),
         (lambda v: losses.cross_entropy([v, v], [0]), ValueError, "2 rows of scores need as many targets"),
         (lambda v: losses.cross_entropy([], 0), ValueError, "no scores"),
-        (lambda v: losses.mse(v, [1.0]), ValueError, r"2 output\(s\) against 1 target\(s\)"),
+        (lambda v: losses.mse(v, [1.0]), ValueError, r"2 outputs against 1 target: give as many"),
         (lambda v: losses.mse(v, 1.0), ValueError, "against a single target"),
         (lambda v: losses.mse([], []), ValueError, "no outputs"),
         (lambda v: losses.hinge(v, [0, 1]), ValueError, "-1 or 1, not 0"),

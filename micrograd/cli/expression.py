@@ -18,6 +18,15 @@ from micrograd.errors import ExpressionError
 from micrograd.table import TABLE
 from micrograd.words import alike, cut, unwrapped
 
+WHOLE = 2**53  # up to here every whole number is a float too
+INSTEAD = {
+    "ln": "log(x)",
+    "log10": "log(x) / log(10)",
+    "square": "x**2",
+    "pow": "x**2",
+    "power": "x**2",
+    "tg": "tan(x)",
+}
 MAX_LENGTH = 10_000  # characters; write a longer expression as a program
 
 OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
@@ -50,7 +59,10 @@ def evaluate(text: str, variables: Mapping[str, float]) -> Value:
         reader = _Reader(values)
         out = reader.read(tree.body)
     except SyntaxError as error:
-        raise ExpressionError(f"{_shown(text)} is not an expression: {error.msg}") from None
+        if not text.strip():
+            raise ExpressionError("the expression is empty") from None
+        advice = "write it as in Python, such as 2*x + sin(x)"
+        raise ExpressionError(f"{_shown(text)} is not an expression: {error.msg}; {advice}") from None
     except (RecursionError, MemoryError):
         raise ExpressionError(f"{_shown(text)} is nested too deeply") from None
     except ValueError as error:
@@ -71,7 +83,7 @@ class _Reader:
     def read(self, node: ast.AST) -> Any:
         match node:
             case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-                return as_float(number, "a number")
+                return number if abs(number) < WHOLE else as_float(number, "a number")  # x**2 is drawn as it is written
             case ast.Name(id=name):
                 return self._variable(name)
             case ast.BinOp(op=op) if type(op) in OPERATORS:
@@ -91,7 +103,8 @@ class _Reader:
 
     def _variable(self, name: str) -> Value:
         if name not in self.variables:
-            advice = f"{name}(...) is a function" if name in TABLE else f"add {name}=2 after the expression"
+            number = {"pi": "3.141592653589793", "e": "2.718281828459045"}.get(name, "2")
+            advice = f"{name}(...) is a function" if name in TABLE else f"add {name}={number} after the expression"
             raise ExpressionError(f"{name!r} has no value: {advice}")
         self.used.add(self.variables[name])
         return self.variables[name]
@@ -115,9 +128,10 @@ class _Reader:
         allowed = sorted(set(TABLE) - INFIX)
         if name not in allowed:
             near = alike(name, allowed)
-            raise ExpressionError(
-                f"no function is called {name!r}: " + (f"did you mean {near[0]}?" if near else ", ".join(allowed))
-            )
+            advice = f"did you mean {near[0]}?" if near else ", ".join(allowed)
+            if name in self.variables or name in INSTEAD:
+                advice = f"write {INSTEAD.get(name, f'{name}*(...) for a product')}"
+            raise ExpressionError(f"no function is called {name!r}: {advice}")
         if any(keyword.arg is None for keyword in keywords) or any(isinstance(arg, ast.Starred) for arg in args):
             raise ExpressionError(f"{name}(...) takes its operands one by one, without *")
         operands = [self.read(arg) for arg in args]

@@ -31,7 +31,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _command(commands: Any, name: str, do: Callable[[Any], None], summary: str) -> argparse.ArgumentParser:
-    example = f'example: micrograd {name} "x / (x + sigmoid(y))" x=2 y=-4   (write "(-x)" if a minus comes first)'
+    example = f'example: micrograd {name} "x / (x + sigmoid(y))" x=2 y=-4   (write "(-o)" if it begins with -o or -h)'
     parser: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary, epilog=example)
     parser.add_argument("expression", help="numbers, variables, + - * / ** and functions such as tanh, exp, maximum")
     parser.add_argument("values", nargs="*", metavar="name=number", help="the value of each variable")

@@ -30,7 +30,9 @@ def results(run: Training, failed: list[str]) -> Iterator[str]:
     stopped = f" ({run.history.stopped})" if run.history.stopped else ""
     how = "compiled" if run.history.backend == "jit" else "eager"
     best = f"; the net is that of epoch {run.history.best}" if run.options.patience else ""
-    yield f"{count(len(run.history), 'epoch')}{stopped} in {run.seconds:.1f} s, {how}{best}"
+    ran = len(run.history) - (run.done if run.goes_on else 0)
+    in_all = f", {len(run.history):,} in all" if run.goes_on else ""
+    yield f"{count(ran, 'epoch')}{stopped} in {run.seconds:.1f} s{in_all}, {how}{best}"
     if run.history.turned and not run.options.patience:
         yield f"{run.history.turned}: --patience 20 stops in time and keeps the best net"
     table = run.test or run.learned

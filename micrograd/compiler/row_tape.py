@@ -19,7 +19,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from micrograd.blame import not_connected
+from micrograd.blame import not_a_number, not_connected
 from micrograd.compiler.arguments import rebuild
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.spec import ModuleSpec, Source
@@ -160,7 +160,7 @@ def _record(
             is_condition = isinstance(out, Symbol) and out.is_condition
             out = constant(TAPE.where(out, 1.0, 0.0) if is_condition else out, "jit")
         if not isinstance(out, Value):
-            raise TypeError(f"the function must return one number for a row, not {type(out).__name__}: {out!r}")
+            raise not_a_number(out)
         result = recorder.node(out)
     update, scale = rule() if rule else (None, None)
     compared = [marshal.dumps(operand_of(result.data), 2), list(map(id, recorder.leaves)), recorder.indices]

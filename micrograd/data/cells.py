@@ -115,8 +115,8 @@ def read_cells(path: str | os.PathLike[str], *, wrong: dict[int, str] | None = N
                 continue
             if len(stripped) != len(header):
                 said = (
-                    f"{name}, line {start}: {count(len(stripped), 'cell')} where the header has "
-                    f"{count(len(header), 'column')}, separated by {DELIMITERS[delimiter]}"
+                    f"{name}, line {start}: {count(len(stripped), 'cell')} separated by {DELIMITERS[delimiter]}, but "
+                    f"the header has {count(len(header), 'column')}"
                 )
                 if wrong is None:
                     raise DataError(said)

@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from micrograd.blame import first_bad_row, is_refusal, not_connected, not_finite, of_row, raise_refusal
+from micrograd.blame import first_bad_row, is_refusal, not_a_number, not_connected, not_finite, of_row, raise_refusal
 from micrograd.coerce import float_of
 from micrograd.data.batching import batch_indices
 from micrograd.engine import Value, topological_order
@@ -91,7 +91,10 @@ class Eager(Backend):
         for chosen in batch_indices(len(X), batch_size, rng=rng):
             step, total = len(losses) + 1, None
             try:
-                total = functools.reduce(operator.add, [loss(X[i], y[i]) for i in chosen]) / len(chosen)
+                terms = [loss(X[i], y[i]) for i in chosen]
+                if any(term is None for term in terms):
+                    raise not_a_number(None)
+                total = functools.reduce(operator.add, terms) / len(chosen)
             except (ArithmeticError, ValueError, LookupError) as error:
                 if is_refusal(error):
                     at_first.put_back()

@@ -79,7 +79,7 @@ def fit(
     `checkpoint` is a folder that keeps the run. It is written after an epoch, at most about once a second, and whenever
     training ends, for whatever reason; until then no other run may use it. With `resume=True` a run that was killed
     goes on from there, and ends with exactly the numbers of an unbroken run. Call it with the same model, data and
-    options; only `epochs` may be more.
+    options; only `epochs` may be larger.
 
     X and y are rows of numbers: lists, arrays, DataFrames or sparse matrices, taken by position. Do not change them
     during training. Eagerly, they may be whatever the model takes. True and False count as 1 and 0.
@@ -87,7 +87,8 @@ def fit(
     An error that ends training early, even Ctrl-C, carries the measures so far as `error.history`.
 
     Raises FloatingPointError if a loss or a gradient becomes nan or inf: the message names the operation, the step is
-    skipped, and the parameters are those of the step before. So too if a metric has no result after an epoch.
+    skipped, and the parameters are those of the step before. The same error
+    is raised if a metric has no result after an epoch.
     Raises ValueError for wrong data or options; the message gives the index of a bad row.
     """
     options = checked(model, loss, optimizer, epochs, batch_size, metrics, callbacks, patience, keep_best, seed)

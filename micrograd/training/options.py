@@ -40,6 +40,8 @@ def checked(
     seed: Any,
 ) -> Options:
     """The options, checked. Raises TypeError for a wrong type, ValueError for a wrong count."""
+    if not hasattr(model, "parameters"):
+        raise TypeError(f"fit: the model comes first, and must have parameters() as an MLP has, not {model!r}")
     optimizer = Adam(model.parameters(), lr=0.01) if optimizer is None else optimizer
     if not callable(loss):
         raise TypeError(

@@ -72,6 +72,10 @@ def divided(X: Any, y: Any, validation: Any, rng: random.Random) -> Parts:
             )
         others = plain(validation[0], "fit: validation's X"), plain(validation[1], "fit: validation's y")
         return Parts(X, y, _pair("validation", *others), prefix="validation ")
+    if not isinstance(validation, (int, float)) or not 0 < validation < 1:
+        raise ValueError(
+            f"fit: validation must be a fraction between 0 and 1, or a pair of rows and targets, not {validation!r}"
+        )
     train, _, test, _ = split(range(len(X)), y, held_out=validation, rng=rng)
     if not train or not test:
         raise ValueError(

@@ -69,7 +69,10 @@ class RunState:
 
     def load(self, path: Path, about: dict[str, Any]) -> None:
         """Load the state from a file. Raises CheckpointError, and changes nothing, if it belongs to another run."""
-        numbers, facts = read(path)
+        try:
+            numbers, facts = read(path)
+        except CheckpointError as error:
+            raise CheckpointError(f"{error}; give another folder, or delete this file to begin again") from None
         try:
             check_same(path, facts["run"], about)
             state = {"optimizer": facts["optimizer"]["optimizer"], "steps": facts["optimizer"]["steps"]}

@@ -13,7 +13,9 @@ def load_ipython_extension(ipython: Any) -> None:
         from micrograd.views.prompt import debug
 
         try:
-            debug(ipython.ev(line or "None"), names=ipython.user_ns)
+            if not line:
+                raise ValueError("write the Value to step through, as in %gradstep z")
+            debug(ipython.ev(line), names=ipython.user_ns)
         except Exception as error:
             print(f"%gradstep {line}: {type(error).__name__}: {error}")
 

@@ -283,18 +283,21 @@ class Prompt(cmd.Cmd):
 
     # ------------------------------------------------------------ Python
 
-    def default(self, line: str) -> None:
-        """Anything that is not a command is Python."""
+    def default(self, line: str) -> Any:
+        """Anything that is not a command is Python; exit() leaves the prompt, and not the session around it."""
         line = line.removeprefix("!").strip()
         try:
             value = self.scope.run(line)
             if value is not None:
                 self._say(repr(value))
-        except (Exception, SystemExit) as error:
+        except SystemExit:
+            return self.do_q("")
+        except Exception as error:
             self._complain(_one_line(error, line))
-            return
+            return False
         for name in self.scope.overwritten():
             self._complain(f"{name} is a node of this trace: a record, which cannot be changed")
+        return False
 
     def _show(self, expression: str, *, how: Any = repr, lead: str = "") -> None:
         if not expression:

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +28,8 @@ class Scope:
 
     def __init__(self, walk: Position, given: Mapping[str, Any] | None):
         self._walk, self._given = walk, dict(given or {})
-        self._variables: dict[str, Any] = {**self._given, "node": self._seen}
+        leave = {"exit": sys.exit, "quit": sys.exit}  # Python's own would close the standard input
+        self._variables: dict[str, Any] = {**leave, **self._given, "node": self._seen}
         self._last: dict[str, Any] = {}  # what names stood for when the last line was run
 
     def value(self, expression: str) -> Any:

@@ -228,8 +228,8 @@ def root_of(root: Any) -> tuple[Value, str]:
         node.data, node._operation = math.nan, operation
         return node, str(root)
     if isinstance(root, (list, tuple)):
-        raise TypeError(f"a drawing starts from one Value, not from {len(root)}: choose one, or draw their sum")
-    raise TypeError(f"a drawing starts from a Value, or from the error an operation raised, not from {root!r}")
+        raise TypeError(f"give one Value to look at, not {len(root)}: choose one, or look at their sum")
+    raise TypeError(f"give a Value to look at, or the error that an operation raised, not {root!r}")
 
 
 def _unique(name: str, taken: set[str]) -> str:

@@ -62,6 +62,11 @@ def test_step_opens_the_prompt():
         (["x / (x + y", "x=2"], "'(' was never closed"),
         (["x +", "x=2"], "is not an expression"),
         (["x + y", "x=2"], "'y' has no value: add y=2"),
+        (["pi * x", "x=2"], "'pi' has no value: add pi=3.141592653589793"),
+        (["ln(x)", "x=2"], "no function is called 'ln': write log(x)"),
+        (["x(2)", "x=2"], "write x*(...) for a product"),
+        (["2x", "x=2"], "write it as in Python, such as 2*x + sin(x)"),
+        ([" "], "the expression is empty"),
         (["tanh", "x=2"], "tanh(...) is a function"),
         (["tahn(x)", "x=2"], "did you mean"),
         (["__import__('os')", "x=2"], "no function is called '__import__'"),
@@ -92,7 +97,7 @@ def test_step_opens_the_prompt():
         (["x\0", "x=1"], "null byte"),
         (["take(x, 5)", "x=1"], "out of range"),
     ],
-    ids=range(32),
+    ids=range(37),
 )
 def test_anything_else_is_one_line_and_status_2(arguments, says, capsys, tmp_path):
     path = tmp_path / "f.svg"

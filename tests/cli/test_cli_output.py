@@ -59,7 +59,11 @@ def table_in(path):
 def test_a_bad_row_is_said_and_the_others_are_answered(trained, capsys):
     good = ["1,2,red", "0,1,blue", "2,-2,white"]
     answers = command("predict", trained, ask(*good), capsys=capsys)[1].splitlines()[1:]
-    bad = {"1,two,red": "'two' is text", "1,2,green": "'green' is a new category", "1,2": "2 cells where the header"}
+    bad = {
+        "1,two,red": "'two' is text",
+        "1,2,green": "'green' is a new category",
+        "1,2": "2 cells separated by commas, but the header",
+    }
     bad |= {"1,,red": "the value is missing", "1,2,red,3": "4 cells", "1e999,2,red": "not a finite number"}
     for row, said in bad.items():
         status, out, err = command("predict", trained, ask(good[0], row, *good[1:], row), capsys=capsys)
@@ -200,9 +204,9 @@ def test_a_run_that_has_done_more_than_is_asked_for_says_so(capsys):
     line = ["train", "xor", "--hidden", 2, "--resume", "--epochs"]
     assert command(*line, 6, capsys=capsys)[0] == 0
     _, out, _ = command(*line, 2, capsys=capsys)
-    assert ", from its checkpoint after 6 epochs: none is left to do\n" in out and "\n6 epochs in " in out
+    assert ", from its checkpoint after 6 epochs: none is left to do\n" in out and "\n0 epochs in " in out
     _, out, _ = command(*line, 8, capsys=capsys)
-    assert ", from its checkpoint after 6 epochs\n" in out and "\n8 epochs in " in out
+    assert ", from its checkpoint after 6 epochs\n" in out and "\n2 epochs in " in out and "s, 8 in all" in out
 
 
 def test_a_loss_that_has_turned_is_said_at_the_end(capsys):

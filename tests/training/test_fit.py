@@ -161,7 +161,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_operation(backend
         ({"y": Y[:-1]}, "X and y must have as many rows as targets, and at least one, not 60 rows and 59 targets"),
         ({"X": [], "y": []}, "as many rows as targets"),
         ({"validation": (X[:3], Y[:2])}, "fit: validation must have as many rows as targets"),
-        ({"validation": 1.5}, "held_out is a fraction"),
+        ({"validation": 1.5}, "validation must be a fraction between 0 and 1"),
     ],
 )
 def test_bad_options(options, said):

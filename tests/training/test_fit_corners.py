@@ -111,6 +111,17 @@ def test_a_loss_that_stays_the_same_is_not_lower():
 # ---------------------------------------------------------------------- what is refused
 
 
+@pytest.mark.parametrize("backend", ["eager", "jit", "auto"])
+def test_a_loss_without_a_return_is_asked_for_it(backend):
+    with pytest.raises(TypeError, match="must return one number for a row, not NoneType: None; does it lack a return"):
+        run(net_of(), loss=lambda out, target: None, backend=backend)
+
+
+def test_a_model_that_comes_second_is_told_so():
+    with pytest.raises(TypeError, match="the model comes first, and must have parameters"):
+        run(mse, loss=net_of(), optimizer=None)
+
+
 def test_wrong_types_are_explained_by_fit():
     model = net_of()
     for options, said in [

@@ -228,12 +228,19 @@ def test_the_users_own_names_show_the_trace_s_gradients():
 def test_nothing_typed_leaves_the_prompt():
     x = Value(2.0, label="x")
     bad = type("Bad", (), {"__repr__": lambda self: 1 / 0})()
-    lines = ["!exit()", "p exit()", "bad", "b " + "-" * 50_000 + "1", "x.grad = 9", "x = 3", "n junk", "h", "h s", "q"]
+    lines = ["p exit()", "bad", "b " + "-" * 50_000 + "1", "x.grad = 9", "x = 3", "n junk", "h", "h s", "q"]
     out = session(x * x, *lines, names={"bad": bad})
     assert "SystemExit" in out and "ZeroDivisionError" in out
     assert "x is part of a record" in out and "x is a node of this trace" in out
     assert "n takes nothing after it" in out
     assert out.count("(grad) ") == len(lines)
+
+
+def test_exit_leaves_the_prompt_and_nothing_else(tmp_path):
+    for line in ("exit()", "quit()", "!exit(3)"):
+        session = Terminal(tmp_path)
+        session.child.sendline(line)
+        session.child.expect_exact("left, and x.grad is 0.0")  # the program around it goes on
 
 
 def test_nodes_named_like_commands():

@@ -127,7 +127,7 @@ def test_a_failed_operation_is_the_last_node():
 
 def test_roots_that_are_no_values_are_refused():
     for root in (3.0, [Value(1.0), Value(2.0)], ValueError("another")):
-        with pytest.raises(TypeError, match="a drawing starts from"):
+        with pytest.raises(TypeError, match=r"give (a|one) Value to look at"):
             snapshot(root)
 
 

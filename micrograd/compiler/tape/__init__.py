@@ -7,7 +7,7 @@ Read in this order:
     simplify            fold constants; drop instructions that change nothing, repeat others or are not needed
     guards              conditions that catch an operation's failure where the result would hide it
     plan                what runs once for a batch, and what for every row
-    rule                the optimizer's rule as a tape of its own
+    rule                the optimizer's rule read as a tape of its own
 """
 
 from micrograd.compiler.tape.tape import CONDITIONS, INFIX, Instruction, Operand, Tape, shown
