@@ -84,7 +84,7 @@ class Value(Number):
             raise modes.state.recorder.error(
                 "backward() in a jitted function", "call it on the result, or use train_step"
             )
-        order = topological_order(self)
+        order = order_beyond(self, set())
         with modes.one_sweep:
             before = [node.grad for node in order]
             try:
@@ -208,6 +208,8 @@ def sweep(
             if not local and not (create_graph and node._prev):
                 continue
             local = (asked or local_derivatives)(node)
+        elif not local:
+            continue  # a leaf
         chain_rule(node._prev, local, node.grad)
         if asked and modes.active:
             modes.passed_on(node)

@@ -27,10 +27,10 @@ def record_checked(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, .
 
 def apply(entry: Op, operands: tuple[Any, ...], static: dict[str, Any]) -> Value:
     """What a function of the table, such as `micrograd.tanh`, calls when an operand is a Value."""
-    where = f"{entry.name}()"
-    values = tuple([x if isinstance(x, Value) else constant(x, where) for x in operands])
+    values = tuple([x if isinstance(x, Value) else constant(x, f"{entry.name}()") for x in operands])
     numbers = [x.data if x.data.__class__ is float else number_at(x) for x in values]
-    return record_checked(entry.bind(**static), values, (FLOAT, *numbers))
+    make = record if entry.built_in else record_checked
+    return make(entry.bind(**static), values, (FLOAT, *numbers))
 
 
 Value._apply_op = staticmethod(apply)

@@ -84,7 +84,7 @@ class Op:
         """Whether a user made the node without a rule, as `Value(data, (x,), 'f')`."""
         return self.rule is _no_rule
 
-    @property
+    @functools.cached_property
     def built_in(self) -> bool:
         """Whether the row is one of micrograd's own."""
         return getattr(self.rule, "__module__", None) == "micrograd.ops"
