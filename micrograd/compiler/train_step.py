@@ -266,8 +266,8 @@ class TrainStep(CompiledForms):
     def _prepared(self, data: tuple[Any, ...], batch_size: int | None, *, watched: bool = False) -> _Batches:
         """The program for this data, with its context set for it and the optimizer's state copied in.
 
-        Arrays that come a second time are watched from then on, for watching costs more than to point at new ones; with
-        `watched` at once.
+        Setting up a watch costs more than pointing at new arrays, so arrays are watched from their second call on, or
+        from the first if `watched`.
         """
         last = self._last_batches
         if last is not None and last.are_for(data, batch_size):
