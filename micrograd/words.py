@@ -27,7 +27,7 @@ def count(n: int, thing: str) -> str:
 
 def short(x: Any) -> str:
     """A number in a few characters: `0.1235`, `2`, `1.2e+08`, `nan`; a gradient not reached is a dot."""
-    return "·" if x is None else f"{float(x):.4g}"
+    return "·" if x is None else f"{float(x) + 0.0:.4g}"  # + 0.0 writes -0.0 as 0
 
 
 def number_text(x: float | None) -> str:

@@ -60,7 +60,7 @@ class Prompt(cmd.Cmd):
         self.walk = Position(trace)
         self.scope = Scope(self.walk, names)
         self.displayed: list[str] = []
-        self.intro = f"{trace!r}\n{self.walk.where()}\nhelp lists the commands; s is one step"
+        self.intro = f"{trace.summary}\n{self.walk.where()}\nhelp lists the commands; s is one step"
         shadowed = sorted(name for name in self.scope.names() if hasattr(self, f"do_{name}"))
         if shadowed:
             self.intro += f"; {', '.join(shadowed)} name both a command and a node: p {shadowed[0]} shows the node"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from micrograd.views.record import Record, Step, decimal
+from micrograd.views.record import Record, Step
 from micrograd.views.snapshot import Node
 from micrograd.words import count, short
 
@@ -88,7 +88,7 @@ class Why:
         lines = [f"{name}.grad = {self.gradient!r}, the sum over {count(self.count, 'path')}"]
         for (path, locals_), product in zip(self.paths, self.products):
             way = " -> ".join(nodes[i].name for i in path)
-            factors = " x ".join(map(decimal, locals_)) or "1"
+            factors = " x ".join(map(short, locals_)) or "1"
             lines.append(f"  {way}:  {factors} = {product:.6g}")
         if self.complete:
             lines.append(f"  sum {self.total!r}")

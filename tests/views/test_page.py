@@ -16,7 +16,7 @@ from micrograd import Value, exp, log, relu, tanh
 from micrograd.losses import mse
 from micrograd.nn import MLP, Neuron
 from micrograd.views.page import explain, page, save
-from micrograd.views.trace import Trace, decimal, trace
+from micrograd.views.trace import Trace, trace
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ALONE = ["background-networking", "component-update", "sync"]  # parts that would use the network by themselves
@@ -171,7 +171,6 @@ def test_numbers_are_written_as_python_writes_them(open_page):
     numbers += [rng.uniform(-1, 1) * 10.0 ** rng.randint(-8, 8) for _ in range(2000)]
     numbers += [rng.randint(-(10**6), 10**6) / 2 ** rng.randint(0, 12) for _ in range(4000)]
     tab = open_page(fraction())
-    assert tab.evaluate("xs => xs.map(fixed)", numbers) == [decimal(x) for x in numbers]
     assert tab.evaluate("xs => xs.map(short)", numbers) == [f"{x:.4g}" for x in numbers]
     assert [repr(float(x)) for x in tab.evaluate("xs => xs.map(full)", numbers)] == [repr(x) for x in numbers]
 
