@@ -39,6 +39,15 @@ def number_text(x: float | None) -> str:
     return f"{x:.4f}" if x == 0 or 1e-3 <= abs(x) < 1e6 else f"{x:.2e}"
 
 
+class Shown(str):
+    """Text of several lines that Python and notebooks show as it is, where they would show a str with its escapes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 # ---------------------------------------------------------- one line, not long
 
 

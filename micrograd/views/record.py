@@ -38,7 +38,7 @@ from micrograd.transforms import borrowed_gradients
 from micrograd.views import sentence
 from micrograd.views.sentence import Line, Part
 from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, Node, Snapshot, root_of, snapshot_of
-from micrograd.words import count, one_line, short
+from micrograd.words import Shown, count, one_line, short
 
 SHOWN = 20  # steps that a trace shows when Python shows it
 
@@ -215,7 +215,7 @@ class Record:
         numbers = node.op.formula([short(self.graph.nodes[i].data) for i in node.operands])
         return sentence.forward(node.name, node.formula, numbers, node.data)
 
-    def table(self) -> str:
+    def table(self) -> Shown:
         """A line for each value: its name, how it is computed, its number and its final gradient."""
         grads = self.grads()
         rows = [("name", "=", "data", "grad")]
@@ -225,7 +225,8 @@ class Record:
             if n.kind != CONSTANT_NUMBER
         ]
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
-        return "\n".join("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows)
+        lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows]
+        return Shown("\n".join(lines))
 
     def apply(self) -> None:
         """Run `backward()` on the result, so that the graph gets the gradients that were recorded."""

@@ -23,7 +23,7 @@ from micrograd.engine import Value
 from micrograd.views import animate, page
 from micrograd.views.prompt import Prompt
 from micrograd.views.record import Record, Step
-from micrograd.views.why import MAX_PATHS, Why
+from micrograd.views.why import PATHS, Why
 
 __all__ = ["Record", "Step", "Trace", "Why", "trace"]
 
@@ -34,8 +34,11 @@ class Trace(Record):
     At position p the first p steps have happened; `t.grads(p)` are the gradients then.
     """
 
-    def why(self, which: Value | str | int, *, limit: int = MAX_PATHS) -> Why:
-        """Why a node's gradient is what it is: every path to the result, with the product of its local derivatives."""
+    def why(self, which: Value | str | int, *, limit: int = PATHS) -> Why:
+        """Why a node's gradient is what it is: the paths to the result, with the products of their local derivatives.
+
+        The `limit` largest are listed; the others stand as one sum.
+        """
         return Why(self, self.graph.node(which), limit)
 
     def svg(self, step: int | None = None, **options: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import xml.etree.ElementTree as ET
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 
 from micrograd import Value, sigmoid, trace
 from micrograd.nn import MLP
+from micrograd.views.sentence import columns
+from micrograd.words import short
 
 
 def expression():
@@ -78,21 +81,48 @@ def test_why_sums_to_the_gradient(program, point):
         if why.complete:
             scale = max(1.0, sum(map(abs, why.products)))  # terms of either sign may cancel
             assert abs(why.total - (grads[node.index] or 0.0)) <= 1e-12 * scale
-            assert f"over {why.count:,} path" in repr(why) or why.count == 0
+            assert why.rest == 0.0 and "together" not in repr(why)
         else:
-            assert "too many to list" in repr(why)
+            assert f"… and {why.count - 3000:,} more paths: " in repr(why)
+        assert f"over {why.count:,} path" in repr(why) or why.count == 0
+        assert [abs(x) for x in why.products] == sorted(map(abs, why.products), reverse=True)
 
 
-def test_why_cuts_off_and_says_so():
+@given(programs(), st.tuples(*[st.floats(-2, 2)] * 3), st.integers(1, 12))
+def test_why_lists_the_largest_paths_and_sums_the_rest(program, point, limit):
+    t = trace(run_program(program, [Value(x) for x in point]))
+    for node in t.graph.nodes:
+        every, some = t.why(node.index, limit=1000), t.why(node.index, limit=limit)
+        if every.complete:
+            assert some.products == every.products[:limit]
+            assert some.rest == math.fsum(every.products[limit:])
+
+
+def test_why_finds_the_largest_of_too_many_paths_at_once_and_says_so():
     x = Value(1.0, label="x")
     y = x
-    for _ in range(40):
-        y = y + y
-    why = trace(y).why(x, limit=10)
-    assert why.count == 2**40
-    assert len(why.paths) == 10 and not why.complete
-    assert f"{2**40 - 10:,} more paths, too many to list" in repr(why)
-    assert why.gradient == 2.0**40
+    for k in range(40):
+        y = y + y * 0.5 ** (k + 1)
+    why = trace(y).why(x, limit=4)
+    assert why.count == 2**40 and why.products == [1.0, 0.5, 0.25, 0.125]
+    assert not why.complete and why.rest == pytest.approx(why.gradient - 1.875)
+    assert f"… and {2**40 - 4:,} more paths: {short(why.rest)} together" in repr(why)
+    assert why.gradient == pytest.approx(y.data)
+
+
+def test_why_stays_within_a_terminal():
+    net = MLP(2, [8, 8, 1], activation="tanh", rng=random.Random(0))
+    loss = sum([net([0.1 * k, 1.0]) ** 2 for k in range(8)], start=Value(0.0))
+    loss.label = "the loss " * 30
+    t = trace(loss, names={"a_net_of_mine" * 5: net})
+    for node in t.graph.nodes[:40]:
+        lines = repr(t.why(node.index)).splitlines()
+        assert len(lines) <= 2 * 20 + 3 and all(columns(line) <= 80 for line in lines)
+    assert "the sum over 64 paths" in repr(t.why(net.layers[0].neurons[0].w[0]))
+    assert len(t.why(net.layers[0].neurons[0].w[0], limit=50).paths) == 50
+    named = repr(trace(net([0.1, 1.0]), names={"net": net}).why(net.layers[0].neurons[0].w[1]))
+    assert "net.layers.0.neurons.0.w.1 → layers.1.neurons.7 → layers.2.neurons.0 → " in named
+    assert re.search(r" × 1 \(\d+ times\) = ", named)
 
 
 def test_why_of_what_does_not_reach_the_result_and_of_the_result():
@@ -210,7 +240,7 @@ def test_numbers_of_any_size_keep_four_digits():
 def test_the_factors_of_a_path_stand_in_the_order_of_its_arrows():
     x, w = Value(1.0, label="x"), Value(3.0, label="w")
     z = (x * 2.0) * w
-    assert "x -> v1 -> v2:  2 x 3 = 6" in repr(trace(z).why(x))
+    assert "x → v1 → v2: 2 × 3 = 6" in repr(trace(z).why(x))
 
 
 def test_a_backward_by_hand_hides_only_the_paths_through_it():
