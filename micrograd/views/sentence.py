@@ -121,14 +121,15 @@ def backward(
     return _fitting(first), _fitting(totals())
 
 
-def forward(name: str, formula: str, numbers: str, result: float) -> Line:
+def forward(name: str, formula: str, numbers: str, result: float, lead: str = "") -> Line:
     """The line of one operation: `s = x + y = 2 + (-4) = -2`."""
 
     def line(most: int) -> Line:
-        parts = [Part("name", name_in(name, most)), Part("", " = "), Part("formula", cut(formula, most))]
+        parts = [Part("head", lead), Part("name", name_in(name, most)), Part("", " = ")]
+        parts.append(Part("formula", cut(formula, most)))
         return [*parts, Part("", " = "), Part("numbers", cut(numbers, most)), Part("", " = "), _number("data", result)]
 
-    return _fitting(map(line, (WIDTH, 60, 48, 40, 32, 26, 20)))
+    return _fitting(map(line, (WIDTH, 60, 48, 40, 32, 26, 20, 16, 12)))
 
 
 def columns(line: str) -> int:
