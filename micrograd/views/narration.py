@@ -20,12 +20,9 @@ forward is done: v2 = 0.9993; backward starts with v2.grad = 1
 
 from __future__ import annotations
 
-import itertools
-
 from micrograd.views.moves import Position
 from micrograd.views.record import Step
-from micrograd.views.sentence import WIDTH, Line, Part, columns, name_in
-from micrograd.views.snapshot import Node
+from micrograd.views.sentence import NAMES, WIDTH, Line, Part, columns, fitting, name_in
 from micrograd.words import count, cut, short
 
 NEXT, OTHER = "-> ", "   "  # before what comes next, and before other lines of the same list
@@ -33,12 +30,12 @@ NEXT, OTHER = "-> ", "   "  # before what comes next, and before other lines of 
 
 def told(walk: Position, first: int, last: int, *, folded: bool = False) -> list[Line]:
     """What happens from one position to another; `folded` has a line for each neuron in place of its steps."""
+    if first < 0 < last:
+        return told(walk, first, 0, folded=folded) + told(walk, 0, last, folded=folded)
     lines: list[Line] = []
-    for start, end in _runs(walk, first, last) if folded else [(i, i + 1) for i in range(first, last)]:
-        lines += [_neuron(walk, start, end)] if end - start > 1 else happening(walk, start)
-        if end == 0:
-            lines.append(turn(walk))
-    return lines
+    for numbers in _parts(walk, first, last) if folded else [[i] for i in range(first, last)]:
+        lines += [_neuron(walk, numbers)] if len(numbers) > 1 else happening(walk, numbers[0])
+    return lines + [turn(walk)] * (first < 0 == last)
 
 
 def happening(walk: Position, number: int, lead: str = "") -> list[Line]:
@@ -91,35 +88,34 @@ def turn(walk: Position) -> Line:
     root = walk.trace.graph.root
     if walk.trace.graph.error:
         return [Part("", walk.done())]
-    name = name_in(root.name, 20)
-    return [Part("", f"forward is done: {name} = {short(root.data)}; backward starts with {name}.grad = 1")]
+
+    def line(most: int) -> Line:
+        name = name_in(root.name, most)
+        return [Part("", f"forward is done: {name} = {short(root.data)}; backward starts with {name}.grad = 1")]
+
+    return fitting(map(line, NAMES))
 
 
-def _runs(walk: Position, first: int, last: int) -> list[tuple[int, int]]:
-    """Stretches in which one neuron acts; what no neuron does stands alone."""
-    runs = []
-    for phase in (range(first, min(last, 0)), range(max(first, 0), last)):
-        for _, found in itertools.groupby(phase, key=lambda i: (walk.group_at(i), walk.acting(i).group is None and i)):
-            numbers = list(found)
-            runs.append((numbers[0], numbers[-1] + 1))
-    return runs
+def _parts(walk: Position, first: int, last: int) -> list[list[int]]:
+    """The positions in a range: a neuron's together, where it acts first; what no neuron does, alone."""
+    found: dict[object, list[int]] = {}
+    for i in range(first, last):
+        group = walk.acting(i).group
+        found.setdefault(group or i, []).append(i)
+    return list(found.values())
 
 
-def _neuron(walk: Position, start: int, end: int) -> Line:
+def _neuron(walk: Position, numbers: list[int]) -> Line:
     """A neuron's steps in one line: `[5-17/34] neuron layers.1.neurons.0: 13 steps, sends to 7 operands`."""
-    group = walk.acting(start).group
+    group, first, last = walk.acting(numbers[0]).group, numbers[0], numbers[-1] + 1
     assert group is not None
-    if start < 0:
-        last: Node = walk.operations[end - 1]
-        head = f"[forward {start - walk.start + 1}-{end - walk.start}/{-walk.start}]"
-        said = f": {count(end - start, 'operation')}; {name_in(last.name, 20)} = {short(last.data)}"
+    if first < 0:
+        result = walk.acting(last - 1)
+        head = f"[forward {first - walk.start + 1}-{last - walk.start}/{-walk.start}]"
+        said = f": {count(len(numbers), 'operation')}; {name_in(result.name, 20)} = {short(result.data)}"
     else:
-        nodes = walk.trace.graph.nodes
-        to = {walk.trace[i].receiver for i in range(start, end)} - {walk.acting(i).index for i in range(start, end)}
-        parameters = sum(nodes[i].kind == "parameter" for i in to)
-        others = count(len(to) - parameters, "other operand") if parameters else count(len(to), "operand")
-        sends = f"{count(parameters, 'parameter')} and {others}" if parameters else others
-        head = f"[{start + 1}-{end}/{walk.end}]"
-        said = f": {count(end - start, 'step')}, sends to {sends}"
+        to = {walk.trace[i].receiver for i in numbers} - {walk.acting(i).index for i in numbers}
+        head = f"[{first + 1}-{last}/{walk.end}]"
+        said = f": {count(len(numbers), 'step')}, sends to {count(len(to), 'operand')}"
     room = WIDTH - columns(f"{head} neuron {said}")
     return [Part("head", head), Part("", " neuron "), Part("name", name_in(group.neuron, room)), Part("", said)]

@@ -3,63 +3,16 @@
 from __future__ import annotations
 
 import io
-import os
 import random
-import sys
 
 import pytest
+from helpers.terminal import Terminal, pexpect, session
 
 from micrograd import Value, sigmoid, trace
 from micrograd.nn import MLP
 from micrograd.views.breakpoints import Breakpoints
 from micrograd.views.prompt import Prompt
 from micrograd.views.repl import LONG
-
-pexpect = pytest.importorskip("pexpect")
-
-PROGRAM = """
-import micrograd
-from micrograd import Value, sigmoid
-x, y = Value(2.0), Value(-4.0)
-other = 41
-f = (x + sigmoid(y)) / (sigmoid(x) + (x + y) ** 2)
-micrograd.debug(f, names=vars())
-print("left, and x.grad is", x.grad)
-"""
-
-
-class Terminal:
-    """A session of the prompt in a process of its own, on a pseudo-terminal."""
-
-    def __init__(self, tmp_path, program=PROGRAM):
-        script = tmp_path / "session.py"
-        script.write_text(program)
-        environment = {**os.environ, "TERM": "dumb", "PYTHONPATH": os.getcwd(), "INPUTRC": "/dev/null"}
-        self.child = pexpect.spawn(
-            sys.executable,
-            [str(script)],
-            encoding="utf-8",
-            timeout=30,
-            env=environment,
-            dimensions=(50, 80),
-            cwd=str(tmp_path),
-        )
-        self.intro = self._until_prompt()
-
-    def _until_prompt(self):
-        self.child.expect_exact("\r\n(grad) ")
-        return self.child.before.replace("\r\n", "\n")
-
-    def __call__(self, line):
-        """What is printed for one line of input."""
-        self.child.sendline(line)
-        said = self._until_prompt()
-        return said.partition("\n")[2].strip("\n")  # after the echo of the line
-
-    def quit(self):
-        self.child.sendline("q")
-        self.child.expect(pexpect.EOF)
-        return self.child.before
 
 
 @pytest.fixture
@@ -206,13 +159,6 @@ def test_leaving_by_end_of_file_and_by_interrupt(tmp_path):
     say.child.sendeof()
     say.child.expect(pexpect.EOF)
     assert "x.grad is 0.0" in say.child.before
-
-
-def session(root, *lines, names=None):
-    out = io.StringIO()
-    prompt = Prompt(trace(root, names=names), names=names, stdin=io.StringIO("\n".join(lines) + "\n"), stdout=out)
-    prompt.cmdloop()
-    return out.getvalue()
 
 
 def test_r_finishes_a_neuron_and_a_layer():
