@@ -28,33 +28,17 @@ def with_sigmoids(x, y):
 
 
 def explain(nodes):
-    """Print forward, what each node sends to its operands, and the sums; returns each value's contributions."""
+    """Print forward, and what each node sends to its operands; then why the inputs have their gradients."""
     t = trace(nodes["f"], names=nodes)
-    print("forward")
-    for line in t.forward():
-        print("  " + line)
-
-    print("backward: each local derivative, as a formula and in numbers, and what it contributes")
-    for step in t:
-        sender, receiver = t.graph.nodes[step.sender], t.graph.nodes[step.receiver]
-        formula = t.graph.locals_of(sender)[step.position][0]
-        print(f"  d{sender.name}/d{receiver.name} = {formula} = {step.local:.6f}")
-        print(f"    times {sender.name}.grad {step.upstream:.6f} = {step.contribution:.6f}, sent to {receiver.name}")
-
-    print("gradients: the sum of what was received")
-    received = {name: [s.contribution for s in t if s.receiver == t.graph.node(name).index] for name in nodes}
-    for name, node in nodes.items():
-        terms = " + ".join(f"({c:.6f})" for c in received[name])
-        merged = f" = {terms}   (used {len(received[name])} times)" if len(received[name]) > 1 else ""
-        print(f"  {name:>5} = {node.data:9.6f}   {name:>5}.grad = {node.grad:9.6f}{merged}")
-    return received
+    print(t)
+    print("why: each gradient is the sum over all paths to f of the products of the local derivatives along them")
+    for name in ("x", "y"):
+        print(t.why(name))
+    return {name: [step.contribution for step in t.received(t.graph.node(name).index)] for name in nodes}
 
 
-def main(*, seed=0, x=2.0, y=-4.0):
-    """Explain x / (x + y) and (x + sigmoid(y)) / (sigmoid(x) + (x + y)**2), and check them by finite differences.
-
-    Nothing here is random: --seed, which every demo takes, changes nothing.
-    """
+def main(*, x=2.0, y=-4.0):
+    """Explain x / (x + y) and (x + sigmoid(y)) / (sigmoid(x) + (x + y)**2), and check them by finite differences."""
     results = {}
     for expression in (quotient, with_sigmoids):
         print(f"\n{expression.__doc__.removesuffix(', step by step.')} at x = {x}, y = {y}")

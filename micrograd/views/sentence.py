@@ -21,6 +21,7 @@ from micrograd.words import cut, short
 
 WIDTH = 80  # columns of a terminal
 NAMED = 3  # contributions that a sum names one by one; of more, all but the last stand together
+LESS = 4  # columns of indent, where a sum needs the room
 LEAST = 8  # characters of a formula that are worth showing
 NAMES = (WIDTH, 36, 28, 24, 20, 16, 12, 8, 5, 3)  # characters that names are cut to until a line fits
 
@@ -91,21 +92,23 @@ def backward(
 
     def products() -> Iterator[Line]:
         for name in NAMES:
-            whole = product(name, len(formula))
-            yield whole
-            yield product(name, len(formula), local_too=False)  # the number stands in the product too
-            room = len(formula) - (columns(text(whole)) - WIDTH)
-            if room >= LEAST:
-                yield product(name, room)
+            yield product(name, len(formula))
+            if not formula:
+                continue
+            yield product(name, len(formula), False)  # the number stands in the product too
+            for local_too in (True, False):
+                room = len(formula) - (columns(text(product(name, len(formula), local_too))) - WIDTH)
+                if room >= LEAST:
+                    yield product(name, room, local_too)
         for name in NAMES:
             yield product(name, 0)
             yield product(name, 0, local_too=False)
 
-    def total(name: int, *, together: bool) -> Line:
+    def total(name: int, *, together: bool, indent: int = len(head) + 1) -> Line:
         terms = [(number, name_in(by, name)) for number, by in sent]
         if together:
             terms = [(before, f"{earlier:,} before"), terms[-1]]
-        line = [Part("", " " * (len(head) + 1)), Part("name", name_in(receiver, name) + ".grad"), Part("", " = ")]
+        line = [Part("", " " * indent), Part("name", name_in(receiver, name) + ".grad"), Part("", " = ")]
         for i, (number, by) in enumerate(terms):
             role = "contribution" if i == len(terms) - 1 else "earlier"
             line += [Part("", " + ")] * bool(i)
@@ -114,7 +117,10 @@ def backward(
 
     def totals() -> Iterator[Line]:
         if earlier < NAMED:
-            yield from (total(name, together=False) for name in NAMES[:5])
+            yield total(WIDTH, together=False)
+            if earlier:
+                yield total(WIDTH, together=False, indent=LESS)
+            yield from (total(name, together=False) for name in NAMES[1:5])
         yield from (total(name, together=earlier > 1) for name in NAMES)
 
     first = products() if local is not None else map(by_hand, NAMES)

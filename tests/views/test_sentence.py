@@ -39,7 +39,8 @@ def quotient():
 def lines_of(step):
     first, second = repr(step).split("\n")
     assert columns(first) <= WIDTH and columns(second) <= WIDTH
-    assert second.startswith(" " * (first.index("]") + 2)) and ".grad = " in second
+    indent = first.index("]") + 2 if " + " not in second else 4  # a sum may need the room
+    assert second.startswith(" " * indent) and ".grad = " in second
     return first, second
 
 
