@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import copy
 import math
 import pickle
@@ -334,6 +335,26 @@ def test_functions_of_math_are_refused_instead_of_losing_the_graph(make, functio
         detached = make(Value(2.0)) * 1.0
     assert float(detached) == detached.data and math.exp(detached) == math.exp(detached.data)
     assert float((v * 3.0)._prev[1]) == 3.0  # a constant has nothing to lose
+
+
+@pytest.mark.parametrize("module", [math, cmath])
+def test_no_function_of_math_loses_the_graph_without_a_word(module):
+    functions = [f for name, f in vars(module).items() if callable(f) and not name.startswith("_")]
+    for make in (lambda: Value(0.5), lambda: Value(0.25) * 2.0):
+        for function in functions:
+            for arguments in (
+                lambda x: (x,),
+                lambda x: (x, 0.5),
+                lambda x: (0.5, x),
+                lambda x: (x, x),
+                lambda x: ([x],),
+            ):
+                x = make()
+                try:
+                    found = function(*arguments(x))
+                except TypeError:
+                    continue
+                assert isinstance(found, Value), function  # as math.prod, which only multiplies
 
 
 def test_the_symbol_of_an_operation_can_be_set():
