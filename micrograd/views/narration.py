@@ -58,7 +58,11 @@ def listed(walk: Position, first: int, last: int) -> list[Line]:
     """What happens from one position to another, the next marked."""
     lines: list[Line] = []
     for number in range(first, last):
-        lines += happening(walk, number, NEXT if number == walk.number else OTHER)
+        is_next = number == walk.number
+        for line in happening(walk, number, NEXT if is_next else OTHER):
+            lines.append(
+                [part._replace(role="head" if is_next else "") if part.role == "head" else part for part in line]
+            )
     return lines
 
 

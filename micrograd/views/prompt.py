@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import pprint
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import IO, Any
 
 from micrograd.files import write_whole
@@ -302,8 +302,8 @@ class Prompt(Repl):
 
     # ------------------------------------------------------------ Python
 
-    def names(self) -> list[str]:
-        return list(self.scope.names())
+    def names(self) -> Collection[str]:
+        return self.scope.nodes
 
     def python(self, line: str) -> str | None:
         try:

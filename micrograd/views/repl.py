@@ -22,7 +22,7 @@ import cmd
 import inspect
 import re
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import IO, Any
 
 from micrograd.views.sentence import Line
@@ -49,7 +49,7 @@ class Repl(cmd.Cmd):
         super().__init__(stdin=stdin, stdout=stdout)
         self.use_rawinput = stdin is None
 
-    def names(self) -> Sequence[str]:
+    def names(self) -> Collection[str]:
         """The names that Python knows here, for completion and suggestions."""
         raise NotImplementedError
 

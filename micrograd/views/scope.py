@@ -28,29 +28,38 @@ from micrograd.views.seen import Seen, find_node, number_or_dot
 from micrograd.views.snapshot import CONSTANT_NUMBER
 
 T = TypeVar("T")
+NAME = re.compile(r"[^\W\d]\w*")
 
 
 class Scope:
     """What Python may name: the nodes at a position, the variables that the user gave, and those set at the prompt."""
 
     def __init__(self, walk: Position, given: Mapping[str, Any] | None):
-        self._walk, self._given = walk, dict(given or {})
+        self._walk, given = walk, dict(given or {})
         leave = {"exit": sys.exit, "quit": sys.exit}  # Python's own would close the standard input
-        self._variables: dict[str, Any] = {**leave, **self._given, "node": self._seen}
+        self._variables: dict[str, Any] = {**leave, **given, "node": self._seen}
+        nodes = [node for node in walk.trace.graph.nodes if node.kind != CONSTANT_NUMBER]
+        by_value = {id(node.value): node for node in nodes}
+        self.nodes = {name: by_value[id(thing)] for name, thing in given.items() if id(thing) in by_value}
+        self.nodes |= {node.name: node for node in nodes}
+        self._met: dict[str, Seen] = {}  # the nodes that lines so far have named, as they were at the last line
         self._changed: list[str] = []
 
     def value(self, expression: str) -> Any:
         """The value of an expression; `shown` gives its text."""
-        return self._as_recorded(lambda: eval(self._python(expression), {**self._variables, **self.names()}))
+        return self._as_recorded(lambda: self._evaluated(expression))
 
     def shown(self, expression: str, how: Callable[[Any], str] = repr) -> str:
         """The value of an expression as text, written while Values are as they are in the record."""
-        return self._as_recorded(lambda: how(self.value(expression)))
+        return self._as_recorded(lambda: how(self._evaluated(expression)))
+
+    def _evaluated(self, expression: str) -> Any:
+        return eval(self._python(expression), {**self._variables, **self._seen_in(expression)})
 
     def run(self, line: str) -> str | None:
         """Run a line, which may set variables; returns the value of an expression as text, and None for a statement."""
-        names = self.names()
-        self._variables.update(names)
+        seen = self._seen_in(line)
+        self._variables.update(seen)
         source = self._python(line)
         code = compile(source, "<prompt>", "eval" if _is_expression(source) else "exec")
 
@@ -61,21 +70,19 @@ class Scope:
         try:
             return self._as_recorded(ran)
         finally:
-            self._changed += [n for n, x in names.items() if isinstance(x, Seen) and self._variables.get(n) is not x]
+            self._changed += [name for name, x in seen.items() if self._variables.get(name) is not x]
+
+    def _seen_in(self, source: str) -> dict[str, Seen]:
+        """What the names in a line stand for at this position, and those in earlier lines: functions may use them."""
+        data, grads = self._walk.data(), self._walk.grads()
+        names = {name: self.nodes[name] for name in {*self._met, *NAME.findall(source)} if name in self.nodes}
+        self._met = {name: Seen(node, data[node.index], grads[node.index]) for name, node in names.items()}
+        return self._met
 
     def overwritten(self) -> list[str]:
         """The nodes that lines since the last call assigned to; the next line sees them as they were."""
         found, self._changed = list(dict.fromkeys(self._changed)), []
         return found
-
-    def names(self) -> dict[str, Any]:
-        """What names stand for at this position: the nodes' own, and the user's names for Values of this graph."""
-        graph, data, grads = self._walk.trace.graph, self._walk.data(), self._walk.grads()
-        nodes = [node for node in graph.nodes if node.kind != CONSTANT_NUMBER]
-        seen = {n.name: Seen(n, data[n.index], grads[n.index]) for n in nodes}
-        by_value = {id(node.value): seen[node.name] for node in nodes}
-        aliases = {name: by_value[id(thing)] for name, thing in self._given.items() if id(thing) in by_value}
-        return {**aliases, **seen}
 
     def _as_recorded(self, f: Callable[[], T]) -> T:
         """What `f()` gives while every Value of the graph has the number and the gradient that it has at this position,

@@ -21,7 +21,8 @@ from typing import Any
 
 from micrograd.views.sentence import Line, Part, text
 
-POSITIVE, NEGATIVE, NOW = "38;5;33", "38;5;208", "1;38;5;141"  # of the 256 colours that terminals have
+# Of the 256 colours that terminals have, those that can be read on black and on white.
+POSITIVE, NEGATIVE, NOW = "38;5;32", "38;5;166", "1;38;5;99"
 GRADIENTS = ("upstream", "contribution", "earlier", "sum", "grad")
 PLAIN = str.maketrans({"∂": "d", "×": "*", "→": ">", "…": "~", "·": ".", "├": "|", "└": "`", "│": "|", "─": "-"})
 

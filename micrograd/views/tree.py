@@ -57,7 +57,7 @@ def tree_lines(
             named += " …"
         uses = f"used {node.uses} times" if node.uses > 1 else ""
         said = "failed" if node.kind == FAILED else f"data {short(number)}"
-        rows.append((lead + named, said, Part("grad", f"grad {short(grad)}", grad), uses))
+        rows.append((lead + named, said, Part("grad", short(grad), grad), uses))
         for i, operand in reversed(list(enumerate(below if levels else []))):
             last = i == len(below) - 1
             stack.append(
@@ -66,12 +66,12 @@ def tree_lines(
     if stack:
         rows.append((f"… and more, after {MAX_ROWS:,} lines", "", Part("", ""), ""))
     second, third = (max(map(len, cells)) + 3 for cells in ([row[1] for row in rows], [row[2].text for row in rows]))
-    room = max(LEAST, WIDTH - second - third - max(len(row[3]) for row in rows))
+    room = max(LEAST, WIDTH - second - len("grad ") - third - max(len(row[3]) for row in rows))
     names = [row[0] if columns(row[0]) <= room - 3 else cut(row[0], room - 3) for row in rows]
     first = max(map(columns, names)) + 3
     lines = []
     for name, (_, said, grad_part, uses) in zip(names, rows):
-        line = [Part("name", name), Part("", " " * (first - columns(name)) + f"{said:{second}}"), grad_part]
+        line = [Part("name", name), Part("", f"{' ' * (first - columns(name))}{said:{second}}grad "), grad_part]
         if uses:
             line.append(Part("", " " * (third - len(grad_part.text)) + uses))
         lines.append(line if said else line[:1])
