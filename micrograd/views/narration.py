@@ -91,7 +91,7 @@ def turn(walk: Position) -> Line:
     """Where forward is done and backward starts."""
     root = walk.trace.graph.root
     if walk.trace.graph.error:
-        return [Part("", walk.done())]
+        return [Part("", "so there is no backward")]
 
     def line(most: int) -> Line:
         name = name_in(root.name, most)

@@ -28,12 +28,7 @@ LEAST = 24  # columns for a name and its formula, whatever else a line holds
 
 def tree(root: Any, depth: int = 3, *, names: Any = None) -> Shown:
     """The graph as indented lines for the terminal, `depth` levels of operands deep, the result first."""
-    return tree_of(snapshot(root, names=names), depth=depth)
-
-
-def tree_of(graph: Snapshot, *, depth: int = 3) -> Shown:
-    """As `tree`, for a snapshot."""
-    return Shown(text(*tree_lines(graph, depth=depth)))
+    return Shown(text(*tree_lines(snapshot(root, names=names), depth=depth)))
 
 
 def tree_lines(

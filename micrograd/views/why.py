@@ -118,6 +118,8 @@ class Why:
         """The sum, path by path, as pieces of text."""
         name, nodes = name_in(self.node.name, 40), self.trace.graph.nodes
         head = [Part("name", f"{name}.grad"), Part("", " = "), Part("sum", short(self.gradient), self.gradient)]
+        if self.trace.graph.error:
+            return [[*head, Part("", ": forward failed, so there is no gradient")]]
         if self.by_hand:
             return [[*head, Part("", ": a backward written by hand hides the paths")]]
         if self.count == 0:

@@ -242,8 +242,10 @@ def test_a_trace_without_steps():
     assert "backward is done" in session(Value(3.0, label="x"), "s", "w", "l", "n", "c", "rs", "why x", "tree", "q")
     with pytest.raises(ValueError) as caught:
         Value(-1.0, label="x").log()
-    out = session(caught.value, "forward", "s", "q")
-    assert "forward failed, so there is no backward" in out and "failed: log(x)" in out
+    out = session(caught.value, "forward", "s", "j f", "c", "s", "why x", "tree", "q")
+    assert out.count("forward failed, so there is no backward: log(x), where x = -1.0: needs x > 0") == 3
+    assert "[forward 1/1] v1 = log(x): failed: log(x), where x = -1.0: needs x > 0\nso there is no backward\n" in out
+    assert "x.grad = ·: forward failed, so there is no gradient" in out and "v1 = log(x)   failed " in out
 
 
 def test_conditions_that_fail_stop_and_say_so():
