@@ -8,7 +8,7 @@ Read in this order:
     style, layout, draw  the boxes' shapes, colours and words; where Graphviz puts them; and the picture
     record, why          forward and backward, step by step; why a gradient is what it is
     animate              the record as an animation
-    javascript           a rule of the table as a function in JavaScript
+    javascript           a rule read as JavaScript, so that a page computes new numbers itself
     page                 the record as a page to explore, with live numbers
     breakpoints, moves   where a walk through the record stops, and how it goes forward and back in time
     scope, prompt        Python with the nodes as they are there; a prompt that speaks pdb

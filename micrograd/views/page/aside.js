@@ -51,7 +51,7 @@ function tellDetails(at) {
   if (node.formula) fact("formula", node.formula);
   fact("data", node === failedNode() ? failure.text : isThere(node, at) ? full(node.data) : "·");
   fact("grad", grads[node.index] === null ? "·" : full(grads[node.index]));
-  const parts = [facts];
+  const parts = [facts, ...(LEAVES.includes(node.kind) && !byId("inputs").querySelector(`[data-node="${node.index}"]`) ? [inputFor(node)] : [])];
   if (node.locals.length && isThere(node, at)) {
     const locals = node.locals.flatMap((local, i) => local === null ? [] : [localPieces(node, i)]);
     parts.push(make("h3", {}, "Local derivatives"), make("ul", {}, ...locals.map((line) => make("li", {}, ...line.map(piece)))));

@@ -1,5 +1,5 @@
 // The cards: what stands in each box of the picture, and its colours, at a position.
-const NAME = 18, FORMULA = 22, TITLE = 24, PAD = 12, HEAD = 32, ROW = 25, DIGIT = 8.2;
+const NAME = 18, FORMULA = 22, PAD = 12, HEAD = 32, ROW = 25, DIGIT = 8.2;
 const TINTS = 6;
 
 function svgElement(tag, attributes, ...children) {
@@ -16,21 +16,8 @@ const boxes = record.boxes.map((entry) => {
   if (typeof entry === "number") return { folded: false, members: [nodes[entry]], node: nodes[entry], title: nodes[entry].name };
   const members = [];
   for (let i = 0; i < entry[1].length; i += 2) members.push(...nodes.slice(entry[1][i], entry[1][i] + entry[1][i + 1]));
-  return { folded: true, members, node: entry[2] ? members.at(-1) : null, title: entry[0] };
+  return { folded: true, members, node: entry[2] ? members.at(-1) : null, title: entry[0].replace(/\n/g, " "), lines: entry[0].split("\n") };
 });
-
-// Words in lines of at most some characters, as textwrap does it in Python.
-function wrapped(text, width) {
-  const lines = [""];
-  for (const each of text.split(" ")) {
-    for (let word = each, first = true; word || first; word = word.slice(width), first = false) {
-      const part = word.slice(0, width), joined = lines.at(-1) ? `${lines.at(-1)} ${part}` : part;
-      if (first && joined.length <= width) lines[lines.length - 1] = joined;
-      else lines.push(part);
-    }
-  }
-  return lines.filter(Boolean).slice(0, 4);
-}
 
 // A card, empty of numbers: `parts` are what paintCard writes into.
 function makeCard(box, x, y, width, height, opens) {
@@ -39,7 +26,7 @@ function makeCard(box, x, y, width, height, opens) {
   const put = (name, element) => { parts[name] = element; card.append(element); };
   put("frame", svgElement("rect", { class: "frame", width, height, rx: 10 }));
   if (box.folded) {
-    const lines = wrapped(cut(box.title, 3 * TITLE), TITLE), top = HEAD + ROW * (lines.length - 1);
+    const { lines } = box, top = HEAD + ROW * (lines.length - 1);
     lines.forEach((line, i) => card.append(textAtPlace("name", PAD, 22 + ROW * i, line)));
     if (opens) card.append(textAtPlace("open", right, 22, "⊕", true));
     put("tint", svgElement("path", { class: "tint", d: bottomOf(width, top + ROW - 6, height) }));
@@ -50,7 +37,7 @@ function makeCard(box, x, y, width, height, opens) {
   } else {
     const { node } = box;
     const beside = node === failedNode() ? "failed" : node.formula ? cut(node.formula, FORMULA) : node.kind;
-    card.append(textAtPlace("name", PAD, 22, cut(node.name, NAME)));
+    card.append(textAtPlace("name", PAD, 22, ending(node.name, NAME)));
     put("kind", textAtPlace("kind", right, 21, beside, true));
     put("tint", svgElement("path", { class: "tint", d: bottomOf(width, HEAD + ROW - 2, height) }));
     card.append(textAtPlace("label", PAD, HEAD + 15, "data"), textAtPlace("label", PAD, HEAD + ROW + 15, "grad"));

@@ -23,10 +23,10 @@ from typing import Any
 from micrograd.table import Op
 from micrograd.text import ATOM, NEGATIVE, Text
 from micrograd.views.javascript import Rules
-from micrograd.views.page.positions import Layout
+from micrograd.views.page.positions import Layout, title_lines
 from micrograd.views.record import Record, Step
 from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, LEAF, OPERATION, PARAMETER, Node, Snapshot
-from micrograd.words import one_line, short
+from micrograd.words import count, one_line, short
 
 KINDS = (LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED)  # the data has their places here
 NAME_LENGTH, FORMULA_LENGTH, ERROR_LENGTH = 120, 400, 1000  # characters at most in the data
@@ -62,10 +62,10 @@ def spelled(graph: Snapshot) -> str:
 def title_of(graph: Snapshot) -> str:
     """What the page is about: `z = x / (x + y)`, or without the expression where that is long."""
     root = graph.root
-    name, text = one_line(root.name, NAME_LENGTH), spelled(graph) or one_line(root.formula, NAME_LENGTH)
-    if not text:
-        return name
-    return f"{name} = {text}" if root.named else text
+    name, text = one_line(root.name, NAME_LENGTH), spelled(graph)
+    if text:
+        return f"{name} = {text}" if root.named else text
+    return name if not root.formula else f"{name}, computed from {count(len(graph.nodes) - 1, 'value')}"
 
 
 def contents(trace: Record, found: list[Layout], rules: Rules) -> str:
@@ -131,8 +131,7 @@ def _pictures(found: list[Layout]) -> dict[str, Any]:
             key = box.title, box.members
             if key not in boxes:
                 boxes[key] = len(boxes)
-                title = one_line(box.title, NAME_LENGTH)
-                kinds.append([title, _ranges(box.members), int(box.has_result)] if box.folded else box.members[0])
+                kinds.append(["\n".join(title_lines(box.title)), _ranges(box.members), int(box.has_result)] if box.folded else box.members[0])
             placed.append([boxes[key], *box.place, *([box.opens] if box.opens >= 0 else [])])
         edges = [[e.source, e.target, e.position, e.count, e.path] for e in each.edges]
         frame = [one_line(each.frame[0], NAME_LENGTH), *each.frame[1]] if each.frame else 0

@@ -19,6 +19,7 @@ import base64
 import hashlib
 import html
 import os
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from micrograd.views.page.positions import layouts
 from micrograd.views.record import Record
 
 MAX_VALUES = 20_000  # some megabytes; a browser has to step through it smoothly
+TEXTS = re.compile("[\"'`/]")  # what a text, or a pattern, begins with
+SPACED = re.compile(r" (=>|[=!]==|&&|\|\||[=?:{}]|<=|>=) |(?<=[,;:]) (?=[\w({\[#.-])")
 INLINE_HEIGHT = 600  # pixels of a page inside a notebook
 # The script's files in order; the rules of the operations come after record.js.
 BEFORE, AFTER = ("numbers", "record"), ("sentence", "cards", "picture", "player", "aside", "inputs", "guide", "start")
@@ -91,9 +94,9 @@ PAGE = """<!doctype html>
 </html>
 """
 HEADS = "".join(
-    f'<marker id="{name}" viewBox="0 0 10 10" refX="{refx}" refY="5" markerWidth="8" markerHeight="8" '
+    f'<marker id="{name}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="{size}" markerHeight="{size}" '
     f'markerUnits="userSpaceOnUse" orient="{orient}"><path d="M0 1 10 5 0 9z"/></marker>'
-    for name, refx, orient in (("head", 9, "auto"), ("here", 9, "auto"), ("back", 9, "auto-start-reverse"))
+    for name, size, orient in (("head", 8, "auto"), ("here", 11, "auto"), ("back", 12, "auto-start-reverse"))
 )
 
 
@@ -173,9 +176,13 @@ def _resource(name: str, room: str = "micrograd.views.page") -> str:
 
 
 def _squeezed(source: str) -> str:
-    """A script or style sheet without its comments and indents. Comments there stand on lines of their own."""
+    """A script or style sheet without its comments and indents, and without spaces around signs.
+
+    Comments stand on lines of their own; a line that may hold a text keeps its spaces.
+    """
     lines = [line.strip() for line in source.splitlines()]
-    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
+    lines = [line for line in lines if line and not line.startswith(("//", "/*"))]
+    return "\n".join(line if TEXTS.search(line) else SPACED.sub(lambda found: found[1] or "", line) for line in lines)
 
 
 def _hash(text: str) -> str:

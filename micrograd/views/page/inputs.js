@@ -69,11 +69,22 @@ function makeInput(node) {
   });
   fields.set(node, write);
   write(node);
-  return make("label", { class: "input", "data-node": node.index }, make("span", {}, cut(node.name, 24)), slider, field);
+  return make("label", { class: "input", "data-node": node.index }, make("span", {}, ending(node.name, 16)), slider, field);
+}
+
+// The slider of a leaf that has none at the top; kept while the details are written anew, because it may be in use.
+let lent = null;
+
+function inputFor(node) {
+  if (lent?.node !== node) {
+    if (lent) fields.delete(lent.node);
+    lent = { node, element: makeInput(node) };
+  }
+  return lent.element;
 }
 
 function makeInputs() {
-  const own = leaves.filter((node) => node.kind === "input"), chosen = (own.length ? own : leaves).slice(0, SHOWN_INPUTS);
+  const own = leaves.filter((node) => node.kind === "input"), chosen = own.length || leaves.length > SHOWN_INPUTS ? own.slice(0, SHOWN_INPUTS) : leaves;
   byId("inputs").append(...chosen.map(makeInput));
   if (!canRecompute) {
     const node = nodes.find((each) => each.operands.length && each.rule === null);

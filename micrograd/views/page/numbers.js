@@ -25,6 +25,8 @@ const full = (x) => Number.isFinite(x) ? (x < 0 || Object.is(x, -0) ? "-" : "") 
 
 const many = (n, what) => `${n.toLocaleString("en-US")} ${what}${String(n) === "1" ? "" : "s"}`;
 const cut = (text, length) => text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+// Of a path such as layers.0.neurons.2.w.1, the end says most.
+const ending = (text, length) => text.length <= length ? text : `…${text.slice(1 - length)}`;
 const typeset = (text) => text.replace(/(^|[^\w.)])-(?=[\d.a-z])|(e)-(?=\d)/g, "$1$2−");
 
 // A number where it follows a sign: a negative one stands in parentheses.

@@ -7,7 +7,7 @@ let shown = 0, cards = [], edges = [], cardOf = new Map(), camera = null, moving
 
 function openLayout(number) {
   shown = number;
-  const [size, placed, links, , frame] = record.layouts[number];
+  const [, placed, links, , frame] = record.layouts[number];
   cards = placed.map(([which, x, y, width, height, opens]) =>
     ({ ...makeCard(boxes[which], x, y, width, height, layoutOpening(boxes[which]) !== undefined), opens }));
   cardOf = new Map(cards.flatMap((each) => each.box.members.map((node) => [node, each])));
@@ -17,8 +17,10 @@ function openLayout(number) {
     svgElement("g", { id: "chips", "aria-hidden": "true" }, ...edges.map((edge) => edge.chip))];
   if (frame) layers.unshift(makeFrame(frame));
   byId("world").replaceChildren(...layers);
-  for (const each of cards) each.card.addEventListener("click", () => choose(each));
-  svg.dataset.size = size.join(" ");
+  for (const each of cards) {
+    each.card.addEventListener("click", () => choose(each));
+    each.card.addEventListener("focus", () => reveal(each));
+  }
 }
 
 // The layout in which a box is open: the same box may stand in several layouts.
@@ -76,7 +78,7 @@ function writeChip(edge, text, kind) {
   edge.chip.lastChild.textContent = shownText;
 }
 
-const chipText = (step) => `${short(step.contribution)} from ${cut(step.sender.name, 14)}`;
+const chipText = (step) => `${short(step.contribution)} from ${ending(step.sender.name, 14)}`;
 const REST = 0.5;
 
 // Local derivatives on the edges that backward has not gone along yet, contributions on those that meet in the receiver.
@@ -163,6 +165,14 @@ function aim(at) {
     y = within(y, high / scale, height);
   }
   return [x - wide / scale / 2, y - high / scale / 2, wide / scale, high / scale];
+}
+
+// Move the window until a card is in it.
+function reveal({ x, y, width, height }) {
+  if (!camera) return;
+  const [left, top, wide, high] = camera;
+  const shift = (start, size, low, room) => size > room ? start + size / 2 - room / 2 : Math.min(start - MARGIN / 2, Math.max(low, start + size + MARGIN / 2 - room));
+  look([shift(x, width, left, wide), shift(y, height, top, high), wide, high], false);
 }
 
 function look(view, smoothly) {

@@ -128,6 +128,11 @@ def _edges(graph: Snapshot, boxes: list[Placed]) -> list[PlacedEdge]:
     return [PlacedEdge(*key, count) for key, count in counts.items()]
 
 
+def title_lines(title: str) -> list[str]:
+    """A box's title in the lines in which its card shows it."""
+    return textwrap.wrap(one_line(title, 3 * TITLE), TITLE) or [""]
+
+
 class _Sizes:
     """How wide and high each box must be for what the script writes into it."""
 
@@ -139,13 +144,13 @@ class _Sizes:
 
     def of(self, box: Placed) -> tuple[float, float]:
         if box.folded:
-            lines = textwrap.wrap(one_line(box.title, 3 * TITLE), TITLE) or [""]
-            return max(170.0, max(map(len, lines)) * BOLD + 2 * PADDING + 20), HEAD + ROW * (len(lines) + 1) - 4
+            lines = title_lines(box.title)
+            return max(180.0, max(map(len, lines)) * BOLD + 2 * PADDING + 20), HEAD + ROW * (len(lines) + 1) - 4
         return self._card(self.graph.nodes[box.members[0]])
 
     def _card(self, node: Node) -> tuple[float, float]:
         beside = one_line(node.formula, FORMULA) if node.formula else node.kind
-        head = len(one_line(node.name, NAME)) * BOLD + len(beside) * SMALL + 18
+        head = min(len(node.name), NAME) * BOLD + len(beside) * SMALL + 18
         contributions = self.received.get(node.index, [])
         rows = 2 + (len(contributions) > 1)
         terms = [short(x) for x in contributions[-3:]]

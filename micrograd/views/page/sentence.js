@@ -84,7 +84,7 @@ function reasonsAt(at) {
   const step = stepAt(at);
   if (failure?.backward && at >= forward) return [[failure.text]];
   if (failure && at >= last) return [["Forward stopped here, so there is no backward."]];
-  if (!at) return [];
+  if (!at) return [["First time here? ", ["strong", "Guide me"], " takes a minute. Or step: → and ← go a step, space plays, n and p go by node, m to the next sum."]];
   if (at < forward) return [];
   if (at === forward) {
     return [[`Now backward: how much does ${root.name} change when a node changes a little? For ${root.name} itself that is `, ["strong", "1"], "."]];
