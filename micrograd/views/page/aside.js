@@ -15,6 +15,8 @@ function tell(at) {
   byId("stage").textContent = stageAt(at);
   byId("heading").textContent = typeset(box ? boxHeading(box, at, inside) : headingAt(at));
   byId("arithmetic").replaceChildren(...linesAt(at).map((line) => make("div", { class: "line" }, ...line.map(piece))));
+  const said = failure && computed[at - 1] !== failedNode() ? failure.text : "";
+  if (byId("failure").textContent !== said) byId("failure").textContent = said;
   byId("remark").replaceChildren(...(box ? [paragraph([`Above: the last of ${many(inside, "step")} inside this box. A click on the box opens it.`])] : reasonsAt(at).map(paragraph)),
     ...tryIt(at));
   byId("remark").classList.toggle("first", at === 0);
@@ -49,7 +51,7 @@ function tellDetails(at) {
   const fact = (term, ...value) => facts.append(make("dt", {}, term), make("dd", {}, ...value));
   fact("kind", node.kind);
   if (node.formula) fact("formula", node.formula);
-  fact("data", node === failedNode() ? failure.text : isThere(node, at) ? full(node.data) : "·");
+  fact("data", node === failedNode() ? "failed" : isThere(node, at) ? full(node.data) : "·");
   fact("grad", grads[node.index] === null ? "·" : full(grads[node.index]));
   const parts = [facts, ...(LEAVES.includes(node.kind) && !byId("inputs").querySelector(`[data-node="${node.index}"]`) ? [inputFor(node)] : [])];
   if (node.locals.length && isThere(node, at)) {

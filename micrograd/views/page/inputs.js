@@ -19,7 +19,6 @@ function setLeaves(numbers, fresh = false) {
   replay();
   byId("scrubber").max = last;
   byId("backward").style.flexGrow = steps.length;
-  byId("failure").textContent = failure ? failure.text : "";
   for (const [node, field] of fields) field(node);
 }
 

@@ -48,13 +48,22 @@ function closeFrame() {
 function relayout(number) {
   openLayout(number);
   show(position);
+  const [, , , , frame] = record.layouts[number];
+  if (frame) look(around({ x: frame[1], y: frame[2], width: frame[3], height: frame[4] }), true);
+}
+
+// A view that has a box in its middle.
+function around({ x, y, width, height }) {
+  const { clientWidth: wide, clientHeight: high } = stage;
+  const scale = Math.max(0.45, Math.min(CLOSEST, wide / (width + 2 * MARGIN), high / (height + 2 * MARGIN)));
+  return [x + width / 2 - wide / scale / 2, y + height / 2 - high / scale / 2, wide / scale, high / scale];
 }
 
 function makeEdge(source, target, position, count, path) {
   const line = svgElement("path", { class: "edge", d: path });
   const chip = svgElement("g", { class: "chip" }, svgElement("rect", { rx: 11, height: 22, y: -11 }), textAtPlace("chip-text", 0, 4.5));
   if (count > 1) line.setAttribute("class", "edge many");
-  return { source, target, position, line, chip, length: 0 };
+  return { source, target, position, line, chip, length: 0, where: NaN, said: "" };
 }
 
 const edgeOf = (step) => {
@@ -65,12 +74,16 @@ const edgeOf = (step) => {
 
 // Where along an edge a chip stands: 1 at the sender, 0 at the receiver.
 function placeChip(edge, where) {
+  if (edge.where === where) return;
+  edge.where = where;
   edge.length ||= edge.line.getTotalLength();
   const { x, y } = edge.line.getPointAtLength(edge.length * where);
   edge.chip.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
 }
 
 function writeChip(edge, text, kind) {
+  if (edge.said === kind + text) return;
+  edge.said = kind + text;
   const shownText = typeset(text), width = Math.max(34, shownText.length * 7 + 18);
   edge.chip.setAttribute("class", `chip ${kind}`);
   edge.chip.firstChild.setAttribute("width", width);
@@ -99,7 +112,7 @@ function paintEdges(at, way) {
     if (step) writeChip(edge, chipText(step), `${step.contribution < 0 ? "negative" : "positive"}${step === current ? " now" : ""}`);
     else if ((done >= 0 || way?.has(edge)) && local !== undefined && local !== null) writeChip(edge, `× ${short(local)}`, "local");
     else writeChip(edge, "", "none");
-    placeChip(edge, REST);
+    if (edge.said !== "none") placeChip(edge, REST);
   }
 }
 

@@ -30,6 +30,7 @@ from micrograd.words import one_line, short
 SVG = "{http://www.w3.org/2000/svg}"
 MAX_LAYOUTS = 12  # each takes Graphviz some hundredths of a second, and the page some kilobytes
 MAX_OPENED = 36  # boxes that an opened one may turn into
+MAX_EDGES = 120  # in a layout with an opened box; Graphviz needs seconds for some hundreds
 MAX_PORTS = 8  # with more operands, edges end where Graphviz likes
 NAME, FORMULA, TITLE = 18, 22, 24  # characters of a card that are shown; the details have them all
 
@@ -89,8 +90,9 @@ def layouts(trace: Record) -> list[Layout]:
             if not box.folded or len(found) >= MAX_LAYOUTS or (number and i not in each.inside):
                 continue  # a box outside of the opened one is opened instead of it
             parts = _parts(graph, box)
-            if len(parts) > 1:
-                found.append(_opened(graph, each, number, i, parts))
+            opened = _opened(graph, each, number, i, parts) if len(parts) > 1 else None
+            if opened and len(opened.edges) <= MAX_EDGES:
+                found.append(opened)
                 each.boxes[i] = replace(box, opens=len(found) - 1)
     sizes = _Sizes(trace)
     for each in found:
@@ -99,7 +101,12 @@ def layouts(trace: Record) -> list[Layout]:
 
 
 def _parts(graph: Snapshot, box: Placed) -> list[Placed]:
-    """What a folded box opens into: its members, or boxes of them where they are many."""
+    """What a folded box opens into: a layer of many rows into its neurons; else its members, or boxes of them."""
+    neurons: dict[str, list[int]] = {}
+    for node in (graph.nodes[i] for i in box.members):
+        neurons.setdefault(node.group.neuron if node.group else "", []).append(node.index)
+    if len(neurons) > 1 and len({node.group.call for i in box.members if (node := graph.nodes[i]).group}) > 2:
+        return [Placed(name or "the rest", tuple(members), False) for name, members in neurons.items()]
     found = fold(graph, only=box.members, max_boxes=MAX_OPENED).boxes
     if len(found) == 1 and len(box.members) <= MAX_OPENED:
         found = fold(graph, only=box.members, by="none").boxes
@@ -198,7 +205,7 @@ def _dot(each: Layout, sizes: _Sizes) -> str:
         rows = "".join(f"<TR><TD {cell} {size}></TD></TR>" for cell in cells)
         table = f'<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{rows}</TABLE>'
         line = f"b{i} [id=b{i} label=<{table}>]"
-        lines.append(f"subgraph cluster_open {{ id=frame margin=18 {line} }}" if i in each.inside else line)
+        lines.append(f"subgraph cluster_open {{ id=frame margin=28 {line} }}" if i in each.inside else line)
     for number, edge in enumerate(each.edges):
         port = f"i{edge.position}:w" if edge.target in ported else "w"
         lines.append(f"b{edge.source}:e -> b{edge.target}:{port} [id=e{number}]")

@@ -82,7 +82,7 @@ function headingAt(at) {
 // Why, in a few words: lists of pieces, one for each paragraph.
 function reasonsAt(at) {
   const step = stepAt(at);
-  if (failure?.backward && at >= forward) return [[failure.text]];
+  if (failure?.backward && at >= forward) return [["So there is no backward here."]];
   if (failure && at >= last) return [["Forward stopped here, so there is no backward."]];
   if (!at) return [["First time here? ", ["strong", "Guide me"], " takes a minute. Or step: → and ← go a step, space plays, n and p go by node, m to the next sum."]];
   if (at < forward) return [];
