@@ -27,7 +27,7 @@ def count(n: int, thing: str) -> str:
 
 def short(x: Any) -> str:
     """A number in a few characters: `0.1235`, `2`, `1.2e+08`, `nan`; a gradient not reached is a dot."""
-    return "·" if x is None else f"{float(x):.4g}"
+    return "·" if x is None else f"{float(x) + 0.0:.4g}"  # + 0.0 writes -0.0 as 0
 
 
 def number_text(x: float | None) -> str:
@@ -37,6 +37,15 @@ def number_text(x: float | None) -> str:
     if isinstance(x, int) or not math.isfinite(x):
         return str(x)
     return f"{x:.4f}" if x == 0 or 1e-3 <= abs(x) < 1e6 else f"{x:.2e}"
+
+
+class Shown(str):
+    """Text of several lines that Python and notebooks show as it is, where they would show a str with its escapes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 # ---------------------------------------------------------- one line, not long

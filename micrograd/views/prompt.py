@@ -27,7 +27,7 @@ from micrograd.views.moves import DONE, Hit, Position
 from micrograd.views.record import Record
 from micrograd.views.scope import Scope
 from micrograd.views.tree import tree_of
-from micrograd.views.why import Why
+from micrograd.views.why import PATHS, Why
 from micrograd.words import short, unwrapped
 
 # Long names of commands; the short ones have the docstrings.
@@ -60,7 +60,7 @@ class Prompt(cmd.Cmd):
         self.walk = Position(trace)
         self.scope = Scope(self.walk, names)
         self.displayed: list[str] = []
-        self.intro = f"{trace!r}\n{self.walk.where()}\nhelp lists the commands; s is one step"
+        self.intro = f"{trace.summary}\n{self.walk.where()}\nhelp lists the commands; s is one step"
         shadowed = sorted(name for name in self.scope.names() if hasattr(self, f"do_{name}"))
         if shadowed:
             self.intro += f"; {', '.join(shadowed)} name both a command and a node: p {shadowed[0]} shows the node"
@@ -255,9 +255,15 @@ class Prompt(cmd.Cmd):
         self.displayed = [e for e in self.displayed if arg and e != arg]
 
     def do_why(self, arg: str) -> None:
-        """why NODE: every path from it to the result, with the product of the local derivatives along each."""
-        node = self.walk.node(arg) if arg else self.walk.current()
-        self._say(Why(self.trace, node, 50))
+        """why NODE [N]: the paths from it to the result, with the product of the local derivatives along each.
+
+        The 20 (or N) largest are listed, and the others as one sum.
+        """
+        name, _, most = arg.rpartition(" ")
+        if not (name and most.isascii() and most.isdigit()):
+            name, most = arg, ""
+        node = self.walk.node(name.strip()) if name else self.walk.current()
+        self._say(Why(self.trace, node, _count(most) if most else PATHS))
 
     def do_forward(self, arg: str) -> None:
         """forward [NODE]: replay the forward pass with the numbers put in, as far as NODE."""

@@ -10,10 +10,14 @@
       v1 = x + y = 2 + (-4) = -2
       z = x / v1 = 2 / (-2) = -1
     backward
-    [1/4] / z -> x:  local -0.5000 x upstream 1.0000 = -0.5000;  x.grad 0.0000 -> -0.5000
-    [2/4] / z -> v1:  local -0.5000 x upstream 1.0000 = -0.5000;  v1.grad 0.0000 -> -0.5000
-    [3/4] + v1 -> x:  local 1.0000 x upstream -0.5000 = -0.5000;  x.grad -0.5000 -> -1.0000   (accumulates)
-    [4/4] + v1 -> y:  local 1.0000 x upstream -0.5000 = -0.5000;  y.grad 0.0000 -> -0.5000
+    [1/4] ∂z/∂x = 1 / v1 = -0.5; times z.grad: -0.5 × 1 = -0.5
+          x.grad = -0.5 from z
+    [2/4] ∂z/∂v1 = -z / v1 = -0.5; times z.grad: -0.5 × 1 = -0.5
+          v1.grad = -0.5 from z
+    [3/4] ∂v1/∂x = 1; times v1.grad: 1 × (-0.5) = -0.5
+          x.grad = -0.5 from z + (-0.5) from v1 = -1
+    [4/4] ∂v1/∂y = 1; times v1.grad: 1 × (-0.5) = -0.5
+          y.grad = -0.5 from v1
 
 Everything is recorded once, by running the engine's own backward, and replayed when you look at it. The Values' own
 `grad` are put back, and do not change until `t.apply()`.
@@ -21,6 +25,7 @@ Everything is recorded once, by running the engine's own backward, and replayed 
 
 from __future__ import annotations
 
+import bisect
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,8 +35,12 @@ from micrograd.derivatives import ByHand, local_derivatives
 from micrograd.engine import Value, chain_rule, sweep, topological_order
 from micrograd.table import CONSTANT
 from micrograd.transforms import borrowed_gradients
+from micrograd.views import sentence
+from micrograd.views.sentence import Line, Part
 from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, Node, Snapshot, root_of, snapshot_of
-from micrograd.words import short
+from micrograd.words import Shown, count, one_line, short
+
+SHOWN = 20  # steps that a trace shows when Python shows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +68,31 @@ class Step:
     @property
     def accumulates(self) -> bool:
         """Whether an earlier step of this backward has reached the operand."""
-        return self.number != self.trace.first_step_to(self.receiver)
+        return self is not self.trace.received(self.receiver)[0]
 
-    def __repr__(self) -> str:
-        nodes = self.trace.graph.nodes
-        sender, receiver = nodes[self.sender], nodes[self.receiver]
-        by = "by hand" if self.local is None else f"local {decimal(self.local)} x upstream {decimal(self.upstream)}"
-        merged = "   (accumulates)" if self.accumulates else ""
-        change = f"{decimal(self.before)} -> {decimal(self.after)}"
-        return (
-            f"[{self.number}/{len(self.trace)}] {sender.op.symbol} {sender.name} -> {receiver.name}:  {by} = "
-            f"{decimal(self.contribution)};  {receiver.name}.grad {change}{merged}"
+    @property
+    def lines(self) -> tuple[Line, Line]:
+        """The step in words, as pieces of text: the product, and the sum in which it arrives."""
+        graph, arrivals = self.trace.graph, self.trace.received(self.receiver)
+        sender, receiver = graph.nodes[self.sender], graph.nodes[self.receiver]
+        place = bisect.bisect_left(arrivals, self.number, key=lambda step: step.number)
+        shown = arrivals[0 if place < sentence.NAMED else place : place + 1]
+        return sentence.backward(
+            f"[{self.number}/{len(self.trace)}]",
+            sender.name,
+            receiver.name,
+            local=self.local,
+            upstream=self.upstream,
+            sent=[(step.contribution, graph.nodes[step.sender].name) for step in shown],
+            after=self.after,
+            earlier=place,
+            before=self.before,
+            formula="" if self.local is None else graph.locals_of(sender)[self.position][0],
+            operand=self.position + 1 if sender.operands.count(self.receiver) > 1 else 0,
         )
 
-
-def decimal(x: float) -> str:
-    """Four decimals, or four digits for very small and very large numbers: `0.0013`, `1e-12`, `1.235e+08`."""
-    return f"{x + 0.0:.4f}" if x == 0 or 5e-4 <= abs(x) < 1e6 else f"{x:.4g}"
+    def __repr__(self) -> str:
+        return sentence.text(*self.lines)
 
 
 class _Gradient:
@@ -148,8 +165,11 @@ class Record:
         return steps
 
     @functools.cached_property
-    def _first(self) -> dict[int, int]:
-        return {step.receiver: step.number for step in reversed(self.steps)}
+    def _received(self) -> dict[int, list[Step]]:
+        found: dict[int, list[Step]] = {}
+        for step in self.steps:
+            found.setdefault(step.receiver, []).append(step)
+        return found
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -160,9 +180,9 @@ class Record:
     def __iter__(self) -> Iterator[Step]:
         return iter(self.steps)
 
-    def first_step_to(self, index: int) -> int:
-        """The number of the first step that adds to a node's gradient; 0 when none does."""
-        return self._first.get(index, 0)
+    def received(self, index: int) -> list[Step]:
+        """The steps that add to a node's gradient, in order."""
+        return self._received.get(index, [])
 
     def grads(self, position: int | None = None) -> list[float | None]:
         """Every node's gradient after the first `position` steps, by default after all; None if none has reached it."""
@@ -185,12 +205,17 @@ class Record:
         return [self.forward_line(node) for node in self.graph.nodes if node.formula]
 
     def forward_line(self, node: Node) -> str:
-        if node.kind == FAILED:
-            return f"{node.name} = {node.formula}: failed: {self.graph.error}"
-        numbers = node.op.formula([short(self.graph.nodes[i].data) for i in node.operands])
-        return f"{node.name} = {node.formula} = {numbers} = {short(node.data)}"
+        """`s = x + y = 2 + (-4) = -2`, in at most 80 columns; of an operation that failed, the error."""
+        return sentence.text(self.forward_parts(node))
 
-    def table(self) -> str:
+    def forward_parts(self, node: Node) -> Line:
+        """The line of one operation, as pieces of text."""
+        if node.kind == FAILED:
+            return [Part("name", node.name), Part("", f" = {node.formula}: failed: {self.graph.error}")]
+        numbers = node.op.formula([short(self.graph.nodes[i].data) for i in node.operands])
+        return sentence.forward(node.name, node.formula, numbers, node.data)
+
+    def table(self) -> Shown:
         """A line for each value: its name, how it is computed, its number and its final gradient."""
         grads = self.grads()
         rows = [("name", "=", "data", "grad")]
@@ -200,7 +225,8 @@ class Record:
             if n.kind != CONSTANT_NUMBER
         ]
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
-        return "\n".join("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows)
+        lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows]
+        return Shown("\n".join(lines))
 
     def apply(self) -> None:
         """Run `backward()` on the result, so that the graph gets the gradients that were recorded."""
@@ -209,5 +235,14 @@ class Record:
     def __str__(self) -> str:
         return "\n".join(["forward", *(f"  {line}" for line in self.forward()), "backward", *map(repr, self)])
 
+    @property
+    def summary(self) -> str:
+        """What was recorded, in one line: `z = x / s: 4 values, 2 steps forward, 4 steps backward`."""
+        root, forward = self.graph.root, sum(bool(node.formula) for node in self.graph.nodes)
+        name = one_line(f"{root.name} = {root.formula}" if root.formula else root.name, 36)
+        return f"{name}: {count(len(self._order), 'value')}, {count(forward, 'step')} forward, {len(self):,} backward"
+
     def __repr__(self) -> str:
-        return f"<trace of {self.graph.root.name}: {len(self._order)} values, {len(self)} steps of backward>"
+        lines = [self.summary, *map(repr, self.steps[:SHOWN])]
+        more = len(self) - SHOWN
+        return "\n".join(lines + [f"... and {count(more, 'more step')}; print the trace to see all"] * (more > 0))

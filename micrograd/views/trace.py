@@ -3,9 +3,11 @@
     >>> from micrograd import Value
     >>> from micrograd.views.trace import trace
     >>> x, y = Value(2.0, label="x"), Value(-4.0, label="y")
-    >>> z = x / (x + y)
-    >>> trace(z)[2]
-    [3/4] + v1 -> x:  local 1.0000 x upstream -0.5000 = -0.5000;  x.grad -0.5000 -> -1.0000   (accumulates)
+    >>> s = x + y
+    >>> z = x / s
+    >>> trace(z, names={"s": s, "z": z})[2]
+    [3/4] ∂s/∂x = 1; times s.grad: 1 × (-0.5) = -0.5
+          x.grad = -0.5 from z + (-0.5) from s = -1
 
 Everything is recorded once, by running the engine's own backward, and replayed when you look at it. The Values' own
 `grad` are put back, and do not change until `t.apply()`.
@@ -20,10 +22,10 @@ from typing import Any
 from micrograd.engine import Value
 from micrograd.views import animate, page
 from micrograd.views.prompt import Prompt
-from micrograd.views.record import Record, Step, decimal
-from micrograd.views.why import MAX_PATHS, Why
+from micrograd.views.record import Record, Step
+from micrograd.views.why import PATHS, Why
 
-__all__ = ["Record", "Step", "Trace", "Why", "decimal", "trace"]
+__all__ = ["Record", "Step", "Trace", "Why", "trace"]
 
 
 class Trace(Record):
@@ -32,8 +34,11 @@ class Trace(Record):
     At position p the first p steps have happened; `t.grads(p)` are the gradients then.
     """
 
-    def why(self, which: Value | str | int, *, limit: int = MAX_PATHS) -> Why:
-        """Why a node's gradient is what it is: every path to the result, with the product of its local derivatives."""
+    def why(self, which: Value | str | int, *, limit: int = PATHS) -> Why:
+        """Why a node's gradient is what it is: the paths to the result, with the products of their local derivatives.
+
+        The `limit` largest are listed; the others stand as one sum.
+        """
         return Why(self, self.graph.node(which), limit)
 
     def svg(self, step: int | None = None, **options: Any) -> str:

@@ -1,11 +1,11 @@
-"""Show a graph in the terminal, as indented lines: `print(tree(z))`.
+"""Show a graph in the terminal, as indented lines: `tree(z)`.
 
 >>> from micrograd import Value
 >>> from micrograd.views.tree import tree
 >>> x, y = Value(2.0, label="x"), Value(-4.0, label="y")
 >>> z = x / (x + y)
 >>> z.backward()
->>> print(tree(z))
+>>> tree(z)
 v2 = x / v1     data -1   grad 1
 ├─ x            data 2    grad -1     used 2 times
 └─ v1 = x + y   data -2   grad -0.5
@@ -18,19 +18,19 @@ from __future__ import annotations
 from typing import Any
 
 from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, Node, Snapshot, snapshot
-from micrograd.words import one_line, short
+from micrograd.words import Shown, one_line, short
 
 MAX_ROWS = 1000
 
 
-def tree(root: Any, depth: int = 3, *, names: Any = None) -> str:
+def tree(root: Any, depth: int = 3, *, names: Any = None) -> Shown:
     """The graph as indented lines for the terminal, `depth` levels of operands deep, the result first."""
     return tree_of(snapshot(root, names=names), depth=depth)
 
 
 def tree_of(
     graph: Snapshot, *, depth: int = 3, top: Node | None = None, grads: list[float | None] | None = None
-) -> str:
+) -> Shown:
     """As `tree`, for a snapshot; `top` replaces the result, and `grads` the snapshot's own gradients."""
     rows: list[tuple[str, str, str, str]] = []
     stack = [(top or graph.root, "", "", depth)]  # a node, how its line and those below it begin, levels to go
@@ -51,4 +51,4 @@ def tree_of(
     if stack:
         rows.append((f"… and more, after {MAX_ROWS:,} lines", "", "", ""))
     widths = [max(len(row[i]) for row in rows) + 3 for i in range(3)] + [0]
-    return "\n".join("".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows)
+    return Shown("\n".join("".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows))
