@@ -50,7 +50,7 @@ m.log1p = (x) => x <= -1 ? fail("domain", "log1p", x) : Math.log1p(x);
 // not whole is a complex number in Python, which overflows as its size does.
 m.pow = (x, y) => {
   if (x === 1 || (x === -1 && Math.abs(y) === Infinity)) return 1;
-  if (x === 0 && y < 0) return fail("zero", "pow", x);
+  if (x === 0 && y < 0 && y > -Infinity) return fail("zero", "pow", x);
   const finite = Number.isFinite(x) && Number.isFinite(y), whole = !finite || x >= 0 || Number.isInteger(y);
   const out = Math.pow(whole ? x : -x, y);
   if (finite && !Number.isFinite(out)) return fail("overflow", "pow", x);
