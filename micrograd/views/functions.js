@@ -50,7 +50,7 @@ m.log1p = (x) => x <= -1 ? fail("domain", "log1p", x) : Math.log1p(x);
 // not whole is a complex number in Python, which overflows as its size does.
 m.pow = (x, y) => {
   if (x === 1 || (x === -1 && Math.abs(y) === Infinity)) return 1;
-  if (x === 0 && y < 0) return fail("zero", "pow", x);
+  if (x === 0 && y < 0 && y > -Infinity) return fail("zero", "pow", x);
   const finite = Number.isFinite(x) && Number.isFinite(y), whole = !finite || x >= 0 || Number.isInteger(y);
   const out = Math.pow(whole ? x : -x, y);
   if (finite && !Number.isFinite(out)) return fail("overflow", "pow", x);
@@ -67,48 +67,38 @@ m.tan = (x) => Math.abs(x) === Infinity ? fail("domain", "tan", x) : Math.tan(x)
 
 m.tanh = Math.tanh;
 
-// The error function has no place in JavaScript. These are the rational approximations of W. J. Cody, Rational Chebyshev
-// approximations for the error function, Mathematics of Computation 23 (1969), 631-637, with the coefficients of his
-// program CALERF.
+// The error function, which JavaScript lacks: its series near 0, and elsewhere 1 - erfc(x).
 m.erf = (x) => {
-  const size = Math.abs(x);
-  return size <= 0.46875 ? x * m.nearZero(x * x) : size < 6 ? Math.sign(x) * (0.5 - m.tail(size) + 0.5) : Math.sign(x);
+  if (Math.abs(x) < 1) return m.series(x);
+  return x < 0 ? m.tail(-x) - 1 : 1 - m.tail(x);
 };
 
 m.erfc = (x) => {
-  if (Math.abs(x) <= 0.46875) return 1 - x * m.nearZero(x * x);
+  if (Math.abs(x) < 0.5) return 1 - m.series(x);
   return x < 0 ? 2 - m.tail(-x) : m.tail(x);
 };
 
-// The polynomial with these coefficients, the highest power's first.
-m.polynomial = (x, coefficients) => coefficients.reduce((total, c) => total * x + c, 0);
-
-// erf(x) / x for x up to 0.46875, from x * x.
-m.nearZero = (square) =>
-  m.polynomial(square, [1.85777706184603153e-1, 3.16112374387056560, 1.13864154151050156e2, 3.77485237685302021e2,
-    3.20937758913846947e3]) /
-  m.polynomial(square, [1, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3]);
-
-// erfc(x) for x above 0.46875. exp(-x * x) is computed in two factors, because x * x would be rounded.
-m.tail = (x) => {
-  if (!(x < 27.3)) return x === x ? 0 : x;
-  const near = Math.floor(x * 16) / 16, exp = Math.exp(-near * near) * Math.exp((near - x) * (near + x));
-  return x <= 4 ? exp * m.middle(x) : exp * m.far(x);
+// 2 / sqrt(pi) * (x - x**3 / 3 + x**5 / (2! * 5) - ...), innermost term first. The first term is added last, as
+// x + 0.128... * x, which rounds less.
+m.series = (x) => {
+  let rest = 0;
+  for (let n = 20; n > 0; n -= 1) rest = 1 / (2 * n + 1) - x * x / (n + 1) * rest;
+  return x + x * (0.12837916709551257 - 2 / Math.sqrt(Math.PI) * x * x * rest);
 };
 
-// erfc(x) * exp(x * x) for x up to 4.
-m.middle = (x) =>
-  m.polynomial(x, [2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594, 6.61191906371416295e1,
-    2.98635138197400131e2, 8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3]) /
-  m.polynomial(x, [1, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3,
-    3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3]);
-
-// erfc(x) * exp(x * x) for x from 4.
-m.far = (x) => {
-  const z = 1 / (x * x);
-  return (Math.sqrt(1 / Math.PI) - z *
-    m.polynomial(z, [1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1, 1.25781726111229246e-1,
-      1.60837851487422766e-2, 6.58749161529837803e-4]) /
-    m.polynomial(z, [1, 2.56852019228982242, 1.87295284992346725, 5.27905102951428412e-1, 6.05183413124413191e-2,
-      2.33520497626869185e-3])) / x;
+// erfc(x) for x from 0.5, and nan: exp(-x * x) / (1 + 2 * x) times a polynomial in (x - 3) / (x + 3), highest power
+// first. The form is that of M. M. Shepherd and J. G. Laframboise, Chebyshev approximation of (1 + 2x) exp(x^2) erfc x,
+// Mathematics of Computation 36 (1981), 249-253; the coefficients interpolate in Chebyshev's points from 0.5 to 28.
+// x * x would be rounded, so x is split: the square of `near` is exact, and the rest is small. `lost` is what rounding
+// took from 1 + 2 * x.
+m.tail = (x) => {
+  if (x > 28) return 0;
+  const near = Math.fround(x), t = (x - 3) / (x + 3), size = 1 + 2 * x, lost = 1 - (size - 2 * x), scaled = [
+    -1.505008561877e-08, 2.26046221365e-08, 1.108139160695e-07, -1.2085427339956e-07, -6.2880770519345e-07,
+    3.438891611378e-07, 3.48097011203565e-06, -7.2648070865926e-07, -2.01041666398576e-05, 4.9482365248343e-06,
+    0.00012510029893048709, -0.00010515960194421676, -0.0007798324276909909, 0.0018886903395084005,
+    0.0025293918314464067, -0.023770514917462054, 0.0683080273431405, -0.11927366341534787, 0.12964515870278162,
+    -0.047562294353450205, -0.13562110612458134, 1.2530080582697296
+  ].reduce((total, c) => total * t + c) / size;
+  return Math.exp(-near * near) * (scaled + scaled * (Math.expm1((near - x) * (near + x)) - lost / size));
 };
