@@ -73,7 +73,7 @@ function whyParts(node, at) {
   if (!count) return [title, paragraph([`${node.name} does not reach ${root.name}: its gradient is 0.`])];
   const total = gradsAt(last)[node.index];
   const list = make("ul", { class: "ways" }, ...found.map((way) => make("li", {}, wayButton(way, at))));
-  if (count > found.length) list.append(make("li", {}, `and ${many(count - BigInt(found.length), "more path")}; all of them add up to the gradient`));
+  if (count > found.length) list.append(make("li", {}, typeset(`and ${many(count - BigInt(found.length), "more path")}: ${short(found.reduce((rest, way) => rest - way.product, total))} together`)));
   return [title, paragraph([`The sum over ${many(count, "path")}: `, ["strong", short(total)]]), list];
 }
 

@@ -31,7 +31,7 @@ function makeCard(box, x, y, width, height, opens) {
     if (opens) card.append(textAtPlace("open", right, 22, "⊕", true));
     put("tint", svgElement("path", { class: "tint", d: bottomOf(width, top + ROW - 6, height) }));
     card.append(textAtPlace("label", PAD, top + 12, many(box.members.length, "value")));
-    card.append(textAtPlace("label", PAD, height - 9, "mean |grad|"));
+    card.append(textAtPlace("label low", PAD, height - 9, "mean |grad|"));
     put("data", textAtPlace("number", right, top + 12, "", true));
     put("grad", textAtPlace("number", right, height - 9, "", true));
   } else {
@@ -40,7 +40,7 @@ function makeCard(box, x, y, width, height, opens) {
     card.append(textAtPlace("name", PAD, 22, ending(node.name, NAME)));
     put("kind", textAtPlace("kind", right, 21, beside, true));
     put("tint", svgElement("path", { class: "tint", d: bottomOf(width, HEAD + ROW - 2, height) }));
-    card.append(textAtPlace("label", PAD, HEAD + 15, "data"), textAtPlace("label", PAD, HEAD + ROW + 15, "grad"));
+    card.append(textAtPlace("label", PAD, HEAD + 15, "data"), textAtPlace("label low", PAD, HEAD + ROW + 15, "grad"));
     put("data", textAtPlace("number", right, HEAD + 16, "", true));
     put("grad", textAtPlace("number", right, HEAD + ROW + 16, "", true));
     if (height > HEAD + 2.5 * ROW) put("sum", textAtPlace("number total", right, HEAD + 2 * ROW + 14, "", true));

@@ -159,7 +159,7 @@ function recall() {
 function onKey(event) {
   const { key, target } = event, control = target.closest?.("button, [role=button]");
   if (event.ctrlKey || event.altKey || event.metaKey || (target.tagName === "INPUT" && target.type !== "range" && key !== "Escape")) return;
-  if (target.type === "range" && !["n", "p", "m", "f", " ", "Escape"].includes(key)) return;
+  if (target.type === "range" && target.id !== "scrubber" && !["n", "p", "m", "f", " ", "Escape"].includes(key)) return;
   let action = Object.hasOwn(KEYS, key) && KEYS[key];
   if (key === "Enter" && control && control.tagName !== "BUTTON") action = () => control.dispatchEvent(new MouseEvent("click", { bubbles: true }));
   if (!action) return;

@@ -78,18 +78,20 @@ function gradsAt(at) {
 }
 
 // Every path from a node to the result, with the product of the local derivatives along it. Their sum is the gradient.
-const PATHS = 20;
+const SOUGHT = 500, LISTED = 20;
 
 function pathsFrom(node) {
   const counts = countPaths(), found = [], stack = [{ node, step: null, before: null }];
-  while (stack.length && found.length < PATHS) {
+  while (stack.length && found.length < SOUGHT) {
     const here = stack.pop();
     if (here.node === root) found.push(wayOf(here));
     for (const step of [...stepsTo[here.node.index]].reverse()) {
       if (counts[step.sender.index]) stack.push({ node: step.sender, step, before: here });
     }
   }
-  return { count: counts[node.index], found, byHand: steps.some((step) => step.local === null) };
+  const rank = (way) => Number.isNaN(way.product) ? Infinity : Math.abs(way.product);
+  found.sort((a, b) => rank(b) - rank(a));
+  return { count: counts[node.index], found: found.slice(0, LISTED), byHand: steps.some((step) => step.local === null) };
 }
 
 // Whole numbers of any size, because each node can double the number of paths.
