@@ -10,6 +10,6 @@ The script is one program in several files, joined in the order in which `docume
 draws from the positions and the record, so that it can draw it again with other numbers.
 """
 
-from micrograd.views.page.document import Page, explain, page, save
+from micrograd.views.page.document import MAX_INLINE, Page, explain, page, save
 
-__all__ = ["Page", "explain", "page", "save"]
+__all__ = ["MAX_INLINE", "Page", "explain", "page", "save"]

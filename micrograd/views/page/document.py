@@ -34,6 +34,7 @@ from micrograd.views.record import Record
 MAX_VALUES = 20_000  # some megabytes; a browser has to step through it smoothly
 TEXTS = re.compile("[\"'`/]")  # what a text, or a pattern, begins with
 SPACED = re.compile(r" (=>|[=!]==|&&|\|\||[=?:{}]|<=|>=) |(?<=[,;:]) (?=[\w({\[#.-])")
+MAX_INLINE = 2_000  # values of a graph whose page a notebook shows by itself: a few hundred kilobytes of its file
 INLINE_HEIGHT = 600  # pixels of a page inside a notebook
 # The script's files in order; the rules of the operations come after record.js.
 BEFORE, AFTER = ("numbers", "record"), ("sentence", "cards", "picture", "player", "aside", "inputs", "guide", "start")
