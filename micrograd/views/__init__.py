@@ -6,6 +6,7 @@ Read in this order:
     fold                 fewer boxes: what repeats, or belongs to a neuron, is shown as one
     tree                 the graph as indented lines, for a terminal
     style, layout, draw  the boxes' shapes, colours and words; where Graphviz puts them; and the picture
+    picture, net         small pictures written by hand; a net as circles and lines
     record, why          forward and backward, step by step; why a gradient is what it is
     animate              the record as an animation
     redrawn, page        the drawing without its colours and numbers; the record as a page to explore
