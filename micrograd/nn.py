@@ -116,7 +116,7 @@ class Module:
         return ""
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """What IPython and notebooks show. A class with a repr of its own needs this beside it, or the repr is shown."""
+        """What IPython and notebooks show; beside a `__repr__` it has to be named again, or that is shown."""
         printer.text(self.summary())
 
 
