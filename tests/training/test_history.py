@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 import re
 import subprocess
 import sys
 import warnings
 import xml.etree.ElementTree as ET
 
+import numpy
 import pytest
 
+from micrograd import MLP, fit
+from micrograd.losses import cross_entropy
+from micrograd.metrics import accuracy, is_right, predict
 from micrograd.training.curves import curves, whole_ticks
 from micrograd.training.history import History
+from micrograd.training.predict import outputs_of
 from micrograd.training.progress import brief, progress
 from micrograd.words import number_text
 
@@ -149,6 +155,20 @@ def test_curves_stay_inside_their_picture(xs):
         assert 0 <= float(x) <= picture.width and 0 <= float(y) <= picture.height
     for element in ET.fromstring(picture.svg).iter(f"{SVG}text"):
         assert 0 <= float(element.attrib["y"]) <= picture.height
+
+
+@pytest.mark.parametrize("backend", ["eager", "jit"])
+def test_results_are_plain_numbers_whatever_the_rows_are(backend):
+    """`np.float64(0.3079)` is not what a person wants to read."""
+    rng = numpy.random.default_rng(0)
+    X, y = rng.random((30, 2)), rng.integers(0, 2, 30)
+    net = MLP(numpy.int64(2), [3, 2], rng=random.Random(0))
+    options = {"epochs": 2, "validation": 0.2, "metrics": {"accuracy": is_right}, "backend": backend}
+    history = fit(net, cross_entropy, X, y, progress=False, **options)
+    assert {type(x) for record in history for x in record.values()} == {float, int}
+    assert type(accuracy(net, X, y)) is float and type(predict(net, X[0])) is int
+    assert {type(x) for row in outputs_of(net, X, backend=backend) for x in row} == {float}
+    assert {type(p.data) for p in net.parameters()} == {float} and "np." not in f"{net.parameters()} {net(X[0])}"
 
 
 @pytest.mark.parametrize("name", ["<b>&amp;", "</svg>", 'a"b', "x\x00y", "validation validation x"])
