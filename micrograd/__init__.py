@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from micrograd.nn import MLP, Layer, Module, Neuron
     from micrograd.training.fit import fit
     from micrograd.views.draw import draw_dot, save, svg
+    from micrograd.views.net import draw_net
     from micrograd.views.notebook import load_ipython_extension
     from micrograd.views.page import explain
     from micrograd.views.prompt import debug
@@ -96,6 +97,7 @@ _LAZY = {
     "Neuron": "nn",
     "debug": "views.prompt",
     "draw_dot": "views.draw",
+    "draw_net": "views.net",
     "explain": "views.page",
     "fit": "training.fit",
     "jit": "compiler.jit",
@@ -141,6 +143,7 @@ __all__ = [
     "debug",
     "detect_anomaly",
     "draw_dot",
+    "draw_net",
     "elu",
     "erf",
     "erfc",
