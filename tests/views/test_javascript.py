@@ -29,7 +29,7 @@ from helpers.live import (
 
 from micrograd import Value
 from micrograd.table import ELEMENTARY, FLOAT, TABLE, split_case
-from micrograd.views.javascript import FAILS, Rules, literal, may_fail
+from micrograd.views.javascript import FAILS, Rules, literal, may_fail, pythons_words
 
 DRAWS = 300
 
@@ -177,6 +177,27 @@ def test_where_a_row_says_no_needs_the_error_has_this_pythons_words(run, row, na
         assert all(of_engine(root)[1] is not None for root in made)
         check_same(run, Rules(), made)
     assert {name for kind in FAILS.values() for name in kind} < may_fail()
+
+
+def test_words_with_a_number_in_them_get_the_number_that_failed(run, row, monkeypatch):
+    """Newer Pythons say which number was refused."""
+
+    def logarithm(x):
+        if x <= 0.0:
+            raise ValueError(f"expected a positive input, got {x!r}")
+        return math.log(x)
+
+    def tried(m, x):
+        return m.log(x), lambda: (1.0,)
+
+    entry = row(tried, [(0.5,)])
+    pythons_words.cache_clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(FLOAT, "log", logarithm)
+        made = [applied(entry, [Value(x)], {}) for x in (0.0, -0.0, -1e16, -3e-7)]
+        assert str(made[2]) == "tried(x), where x = -1e+16: expected a positive input, got -1e+16"
+        check_same(run, Rules(), made)
+    pythons_words.cache_clear()
 
 
 def test_numbers_are_written_as_python_writes_them(run):
