@@ -6,14 +6,10 @@ Read in this order:
     fold                 fewer boxes: what repeats, or belongs to a neuron, is shown as one
     tree                 the graph as indented lines, for a terminal
     style, layout, draw  the boxes' shapes, colours and words; where Graphviz puts them; and the picture
-<<<<<<< HEAD
     sentence             forward and backward in words: each step the same in every view
-=======
     picture, net         small pictures written by hand; a net as circles and lines
->>>>>>> h4
     record, why          forward and backward, step by step; why a gradient is what it is
     animate              the record as an animation
-    javascript           a rule read as JavaScript, so that a page computes new numbers itself
     page                 the record as a page to explore, with live numbers
     breakpoints, moves   where a walk through the record stops, and how it goes forward and back in time
     scope, prompt        Python with the nodes as they are there; a prompt that speaks pdb

@@ -13,7 +13,7 @@ import pytest
 from micrograd import Value, op, topological_order
 from micrograd.derivatives import local_derivatives
 from micrograd.table import CONSTANT, TABLE
-from micrograd.views.javascript import functions
+from micrograd.views.page.javascript import functions
 from micrograd.views.snapshot import root_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

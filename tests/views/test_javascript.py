@@ -29,7 +29,7 @@ from helpers.live import (
 
 from micrograd import Value
 from micrograd.table import ELEMENTARY, FLOAT, TABLE, split_case
-from micrograd.views.javascript import FAILS, Rules, literal, may_fail, pythons_words
+from micrograd.views.page.javascript import FAILS, Rules, literal, may_fail, pythons_words
 
 DRAWS = 300
 

@@ -12,7 +12,7 @@ from helpers.programs import namespace_of, random_program
 
 from micrograd import Value, exp, jit, log, sqrt, tanh
 from micrograd.table import ELEMENTARY, TABLE
-from micrograd.views.javascript import Rules, functions, rule_text
+from micrograd.views.page.javascript import Rules, functions, rule_text
 from micrograd.views.snapshot import root_of
 
 

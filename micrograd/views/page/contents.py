@@ -22,7 +22,7 @@ from typing import Any
 
 from micrograd.table import Op
 from micrograd.text import ATOM, NEGATIVE, Text
-from micrograd.views.javascript import Rules
+from micrograd.views.page.javascript import Rules
 from micrograd.views.page.positions import Layout, title_lines
 from micrograd.views.record import Record, Step
 from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, LEAF, OPERATION, PARAMETER, Node, Snapshot

@@ -26,7 +26,7 @@ from typing import Any
 
 from micrograd.files import write_whole
 from micrograd.views.draw import with_suffix
-from micrograd.views.javascript import Rules
+from micrograd.views.page.javascript import Rules
 from micrograd.views.page.contents import contents, summary, title_of
 from micrograd.views.page.positions import layouts
 from micrograd.views.record import Record
@@ -154,7 +154,7 @@ def page(trace: Record) -> str:
         )
     rules = Rules()
     record = contents(trace, layouts(trace), rules)
-    parts = [*map(_script, BEFORE), rules.source(), _resource("live.js", "micrograd.views"), *map(_script, AFTER)]
+    parts = [*map(_script, BEFORE), rules.source(), _script("live"), *map(_script, AFTER)]
     script, style = _squeezed("\n".join(parts)), _squeezed(_resource("page.css"))
     return PAGE.format(
         policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
@@ -172,8 +172,8 @@ def _script(name: str) -> str:
     return _resource(f"{name}.js")
 
 
-def _resource(name: str, room: str = "micrograd.views.page") -> str:
-    return resources.files(room).joinpath(name).read_text(encoding="utf-8")
+def _resource(name: str) -> str:
+    return resources.files("micrograd.views.page").joinpath(name).read_text(encoding="utf-8")
 
 
 def _squeezed(source: str) -> str:

@@ -1,7 +1,7 @@
 """Read a rule as JavaScript, so that a page computes new numbers itself: `rule_text(entry, arity)`.
 
     >>> from micrograd.table import TABLE
-    >>> from micrograd.views.javascript import Rules, rule_text
+    >>> from micrograd.views.page.javascript import Rules, rule_text
     >>> rule_text(TABLE["mul"], 2)
     '(x0, x1) => [x0 * x1, () => [x1, x0]]'
     >>> rule_text(TABLE["tanh"], 1)
@@ -268,7 +268,7 @@ def _called(text: str) -> list[str]:
 @functools.cache
 def functions() -> tuple[dict[str, str], str]:
     """Each function of functions.js by its name, and what every script needs."""
-    text = resources.files("micrograd.views").joinpath("functions.js").read_text(encoding="utf-8")
+    text = resources.files("micrograd.views.page").joinpath("functions.js").read_text(encoding="utf-8")
     blocks: dict[str, str] = {}
     always = []
     for paragraph in text.split("\n\n"):
