@@ -24,7 +24,7 @@ from typing import Any
 
 from micrograd.derivatives import ByHand, Pending
 from micrograd.engine import Value, chain_rule, constant, topological_order
-from micrograd.foreign.reading import MISSING, OPERANDS, Reader, Theirs, is_value, kind, read
+from micrograd.foreign.reading import MISSING, OPERANDS, Reader, Theirs, is_value, read
 from micrograd.foreign.recognition import Recognised, agree, close, recognised
 from micrograd.node import UNREACHED, set_up
 from micrograd.table import CONSTANT, written_by_hand

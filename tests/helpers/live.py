@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
-import shutil
 import struct
 from importlib import resources
 
-import pytest
+from helpers.browser import chromium
 
 from micrograd import Value, op, topological_order
 from micrograd.derivatives import local_derivatives
@@ -16,22 +15,16 @@ from micrograd.table import CONSTANT, TABLE
 from micrograd.views.page.javascript import functions
 from micrograd.views.snapshot import root_of
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ALONE = ["background-networking", "component-update", "sync"]  # parts that would use the network by themselves
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", *(f"--disable-{what}" for what in ALONE)]
-LIVE = resources.files("micrograd.views").joinpath("live.js").read_text(encoding="utf-8")
+LIVE = resources.files("micrograd.views.page").joinpath("live.js").read_text(encoding="utf-8")
 ALL = "\n".join([functions()[1], *functions()[0].values()])
 WILD = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 5e-324, 1e-300, 0.3, 710.0, -745.2, 1e308]
 KINDS = {ZeroDivisionError: "zero", ValueError: "domain", OverflowError: "overflow"}
 
 
 @contextlib.contextmanager
-def chromium():
+def javascript():
     """`run(body, given)`: run the body of a function of `given` in Chromium."""
-    if not CHROMIUM:
-        pytest.skip("no Chromium on PATH: the JavaScript was not run")
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: the JavaScript was not run")
-    with playwright.sync_playwright() as p, p.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS) as browser:
+    with chromium() as browser:
         tab = browser.new_page()
         yield lambda body, given=None: tab.evaluate(f'(given) => {{ "use strict"; {body} }}', given)
 

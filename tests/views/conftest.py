@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
+from helpers.browser import chromium
 
 from micrograd.views.page import save
 from micrograd.views.trace import Trace, trace
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ALONE = ["background-networking", "component-update", "sync"]  # parts that would use the network by themselves
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", *(f"--disable-{what}" for what in ALONE)]
-
 
 @pytest.fixture(scope="module")
 def browser():
-    if not CHROMIUM:
-        pytest.skip("no Chromium on PATH: the page was not opened")
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: the page was not opened")
-    with playwright.sync_playwright() as p, p.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS) as browser:
+    with chromium() as browser:
         yield browser
 
 

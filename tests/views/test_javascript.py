@@ -20,7 +20,7 @@ from helpers.live import (
     Graph,
     applied,
     check_same,
-    chromium,
+    javascript,
     of_engine,
     recompute,
     rows_of_ones_own,
@@ -36,7 +36,7 @@ DRAWS = 300
 
 @pytest.fixture(scope="module")
 def run():
-    with chromium() as run:
+    with javascript() as run:
         yield run
 
 

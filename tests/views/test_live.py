@@ -7,7 +7,7 @@ import math
 import random
 
 import pytest
-from helpers.live import KINDS, WILD, Graph, applied, check_same, chromium, of_engine, recompute, rows_of_ones_own
+from helpers.live import KINDS, WILD, Graph, applied, check_same, javascript, of_engine, recompute, rows_of_ones_own
 from helpers.programs import namespace_of, random_program
 
 from micrograd import Value, exp, jit, log, sqrt, tanh
@@ -18,7 +18,7 @@ from micrograd.views.snapshot import root_of
 
 @pytest.fixture(scope="module")
 def run():
-    with chromium() as run:
+    with javascript() as run:
         yield run
 
 

@@ -107,7 +107,9 @@ def test_the_title_is_the_expression():
         "x / (w / b)": x / (w / b),
     }
     assert [title_of(snapshot(value)) for value in spelled.values()] == [*spelled]
-    assert title_of(snapshot(functools.reduce(lambda y, _: y * w + b, range(50), x))) == "v100, computed from 102 values"
+    assert (
+        title_of(snapshot(functools.reduce(lambda y, _: y * w + b, range(50), x))) == "v100, computed from 102 values"
+    )
     assert title_of(snapshot(x)) == "x"
 
 
@@ -244,7 +246,11 @@ def test_why_lists_the_paths_and_lights_them(open_page):
     found = [float(way.rpartition(" = ")[2].replace("−", "-")) for way in why(t, "w1")[1]]
     assert found == [float(short(x)) for x in t.why("w1").products]
     ways = why(functools.reduce(lambda y, _: y + y, range(50), Value(1.0, label="x")), "x")[1]
-    assert len(ways) == 21 and "…" in ways[0] and ways[-1] == f"and {2**50 - 20:,} more paths: {short(2.0**50 - 20)} together"
+    assert (
+        len(ways) == 21
+        and "…" in ways[0]
+        and ways[-1] == f"and {2**50 - 20:,} more paths: {short(2.0**50 - 20)} together"
+    )
     unused = Value(7.0, (Value(2.0, label="unused"),), "f") * 2
     assert "unused does not reach v2" in why(unused, "unused")[0]
     assert "written by hand is on the way" in why(by_hand(), "x")[0]

@@ -77,7 +77,17 @@ def test_keyboard_alone(open_page):
     assert [after("p"), after("n"), after("n"), after("Home"), after("p")] == [3, 5, 6, 0, 0]
     assert [after("m"), after("m"), after("Home")] == [5, 6, 0]
     assert [after("n") for _ in range(5)] == [1, 2, 3, 5, 6] and [after("p") for _ in range(4)] == [3, 2, 1, 0]
-    order = ["x, slider", "x", "y, slider", "y", "Guide me", r"x: input.*", r"y: input.*", r"s = x \+ y: .*", r"z = x / s: .*"]
+    order = [
+        "x, slider",
+        "x",
+        "y, slider",
+        "y",
+        "Guide me",
+        r"x: input.*",
+        r"y: input.*",
+        r"s = x \+ y: .*",
+        r"z = x / s: .*",
+    ]
     order += ["First step", "Previous step", "Play", "Next step", "Last step", "Step", "Speed: 1 times", "Whole"]
     for name in order:
         assert re.fullmatch(name, after("Tab", what=LABEL)), name
@@ -150,7 +160,12 @@ def test_a_phone_shows_the_result_and_the_sentence_together(open_page):
     tab = open_page(fraction(), width=390)
     go_to(tab, 3)  # backward's first step: z sends
     seen = "e => { const r = e.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; }"
-    for what in (card(tab, "z").locator(".frame"), tab.locator("#heading"), tab.locator("#arithmetic"), tab.locator("#play")):
+    for what in (
+        card(tab, "z").locator(".frame"),
+        tab.locator("#heading"),
+        tab.locator("#arithmetic"),
+        tab.locator("#play"),
+    ):
         left, top, right, bottom = what.evaluate(seen)
         assert left >= 0 and top >= 0 and right <= 390 and bottom <= 800
 
@@ -206,7 +221,9 @@ def test_dragging_gives_the_engines_numbers_for_every_row_of_the_table(open_page
         assert tab.evaluate("canRecompute")
         tab.evaluate("change(nodes.find((node) => node.name === 'start'), 1)")
         tab.evaluate("change(nodes.find((node) => node.name === 'start'), 0)")
-        found = tab.evaluate("nodes.map((node) => [full(node.data), node.locals.map((x) => x === null ? null : full(x))])")
+        found = tab.evaluate(
+            "nodes.map((node) => [full(node.data), node.locals.map((x) => x === null ? null : full(x))])"
+        )
         for node, (data, locals_) in zip(record.graph.nodes, found, strict=True):
             if node.value in totals:
                 continue  # the sum of all rows: its own error grows with the other rows'
@@ -226,8 +243,13 @@ def test_random_graphs_follow_their_inputs(open_page):
         names = tab.evaluate("leaves.map((leaf) => leaf.name)")
         for _ in range(10):
             moved = {name: round(rng.uniform(-2, 2), 3) for name in names}
-            tab.evaluate("pairs => { for (const [name, x] of pairs) change(leaves.find((leaf) => leaf.name === name), x); }", [*moved.items()])
-            found = tab.evaluate("[nodes.map((node) => full(node.data)), gradsAt(last).map((x) => x === null ? null : full(x))]")
+            tab.evaluate(
+                "pairs => { for (const [name, x] of pairs) change(leaves.find((leaf) => leaf.name === name), x); }",
+                [*moved.items()],
+            )
+            found = tab.evaluate(
+                "[nodes.map((node) => full(node.data)), gradsAt(last).map((x) => x === null ? null : full(x))]"
+            )
             values = {name: Value(moved.get(name, 0.0), label=name) for name in "abc"}
             t = Record(run(choices, list(values.values())))
             if len(t.graph.nodes) != len(found[0]):
@@ -267,7 +289,10 @@ def test_a_dragged_input_moves_everything(open_page):
     assert numbers(card(tab, "z"))[0] == f"{z.data:.4g}".replace("-", "−")
     assert math.isclose(tab.evaluate("gradsAt(last)[0]"), leaf.grad, rel_tol=1e-12)
     tab.get_by_role("button", name="Reset").click()
-    assert numbers(card(tab, "x")) == ["2", "−0.5 + (−0.5)", "= −1"] and tab.get_by_role("button", name="Reset").is_hidden()
+    assert (
+        numbers(card(tab, "x")) == ["2", "−0.5 + (−0.5)", "= −1"]
+        and tab.get_by_role("button", name="Reset").is_hidden()
+    )
 
 
 def test_a_domain_error_shows_as_ours_does_and_ends_when_the_number_is_mended(open_page):

@@ -90,9 +90,7 @@ def contents(trace: Record, found: list[Layout], rules: Rules) -> str:
     return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _node(
-    trace: Record, node: Node, steps: list[Step], rules: Rules, ops: dict[tuple[Any, ...], int]
-) -> list[Any]:
+def _node(trace: Record, node: Node, steps: list[Step], rules: Rules, ops: dict[tuple[Any, ...], int]) -> list[Any]:
     """A node as a list: kind, name, data, whether it has a name of its own; for an operation what it does and sends."""
     entry: list[Any] = [KINDS.index(node.kind), one_line(node.name, NAME_LENGTH), number(node.data)]
     if not node.formula:
@@ -131,7 +129,11 @@ def _pictures(found: list[Layout]) -> dict[str, Any]:
             key = box.title, box.members
             if key not in boxes:
                 boxes[key] = len(boxes)
-                kinds.append(["\n".join(title_lines(box.title)), _ranges(box.members), int(box.has_result)] if box.folded else box.members[0])
+                kinds.append(
+                    ["\n".join(title_lines(box.title)), _ranges(box.members), int(box.has_result)]
+                    if box.folded
+                    else box.members[0]
+                )
             placed.append([boxes[key], *box.place, *([box.opens] if box.opens >= 0 else [])])
         edges = [[e.source, e.target, e.position, e.count, e.path] for e in each.edges]
         frame = [one_line(each.frame[0], NAME_LENGTH), *each.frame[1]] if each.frame else 0

@@ -26,8 +26,8 @@ from typing import Any
 
 from micrograd.files import write_whole
 from micrograd.views.draw import with_suffix
-from micrograd.views.page.javascript import Rules
 from micrograd.views.page.contents import contents, summary, title_of
+from micrograd.views.page.javascript import Rules
 from micrograd.views.page.positions import layouts
 from micrograd.views.record import Record
 
@@ -111,7 +111,9 @@ class Page:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save the page as one file, and return its path."""
         path = with_suffix(path, ".html", ".htm")
-        return write_whole(path, self.text.encode())  # as bytes: other line ends, as on Windows, would change the hashes
+        return write_whole(
+            path, self.text.encode()
+        )  # as bytes: other line ends, as on Windows, would change the hashes
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own: its style and script stay inside."""
