@@ -5,7 +5,8 @@
     micrograd explain "x / (x + y)" x=2 y=-4 -o page.html
     micrograd train iris
 
-A wrong expression, value or option is one line on standard error and exit status 2.
+`micrograd` alone lists the commands. A wrong expression, value or option is one line on standard error and exit
+status 2.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(argv) > 1 and argv[0] in graph_commands.COMMANDS and re.match(r"-(?!h|o|-[a-z]|-$)", argv[1]):
         argv[1] = f" {argv[1]}"  # an expression such as -x is not an option
     parser = _parser()
+    if not argv:
+        parser.print_help()
+        return 0
     options, rest = parser.parse_known_args(argv)
     if any(item.startswith("-") or "=" not in item for item in rest) or (rest and not hasattr(options, "values")):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")

@@ -10,8 +10,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import unicodedata
+import webbrowser
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 COMMANDS = ("draw", "step", "explain")
@@ -24,10 +27,17 @@ def add_commands(commands: Any) -> None:
         "-o", "--output", default="graph.svg", help=".svg, .dot; with Graphviz .png, .pdf (default graph.svg)"
     )
     draw.add_argument("--fold", default="auto", help="auto (default), none, operation, neuron, layer or repeated")
+    draw.add_argument("--derivatives", action="store_true", help="write the local derivatives on the edges")
+    _openable(draw)
     draw.add_argument("--rankdir", default="LR", choices=("LR", "RL", "TB", "BT"), help="direction (default LR)")
     _command(commands, "step", _step, "step through forward and backward at a prompt that speaks pdb")
     explain = _command(commands, "explain", _explain, "make one interactive HTML page that needs no network")
     explain.add_argument("-o", "--output", default="page.html", help="file (default page.html)")
+    _openable(explain)
+
+
+def _openable(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--open", action="store_true", help="show the file, in the browser")
 
 
 def _command(commands: Any, name: str, do: Callable[[Any], None], summary: str) -> argparse.ArgumentParser:
@@ -60,21 +70,31 @@ def _value(options: Any) -> Any:
 
 def _draw(options: Any) -> None:
     from micrograd.views import draw
+    from micrograd.views.snapshot import snapshot
+    from micrograd.views.terminal import for_stream
+    from micrograd.views.tree import tree_lines
 
     out = _value(options)
     out.backward()
-    path = draw.save(out, options.output, rankdir=options.rankdir, fold=options.fold)
-    print(draw.tree(out, depth=8))
-    print(f"saved {path}")
+    settings = {"rankdir": options.rankdir, "fold": options.fold, "derivatives": options.derivatives}
+    path = draw.save(out, options.output, **settings)
+    print(for_stream(tree_lines(snapshot(out), depth=8), sys.stdout))
+    _saved(path, options)
 
 
 def _step(options: Any) -> None:
     from micrograd.views.prompt import debug
 
-    debug(_value(options))
+    debug(_value(options), forward=True)
 
 
 def _explain(options: Any) -> None:
     from micrograd.views.trace import trace
 
-    print(f"saved {trace(_value(options)).html(options.output)}")
+    _saved(trace(_value(options)).html(options.output), options)
+
+
+def _saved(path: Path, options: Any) -> None:
+    print(f"saved {path}")
+    if options.open and not webbrowser.open(path.resolve().as_uri()):
+        print(f"no browser could be started: open {path} yourself", file=sys.stderr)

@@ -163,8 +163,7 @@ def _train(options: Any) -> int:
         said = "no epoch had ended"
         if kept:
             said = f"{training.folder} keeps the last checkpoint; to go on: {again}"
-            ended = _command_line(options.argv, *["--resume"] * (not options.resume), "--epochs", "1")
-            said += f"\nto use the net as it is, end the run there: {ended}"
+            said += "   (--epochs 1 after --resume ends it there, with its files)"
         print(f"\nmicrograd train: stopped: {said}", file=sys.stderr)
         return 130
 

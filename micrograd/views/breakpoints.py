@@ -5,8 +5,8 @@
 >>> from micrograd.views.record import Record
 >>> x = Value(2.0, label="x")
 >>> stops = Breakpoints(Record((x * x).tanh()))
->>> print(stops.add("op==mul"))
-1  break  op==mul
+>>> print(stops.add("op==*"))
+1  break  op==*
 >>> [position for position in range(3) if stops.at(position)]
 [1, 2]
 """
@@ -20,7 +20,9 @@ import re
 from dataclasses import dataclass
 
 from micrograd.views.record import Record, Step
+from micrograd.views.seen import Operation, Seen, find_node, node_called
 from micrograd.views.snapshot import Node
+from micrograd.words import did_you_mean
 
 
 @dataclass
@@ -44,15 +46,13 @@ class Breakpoints:
         self.trace = trace
         self.items: list[Breakpoint] = []
         self._count = 0
+        self._nodes: dict[str, Node | None] = {}
 
     def add(self, where: str, *, temporary: bool = False) -> Breakpoint:
         """Set a breakpoint. `where` is a node's name, `nan`, or Python with the names that `at` lists."""
         if where != "nan" and self._node(where) is None:
-            if re.fullmatch(r"[\w.]+", where):
-                try:
-                    self.trace.graph.node(where)
-                except KeyError as error:
-                    raise ValueError(error.args[0]) from None
+            if re.fullmatch(r"[\w.\[\]]+", where):
+                node_called(self.trace.graph, where)  # raises, with the name that may have been meant
             self._check(where)
         self._count += 1
         self.items.append(Breakpoint(self._count, where, temporary=temporary))
@@ -69,6 +69,8 @@ class Breakpoints:
 
     def set_condition(self, number: str, expression: str) -> Breakpoint:
         """Let a breakpoint stop only where the expression holds; an empty one lets it stop always."""
+        if not number:
+            raise ValueError("condition takes a breakpoint's number: condition 1 grad > 2; b lists them")
         item = self.get(number)
         if expression:
             self._check(expression)
@@ -76,89 +78,90 @@ class Breakpoints:
         return item
 
     def at(self, position: int) -> tuple[Breakpoint, str] | None:
-        """The first breakpoint that the step at a position hits, and what went wrong in its condition, if anything.
+        """The first breakpoint that the step of backward at a position hits, and what went wrong in its condition.
 
         A condition may use op, sender, name, data, local, upstream, contribution, grad (the receiver's, after the
         step), math, and the nodes' names: `x.grad > 1`. As in pdb, a condition that raises counts as hit.
         """
-        step = self.trace[position]
+        return self._hit(self.trace[position])
+
+    def at_operation(self, node: Node) -> tuple[Breakpoint, str] | None:
+        """As `at`, for an operation of forward: `name` and `data` are its own, and gradients are not computed yet."""
+        return self._hit(node)
+
+    def _hit(self, event: Step | Node) -> tuple[Breakpoint, str] | None:
         for item in self.items:
             try:
-                if self._holds(item, step):
+                if self._holds(item, event):
                     return item, ""
             except Exception as error:
                 return item, f"{type(error).__name__}: {error}"
         return None
 
-    def _holds(self, item: Breakpoint, step: Step) -> bool:
-        nodes = self.trace.graph.nodes
+    def _holds(self, item: Breakpoint, event: Step | Node) -> bool:
         node = self._node(item.where)
         if item.where == "nan":
-            numbers = (nodes[step.sender].data, nodes[step.receiver].data, step.upstream, step.contribution, step.after)
-            here = not all(map(math.isfinite, numbers))
+            here = not all(map(math.isfinite, self._numbers(event)))
+        elif node is not None:
+            here = node.index == (event.receiver if isinstance(event, Step) else event.index)
         else:
-            here = node.index == step.receiver if node is not None else self._true(item.where, step)
-        return here and (not item.condition or self._true(item.condition, step))
+            here = self._true(item.where, event)
+        return here and (not item.condition or self._true(item.condition, event))
 
-    def _true(self, expression: str, step: Step) -> bool:
-        quoted = _quoted(expression)
-        return bool(eval(quoted, {name: self._meaning(name, step) for name in _names_in(quoted)}))
-
-    def _meaning(self, name: str, step: Step) -> object:
-        """What a name stands for in a condition: a number of the step, or a node as it is after the step."""
+    def _numbers(self, event: Step | Node) -> list[float]:
+        if not isinstance(event, Step):
+            return [event.data]
         nodes = self.trace.graph.nodes
-        sender, receiver = nodes[step.sender], nodes[step.receiver]
-        local = math.nan if step.local is None else step.local
-        numbers = (receiver.data, local, step.upstream, step.contribution, step.after)
-        known = dict(zip(NAMES, (sender.op.name, sender.name, receiver.name, *numbers, math)))
+        return [nodes[event.sender].data, nodes[event.receiver].data, event.upstream, event.contribution, event.after]
+
+    def _true(self, expression: str, event: Step | Node) -> bool:
+        quoted = _quoted(expression)
+        return bool(eval(quoted, {name: self._meaning(name, event) for name in _names_in(quoted)}))
+
+    def _meaning(self, name: str, event: Step | Node) -> object:
+        """What a name stands for in a condition: a number of the step, or a node as it is after the step."""
+        known = self._known(event)
         if name in known:
             return known[name]
         node = self._node(name)
         if node is None:
             return getattr(builtins, name, None)  # None for a comprehension's own variable
-        grad = self.trace.grads(step.number)[node.index]
-        return Seen(node, math.nan if grad is None else grad)  # nan, so that comparisons with it are false
+        if isinstance(event, Step):
+            return Seen(node, node.data, self.trace.grads(event.number)[node.index])
+        return Seen(node, None if node.formula and node.index > event.index else node.data, None)
+
+    def _known(self, event: Step | Node) -> dict[str, object]:
+        nodes, nan = self.trace.graph.nodes, math.nan
+        if not isinstance(event, Step):
+            return dict(zip(NAMES, (Operation(event), event.name, event.name, event.data, nan, nan, nan, nan, math)))
+        sender, receiver = nodes[event.sender], nodes[event.receiver]
+        local = nan if event.local is None else event.local
+        numbers = (receiver.data, local, event.upstream, event.contribution, event.after)
+        return dict(zip(NAMES, (Operation(sender), sender.name, receiver.name, *numbers, math)))
 
     def _check(self, expression: str) -> None:
         """Refuse what could never hold: a syntax error, an unknown name, or an operation that is not in the graph."""
         quoted = _quoted(expression)
-        check_expression(quoted)
-        known = {*NAMES, *vars(builtins), *(node.name for node in self.trace.graph.nodes)}
-        unknown = [name for name in _names_in(quoted) if name not in known]
-        if unknown:
-            raise ValueError(f"nothing is called {unknown[0]!r}: use {', '.join(NAMES)}, or a node such as x.grad")
-        there = {node.op.name for node in self.trace.graph.nodes if node.formula}
-        for name in re.findall(r"\bop[!=]='(\w+)'", quoted):
-            if name not in there:
-                raise ValueError(f"no operation here is called {name!r}; there are {', '.join(sorted(there))}")
+        check_expression(quoted, expression)
+        nodes = [node.name for node in self.trace.graph.nodes]
+        known = {*NAMES, *vars(builtins), *nodes}
+        for name in _names_in(quoted):
+            if name not in known:
+                meant = did_you_mean(name, [*NAMES, *nodes])
+                raise ValueError(f"nothing is called {name!r}{meant}: use {', '.join(NAMES)}, or a node such as x.grad")
+        there = {Operation(node): node.op.symbol for node in self.trace.graph.nodes if node.formula}
+        for name in re.findall(r"\bop\s*[!=]='([^']+)'", quoted):
+            if not any(name == operation for operation in there):
+                names = sorted({*there, *there.values()})
+                raise ValueError(
+                    f"no operation here is called {name!r}{did_you_mean(name, names)}; there are "
+                    f"{', '.join(sorted({symbol or str(operation) for operation, symbol in there.items()}))}"
+                )
 
     def _node(self, name: str) -> Node | None:
-        try:
-            return self.trace.graph.node(name)
-        except KeyError:
-            return None
-
-
-class Seen(float):
-    """What a node's name stands for in Python at a position of a trace: its number, with name, op, data and grad."""
-
-    name: str
-    op: str
-    data: float
-    grad: float | None
-    __slots__ = ("data", "grad", "name", "op")
-
-    def __new__(cls, node: Node, grad: float | None) -> Seen:
-        self = super().__new__(cls, node.data)
-        for key, x in (("name", node.name), ("op", node.op.symbol), ("data", node.data), ("grad", grad)):
-            object.__setattr__(self, key, x)
-        return self
-
-    def __setattr__(self, key: str, x: object) -> None:
-        raise AttributeError(f"{self.name} is part of a record and stays as it was; change your own Value instead")
-
-    def __repr__(self) -> str:
-        return f"{self.name}: data={self.data!r}, grad={'·' if self.grad is None else repr(self.grad)}"
+        if name not in self._nodes:
+            self._nodes[name] = find_node(self.trace.graph, name)
+        return self._nodes[name]
 
 
 NAMES = ("op", "sender", "name", "data", "local", "upstream", "contribution", "grad", "math")
@@ -171,14 +174,14 @@ def _names_in(expression: str) -> list[str]:
     return [node.id for node in found if node.id not in own]
 
 
-def check_expression(expression: str) -> None:
+def check_expression(expression: str, written: str = "") -> None:
     """Raise ValueError for what is not a Python expression."""
     try:
         compile(expression, "<condition>", "eval")
     except SyntaxError as error:
-        raise ValueError(f"{expression!r} is not a Python expression: {error.msg}") from None
+        raise ValueError(f"{written or expression!r} is not a Python expression: {error.msg}") from None
 
 
 def _quoted(expression: str) -> str:
-    """`op==tanh` as Python: the operation's name needs no quotes at the prompt."""
-    return re.sub(r"\bop\s*(==|!=)\s*([A-Za-z_]\w*)", r"op\1'\2'", expression)
+    """`op==tanh` and `op==+` as Python: the operation needs no quotes at the prompt."""
+    return re.sub(r"\bop\s*(==|!=)\s*([A-Za-z_]\w*|[-+*/][*\w.]*)", r"op\1'\2'", expression)

@@ -12,9 +12,10 @@ def load_ipython_extension(ipython: Any) -> None:
         """%gradstep EXPRESSION: step through the backward of a Value, with the notebook's variables as names."""
         from micrograd.views.prompt import debug
 
+        if not line:
+            print("write the Value to step through after %gradstep: %gradstep z")
+            return
         try:
-            if not line:
-                raise ValueError("write the Value to step through, as in %gradstep z")
             debug(ipython.ev(line), names=ipython.user_ns)
         except Exception as error:
             print(f"%gradstep {line}: {type(error).__name__}: {error}")

@@ -73,12 +73,16 @@ class Step:
     @property
     def lines(self) -> tuple[Line, Line]:
         """The step in words, as pieces of text: the product, and the sum in which it arrives."""
+        return self.lines_after("")
+
+    def lines_after(self, lead: str) -> tuple[Line, Line]:
+        """The same, where something else begins the line."""
         graph, arrivals = self.trace.graph, self.trace.received(self.receiver)
         sender, receiver = graph.nodes[self.sender], graph.nodes[self.receiver]
         place = bisect.bisect_left(arrivals, self.number, key=lambda step: step.number)
         shown = arrivals[0 if place < sentence.NAMED else place : place + 1]
         return sentence.backward(
-            f"[{self.number}/{len(self.trace)}]",
+            f"{lead}[{self.number}/{len(self.trace)}]",
             sender.name,
             receiver.name,
             local=self.local,
@@ -208,12 +212,16 @@ class Record:
         """`s = x + y = 2 + (-4) = -2`, in at most 80 columns; of an operation that failed, the error."""
         return sentence.text(self.forward_parts(node))
 
-    def forward_parts(self, node: Node) -> Line:
-        """The line of one operation, as pieces of text."""
+    def forward_parts(self, node: Node, lead: str = "") -> Line:
+        """The line of one operation, as pieces of text, after what else begins it."""
         if node.kind == FAILED:
-            return [Part("name", node.name), Part("", f" = {node.formula}: failed: {self.graph.error}")]
+            return [
+                Part("head", lead),
+                Part("name", node.name),
+                Part("", f" = {node.formula}: failed: {self.graph.error}"),
+            ]
         numbers = node.op.formula([short(self.graph.nodes[i].data) for i in node.operands])
-        return sentence.forward(node.name, node.formula, numbers, node.data)
+        return sentence.forward(node.name, node.formula, numbers, node.data, lead)
 
     def table(self) -> Shown:
         """A line for each value: its name, how it is computed, its number and its final gradient."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from micrograd.words import cut, short
@@ -118,17 +118,18 @@ def backward(
         yield from (total(name, together=earlier > 1) for name in NAMES)
 
     first = products() if local is not None else map(by_hand, NAMES)
-    return _fitting(first), _fitting(totals())
+    return fitting(first), fitting(totals())
 
 
-def forward(name: str, formula: str, numbers: str, result: float) -> Line:
+def forward(name: str, formula: str, numbers: str, result: float, lead: str = "") -> Line:
     """The line of one operation: `s = x + y = 2 + (-4) = -2`."""
 
     def line(most: int) -> Line:
-        parts = [Part("name", name_in(name, most)), Part("", " = "), Part("formula", cut(formula, most))]
+        parts = [Part("head", lead), Part("name", name_in(name, most)), Part("", " = ")]
+        parts.append(Part("formula", cut(formula, most)))
         return [*parts, Part("", " = "), Part("numbers", cut(numbers, most)), Part("", " = "), _number("data", result)]
 
-    return _fitting(map(line, (WIDTH, 60, 48, 40, 32, 26, 20)))
+    return fitting(map(line, (WIDTH, 60, 48, 40, 32, 26, 20, 16, 12)))
 
 
 def columns(line: str) -> int:
@@ -156,7 +157,7 @@ def _is_number(formula: str) -> bool:
     return not formula or formula == "…" or re.fullmatch(r"-?[\d.]+(e[-+]?\d+)?", formula) is not None
 
 
-def _fitting(lines: Iterator[Line]) -> Line:
+def fitting(lines: Iterable[Line]) -> Line:
     """The first of these lines that fits; else the last, cut."""
     line: Line = []
     for line in lines:

@@ -15,12 +15,15 @@ v2 = x / v1     data -1   grad 1
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from micrograd.views.sentence import WIDTH, Line, Part, columns, text
 from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, Node, Snapshot, snapshot
-from micrograd.words import Shown, one_line, short
+from micrograd.words import Shown, cut, one_line, short
 
 MAX_ROWS = 1000
+LEAST = 24  # columns for a name and its formula, whatever else a line holds
 
 
 def tree(root: Any, depth: int = 3, *, names: Any = None) -> Shown:
@@ -28,27 +31,48 @@ def tree(root: Any, depth: int = 3, *, names: Any = None) -> Shown:
     return tree_of(snapshot(root, names=names), depth=depth)
 
 
-def tree_of(
-    graph: Snapshot, *, depth: int = 3, top: Node | None = None, grads: list[float | None] | None = None
-) -> Shown:
-    """As `tree`, for a snapshot; `top` replaces the result, and `grads` the snapshot's own gradients."""
-    rows: list[tuple[str, str, str, str]] = []
+def tree_of(graph: Snapshot, *, depth: int = 3) -> Shown:
+    """As `tree`, for a snapshot."""
+    return Shown(text(*tree_lines(graph, depth=depth)))
+
+
+def tree_lines(
+    graph: Snapshot,
+    *,
+    depth: int = 3,
+    top: Node | None = None,
+    data: Sequence[float | None] | None = None,
+    grads: Sequence[float | None] | None = None,
+) -> list[Line]:
+    """The tree as pieces of text; `top` replaces the result, and `data` and `grads` the snapshot's own numbers."""
+    rows: list[tuple[str, str, Part, str]] = []
     stack = [(top or graph.root, "", "", depth)]  # a node, how its line and those below it begin, levels to go
     while stack and len(rows) < MAX_ROWS:
         node, lead, follow, levels = stack.pop()
         grad = grads[node.index] if grads is not None else node.grad
-        text = f"{one_line(node.name)} = {one_line(node.formula)}" if node.formula else one_line(node.name)
+        number = data[node.index] if data is not None else node.data
+        named = f"{one_line(node.name)} = {one_line(node.formula)}" if node.formula else one_line(node.name)
         below = [graph.nodes[i] for i in node.operands if graph.nodes[i].kind != CONSTANT_NUMBER]
         if below and levels == 0:
-            text += " …"
-        data = "failed" if node.kind == FAILED else f"data {short(node.data)}"
-        rows.append((lead + text, data, f"grad {short(grad)}", f"used {node.uses} times" if node.uses > 1 else ""))
+            named += " …"
+        uses = f"used {node.uses} times" if node.uses > 1 else ""
+        said = "failed" if node.kind == FAILED else f"data {short(number)}"
+        rows.append((lead + named, said, Part("grad", f"grad {short(grad)}", grad), uses))
         for i, operand in reversed(list(enumerate(below if levels else []))):
             last = i == len(below) - 1
             stack.append(
                 (operand, follow + ("└─ " if last else "├─ "), follow + ("   " if last else "│  "), levels - 1)
             )
     if stack:
-        rows.append((f"… and more, after {MAX_ROWS:,} lines", "", "", ""))
-    widths = [max(len(row[i]) for row in rows) + 3 for i in range(3)] + [0]
-    return Shown("\n".join("".join(f"{cell:{width}}" for cell, width in zip(row, widths)).rstrip() for row in rows))
+        rows.append((f"… and more, after {MAX_ROWS:,} lines", "", Part("", ""), ""))
+    second, third = (max(map(len, cells)) + 3 for cells in ([row[1] for row in rows], [row[2].text for row in rows]))
+    room = max(LEAST, WIDTH - second - third - max(len(row[3]) for row in rows))
+    names = [row[0] if columns(row[0]) <= room - 3 else cut(row[0], room - 3) for row in rows]
+    first = max(map(columns, names)) + 3
+    lines = []
+    for name, (_, said, grad_part, uses) in zip(names, rows):
+        line = [Part("name", name), Part("", " " * (first - columns(name)) + f"{said:{second}}"), grad_part]
+        if uses:
+            line.append(Part("", " " * (third - len(grad_part.text)) + uses))
+        lines.append(line if said else line[:1])
+    return lines

@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -44,12 +45,15 @@ def test_explain(capsys, tmp_path):
 
 
 def test_step_opens_the_prompt():
-    child = pexpect.spawn(
-        sys.executable, ["-m", "micrograd", "step", "tanh(w * x)", "w=-.5", "x=2"], encoding="utf-8", timeout=30
-    )
+    arguments = ["-m", "micrograd", "step", "tanh(w * x)", "w=-.5", "x=2"]
+    environment = {**os.environ, "TERM": "dumb", "FORCE_COLOR": "0"}
+    child = pexpect.spawn(sys.executable, arguments, encoding="utf-8", timeout=30, env=environment)
+    child.expect_exact("-> [forward 1/2] v1 = w * x = -0.5 * 2 = -1")
     child.expect_exact("(grad) ")
     child.sendline("c")
-    child.expect_exact("x.grad 0.0000 -> -0.2100")
+    child.expect_exact("forward is done: v2 = -0.7616; backward starts with v2.grad = 1")
+    child.sendline("c")
+    child.expect_exact("x.grad = -0.21 from v1")
     child.sendline("q")
     child.expect(pexpect.EOF)
     child.close()
@@ -115,7 +119,6 @@ def test_files_that_cannot_be_written(capsys, tmp_path):
 
 def test_usage_and_version(capsys):
     for arguments, code, says in [
-        ([], 2, "required"),
         (["--version"], 0, micrograd.__version__),
         (["draw", "--help"], 0, "example: micrograd draw"),
         (["nope"], 2, "invalid choice"),
@@ -124,6 +127,35 @@ def test_usage_and_version(capsys):
             cli.main(arguments)
         assert (caught.value.code or 0) == code
         assert says in "".join(capsys.readouterr())
+
+
+def test_the_command_alone_lists_the_commands(capsys):
+    status, out, err = command(capsys=capsys)
+    assert (status, err) == (0, "")
+    assert out.startswith("usage: micrograd") and all(name in out for name in ("draw", "step", "explain", "train"))
+
+
+def test_local_derivatives_on_the_edges(capsys, tmp_path):
+    drawn = []
+    for options in ([], ["--derivatives"]):
+        path = tmp_path / "f.svg"
+        assert command("draw", "sin(x) * y", "x=2", "y=3", *options, "-o", str(path), capsys=capsys)[0] == 0
+        texts = [element.text for element in ET.parse(path).getroot().iter("{http://www.w3.org/2000/svg}text")]
+        drawn.append(sum("0.4161" in text for text in texts))  # the cosine of 2 stands on no node
+    assert drawn == [0, 1]
+
+
+def test_files_are_shown_in_the_browser(capsys, tmp_path):
+    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {seen}\n')
+    browser.chmod(0o755)
+    environment = {**os.environ, "BROWSER": f"{browser} %s"}
+    for name, file in [("draw", "a picture.svg"), ("explain", "page.html")]:
+        arguments = [name, "x * y", "x=2", "y=3", "--open", "-o", file]
+        run = [sys.executable, "-m", "micrograd", *arguments]
+        done = subprocess.run(run, env=environment, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0 and f"saved {file}" in done.stdout
+        assert seen.read_text().strip() == (tmp_path / file).as_uri()
 
 
 def test_the_installed_command_and_python_dash_m():
