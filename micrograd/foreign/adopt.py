@@ -9,9 +9,9 @@
     >>> ours, ours._op, len(ours._prev)
     (Value(data=9.0, grad=0.0), '*', 2)
 
-Drawings, `tree`, `trace`, `explain` and `debug` call it by themselves. The copy tells the truth about their engine: where
-a node's own step of backward does what the table says, it is that row; where it does anything else, the copy is a
-node whose backward is written by hand, and runs theirs. Their objects, gradients too, are as before.
+Drawings, `tree`, `trace`, `explain` and `debug` call it by themselves. The copy tells the truth about their engine:
+where a node's own step of backward does what the table says, it is that row; where it does anything else, the copy is
+a node whose backward is written by hand, and runs theirs. Their objects, gradients too, are as before.
 """
 
 from __future__ import annotations
@@ -70,14 +70,14 @@ def _refusal(root: Any, operands: str | None) -> str:
     if len(lacks) == 3:
         return f"give a Value to look at, or the error that an operation raised, not {shown(root)}"
     return (
-        f"{shown(root)} has {' and '.join(has) or 'operands'} but no {' and no '.join(lacks) or 'list of operands'}; a Value "
-        "has all three, and adopt(value, operands='...') says which attribute its operands are in"
+        f"{shown(root)} has {' and '.join(has) or 'operands'} but no {' and no '.join(lacks) or 'list of operands'}; "
+        "a Value has all three, and adopt(value, operands='...') says which attribute its operands are in"
     )
 
 
 def in_order(root: Theirs) -> list[Theirs]:
     """All that a result of theirs was computed from, operands first. Raises ValueError where the graph has a circle."""
-    order = topological_order(root)  # type: ignore[arg-type,var-annotated]
+    order: list[Any] = topological_order(root)  # type: ignore[arg-type]
     place = {node: i for i, node in enumerate(order)}
     for node in order:
         for x in node._prev:
@@ -150,8 +150,8 @@ def _copies(operands: Sequence[Any]) -> tuple[Value, ...]:
 def _unknown(node: Theirs) -> None:
     what = f"its operation {node.symbol!r}" if node.symbol else "its operation, which has no symbol,"
     raise TypeError(
-        f"backward through {node}: {what} is not one of the table that gives {node.number()!r} here, and it has no step of "
-        "its own (_backward) to run; a drawing needs none"
+        f"backward through {node}: {what} is not one of the table that gives {node.number()!r} here, and it has "
+        "no step of its own (_backward) to run; a drawing needs none"
     )
 
 

@@ -168,7 +168,7 @@ class Theirs:
         if self._step is MISSING:
             found = read(self.theirs, *STEPS)
             self._step = found if callable(found) and _takes_nothing(found) else None
-        return self._step  # type: ignore[no-any-return]
+        return self._step
 
     @property
     def locals(self) -> tuple[float, ...] | None:

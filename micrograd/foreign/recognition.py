@@ -1,8 +1,8 @@
 """Which row of the table somebody's node is, and its operands in order, with repeats: from its symbol and its number.
 
     >>> from micrograd.foreign.recognition import rows_of
-    >>> [entry.name for entry in rows_of("-")], [entry.symbol for entry in rows_of("**-1")], rows_of("σ")[0].name
-    (['sub', 'neg'], ['**-1', '**'], 'sigmoid')
+    >>> [entry.name for entry in rows_of("-")], [entry.symbol for entry in rows_of("**-1")], rows_of("ln")[0].name
+    (['sub', 'neg'], ['**-1', '**'], 'log')
 
 A set of operands has lost their order and how often each is used. Both are found again by trying: the right arrangement
 is one from which the table's rule computes the node's own number.
@@ -20,7 +20,8 @@ from micrograd.foreign.reading import Theirs
 from micrograd.table import FLOAT, TABLE, Op
 
 # What engines write where the table writes otherwise.
-ALIASES = {"σ": "sigmoid", "logistic": "sigmoid", "ln": "log", "×": "*", "·": "*", "÷": "/", "−": "-", "^": "**"}
+ALIASES = {"\N{GREEK SMALL LETTER SIGMA}": "sigmoid", "logistic": "sigmoid", "ln": "log", "^": "**"}
+ALIASES |= {"\N{MULTIPLICATION SIGN}": "*", "\N{MIDDLE DOT}": "*", "\N{DIVISION SIGN}": "/", "\N{MINUS SIGN}": "-"}
 ALIASES |= {"truediv": "div", "max": "maximum", "min": "minimum", "negative": "neg", "swish": "silu", "plus": "add"}
 ALIASES |= {
     "minus": "sub",
@@ -90,7 +91,7 @@ def recognised(node: Theirs) -> Iterator[Recognised]:
         for entry in known[symbol]:
             for bound in _bound(entry, constants):
                 for operands in _arrangements(node, bound, constants):
-                    yield from _computed(node, bound, operands)
+                    yield from computed(node, bound, operands)
     yield from _by_local_derivatives(node)
 
 
@@ -130,7 +131,7 @@ def _number(x: Any) -> float:
     return x.number() if isinstance(x, Theirs) else float(x)
 
 
-def _computed(node: Theirs, entry: Op, operands: tuple[Any, ...]) -> Iterator[Recognised]:
+def computed(node: Theirs, entry: Op, operands: tuple[Any, ...]) -> Iterator[Recognised]:
     """The row on these operands, if it gives the node's number."""
     try:
         data, derivatives = entry.rule(FLOAT, *map(_number, operands))
@@ -148,7 +149,7 @@ def _by_local_derivatives(node: Theirs) -> Iterator[Recognised]:
     for entry in rows_of_class(type(node.theirs)):
         if len(entry.operands) == len(theirs):
             for static in _exponents(node, theirs[0]) if entry.name == "power" else [{}]:
-                for found in _computed(node, entry.bind(**static), node._prev):
+                for found in computed(node, entry.bind(**static), node._prev):
                     if agree(found, theirs):
                         yield found
 

@@ -1,4 +1,4 @@
-"""A micrograd as it is typed along with the lecture: operands in a set, labels, tanh and exp, a step for each operation."""
+"""A micrograd as it is typed along with the lecture: operands in a set, labels, a step for each operation, tanh."""
 
 import math
 
