@@ -96,12 +96,9 @@ class History:
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        last = (
-            ", ".join(f"{name} {number_text(x)}" for name, x in self.records[-1].items())
-            if self.records
-            else "no epochs"
-        )
-        return f"History({last})"
+        last = self.records[-1] if self.records else {}
+        said = ", ".join(f"{name} {number_text(x)}" for name, x in last.items() if name != "seconds")
+        return f"History({said or 'no epochs'})"
 
     def _repr_svg_(self) -> str | None:
         picture = curves({name: self[name] for name in self.columns}, best=self.best)

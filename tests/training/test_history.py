@@ -65,6 +65,13 @@ def test_ticks_of_epochs_are_whole_numbers(monkeypatch, tmp_path):
         assert [said for said in words(curved(epochs), "middle") if said != "epoch"] == [f"{t:,}" for t in ticks]
 
 
+def test_the_repr_is_of_the_last_epoch_and_the_same_in_every_run():
+    assert repr(History([{"epoch": 1, "loss": 1.0}, {"epoch": 2, "loss": 0.5, "seconds": 0.1}])) == (
+        "History(epoch 2, loss 0.5000)"
+    )
+    assert repr(History()) == "History(no epochs)"
+
+
 def test_a_long_history_prints_its_first_epochs_and_its_last():
     def printed(epochs):
         return str(History([{"epoch": n, "loss": 1.0 / n, "learning rate": 0.1} for n in range(1, epochs + 1)]))
