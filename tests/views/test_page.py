@@ -168,7 +168,7 @@ def test_scrubbing_to_each_end(open_page):
     assert tab.locator("#stage").text_content() == "Backward, step 4 of 4" == scrubber.get_attribute("aria-valuetext")
     go_to(tab, 2)
     assert tab.locator("#heading").text_content() == "z is the result." and numbers(z) == ["−1", "1"]
-    assert "how much does z change" in tab.locator("#remark").text_content()
+    assert "how fast does z change" in tab.locator("#remark").text_content()
     go_to(tab, 0)
     assert tab.locator("#arithmetic").text_content().startswith("Nothing is computed yet")
 
@@ -190,11 +190,11 @@ def test_a_merge_shows_both_arrivals_and_their_sum(open_page):
     assert tab.locator("#heading").text_content() == "z gives x its share, where two paths will meet."
     go_to(tab, 5)
     assert numbers(x) == ["2", "−0.5 + (−0.5)", "= −1"]
-    assert sorted(chips.all_text_contents()) == ["−0.5 from s", "−0.5 from z"]
-    assert "x reaches z twice: directly and through s." in tab.locator("#remark").text_content()
+    assert sorted(chips.all_text_contents()) == ["−0.5 from s", "−0.5 from z", "−0.5 from z"]  # to x, and to s
+    assert "Across paths, add: x reaches z twice, directly and through s." in tab.locator("#remark").text_content()
     assert tab.locator("#arithmetic .sum").text_content() == "−1"
     local = tab.locator(".chip.local text").all_text_contents()
-    assert sorted(local) == ["× 1", "× −0.5"]  # of the edges along which nothing has come to x
+    assert local == ["× 1"]  # on the edge along which nothing has gone yet
 
 
 def test_a_repeated_operand_is_two_edges_and_two_derivatives(open_page):
@@ -216,7 +216,7 @@ def test_details_follow_the_receiver_until_a_card_is_chosen(open_page):
     assert name.text_content() == "s" and "∂s/∂x = 1" in tab.locator("#details").text_content()
     card(tab, "y").click()
     press(tab, "End")
-    assert name.text_content() == "y" and facts.text_content() == "kindinputdata-4grad-0.5"
+    assert name.text_content() == "y" and facts.text_content() == "kindinputdata−4grad−0.5"
     tab.get_by_role("button", name="follow the step").click()
     press(tab, "ArrowLeft")
     assert name.text_content() == "x"

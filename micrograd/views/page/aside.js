@@ -6,8 +6,15 @@ function make(tag, attributes, ...children) {
   return element;
 }
 
-const piece = (each) => typeof each === "string" ? typeset(each) : make(each[0] === "strong" ? "strong" : "span", { class: `${each[0]} ${signOf(each)}` }, typeset(each[1]));
-const signOf = ([role, text]) => ["upstream", "contribution", "contribution now", "sum"].includes(role) ? (/^\(?-/.test(text) ? "negative" : "positive") : "";
+const GRADIENTS = ["upstream", "contribution", "contribution now", "sum"];
+const signOf = ([role, text]) => !GRADIENTS.includes(role) || /^\(?(0\)?$|nan)/.test(text) ? "" : /^\(?-/.test(text) ? "negative" : "positive";
+
+function piece(each) {
+  if (typeof each === "string") return typeset(each);
+  const [role, said] = each, inside = typeof said === "string" ? [typeset(said)] : said.map(piece);
+  return make(role === "strong" ? "strong" : "span", { class: `${role} ${signOf(each)}`.trim() }, ...inside);
+}
+
 const paragraph = (pieces) => make("p", {}, ...pieces.map(piece));
 
 function tell(at) {
@@ -33,32 +40,34 @@ function boxHeading({ box }, at, inside) {
   return stepAt(at) ? `${box.title} has sent ${many(inside, "contribution")} backward.` : `${box.title} has computed ${many(inside, "value")}.`;
 }
 
-// What a reader can do with the node that has just got its gradient.
+// What a nudge would do: along each path, together, and really.
 function tryIt(at) {
   const step = stepAt(at), node = step?.receiver;
   if (!node || !LEAVES.includes(node.kind) || step.arrival < stepsTo[node.index].length || !canRecompute) return [];
   const nudge = 0.05 * Math.max(1, Math.abs(node.data)), moved = Number((node.data + nudge).toPrecision(4));
-  const there = resultWith(node, moved);
+  const there = resultWith(node, moved), by = moved - node.data;
   if (there === null || !Number.isFinite(there)) return [];
-  return [paragraph([`Try it: move ${node.name} from ${short(node.data)} to ${short(moved)}, and ${root.name} goes from ${short(root.data)} to `, ["strong", short(there)],
-    `. ${node.name}.grad × ${short(moved - node.data)} = ${short(step.after * (moved - node.data))} foretells a change of about that size.`])];
+  const parts = stepsTo[node.index].map((each) => `${short(each.contribution * by)} ${through(each)}`);
+  const foretold = parts.length > 1 && parts.length < 4 ? `${listed(parts)}, together about ${short(step.after * by)}` : `about ${short(step.after * by)}`;
+  return [paragraph([`Try it: ${node.name} from ${short(node.data)} to ${short(moved)}. ${root.name} should change by ${foretold}. Really it goes from `,
+    `${short(root.data)} to `, ["strong", short(there)], `, by ${short(there - root.data)}: the smaller the nudge, the closer.`])];
 }
 
 // The details follow the node that changes, unless one was chosen by a click.
 function tellDetails(at) {
   const step = stepAt(at), node = pinned ?? step?.receiver ?? computed[at - 1] ?? root, grads = gradsAt(at);
   const panel = byId("details"), facts = make("dl", {});
-  const fact = (term, ...value) => facts.append(make("dt", {}, term), make("dd", {}, ...value));
+  const fact = (term, value) => facts.append(make("dt", {}, term), make("dd", {}, typeset(value)));
+  const complete = (stepsTo[node.index].at(-1)?.number ?? 0) <= at - forward;
   fact("kind", node.kind);
   if (node.formula) fact("formula", node.formula);
   fact("data", node === failedNode() ? "failed" : isThere(node, at) ? full(node.data) : "·");
-  fact("grad", grads[node.index] === null ? "·" : full(grads[node.index]));
-  const parts = [facts, ...(LEAVES.includes(node.kind) && !byId("inputs").querySelector(`[data-node="${node.index}"]`) ? [inputFor(node)] : [])];
+  fact("grad", grads[node.index] === null ? "·" : full(grads[node.index]) + (complete || at < forward ? "" : " so far"));
+  const parts = [...(node !== root && at > forward && complete ? whyParts(node, at) : []), facts, ...(LEAVES.includes(node.kind) && !byId("inputs").querySelector(`[data-node="${node.index}"]`) ? [inputFor(node)] : [])];
   if (node.locals.length && isThere(node, at)) {
     const locals = node.locals.flatMap((local, i) => local === null ? [] : [localPieces(node, i)]);
     parts.push(make("h3", {}, "Local derivatives"), make("ul", {}, ...locals.map((line) => make("li", {}, ...line.map(piece)))));
   }
-  if (node !== root && at > forward && position === at) parts.push(...whyParts(node, at));
   const heading = byId("details-name");
   heading.textContent = node.name;
   byId("unpin").hidden = pinned === null;

@@ -40,6 +40,7 @@ function makeCard(box, x, y, width, height, opens) {
     card.append(textAtPlace("name", PAD, 22, ending(node.name, NAME)));
     put("kind", textAtPlace("kind", right, 21, beside, true));
     put("tint", svgElement("path", { class: "tint", d: bottomOf(width, HEAD + ROW - 2, height) }));
+    parts.halves = height > HEAD + 2.5 * ROW ? [`M.5 ${HEAD + ROW - 2}h${width - 1}v${ROW}h${1 - width}Z`, bottomOf(width, HEAD + ROW - 2, height)] : null;
     card.append(textAtPlace("label", PAD, HEAD + 15, "data"), textAtPlace("label low", PAD, HEAD + ROW + 15, "grad"));
     put("data", textAtPlace("number", right, HEAD + 16, "", true));
     put("grad", textAtPlace("number", right, HEAD + ROW + 16, "", true));
@@ -87,6 +88,7 @@ function paintCard({ box, card, parts, width }, at, grads, largest) {
     const shown = grad === null ? "·" : short(grad);
     fill(parts.data, failed ? "failed" : there ? short(node.data) : "·", width - 62);
     fill(parts.grad, parts.sum && taken.length > 1 ? termsOf(taken) : shown, width - 62);
+    if (parts.halves) parts.tint.setAttribute("d", parts.halves[Number(taken.length > 1)]);
     if (parts.sum) fill(parts.sum, taken.length > 1 ? `= ${shown}` : "", width - 2 * PAD);
     label = `${node.head}: ${node.kind}`;
     if (!failed) label += `, ${there ? `data ${short(node.data)}` : "not computed yet"}, ${grad === null ? "no gradient yet" : `gradient ${shown}`}`;

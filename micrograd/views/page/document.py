@@ -32,8 +32,10 @@ from micrograd.views.page.positions import layouts
 from micrograd.views.record import Record
 
 MAX_VALUES = 20_000  # some megabytes; a browser has to step through it smoothly
-TEXTS = re.compile("[\"'`/]")  # what a text, or a pattern, begins with
-SPACED = re.compile(r" (=>|[=!]==|&&|\|\||[=?:{}]|<=|>=) |(?<=[,;:]) (?=[\w({\[#.-])")
+# Texts are kept as they are: in quotes, or in a pair of backticks. A line with more of these, or a pattern, is not squeezed.
+TEXT = re.compile(r"""("(?:[^"\\]|\\.)*"|`[^`]*`)""")
+UNCERTAIN = re.compile(r"(?<![*\w)\]] )/|'|`.*`.*`")
+SPACED = re.compile(r" ?(=>|[=!]==|&&|\|\||[=?:{}]|<=|>=|\+=|-=) | (=>|[?{}]) ?|(?<=[,;]) (?=[\w({\[#.!-])")
 MAX_INLINE = 2_000  # values of a graph whose page a notebook shows by itself: a few hundred kilobytes of its file
 INLINE_HEIGHT = 600  # pixels of a page inside a notebook
 # The script's files in order; the rules of the operations come after record.js.
@@ -60,8 +62,8 @@ PAGE = """<!doctype html>
 <main id="stage-area" aria-label="Picture">
 <noscript><p>Stepping needs JavaScript, which is switched off here.</p></noscript>
 <svg id="picture" role="group" aria-label="The graph, {summary}"><defs>{heads}</defs><g id="world"></g></svg>
-<p class="legend"><span><b class="positive">+</b>positive</span> <span><b class="negative">&minus;</b>negative gradient</span>
-<span><b class="now"></b>now</span> <span><b>×</b>local derivative</span> <span><b>·</b>not computed yet</span></p>
+<p class="legend"><span><b class="positive">+</b><b class="negative">&minus;</b>gradients</span> <span><b>×</b>local derivative</span>
+<span><b class="now"></b>now</span> <span><b class="outcome"></b>the result</span> <span><b>·</b>not computed yet</span></p>
 </main>
 <aside aria-label="This step">
 <section id="guide" aria-live="polite" hidden></section>
@@ -97,7 +99,7 @@ PAGE = """<!doctype html>
 HEADS = "".join(
     f'<marker id="{name}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="{size}" markerHeight="{size}" '
     f'markerUnits="userSpaceOnUse" orient="{orient}"><path d="M0 1 10 5 0 9z"/></marker>'
-    for name, size, orient in (("head", 8, "auto"), ("here", 11, "auto"), ("back", 12, "auto-start-reverse"))
+    for name, size, orient in (("head", 8, "auto"), ("here", 11, "auto"), ("tail", 8, "auto-start-reverse"), ("back", 12, "auto-start-reverse"))
 )
 
 
@@ -185,7 +187,13 @@ def _squeezed(source: str) -> str:
     """
     lines = [line.strip() for line in source.splitlines()]
     lines = [line for line in lines if line and not line.startswith(("//", "/*"))]
-    return "\n".join(line if TEXTS.search(line) else SPACED.sub(lambda found: found[1] or "", line) for line in lines)
+    return "\n".join(line if UNCERTAIN.search(line) else _tight(line) for line in lines)
+
+
+def _tight(line: str) -> str:
+    parts = TEXT.split(line)
+    parts[::2] = [SPACED.sub(lambda found: found[1] or found[2] or "", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def _hash(text: str) -> str:

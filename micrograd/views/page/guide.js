@@ -7,11 +7,11 @@ function chapters() {
   found.push([0, "Numbers that remember", [`Each card is a number. The lines say what it is computed from, from left to right, up to the result, ${root.name}.`]]);
   found.push([forward, "Forward", [`Forward computes them one after the other. ${root.name} is ${short(root.data)}.`]]);
   if (failure) return found;
-  found.push([forward, "The question", [`If a number changes a little, how much does ${root.name} change? The answer is its gradient. ${root.name} changes just as much as itself: that is 1, where we start.`]]);
+  found.push([forward, "The question", [`How fast does ${root.name} change when a number changes a little? That is the number's gradient, grad for short. ${root.name} changes exactly as fast as itself: 1. There backward starts.`]]);
   const multiply = steps.find((step) => step.sender !== root && step.local !== null && step.local !== 1) ?? steps.find((step) => step.sender !== root && step.local !== null) ?? steps[0];
   if (multiply?.local !== undefined && multiply.local !== null) {
     const { sender, receiver, local, upstream } = multiply;
-    found.push([forward + multiply.number, "Why multiply?", [`A small change of ${receiver.name} makes ${sender.name} change ${short(local)} times as much. A change of ${sender.name} makes ${root.name} change ${short(upstream)} times as much. One after the other, they `, ["strong", "multiply"], `: ${short(local)} × ${after(upstream)} = ${short(multiply.contribution)}.`]]);
+    found.push([forward + multiply.number, "Why multiply?", [`${slope(sender, receiver, local)}. ${slope(root, sender, upstream)}. One after the other, along a path, the two `, ["strong", "multiply"], `: ${short(local)} × ${after(upstream)} = ${short(multiply.contribution)}.`]]);
   }
   const merge = steps.find((step) => step.arrival > 1 && step.arrival === stepsTo[step.receiver.index].length);
   if (merge) {
@@ -20,7 +20,7 @@ function chapters() {
   }
   if (canRecompute && first) {
     const node = merge && LEAVES.includes(merge.receiver.kind) ? merge.receiver : first;
-    found.push([last, "Now you", [`Move ${node.name} at the top and watch ${root.name}: for small moves it changes ${short(gradsAt(last)[node.index] ?? 0)} times as much, which is ${node.name}.grad.`], node]);
+    found.push([last, "Now you", [`Move ${node.name} at the top, with the mouse or the arrow keys, and watch ${root.name}: near here it changes by ${short(gradsAt(last)[node.index] ?? 0)} for each 1 of ${node.name}. That is ${node.name}.grad.`], node]);
   }
   return found;
 }

@@ -46,10 +46,10 @@ function tellChange() {
   line.replaceChildren(...[`${said}: `, ["strong", `${root.name} ${short(root.recorded)} → ${short(root.data)}`]].map(piece));
 }
 
-// A slider goes as far to each side as the number is from 0, and at least 2.
+// A slider goes to twice the number on either side of 0, and at least to 2.
 function makeInput(node) {
-  const reach = Math.max(2, 2 * Math.abs(Number(node.recorded.toPrecision(1)))), middle = Number.isFinite(node.recorded) ? node.recorded : 0;
-  const slider = make("input", { type: "range", min: middle - reach, max: middle + reach, step: "any", "aria-label": `${node.name}, slider` });
+  const reach = Number.isFinite(node.recorded) ? Math.max(2, 2 * Math.abs(node.recorded)) : 10;
+  const slider = make("input", { type: "range", min: -reach, max: reach, step: "any", "aria-label": `${node.name}, slider` });
   const field = make("input", { type: "text", inputmode: "decimal", autocomplete: "off", spellcheck: "false", "aria-label": node.name });
   slider.disabled = field.disabled = !canRecompute;
   slider.addEventListener("input", () => change(node, Number(slider.valueAsNumber.toPrecision(3))));

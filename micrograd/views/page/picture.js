@@ -11,7 +11,9 @@ function openLayout(number) {
   cards = placed.map(([which, x, y, width, height, opens]) =>
     ({ ...makeCard(boxes[which], x, y, width, height, layoutOpening(boxes[which]) !== undefined), opens }));
   cardOf = new Map(cards.flatMap((each) => each.box.members.map((node) => [node, each])));
+  cards.forEach((each, number) => { each.number = number; });
   edges = links.map(([source, target, position, count, path]) => makeEdge(cards[source], cards[target], position, count, path));
+  edgeAt = new Map(edges.map((edge) => [keyOf(edge.source, edge.target, edge.position), edge]));
   const layers = [svgElement("g", { id: "edges" }, ...edges.map((edge) => edge.line)),
     svgElement("g", { id: "nodes" }, ...cards.map((each) => each.card)),
     svgElement("g", { id: "chips", "aria-hidden": "true" }, ...edges.map((edge) => edge.chip))];
@@ -66,11 +68,14 @@ function makeEdge(source, target, position, count, path) {
   return { source, target, position, line, chip, length: 0, where: NaN, said: "" };
 }
 
-const edgeOf = (step) => {
-  const source = cardOf.get(step.receiver), target = cardOf.get(step.sender);
-  const between = edges.filter((edge) => edge.source === source && edge.target === target);
-  return between.find((edge) => edge.position === step.position) ?? between[0];
-};
+// The edge of a step: of an operand's place between two single nodes, else the one between two boxes.
+function edgeOf({ sender, receiver, position }) {
+  const source = cardOf.get(receiver), target = cardOf.get(sender);
+  return edgeAt.get(keyOf(source, target, position)) ?? edgeAt.get(keyOf(source, target, -1));
+}
+
+const keyOf = (source, target, position) => `${source?.number} ${target?.number} ${position}`;
+let edgeAt = new Map();
 
 // Where along an edge a chip stands: 1 at the sender, 0 at the receiver.
 function placeChip(edge, where) {
@@ -91,14 +96,17 @@ function writeChip(edge, text, kind) {
   edge.chip.lastChild.textContent = shownText;
 }
 
+const chipKind = ({ contribution }) => contribution < 0 ? "negative" : contribution > 0 ? "positive" : "zero";
 const chipText = (step) => `${short(step.contribution)} from ${ending(step.sender.name, 14)}`;
 const REST = 0.5;
 
-// Local derivatives on the edges that backward has not gone along yet, contributions on those that meet in the receiver.
+// Contributions on the edges that backward has gone along, local derivatives on those to come.
 function paintEdges(at, way) {
-  const current = stepAt(at), done = at - forward;
-  const meeting = new Map();
-  if (current) for (const step of stepsTo[current.receiver.index]) if (step.number <= done) meeting.set(edgeOf(step), step);
+  const current = stepAt(at), done = at - forward, sent = new Map();
+  for (const step of steps.slice(0, Math.max(0, done))) {
+    const edge = edgeOf(step);
+    if (edge && !edge.target.box.folded) sent.set(edge, step);
+  }
   const lit = new Set(current ? [edgeOf(current)] : []);
   const node = at <= forward ? computed[at - 1] : null;
   for (const edge of edges) {
@@ -106,10 +114,11 @@ function paintEdges(at, way) {
     const feeding = node && !target.box.folded && mine === node;
     line.classList.toggle("now", lit.has(edge) || Boolean(feeding));
     line.classList.toggle("backward", lit.has(edge));
+    line.classList.toggle("sent", sent.has(edge));
     line.classList.toggle("ahead", !isThere(target.box.members.at(-1), at));
     line.classList.toggle("way", Boolean(way?.has(edge)));
-    const step = meeting.get(edge), local = mine && edge.position >= 0 ? mine.locals[edge.position] : undefined;
-    if (step) writeChip(edge, chipText(step), `${step.contribution < 0 ? "negative" : "positive"}${step === current ? " now" : ""}`);
+    const step = sent.get(edge), local = mine && edge.position >= 0 ? mine.locals[edge.position] : undefined;
+    if (step) writeChip(edge, chipText(step), chipKind(step) + (step === current ? " now" : ""));
     else if ((done >= 0 || way?.has(edge)) && local !== undefined && local !== null) writeChip(edge, `× ${short(local)}`, "local");
     else writeChip(edge, "", "none");
     if (edge.said !== "none") placeChip(edge, REST);
@@ -144,7 +153,7 @@ function travel(step, duration, then) {
   cancelAnimationFrame(travelling);
   const edge = edgeOf(step);
   if (calm.matches || !edge || document.hidden || duration < 120) return then();
-  writeChip(edge, chipText(step), `${step.contribution < 0 ? "negative" : "positive"} now`);
+  writeChip(edge, chipText(step), `${chipKind(step)} now`);
   const start = performance.now();
   const frame = (now) => {
     const t = Math.min(1, (now - start) / duration), eased = t < 0.5 ? 2 * t * t : 1 - 2 * (1 - t) ** 2;

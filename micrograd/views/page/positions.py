@@ -208,7 +208,7 @@ def _dot(each: Layout, sizes: _Sizes) -> str:
         lines.append(f"subgraph cluster_open {{ id=frame margin=28 {line} }}" if i in each.inside else line)
     for number, edge in enumerate(each.edges):
         port = f"i{edge.position}:w" if edge.target in ported else "w"
-        lines.append(f"b{edge.source}:e -> b{edge.target}:{port} [id=e{number}]")
+        lines.append(f"b{edge.source} -> b{edge.target}:{port} [id=e{number}]")
     return "\n".join([*lines, "}"])
 
 

@@ -32,7 +32,7 @@ function sumPieces(step) {
   if (arrival > 3) pieces.push(["contribution", short(step.before)], ` from ${arrival - 1} before`);
   else earlier.forEach((each, i) => pieces.push(i ? " + " : "", ["contribution", (i ? after : short)(each.contribution)], ` from ${each.sender.name}`));
   pieces.push(arrival > 1 ? " + " : "", ["contribution now", (arrival > 1 ? after : short)(step.contribution)], ` from ${step.sender.name}`);
-  if (arrival > 1) pieces.push(" = ", ["sum", short(step.after)]);
+  if (arrival > 1) pieces.push(" ", ["together", ["= ", ["sum", short(step.after)]]]);
   return pieces.filter((piece) => piece !== "");
 }
 
@@ -41,7 +41,7 @@ const numbersIn = (node) => written(node.how, node.operands.map((i) => short(nod
 function forwardPieces(node) {
   if (node === failedNode()) return [["name", node.head], ": failed: ", failure.text];
   return [["name", node.name], " = ", ["formula", node.formula], " = ", cut(numbersIn(node), 400), " = ",
-    ["sum", short(node.data)]];
+    ["data", short(node.data)]];
 }
 
 // The lines at a position.
@@ -51,7 +51,7 @@ function linesAt(at) {
   return node ? [forwardPieces(node)] : [["Nothing is computed yet; the inputs have their numbers."]];
 }
 
-const textOf = (pieces) => pieces.map((piece) => typeof piece === "string" ? piece : piece[1]).join("");
+const textOf = (pieces) => pieces.map((piece) => typeof piece === "string" ? piece : typeof piece[1] === "string" ? piece[1] : textOf(piece[1])).join("");
 const textAt = (at) => linesAt(at).map(textOf).join("\n");
 
 function stageAt(at) {
@@ -79,29 +79,42 @@ function headingAt(at) {
   return arrival === all ? `${gives}, where ${paths} have met.` : arrival === 1 ? `${gives}, where ${paths} will meet.` : `${gives}, where ${paths} meet.`;
 }
 
+// How fast one number changes with another, in words for people who know a slope.
+const slope = (of, by, number) => `${of.name} changes by ${short(number)} for each 1 of ${by.name}`;
+
 // Why, in a few words: lists of pieces, one for each paragraph.
 function reasonsAt(at) {
   const step = stepAt(at);
   if (failure?.backward && at >= forward) return [["So there is no backward here."]];
   if (failure && at >= last) return [["Forward stopped here, so there is no backward."]];
-  if (!at) return [["First time here? ", ["strong", "Guide me"], " takes a minute. Or step: → and ← go a step, space plays, n and p go by node, m to the next sum."]];
+  if (!at) {
+    return [["First time here? ", ["strong", "Guide me"], " takes a minute. Or step: → and ← go a step, space plays, ",
+      "n and p go by node, m to the next sum."]];
+  }
   if (at < forward) return [];
   if (at === forward) {
-    return [[`Now backward: how much does ${root.name} change when a node changes a little? For ${root.name} itself that is `, ["strong", "1"], "."]];
+    return [["Now backward answers a question: how fast does ", ["strong", root.name], " change when another number changes",
+      ` a little? That is its gradient, grad for short. ${root.name} changes exactly as fast as itself: `,
+      ["strong", `${root.name}.grad = 1`], "."]];
   }
-  const { sender, receiver, local, upstream, contribution, arrival } = step, all = stepsTo[receiver.index].length;
-  if (local === null) return [[`The backward of ${sender.name} was written by hand: it adds what it likes.`]];
-  const reasons = [];
-  if (arrival > 1) {
-    const ways = stepsTo[receiver.index].slice(0, arrival).map(through);
-    const said = new Set(ways).size === ways.length ? listed(ways) : `each time ${ways[0]}`;
-    reasons.push([`${receiver.name} reaches ${root.name} `, ["strong", times(arrival)], `: ${said}. Nudge ${receiver.name} a little, and ${root.name} feels `,
-      arrival === 2 ? "both" : "all of them", ", so the contributions are ", ["strong", "added"], "."]);
-  } else if (sender === root) {
-    reasons.push([`Nudge ${receiver.name} a little: ${root.name} changes `, ["strong", short(local)], " times as much, all else held still."]);
-  } else {
-    reasons.push([`Nudge ${receiver.name} a little: ${sender.name} changes ${short(local)} times as much, and ${root.name} changes ${short(upstream)} times as much as ${sender.name}. One after the other: `, ["strong", "multiply"], "."]);
+  return step.local === null ? [] : [stepReason(step), ...mergeReason(step)];
+}
+
+function stepReason({ sender, receiver, local, upstream, contribution }) {
+  const others = [...new Set(sender.operands)].map((i) => nodes[i]).filter((node) => node !== receiver && !node.constant);
+  if (sender === root) {
+    const still = others.length ? ` while ${listed(others.slice(0, 3).map((node) => node.name))} stayed as it is` : "";
+    return [`If ${receiver.name} moved${still}: ${slope(root, receiver, local)}.`];
   }
-  if (arrival < all) reasons.push([`${COUNTS[all - arrival] ?? all - arrival} more to come.`.replace(/^./, (c) => c.toUpperCase())]);
-  return reasons;
+  return [["strong", "Along a path, multiply"], `: ${slope(sender, receiver, local)}, and ${slope(root, sender, upstream)}. `,
+    `So through ${sender.name}, ${slope(root, receiver, contribution)}.`];
+}
+
+function mergeReason({ receiver, arrival }) {
+  const all = stepsTo[receiver.index], come = all.slice(0, arrival), rest = all.slice(arrival);
+  const ways = (some) => new Set(some.map(through)).size === some.length ? listed(some.map(through)) : `${some.length} times`;
+  if (rest.length) return [[`But ${receiver.name} also reaches ${root.name} ${ways(rest)}: more comes.`]];
+  if (arrival < 2) return [];
+  return [[["strong", "Across paths, add"], `: ${receiver.name} reaches ${root.name} ${times(arrival)}, ${ways(come)}. `,
+    `A nudge of ${receiver.name} goes ${arrival === 2 ? "both" : "all"} ways at once.`]];
 }
