@@ -1,4 +1,4 @@
-"""The four equations of backpropagation, computed by hand, agree with backward(); and why backward is cheap.
+"""The four equations of backpropagation, by hand and in numbers, agree with backward(); and why backward is cheap.
 
 With z = W a + b and a = sigmoid(z) in each layer, quadratic cost C = 1/2 |a - y|^2, and the error delta = dC/dz:
 
@@ -11,7 +11,7 @@ After Nielsen, Neural Networks and Deep Learning, chapter 2.
 """
 
 import random
-import time
+import timeit
 
 from micrograd import sigmoid
 from micrograd.check import check_grads
@@ -21,7 +21,7 @@ from micrograd.nn import MLP
 
 
 def by_hand(net, x, y):
-    """dC/dW and dC/db of every layer by the four equations, on plain floats."""
+    """The activations, and dC/dW and dC/db of every layer by the four equations, on plain floats."""
     W = [[[w.data for w in n.w] for n in layer.neurons] for layer in net.layers]
     b = [[n.b.data for n in layer.neurons] for layer in net.layers]
     activations = [x]
@@ -35,13 +35,19 @@ def by_hand(net, x, y):
         if i:
             back = [sum(W[i][j][k] * delta[j] for j in range(len(delta))) for k in range(len(activations[i]))]
             delta = [e * a * (1 - a) for e, a in zip(back, activations[i])]  # BP2
-    return gradients
+    return activations, gradients
 
 
-def seconds(work):
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+def in_numbers(net, y, activations, gradients):
+    """Print each equation with its numbers, for the first neurons of the last two layers."""
+    (h, *_), (a, *_) = activations[-2:]
+    (_, before), (dW, delta) = gradients[-2:]
+    terms = " + ".join(f"({n.w[0].data:.4f}) × ({d:.4f})" for n, d in zip(net.layers[-1].neurons, delta))
+    print(f"BP1  delta = (a - y) × a × (1 - a) = ({a:.4f} - {y[0]:g}) × {a:.4f} × (1 - {a:.4f}) = {delta[0]:.4f}")
+    print(f"BP2  one layer before: delta = ({terms}) × {h:.4f} × (1 - {h:.4f}) = {before[0]:.4f}")
+    print(f"BP3  dC/db = delta = {delta[0]:.4f}; backward() gave {net.layers[-1].neurons[0].b.grad:.4f}")
+    print(f"BP4  dC/dW = a before × delta = {h:.4f} × ({delta[0]:.4f}) = {dW[0][0]:.4f}", end="; ")
+    print(f"backward() gave {net.layers[-1].neurons[0].w[0].grad:.4f}")
 
 
 def costs(net, x, y):
@@ -51,8 +57,8 @@ def costs(net, x, y):
     def cost(*_):
         return half_squared_sum(net(x), y)
 
-    back = min(seconds(lambda: cost().backward()) for _ in range(3))
-    return len(parameters), back, seconds(lambda: check_grads(cost, parameters))
+    back = min(timeit.repeat(lambda: cost().backward(), number=1, repeat=3))
+    return len(parameters), back, timeit.timeit(lambda: check_grads(cost, parameters), number=1)
 
 
 def main(*, seed=0, largest=64):
@@ -61,14 +67,11 @@ def main(*, seed=0, largest=64):
     net = MLP(3, [4, 2], activation="sigmoid", output="sigmoid", rng=rng)
     x, y = [0.5, -0.2, 0.9], [1.0, 0.0]
     half_squared_sum(net(x), y).backward()
-    difference = 0.0
-    for number, (layer, (dW, db)) in enumerate(zip(net.layers, by_hand(net, x, y)), start=1):
-        pairs = [(n.b.grad, d) for n, d in zip(layer.neurons, db)]
-        pairs += [(w.grad, d) for n, row in zip(layer.neurons, dW) for w, d in zip(n.w, row)]
-        difference = max(difference, *(abs(g - h) for g, h in pairs))
-        got, hand = pairs[0]
-        print(f"layer {number}: {len(pairs)} gradients, e.g. dC/db[0] by hand {hand:+.12f}, by backward {got:+.12f}")
-    print(f"largest difference: {difference:.1e}\n")
+    activations, gradients = by_hand(net, x, y)
+    in_numbers(net, y, activations, gradients)
+    by_equation = [g for dW, db in gradients for row, d in zip(dW, db) for g in (*row, d)]
+    difference = max(abs(p.grad - g) for p, g in zip(net.parameters(), by_equation))
+    print(f"all {len(by_equation)} gradients agree: the largest difference is {difference:.1e}\n")
 
     print("weights   backward ms   finite differences ms   ratio")
     rows, hidden = [], 4
@@ -77,6 +80,7 @@ def main(*, seed=0, largest=64):
         weights, back, differences = rows[-1]
         print(f"{weights:7}   {1e3 * back:11.2f}   {1e3 * differences:21.2f}   {differences / back:5.0f}")
         hidden *= 2
+    print("Backward visits each operation once; differences compute the cost twice for every weight.")
     return difference, rows
 
 

@@ -36,7 +36,8 @@ def main(*, seed=0, epochs=80, batch=8, lr=0.003, jit=False):
         seed=seed,
         backend="jit" if jit else "eager",
     )
-    print(f"held-out accuracy: {accuracy(net, *held_out):.1%} of {len(held_out[1])} flowers")
+    right = accuracy(net, *held_out)
+    print(f"held-out accuracy: {right:.1%}, {round(right * len(held_out[1]))} of {len(held_out[1])} flowers")
     return net, history
 
 

@@ -31,8 +31,18 @@ def differ(A, B):
     return max(abs(a - b) for row_a, row_b in zip(A, B) for a, b in zip(row_a, row_b))
 
 
+def one_product(X, W, G):
+    """Print X W, the gradient that arrives, and one number of dX = dY W', which is a row times a row."""
+    x, w, dX = of("data", X), of("data", W), of("grad", X)
+    for name, M in [("X", x), ("W", w), ("Y = X W", matmul(x, w)), ("dY, which arrives", G), ("dX, by backward()", dX)]:
+        print(f"{name:18}" + f"\n{'':18}".join("".join(f"{number:9.4f}" for number in row) for row in M))
+    terms = " + ".join(f"({g:.4f}) × ({b:.4f})" for g, b in zip(G[0], w[0]))
+    print("X[0][0] enters every number of Y's first row, so its gradient is a sum: row 0 of dY times row 0 of W")
+    print(f"  {terms} = {sum(g * b for g, b in zip(G[0], w[0])):.4f}; backward() gave {dX[0][0]:.4f}\n")
+
+
 def main(*, seed=0):
-    """Check dX = dY W' and dW = X' dY for Y = X W, and the same with a third factor for Y = X W V."""
+    """Show one product in numbers, then check dX = dY W', dW = X' dY, and the same for three factors, Y = X W V."""
     rng = random.Random(seed)
 
     def matrix(rows, columns):
@@ -47,6 +57,8 @@ def main(*, seed=0):
         G = of("data", matrix(2, 4))
         Y = product(X, W)
         sum(y * g for row, upstream in zip(Y, G) for y, g in zip(row, upstream)).backward()
+        if kind == "nested lists":
+            one_product(X, W, G)
         differences[f"{kind}: Y = X W, dX = dY W'"] = differ(of("grad", X), matmul(G, transposed(of("data", W))))
         differences[f"{kind}: Y = X W, dW = X' dY"] = differ(of("grad", W), matmul(transposed(of("data", X)), G))
 
@@ -64,6 +76,7 @@ def main(*, seed=0):
 
     for claim, difference in differences.items():
         print(f"{claim:42} largest difference {difference:.1e}")
+    print("So the rules of matrices are the chain rule, entry by entry.")
     return differences
 
 

@@ -48,6 +48,10 @@ def main(*, seed=0, steps=200, lr=0.1, margin=1.0):
 
     moved = {w: sum((v.data - b) ** 2 for v, b in zip(net.vectors[w], before[w])) ** 0.5 for w in words}
     print("how far each word's vector moved: " + ", ".join(f"{w} {d:.3f}" for w, d in moved.items()))
+    ahead, farthest = net(TRUE).data - net(CORRUPT).data, max(moved, key=moved.get)
+    outcome = f"by {ahead:.2f}, at least the margin of {margin:g}" if ahead >= margin else f"by {ahead:.2f} only"
+    print(f'"{" ".join(TRUE)}" now outscores "{" ".join(CORRUPT)}" {outcome}.')
+    print(f'The gradient went through the net into the words: all {len(words)} moved, "{farthest}" the farthest.')
     return net(TRUE).data, net(CORRUPT).data, moved
 
 

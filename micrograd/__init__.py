@@ -25,6 +25,7 @@ one evening, read table, ops, node, number, engine, operators, nn, losses and op
     nn, losses, optim      neurons, layers, nets; what to minimize; how
     metrics                how good the answers are
     data                   rows to learn from
+    foreign                other people's Values: read as graphs of ours, and their engine checked against the table
     views                  look at a graph: draw it, step through it, ask why
     compiler               from a function to native code
     training               `fit`: train, keep, resume, measure
@@ -79,9 +80,12 @@ from micrograd.version import VERSION
 if TYPE_CHECKING:
     from micrograd.compiler.jit import jit
     from micrograd.compiler.train_step import train_step
+    from micrograd.foreign.adopt import adopt
+    from micrograd.foreign.check import check_engine
     from micrograd.nn import MLP, Layer, Module, Neuron
     from micrograd.training.fit import fit
     from micrograd.views.draw import draw_dot, save, svg
+    from micrograd.views.net import draw_net
     from micrograd.views.notebook import load_ipython_extension
     from micrograd.views.page import explain
     from micrograd.views.prompt import debug
@@ -94,8 +98,11 @@ _LAZY = {
     "MLP": "nn",
     "Module": "nn",
     "Neuron": "nn",
+    "adopt": "foreign.adopt",
+    "check_engine": "foreign.check",
     "debug": "views.prompt",
     "draw_dot": "views.draw",
+    "draw_net": "views.net",
     "explain": "views.page",
     "fit": "training.fit",
     "jit": "compiler.jit",
@@ -132,8 +139,10 @@ __all__ = [
     "Value",
     "abs",
     "acos",
+    "adopt",
     "asin",
     "atan",
+    "check_engine",
     "check_grads",
     "collector_paused",
     "cos",
@@ -141,6 +150,7 @@ __all__ = [
     "debug",
     "detect_anomaly",
     "draw_dot",
+    "draw_net",
     "elu",
     "erf",
     "erfc",

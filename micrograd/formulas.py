@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from micrograd.coerce import Recordable, as_float
 
@@ -49,9 +49,22 @@ def in_words(error: Exception, entry: Any, operands: Sequence[Any], *, doing: st
     return said
 
 
-def _explanation(error: Exception, entry: Any, operands: Sequence[Any], doing: str) -> Exception:
+class Failing(NamedTuple):
+    """What the error of an operation says besides the operands' numbers: the pieces that `_explanation` joins."""
+
+    formula: str  # with the operands' names put in
+    names: tuple[str, ...]
+    needs: str  # how a domain error ends: "needs x > 0"; empty where Python's own words stand
+    needs_at_most: str  # what follows TOO_LARGE: "; exp needs x < 709.78"
+
+
+TOO_LARGE = "the result is too large for a float (the largest is about 1.8e308)"
+MISSING = "the derivative does not exist there ({})"  # with Python's own words
+
+
+def failing(entry: Any, operands: Sequence[Any]) -> Failing:
+    """The pieces of an operation's errors; an operand is called by its label, or by what the operation calls it."""
     names: list[str] = []
-    seen = []
     labels = {str(getattr(x, "label", "")) for x in operands}
     for position, x in enumerate(operands):
         own = entry.operands[min(position, len(entry.operands) - 1)]
@@ -59,17 +72,19 @@ def _explanation(error: Exception, entry: Any, operands: Sequence[Any], doing: s
             own = f"{own[1:]}[{position}]"
         elif len(entry.operands) == 2 and not entry.symbol.isidentifier():
             own = ("left", "right")[position]  # x / y would look like variables of the user's
-        name = str(getattr(x, "label", "")) or (own if own not in labels else f"the other {own}")
-        names.append(name)
-        seen.append(f"{name} = {_plain(getattr(x, 'data', x))!r}")
-    said = f"{doing}{entry.formula(names)}, where {', '.join(dict.fromkeys(seen))}"
+        names.append(str(getattr(x, "label", "")) or (own if own not in labels else f"the other {own}"))
+    needs = f"needs {entry.needs.format(*names)}" if entry.needs else ""
+    return Failing(entry.formula(names), tuple(names), needs, f"; {entry.name} {needs}" if needs else "")
+
+
+def _explanation(error: Exception, entry: Any, operands: Sequence[Any], doing: str) -> Exception:
+    of = failing(entry, operands)
+    seen = [f"{name} = {_plain(getattr(x, 'data', x))!r}" for name, x in zip(of.names, operands)]
+    said = f"{doing}{of.formula}, where {', '.join(dict.fromkeys(seen))}: "
     if isinstance(error, OverflowError):
-        needs = f"; {entry.name} needs {entry.needs.format(*names)}" if entry.needs and not doing else ""
-        return OverflowError(f"{said}: the result is too large for a float (the largest is about 1.8e308){needs}")
+        return OverflowError(said + TOO_LARGE + ("" if doing else of.needs_at_most))
     kind = ZeroDivisionError if isinstance(error, ZeroDivisionError) else ValueError
-    if doing:
-        return kind(f"{said}: the derivative does not exist there ({error})")
-    return kind(f"{said}: " + (f"needs {entry.needs.format(*names)}" if entry.needs else str(error)))
+    return kind(said + (MISSING.format(error) if doing else of.needs or str(error)))
 
 
 def _plain(x: Any) -> Any:

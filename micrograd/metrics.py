@@ -58,4 +58,5 @@ def accuracy(net: Callable[[Any], Any], X: Sequence[Any], y: Sequence[int]) -> f
             raise TypeError(f"accuracy: a label is a whole number, not {label!r}")
     with no_grad():
         sign = not isinstance(net(X[0]), (list, tuple))
-        return sum(_is_right(predict(net, row), label, sign=sign) for row, label in zip(X, y)) / len(X)
+        right = sum(bool(_is_right(predict(net, row), label, sign=sign)) for row, label in zip(X, y))
+    return right / len(X)

@@ -5,10 +5,13 @@
     >>> net = MLP(2, [3, 1], rng=random.Random(0))
     >>> net
     MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(3)]]
+    >>> net.summary()
+    'MLP 2 → 3 → 1, ReLU, 13 parameters'
     >>> [name for name, _ in net.named_parameters()][:4]
     ['layers.0.neurons.0.w.0', 'layers.0.neurons.0.w.1', 'layers.0.neurons.0.b', 'layers.0.neurons.1.w.0']
 
-Defaults, parameter order, the order of random draws and the printed forms are the original micrograd's.
+Defaults, parameter order, the order of random draws and the printed forms are the original micrograd's. IPython and
+notebooks show the summary instead.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from micrograd.engine import Value
 from micrograd.node import UNREACHED
 from micrograd.number import number_at
 from micrograd.table import CONSTANT, DETACHED, RECORDED, TABLE
-from micrograd.words import alike, did_you_mean, first_few, shown
+from micrograd.words import alike, count, did_you_mean, first_few, shown
 
 
 def uniform(rng: Any, fan_in: int, fan_out: int) -> float:
@@ -103,6 +106,18 @@ class Module:
         numbers = {name: as_float(x, f"load_state_dict: {name}") for name, x in state.items()}
         for name, p in own.items():
             p.data = numbers[name]
+
+    def summary(self) -> str:
+        """The net in one line: `MLP 2 → 16 → 16 → 1, ReLU, 337 parameters`."""
+        return f"{type(self).__name__}{self._shape()}, {count(len(self.parameters()), 'parameter')}"
+
+    def _shape(self) -> str:
+        """The sizes and activation functions, for the summary."""
+        return ""
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython and notebooks show; beside a `__repr__` it has to be named again, or that is shown."""
+        printer.text(self.summary())
 
 
 def named_values(thing: Any, name: str, seen: set[int], depth: int = 0) -> Iterator[tuple[str, Value]]:
@@ -185,8 +200,18 @@ class Neuron(Module):
             out._call = Call(self, x)
         return out
 
+    @property
+    def kind(self) -> str:
+        """The name of its activation function: `ReLU`, `Tanh`, `Linear`."""
+        return _title(self.activation) if self.nonlin else "Linear"
+
+    def _shape(self) -> str:
+        return f" {len(self.w)} → 1, {self.kind}"
+
     def __repr__(self) -> str:
-        return f"{_title(self.activation) if self.nonlin else 'Linear'}Neuron({len(self.w)})"
+        return f"{self.kind}Neuron({len(self.w)})"
+
+    _repr_pretty_ = Module._repr_pretty_
 
 
 class Layer(Module):
@@ -208,8 +233,19 @@ class Layer(Module):
                 call.layer, call.position = self, position
         return out[0] if len(out) == 1 else out
 
+    @property
+    def kind(self) -> str:
+        """The name of its neurons' activation function; `mixed` if they differ."""
+        kinds = {neuron.kind for neuron in self.neurons}
+        return kinds.pop() if len(kinds) == 1 else "mixed"
+
+    def _shape(self) -> str:
+        return f" {len(self.neurons[0].w)} → {len(self.neurons)}, {self.kind}"
+
     def __repr__(self) -> str:
         return f"Layer of [{', '.join(str(n) for n in self.neurons)}]"
+
+    _repr_pretty_ = Module._repr_pretty_
 
 
 class MLP(Module):
@@ -253,8 +289,17 @@ class MLP(Module):
             x = layer(x)
         return x
 
+    def _shape(self) -> str:
+        sizes = [len(self.layers[0].neurons[0].w), *(len(layer.neurons) for layer in self.layers)]
+        kinds = list(dict.fromkeys(layer.kind for layer in self.layers))
+        if len(kinds) == 2 and self.layers[-1].kind == kinds[-1] == "Linear":
+            kinds.pop()  # as nearly every net's last layer is
+        return f" {' → '.join(map(str, sizes))}, {' and '.join(kinds)}"
+
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(str(layer) for layer in self.layers)}]"
+
+    _repr_pretty_ = Module._repr_pretty_
 
 
 def _activation(given: str | Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -37,6 +37,7 @@ class Node(Recordable):
     label: str
     _call: Any  # set by nn on what a neuron gave
     _made_at: str  # set by detect_anomaly
+    _theirs: Any  # set by foreign: the object that a copy stands for
 
 
 def set_up(node: Any, data: Any, operands: tuple[Any, ...], operation: Op, local: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import os
+import re
 import subprocess
 import sys
 
@@ -27,7 +28,7 @@ def test_demos_read_like_a_lesson(name):
     module = demo(name)
     assert module.__doc__ and module.main.__doc__
     assert ("seed" in inspect.signature(module.main).parameters) == (name != "chain_rule")  # nothing there is random
-    longest = {"microgpt": 150}.get(name, 84)  # about 80
+    longest = {"microgpt": 150}.get(name, 88)  # about 80
     assert len((DEMOS / f"{name}.py").read_text().splitlines()) <= longest
 
 
@@ -39,7 +40,7 @@ def test_a_demo_runs_as_a_script():
         env={**os.environ, "PYTHONPATH": str(DEMOS.parent)},
     )
     assert result.returncode == 0 and result.stderr == ""
-    assert "loss 0.0000" in result.stdout
+    assert "loss 0.0000" in result.stdout and '"museums in paris are amazing" now outscores' in result.stdout
 
 
 def test_flags_come_from_the_signature(capsys):
@@ -73,20 +74,33 @@ def test_chain_rule(capsys):
     assert said.count("2 derivatives agree with central differences") == 2
 
 
+XOR = "a hidden layer learned what no single neuron can.\n"
+
+
 def test_xor(capsys):
     net, errors = demo("xor").main(steps=3000)
     assert errors == sorted(errors, reverse=True)
     assert errors[0] > 0.4 and errors[-1] < 0.05
     assert [round(net(row).data) for row in ([0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1])] == [0, 1, 1, 0]
-    assert "0 xor 1 = 0.9" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "0 xor 1 = 0.9" in said and said.endswith("Rounded, all four are right: " + XOR)
+    demo("xor").main(steps=1)
+    assert "Rounded" not in capsys.readouterr().out, "nothing is claimed that is not so"
 
 
 def test_iris(capsys):
     history = demo("iris").main(seed=0)[1]
     said = capsys.readouterr()
     assert history["validation accuracy"][-1] >= 0.93
-    assert f"held-out accuracy: {history['validation accuracy'][-1]:.1%} of 50 flowers" in said.out
-    assert "epoch 80/80  loss 0." in said.err
+    right = history["validation accuracy"][-1]
+    assert said.out.endswith(f"held-out accuracy: {right:.1%}, {round(50 * right)} of 50 flowers\n")
+    assert_quiet(said.err, f"epoch 80/80  loss {history['loss'][-1]:.4f}  validation accuracy {right:.4f}")
+
+
+def assert_quiet(said, last):
+    """Progress is at most ten short lines, but for those of a slow machine, and ends with this one."""
+    lines = [line for line in said.splitlines() if "  step " not in line]
+    assert len(lines) <= 10 and max(map(len, lines)) < 60 and lines[-1] == last
 
 
 def test_moons(tmp_path, capsys):
@@ -94,7 +108,10 @@ def test_moons(tmp_path, capsys):
     assert accuracy == 1.0
     picture = (tmp_path / "moons.png").read_bytes()
     assert picture.startswith(b"\x89PNG") and len(picture) > 5000
-    assert "accuracy 100%" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "accuracy 100% after 60 steps: 100 of 100 points on their own side\n" in said.out
+    assert re.fullmatch(r"epoch 60/60  loss 0\.0\d{3}  accuracy 1\.0000", said.err.splitlines()[-1])
+    assert_quiet(said.err, said.err.splitlines()[-1])
 
 
 def numbers_of(net):
@@ -129,7 +146,9 @@ def test_moons_compiled_is_the_same(tmp_path):
 def test_digits(capsys):
     _, right = demo("digits").main(epochs=8)
     assert len(right) == 8 and max(right) >= 0.95 * 360
-    assert f"Epoch 7: {right[7]} / 360\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"Epoch 7: {right[7]} / 360\n" in said
+    assert said.endswith(f"best: {max(right) / 360:.1%} of 360 digits that it did not learn from\n")
 
 
 def test_digits_eager_is_the_same():
@@ -160,7 +179,8 @@ def test_digits_of_the_size_of_mnist(monkeypatch, capsys):
     net, right = demo("digits").main(mnist=True, epochs=1, hidden=1, batch=1000)
     assert len(net.parameters()) == 785 + 20 and 0 <= right[0] <= 10_000
     said = capsys.readouterr().out.splitlines()
-    assert said == ["compiling takes about a minute", f"Epoch 0: {right[0]} / 10000"]
+    best = f"best: {right[0] / 10_000:.1%} of 10000 digits that it did not learn from"
+    assert said == ["compiling takes about a minute", f"Epoch 0: {right[0]} / 10000", best]
 
 
 def test_microgpt(tmp_path, capsys):
@@ -200,21 +220,48 @@ def test_named_entity(capsys):
         true, corrupt, moved = demo("named_entity").main(seed=seed)
         assert true - corrupt >= 1.0
         assert all(distance > 0 for distance in moved.values())
-    assert "loss 0.0000" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        farthest = max(moved, key=moved.get)
+        assert "loss 0.0000" in said
+        assert f'"not all museums in paris" by {true - corrupt:.2f}, at least the margin of 1.\n' in said
+        assert said.endswith(f'into the words: all 7 moved, "{farthest}" the farthest.\n')
+    true, corrupt, _ = demo("named_entity").main(steps=1)
+    assert f"by {true - corrupt:.2f} only.\n" in capsys.readouterr().out
+
+
+def computed(arithmetic):
+    """The result of printed arithmetic, such as `(-0.5) × 2`."""
+    assert re.fullmatch(r"[-+×().\d ]+", arithmetic)
+    return eval(arithmetic.replace("×", "*"))
 
 
 def test_four_equations(capsys):
     difference, rows = demo("four_equations").main(largest=16)
     assert difference <= 1e-12
     assert [weights for weights, _, _ in rows] == [26, 50, 98]
-    assert capsys.readouterr().out.count("\n") >= 8
+    said = capsys.readouterr().out.splitlines()
+    assert [line[:3] for line in said[:4]] == ["BP1", "BP2", "BP3", "BP4"]
+    for line in (said[0], said[1], said[3]):  # what is printed is right as it stands, to the digits that it has
+        *_, arithmetic, result = line.partition(";")[0].split(" = ")
+        assert computed(arithmetic) == pytest.approx(float(result), abs=2e-4)
+    for line in said[2:4]:
+        by_hand, by_backward = re.search(r"= (-?[\d.]+); backward\(\) gave (-?[\d.]+)", line).groups()
+        assert by_hand == by_backward != "0.0000"
+    assert said[4] == f"all 26 gradients agree: the largest difference is {difference:.1e}"
+    assert said[-1].startswith("Backward visits each operation once")
 
 
 def test_matrices(capsys):
     differences = demo("matrices").main()
     assert len(differences) == 10
     assert max(differences.values()) <= 1e-12
-    assert "NumPy arrays: Y = X W V, dV" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    arithmetic, result, gradient = re.search(r"  (.*) = (-?[\d.]+); backward\(\) gave (-?[\d.]+)", said).groups()
+    assert arithmetic.count("×") == 4 and result == gradient
+    assert computed(arithmetic) == pytest.approx(float(result), abs=3e-4)
+    shown = {line[:18].strip(): line[18:].split() for line in said.splitlines()}
+    assert shown["dX, by backward()"][0] == gradient
+    assert "NumPy arrays: Y = X W V, dV" in said and said.endswith("the chain rule, entry by entry.\n")
 
 
 def test_a_demo_s_error_is_one_line(capsys):

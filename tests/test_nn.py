@@ -233,3 +233,35 @@ def test_numpy_sizes_inputs_and_arrays_of_parameters():
 def test_a_row_of_another_length_is_shown_in_whole_numbers(row, said):
     with pytest.raises(ValueError, match=said):
         MLP(2, [1])(row)
+
+
+@pytest.mark.parametrize(
+    "net, summary",
+    [
+        (MLP(2, [16, 16, 1]), "MLP 2 → 16 → 16 → 1, ReLU, 337 parameters"),
+        (MLP(3, [4, 1], activation="sigmoid", output="sigmoid", bias=False), "MLP 3 → 4 → 1, Sigmoid, 16 parameters"),
+        (MLP(3, [4, 1], activation="tanh", output="sigmoid"), "MLP 3 → 4 → 1, Tanh and Sigmoid, 21 parameters"),
+        (MLP(3, [2]), "MLP 3 → 2, Linear, 8 parameters"),
+        (MLP(64, [100, 10]), "MLP 64 → 100 → 10, ReLU, 7,510 parameters"),
+        (Layer(2, 4), "Layer 2 → 4, ReLU, 12 parameters"),
+        (Neuron(1, bias=False, nonlin=False), "Neuron 1 → 1, Linear, 1 parameter"),
+        (Module(), "Module, 0 parameters"),
+    ],
+)
+def test_a_net_in_one_line_which_ipython_shows_while_repr_stays_the_original_s(net, summary):
+    pretty = pytest.importorskip("IPython.lib.pretty").pretty
+    assert net.summary() == pretty(net) == summary
+    assert pretty([net]) == f"[{summary}]"
+    assert str(net) == repr(net) != summary
+
+    class Mine(type(net)):
+        def __repr__(self):
+            return "mine"
+
+    assert pretty(Mine.__new__(Mine)) == "mine"
+
+
+def test_a_layer_of_different_neurons_says_so():
+    layer = Layer(2, 2)
+    layer.neurons[1].nonlin = False
+    assert layer.summary() == "Layer 2 → 2, mixed, 6 parameters"

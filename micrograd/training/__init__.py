@@ -2,7 +2,8 @@
 
 Read in this order:
 
-    plots, history, progress   the measures of each epoch: drawn, kept, and shown during training
+    plots, curves              a trained net's regions, by matplotlib; curves over the epochs, as a small SVG
+    history, progress          the measures of each epoch: kept, and shown during training
     options, parts             what was asked for, checked once; the rows to train on and those held out
     checkpoints, same_run      the file that keeps a run's state; does it belong to this model, data and options?
     run_state                  what training changes, from its start or from a checkpoint

@@ -8,6 +8,8 @@
 epoch    loss
     1  0.7500
     2  0.5000
+
+Of a long run `print` shows the first epochs and the last. A notebook shows a picture of it.
 """
 
 from __future__ import annotations
@@ -21,10 +23,12 @@ from typing import Any
 
 from micrograd.extras import require
 from micrograd.files import write_whole
+from micrograd.training.curves import curves, whole_ticks
 from micrograd.training.plots import legend, named, save_figure
 from micrograd.words import number_text
 
 Record = dict[str, float]
+FIRST, LAST = 4, 4  # epochs that are printed of a long run
 TURNED = 0.05  # of the lowest loss: a smaller rise is noise
 
 
@@ -70,23 +74,37 @@ class History:
         epoch = number_text(self.records[place].get("epoch"))
         return f"the validation loss was lowest at epoch {epoch}, {number_text(lowest)}; now {number_text(losses[-1])}"
 
+    def _is_steady(self, name: str) -> bool:
+        """Whether this is the learning rate, and it never changed: then it is not worth a column."""
+        return name == "learning rate" and len(set(self[name])) == 1
+
     def __str__(self) -> str:
         if not self.records:
             return "no epochs yet"
-        rows = [self.columns, *([number_text(record.get(name)) for name in self.columns] for record in self.records)]
+        left_out = len(self) - FIRST - LAST
+        is_long = left_out > 2
+        shown = [*self.records[:FIRST], *self.records[-LAST:]] if is_long else self.records
+        names = [name for name in self.columns if not self._is_steady(name)]
+        rows = [names, *([number_text(record.get(name)) for name in names] for record in shown)]
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows]
+        if is_long:
+            more = f"{left_out:,} more epochs: history[i], history[name] or history.to_csv(path)"
+            lines.insert(1 + FIRST, f"{'⋮':>{widths[0]}}  {more}")
         if self.turned:
             lines.append(f"{self.turned}: keep_best=True keeps the net of that epoch, patience= stops in time")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        last = (
-            ", ".join(f"{name} {number_text(x)}" for name, x in self.records[-1].items())
-            if self.records
-            else "no epochs"
-        )
-        return f"History({last})"
+        last = self.records[-1] if self.records else {}
+        said = ", ".join(f"{name} {number_text(x)}" for name, x in last.items() if name != "seconds")
+        return f"History({said or 'no epochs'})"
+
+    def _repr_svg_(self) -> str | None:
+        picture = curves({name: self[name] for name in self.columns}, best=self.best)
+        return picture.svg if picture else None
+
+    _repr_html_ = _repr_svg_  # inline, in the colours of the notebook's theme
 
     def to_csv(self, path: str | Path) -> None:
         """Write a CSV file with a header and a line for each epoch; every number reads back unchanged."""
@@ -102,7 +120,7 @@ class History:
             raise ValueError("plot: there are no epochs to draw yet")
         kinds: dict[str, list[str]] = {}
         for name in self.columns:
-            if name not in ("epoch", "seconds") and not (name == "learning rate" and len(set(self[name])) == 1):
+            if name not in ("epoch", "seconds") and not self._is_steady(name):
                 kinds.setdefault(name.removeprefix("validation "), []).append(name)
         figure = require("matplotlib.figure", extra="train").Figure(figsize=(6, 2.2 * len(kinds)), layout="constrained")
         axes = figure.subplots(len(kinds), sharex=True, squeeze=False)
@@ -114,4 +132,5 @@ class History:
             if len(names) > 1:
                 legend(axis, lines, names)
         axes[-1, 0].set_xlabel("epoch")
+        axes[-1, 0].set_xticks(whole_ticks(self["epoch"][0], self["epoch"][-1]))
         save_figure(figure, path)

@@ -1,24 +1,29 @@
-"""Show how training goes: a bar in a terminal, plain lines elsewhere, or nothing.
+"""Show how training goes: one line that updates itself in a terminal or a notebook, a few lines elsewhere, or nothing.
 
 `progress(epochs, show)` gives a `Display`, inside a `with` block: call it with each epoch's record.
+
+>>> from micrograd.training.progress import brief
+>>> brief({"epoch": 3, "loss": 0.25, "gradient norm": 1.5, "validation accuracy": 0.75, "seconds": 0.1})
+'loss 0.2500  validation accuracy 0.7500'
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
+import shutil
 import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from micrograd.training.history import Record
-from micrograd.words import number_text
+from micrograd.words import cut, number_text
 
-LINES = 20  # of text at most for the epochs of a run
-
-
+LINES = 10  # of text at most for the epochs of a run
 SILENCE = (5.0, 300.0)  # longest time without a line, in seconds: at first, and later in a long run
+REFRESH = 0.1  # seconds at least between two changes of a line that updates itself
+BAR = 20  # characters
 
 
 class Display:
@@ -38,19 +43,44 @@ class Display:
 
 @contextlib.contextmanager
 def progress(epochs: int, show: bool, *, done: int = 0) -> Iterator[Display]:
-    """A display: silent if `show` is False, otherwise a bar in a terminal, and lines if the output goes elsewhere."""
+    """A display: silent if `show` is False, otherwise one line in a notebook or terminal, and few lines elsewhere."""
     if not show:
         yield Display()
+    elif _in_notebook():
+        with contextlib.closing(InNotebook(epochs)) as line:
+            yield line
     elif sys.stderr.isatty() and importlib.util.find_spec("rich"):
         with _bar(epochs, done) as bar:
             yield bar
+    elif sys.stderr.isatty():
+        with contextlib.closing(InTerminal(epochs)) as line:
+            yield line
     else:
         yield Lines(epochs)
+
+
+def _in_notebook() -> bool:
+    """Whether a Jupyter kernel runs this, whose outputs can be replaced."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def said(record: Record) -> str:
     """A record in one line, without its epoch and its time."""
     return "  ".join(f"{name} {number_text(x)}" for name, x in record.items() if name not in ("epoch", "seconds"))
+
+
+def brief(record: Record) -> str:
+    """What a reader wants to know of a record: the loss, and how good the net is on rows that it did not learn from."""
+    return "  ".join(f"{name} {number_text(record[name])}" for name in _foremost(record))
+
+
+def _foremost(record: Record) -> list[str]:
+    """The loss, and one more measure: of a metric before the validation loss, on the validation rows if there are."""
+    beside = ("epoch", "seconds", "loss", "gradient norm", "learning rate", "validation loss")
+    metrics = [name for name in record if name not in beside]
+    main = next((name for name in metrics if name.startswith("validation ")), (*metrics, "validation loss")[0])
+    return [name for name in ("loss", main) if name in record]
 
 
 class Lines(Display):
@@ -70,22 +100,93 @@ class Lines(Display):
 
     def __call__(self, record: Record) -> None:
         if record["epoch"] % self.every == 0 or record["epoch"] == self.epochs:
-            self.say(f"{self._epoch(record['epoch'])}  {said(record)}")
+            self.say(f"{_place(record['epoch'], self.epochs)}  {brief(record)}")
 
     def within(self, epoch: int, step: int, steps: int, loss: float) -> None:
         if time.monotonic() >= self.next:
-            self.say(f"{self._epoch(epoch)}  step {step:,} of {steps:,}, loss {number_text(loss)}")
+            self.say(f"{_place(epoch, self.epochs)}  step {step:,} of {steps:,}, loss {number_text(loss)}")
 
-    def _epoch(self, epoch: float) -> str:
-        return f"epoch {epoch:{len(str(self.epochs))}}/{self.epochs}"
+
+def _place(epoch: float, epochs: int) -> str:
+    return f"epoch {epoch:{len(str(epochs))}}/{epochs}"
+
+
+class OneLine(Display):
+    """A line that updates itself, at most every REFRESH seconds, and ends as a summary. Subclasses show a text."""
+
+    is_on = True
+
+    def __init__(self, epochs: int):
+        self.epochs, self.began, self.shown = epochs, time.monotonic(), 0.0
+        self.last: Record = {}
+
+    def show(self, text: str) -> None:
+        """Put a text in the place of what is there."""
+        raise NotImplementedError
+
+    def __call__(self, record: Record) -> None:
+        self.last = record
+        self._update(record["epoch"], f"{_place(record['epoch'], self.epochs)} {{}} {brief(record)}")
+
+    def within(self, epoch: int, step: int, steps: int, loss: float) -> None:
+        self._update(epoch - 1 + step / steps, f"{_place(epoch, self.epochs)} {{}} loss {number_text(loss)}")
+
+    def _update(self, done: float, text: str) -> None:
+        now = time.monotonic()
+        if now - self.shown >= REFRESH:
+            self.shown, filled = now, round(BAR * done / self.epochs)
+            self.show(text.format("━" * filled + "╌" * (BAR - filled)))
+
+    def close(self) -> None:
+        """Show where training ended, and how long it took."""
+        if self.last:
+            took = f"in {time.monotonic() - self.began:.1f} s"
+            self.show(f"{_place(self.last['epoch'], self.epochs)}  {brief(self.last)}  {took}")
+
+
+class InNotebook(OneLine):
+    """An output of the cell, which each update replaces."""
+
+    def __init__(self, epochs: int):
+        super().__init__(epochs)
+        self.output: Any = None
+        self.notes: list[str] = []
+
+    def say(self, text: str) -> None:
+        if self.last:  # what happens during training stays readable; why it began as it did is in `history.why`
+            self.notes.append(text)
+        self.show("" if self.last else text)
+
+    def show(self, text: str) -> None:
+        from IPython.display import display
+
+        data = {"text/plain": "\n".join([*self.notes, *filter(None, [text])])}
+        if self.output is None:
+            self.output = display(data, raw=True, display_id=True)
+        else:
+            self.output.update(data, raw=True)
+
+
+class InTerminal(OneLine):
+    """A line of a terminal, where the library rich is not installed."""
+
+    def say(self, text: str) -> None:
+        self.show("")
+        print(f"\r{text}", file=sys.stderr, flush=True)
+
+    def show(self, text: str) -> None:
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r{cut(text, width):{width}}", end="", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        super().close()
+        print(file=sys.stderr, flush=True)
 
 
 def in_width(record: Record, width: int) -> str:
     """What matters most in a record, in at most `width` characters: loss, a metric, learning rate, then the rest."""
     names = [name for name in record if name not in ("epoch", "seconds")]
-    metrics = [name for name in names if name not in ("loss", "gradient norm", "learning rate", "validation loss")]
-    main = next((name for name in metrics if name.startswith("validation ")), (*metrics, "validation loss")[0])
-    first = [name for name in ("loss", main, "learning rate") if name in record]
+    first = [*_foremost(record), *(["learning rate"] if "learning rate" in record else [])]
     out = ""
     for name in [*first, *(name for name in names if name not in first)]:
         short = name.replace("validation ", "val. ").replace("learning rate", "rate")

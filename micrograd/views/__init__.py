@@ -7,9 +7,10 @@ Read in this order:
     sentence, terminal   forward and backward in words: each step the same in every view; their colours in a terminal
     tree                 the graph as indented lines, for a terminal
     style, layout, draw  the boxes' shapes, colours and words; where Graphviz puts them; and the picture
+    picture, net         small pictures written by hand; a net as circles and lines
     record, why          forward and backward, step by step; why a gradient is what it is
     animate              the record as an animation
-    redrawn, page        the drawing without its colours and numbers; the record as a page to explore
+    page                 the record as a page to explore, with live numbers
     seen, breakpoints    a node as it is at a position of the record; where a walk through it stops
     moves, narration     how a walk goes forward and back in time; what is said on the way
     scope                Python with the nodes as they are there

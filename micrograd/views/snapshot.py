@@ -22,6 +22,8 @@ from typing import Any
 
 from micrograd.coerce import float_of
 from micrograd.engine import Value, topological_order
+from micrograd.foreign.adopt import adopt, names_in
+from micrograd.foreign.reading import is_value
 from micrograd.nn import Module, named_values
 from micrograd.node import UNREACHED
 from micrograd.table import CONSTANT, Op
@@ -84,6 +86,7 @@ class Snapshot:
         self.nodes = nodes
         self.error = error  # why the last operation failed, if it did
         self._by_value = {id(node.value): node for node in nodes}
+        self._by_value |= {id(x): node for node in nodes if (x := getattr(node.value, "_theirs", None)) is not None}
         self._by_name: dict[str, Node] | None = None
         self._locals: dict[int, list[tuple[str, float | None]]] = {}
 
@@ -105,7 +108,7 @@ class Snapshot:
             if not 0 <= which < len(self.nodes):
                 raise KeyError(f"no node has the index {which}; indices go from 0 to {len(self.nodes) - 1}")
             return self.nodes[which]
-        if isinstance(which, Value):
+        if isinstance(which, Value) or is_value(which):
             if id(which) not in self._by_value:
                 raise KeyError(f"{which!r} is not in this graph")
             return self._by_value[id(which)]
@@ -183,7 +186,7 @@ def snapshot(root: Any, *, names: Any = None) -> Snapshot:
 def snapshot_of(order: list[Value], numbers: list[float], *, names: Any = None, error: str = "") -> Snapshot:
     """The snapshot of values already in topological order, with their numbers as they were at some moment."""
     index = {value: i for i, value in enumerate(order)}
-    found, parameters = _found_names(names)
+    found, parameters = _found_names(names_in(names, order))
     groups = Groups(order, index, found)
     taken: set[str] = set()
     nodes: list[Node] = []
@@ -229,7 +232,7 @@ def root_of(root: Any) -> tuple[Value, str]:
         return node, str(root)
     if isinstance(root, (list, tuple)):
         raise TypeError(f"give one Value to look at, not {len(root)}: choose one, or look at their sum")
-    raise TypeError(f"give a Value to look at, or the error that an operation raised, not {root!r}")
+    return adopt(root), ""  # somebody else's Value, or a TypeError
 
 
 def _unique(name: str, taken: set[str]) -> str:

@@ -15,6 +15,7 @@ Everything is recorded once, by running the engine's own backward, and replayed 
 
 from __future__ import annotations
 
+import html
 import os
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,12 @@ class Trace(Record):
     def html(self, path: str | os.PathLike[str]) -> Path:
         """Save the interactive page of this trace: one file, which needs no network."""
         return page.save(self, path)
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the page, in place; of a very large graph, the text alone."""
+        if len(self.graph.nodes) > page.MAX_INLINE:
+            return f"<pre>{html.escape(repr(self))}</pre>"
+        return page.Page(self)._repr_html_()
 
     def debug(self, **options: Any) -> None:
         """Open the prompt, which speaks pdb, on this trace."""

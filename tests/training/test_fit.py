@@ -173,10 +173,10 @@ def test_bad_options(options, said):
 
 
 def test_progress_in_lines_in_a_bar_and_not_at_all(capfd):
-    for epochs, count in [(40, 20), (50, 17)]:  # every second, every third and the last
+    for epochs, count in [(40, 10), (42, 9)]:  # every fourth; every fifth and the last
         run(epochs=epochs, progress=True)
         lines = capfd.readouterr().err.splitlines()[1:]  # the first says how it is computed
-        assert len(lines) == count and lines[-1].startswith(f"epoch {epochs}/{epochs}  loss ")
+        assert len(lines) == count and re.fullmatch(rf"epoch {epochs}/{epochs}  loss \d\.\d{{4}}", lines[-1])
     run(progress=False)
     assert capfd.readouterr().err == ""
     pexpect = pytest.importorskip("pexpect")
@@ -210,9 +210,7 @@ def test_a_bar_says_what_matters_most_in_the_room_that_there_is():
 
 def test_a_history_prints_plots_and_is_saved(tmp_path):
     _, history = run(epochs=3, validation=0.2)
-    assert (
-        str(history).splitlines()[0].split() == "epoch loss gradient norm learning rate validation loss seconds".split()
-    )
+    assert str(history).splitlines()[0].split() == "epoch loss gradient norm validation loss seconds".split()
     assert repr(history).startswith("History(epoch 3, loss ")
     history.to_csv(tmp_path / "history.csv")
     lines = (tmp_path / "history.csv").read_text().splitlines()

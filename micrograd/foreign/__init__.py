@@ -1,0 +1,14 @@
+"""Other people's Values: read them as a graph of ours, which all views show, and hold their engine against the table.
+
+Read in this order:
+
+    reading          somebody's Value: its number, gradient, operands, symbol, and its own step of backward
+    recognition      which row of the table a node is, and its operands in order
+    adopt            the whole graph as a graph of ours
+    source, limited  the line of code that a finding is about; code that runs for so long and no longer
+    engines, trials  a class of Values behind its operations; what it is tried on
+    findings         what was found, and how it is printed
+    rules            what is wrong with one step of backward
+    diagnosis        from a trial that failed to what is wrong and where
+    check            `check_engine`
+"""

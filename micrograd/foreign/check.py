@@ -1,0 +1,328 @@
+"""Hold a micrograd of your own against the table: `check_engine(Value)`.
+
+    >>> from micrograd import Value
+    >>> from micrograd.foreign.check import check_engine
+    >>> report = check_engine(Value)
+    >>> report.ok, len(report.tried) > 200, report.missing
+    (True, True, ())
+
+Each trial runs on their Values and on ours, and both must give the same number and the same gradients. Where they do
+not, the rule and the line are named.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from micrograd.coerce import float_of
+from micrograd.foreign.diagnosis import diagnose
+from micrograd.foreign.engines import Engine
+from micrograd.foreign.findings import Finding, Report
+from micrograd.foreign.limited import limited
+from micrograd.foreign.reading import Reader
+from micrograd.foreign.source import line_of_error
+from micrograd.foreign.trials import Ours, Trial, rows, trials_of
+from micrograd.table import FLOAT, TABLE
+from micrograd.words import did_you_mean, short, unwrapped
+
+SECONDS = 10.0  # for one trial
+CHAIN = 5000  # operations, one after the other
+
+
+def check_engine(engine: Any, *, ops: Sequence[str] | None = None, seconds: float = SECONDS) -> Report:
+    """Try somebody's engine, operation after operation and merge after merge, against the table.
+
+    `engine` is the class of their Values, one of these Values, or their module. `ops` are the names of the rows to try,
+    by default all that the class has as an operator, a method or a function of its module; merges are tried with + and
+    *. Nothing runs for longer than `seconds` seconds.
+
+    The report is true when nothing is wrong; printed, it names the first wrong rule, with both numbers and the line.
+    Nothing is raised for a wrong rule, because on work that is not finished the report is the answer that was asked
+    for; in a test write `check_engine(Value).raise_if_wrong()`, which raises AssertionError as `check_grads` does.
+
+    Raises TypeError for what is not a class of Values, ValueError for an unknown operation.
+    """
+    for name in ops or ():
+        if name not in TABLE:
+            raise ValueError(f"check_engine: the table has no operation {name!r}" + did_you_mean(name, TABLE))
+    return _Check(Engine(engine), ops, seconds).report()
+
+
+class _Check:
+    """One engine being tried."""
+
+    def __init__(self, engine: Engine, ops: Sequence[str] | None, seconds: float):
+        self.engine, self.ops, self.seconds = engine, ops, seconds
+        self.ours = Ours()
+        self.path = inspect.getsourcefile(engine.kind) if engine.module else None
+        self.tried: list[str] = []
+        self.wrong: list[Finding] = []
+        self.conventions: list[Finding] = []
+        self.limits: list[Finding] = []
+        self.missing: list[str] = []
+        self.late = False  # whether something did not end in time
+
+    def report(self) -> Report:
+        has = rows(self.engine, self.ops)
+        lacks = [entry for entry in TABLE.values() if entry not in has and (self.ops is None or entry.name in self.ops)]
+        for trial in trials_of(self.engine, self.ops):
+            self._try(trial)
+            if self.late:
+                break  # each further trial might take as long
+        if not self.wrong:
+            self._deep_chain()
+            self._again()
+        self.missing += [e.formula(["x", "y"][: len(e.operands)]) if e.method else e.name for e in lacks]
+        lists: Iterable[list[Any]] = (self.wrong, self.conventions, self.limits, list(dict.fromkeys(self.missing)))
+        return Report(self.engine.name, tuple(self.tried), *map(tuple, lists))
+
+    # ------------------------------------------------------------ one trial
+
+    def _try(self, trial: Trial) -> None:
+        if trial.entry and trial.entry.formula(list(trial.inputs)[: len(trial.entry.operands)]) in self.missing:
+            return  # without x**y there is no (x**y) * w
+        try:
+            wanted = limited(lambda: _run(self.ours, trial), self.seconds)
+        except (ArithmeticError, ValueError):
+            return
+        try:
+            result, inputs = limited(lambda: _forward(self.engine, trial), self.seconds)
+        except Exception as error:
+            self._failed_forward(trial, error)
+            return
+        if not isinstance(result, self.engine.kind):
+            self.missing.append(f"{trial.name} (it gives a {type(result).__name__})")
+            return
+        self.tried.append(trial.name)
+        try:
+            found = limited(lambda: _backward(result, inputs), self.seconds)
+        except Exception as error:
+            self._failed_backward(trial, error)
+            return
+        said = _difference(trial, wanted, found)
+        if said and not self._is_convention(trial, wanted, found, said):
+            self.wrong.append(self._diagnosed(trial, said))
+
+    def _diagnosed(self, trial: Trial, said: str) -> Finding:
+        try:
+            finding: Finding = limited(lambda: diagnose(self.engine, trial, said), self.seconds)
+        except Exception:  # it could not be read further: what is wrong is known, why is not
+            return Finding(said, where=self.engine.written(trial.method) if trial.method else "")
+        return finding
+
+    def _failed_forward(self, trial: Trial, error: Exception) -> None:
+        said = f"{trial.name} at {trial.place} raised {_named(error)}"
+        if isinstance(error, TimeoutError):
+            self._add(trial, self.wrong, f"{trial.name} at {trial.place}: {error}", error)
+        elif isinstance(error, RecursionError):
+            self._add(trial, self.wrong, f"{said}: a method calls itself without end", error)
+        elif isinstance(error, (ArithmeticError, ValueError)):
+            self._add(trial, self.limits, said, error)
+        elif trial.optional:
+            if not isinstance(error, NameError):
+                self.missing.append(trial.name)
+            else:
+                self._add(trial, self.wrong, said, error)
+        else:
+            self._add(trial, self.wrong, said, error)
+
+    def _failed_backward(self, trial: Trial, error: Exception) -> None:
+        if isinstance(error, TimeoutError):
+            said = f"backward of {trial.name} at {trial.place}: {error}"
+        else:
+            said = f"backward of {trial.name} at {trial.place} raised {_named(error)}"
+        corner = isinstance(error, (ArithmeticError, ValueError))
+        self._add(trial, self.limits if corner else self.wrong, said, error)
+
+    def _add(self, trial: Trial, to: list[Finding], said: str, error: Exception) -> None:
+        self.late = self.late or isinstance(error, TimeoutError)
+        if to is self.wrong:
+            self.tried += [trial.name] if trial.name not in self.tried[-1:] else []
+        line = line_of_error(error, self.path) if self.path else None
+        to.append(Finding(said, line))
+
+    # ------------------------------------------------------------ conventions
+
+    def _is_convention(self, trial: Trial, wanted: _Numbers, found: _Numbers, said: str) -> bool:
+        """Whether theirs is another right answer: at a kink any slope between those of the two sides is one."""
+        if trial.entry is None or list(found) == ["data"]:
+            return False
+        if _close(wanted["data"], found["data"]):
+            between = _slopes(trial)
+            if between and all(
+                name == "data" or low - 1e-9 <= found[name] <= high + 1e-9
+                for name, (low, high) in zip(found, [(0.0, 0.0), *between])
+            ):
+                finding = self._diagnosed(trial, said)
+                why = (
+                    "there is a kink there: any slope between those of its two sides is right; the table takes the one "
+                    "that PyTorch takes"
+                )
+                self.conventions.append(Finding(finding.what, finding.line, why, finding.where))
+                return True
+        other = OTHER_FORMULAS.get(trial.entry.name)
+        if other and len(trial.inputs) == 1:
+            text, function = other
+            x = trial.inputs["x"]
+            slope = (function(x + 1e-6) - function(x - 1e-6)) / 2e-6
+            if _close(found["data"], function(x)) and math.isclose(found["x"], slope, rel_tol=1e-4, abs_tol=1e-8):
+                if all(finding.advice != text for finding in self.conventions):  # said once
+                    self.conventions.append(Finding(said, None, text))
+                return True
+        return False
+
+    # ------------------------------------------------------------ long chains, and backward again
+
+    def _deep_chain(self) -> None:
+        if not self.engine.has(TABLE["add"]):
+            return
+        name = f"a chain of {CHAIN:,} additions"
+        self.tried.append(name)
+
+        def run(length: int) -> tuple[float, float]:
+            x, w = self.engine.kind(1.0), self.engine.kind(0.5)
+            y = x
+            for _ in range(length):
+                y = y + w
+            y.backward()
+            return _gradient(x), _gradient(w)
+
+        try:
+            found = limited(lambda: run(CHAIN), self.seconds)
+        except RecursionError as error:
+            low, high = 1, CHAIN  # the longest that works is found by halving
+            while high - low > 20:
+                middle = (low + high) // 2
+                try:
+                    limited(lambda middle=middle: run(middle), self.seconds)  # type: ignore[misc]
+                    low = middle
+                except Exception:
+                    high = middle
+            said = f"chains longer than about {round(low, -1)} operations raise RecursionError"
+            advice = (
+                "backward calls itself once for each value on the way; a list of your own in its place has no such end"
+            )
+            line = line_of_error(error, self.path) if self.path else None
+            self.limits.append(Finding(said, line, advice))
+        except TimeoutError as error:
+            self.limits.append(Finding(f"{name}: {error}"))
+        except Exception as error:
+            self.wrong.append(Finding(f"backward of {name} raised {_named(error)}"))
+        else:
+            if found != (1.0, CHAIN):
+                self.wrong.append(Finding(f"{name}: the gradients are {found} where they are {(1.0, float(CHAIN))}"))
+
+    def _again(self) -> None:
+        """Backward twice on one graph; on two graphs with a value in both; and after its gradient was set to 0."""
+        kind = self.engine.kind
+        if not (self.engine.has(TABLE["mul"]) and self.engine.has(TABLE["add"])):
+            return
+
+        def twice() -> float:
+            x, y = kind(2.0), kind(5.0)
+            z = (x * y) * y + x
+            z.backward()
+            z.backward()
+            return _gradient(x)
+
+        def on_two_graphs(cleared: bool) -> float:
+            x, y = kind(2.0), kind(5.0)
+            (x * y + x).backward()
+            if cleared:
+                x.grad = 0.0
+            (x * y + x).backward()
+            return _gradient(x)
+
+        self.tried += ["backward twice", "two graphs", "a gradient set to 0 between two graphs"]
+        try:
+            again, both, cleared = limited(lambda: (twice(), on_two_graphs(False), on_two_graphs(True)), self.seconds)
+        except Exception as error:
+            self.wrong.append(Finding(f"backward for a second time raised {_named(error)}"))
+            return
+        if not _close(cleared, 6.0):
+            advice = "gradients of values inside a graph must start at 0 in each graph"
+            self.wrong.append(
+                Finding(f"x.grad is {short(cleared)} after x.grad = 0 and another backward, not 6", None, advice)
+            )
+        if _close(both, 6.0):
+            text = "backward sets gradients to 0 first; in the table's engine, and in PyTorch, those of leaves add up"
+            self.conventions.append(Finding("x.grad is 6 after backward on two graphs of 6 each, not 12", None, text))
+        elif not _close(both, 12.0):
+            self.wrong.append(Finding(f"x.grad is {short(both)} after backward on two graphs of 6 each, not 12"))
+        if not _close(again, 52.0) and not _close(again, 26.0):
+            text = (
+                "gradients of the values in between are kept, and passed on again with the new ones; set all gradients "
+                "of the graph to 0 before, or make a new graph for each backward, as training loops do"
+            )
+            said = f"backward() twice on one graph: x.grad is {short(again)} where 26 + 26 is 52"
+            self.conventions.append(Finding(said, None, text))
+
+
+_Numbers = dict[str, float]
+
+OTHER_FORMULAS: dict[str, tuple[str, Callable[[float], float]]] = {
+    "gelu": (
+        "this is the approximation with tanh, up to 0.0005 from the exact function, which the table has",
+        lambda x: 0.5 * x * (1.0 + math.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3))),
+    )
+}
+
+
+def _forward(engine: Engine, trial: Trial) -> tuple[Any, dict[str, Any]]:
+    inputs = {name: engine.kind(x) for name, x in trial.inputs.items()}
+    return trial.build(engine, *inputs.values()), inputs
+
+
+def _backward(result: Any, inputs: dict[str, Any]) -> _Numbers:
+    data = Reader().node(result).number()
+    result.backward()
+    return {"data": data, **{name: _gradient(x) for name, x in inputs.items()}}
+
+
+def _run(engine: Engine, trial: Trial) -> _Numbers:
+    return _backward(*_forward(engine, trial))
+
+
+def _gradient(x: Any) -> float:
+    grad = Reader().node(x).gradient()
+    return 0.0 if grad is None else grad
+
+
+def _close(x: float, y: float) -> bool:
+    return math.isclose(x, y, rel_tol=1e-6, abs_tol=1e-9) or (math.isnan(x) and math.isnan(y))
+
+
+def _difference(trial: Trial, wanted: _Numbers, found: _Numbers) -> str:
+    """Which number is wrong, with both; empty where all agree."""
+    for name, x in found.items():
+        if not _close(x, wanted[name]):
+            both = short(x), short(wanted[name])
+            if name == "data":
+                return f"{trial.name} is {both[0]} where the table has {both[1]} at {trial.place}"
+            return f"{name}.grad is {both[0]} where {trial.name} has {both[1]} at {trial.place}"
+    return ""
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {unwrapped(error)}" if str(error) else type(error).__name__
+
+
+def _slopes(trial: Trial) -> list[tuple[float, float]] | None:
+    """For each operand the derivatives a little to either side; None where they are the same, so there is no kink."""
+    entry, point = trial.entry, list(trial.inputs.values())
+    if entry is None or len(entry.operands) != len(point):
+        return None
+    found = []
+    for i in range(len(point)):
+        sides = []
+        for step in (-1e-6, 0.0, 1e-6):
+            moved = [x + step * (i == j) for j, x in enumerate(point)]
+            try:
+                sides.append(float_of(entry.rule(FLOAT, *moved)[1]()[i]))
+            except (ArithmeticError, ValueError, TypeError):  # TypeError: a row without its settings, as in x**2
+                return None
+        found.append((min(sides), max(sides)))
+    return found if any(high - low > 1e-3 for low, high in found) else None

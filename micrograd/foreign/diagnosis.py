@@ -1,0 +1,188 @@
+"""From a trial that failed to what is wrong and where: a rule, the operands that are kept, or the order of backward.
+
+Every node of their graph is held against the table on its own first: a wrong rule is found where it is, however far
+from it the wrong number shows. If every rule is right, the steps are counted as backward runs them.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from micrograd.foreign.adopt import MANY, contributes, gradients_put_back, in_order
+from micrograd.foreign.engines import Engine
+from micrograd.foreign.findings import Finding
+from micrograd.foreign.reading import MISSING, OPERANDS, Reader, Theirs, read
+from micrograd.foreign.recognition import Recognised, agree, computed, recognised, rows_of
+from micrograd.foreign.rules import first_wrong, what_is_wrong
+from micrograd.foreign.source import Line, calls, line_of_grad, line_of_loop, line_of_result, sets_grad, statements
+from micrograd.foreign.trials import Trial
+from micrograd.words import short
+
+
+def diagnose(engine: Engine, trial: Trial, said: str) -> Finding:
+    """Why a trial failed. `said` is which number is wrong, as `x.grad is 3 where x * x has 6 at x = 3`."""
+    inputs = [engine.kind(x) for x in trial.inputs.values()]
+    result = trial.build(engine, *inputs)
+    method = engine.method(trial.method)
+    at_method = line_of_result(method, {engine.name, "cls", "type"}) if method else None
+    where = engine.written(trial.method) if trial.method else engine.name
+    if read(result, *OPERANDS) is MISSING:
+        return Finding(said, at_method, where=where)
+    order = in_order(Reader().node(result))
+    with gradients_put_back([node.theirs for node in order]):
+        found = first_wrong(order, lambda node: itertools.islice(recognised(node), MANY), _agrees)
+        if found:
+            return _of_node(engine, trial, *found, said, at_method)
+    if " is " in said and not said.startswith(trial.name):
+        lost = [name for name, x in zip(trial.inputs, inputs) if all(node.theirs is not x for node in order)]
+        if lost:
+            kept = f"{lost[0]} is not among the operands that the result keeps, so backward never comes to it"
+            return Finding(said, at_method, kept, where=where)
+        found_there = _of_backward(engine, trial, said)
+        if found_there:
+            return found_there
+    return Finding(
+        f"{where}: {said}", at_method, "the operations that it is made of are right: it combines them wrongly"
+    )
+
+
+def _agrees(node: Theirs, found: Recognised) -> bool:
+    theirs = node.locals
+    if theirs is not None:
+        return agree(found, theirs)
+    return node.step is None or contributes(node, node.step, found)
+
+
+def _of_node(
+    engine: Engine, trial: Trial, node: Theirs, found: Recognised | None, said: str, at_method: Line | None
+) -> Finding:
+    """A node whose number or whose step is wrong."""
+    rows = rows_of(node.symbol) or rows_of(node.method) or rows_of(trial.method)
+    if found is None and not node.symbol:  # nothing but its number tells which operation it is
+        found = next((x for entry in rows for x in computed(node, entry, node._prev)), None)
+    name = node.method or (engine.method_of(found.entry if found else rows[0]) if found or rows else trial.method)
+    where, method = engine.written(name) if name else engine.name, engine.method(name)
+    at_method = line_of_result(method, {engine.name}) if method else at_method
+    if found is None:
+        kept = [x.theirs for x in node._prev] + [node.theirs]
+        for variable, x in node.cells.items():
+            if isinstance(x, engine.kind) and all(x is not y for y in kept):
+                advice = f"{variable} is not among the operands that the result keeps, so backward never comes to it"
+                return Finding(said, at_method, advice, where=where)
+        numbers = ", ".join(f"{x.number():.6g}" for x in node._prev)
+        advice = f"its number, {node.number():.6g}, is not what the operation {node.symbol!r} gives for {numbers}"
+        return Finding(said, at_method, advice if node.symbol else "", where=where)
+    if node.step is None:
+        theirs = node.locals or ()
+        wanted = tuple(found.derivatives())
+        advice = f"the local derivatives are kept as {_plainly(theirs)}; the table has {_plainly(wanted)}"
+        return Finding(said, at_method, advice, where)
+    try:
+        wrong = what_is_wrong(node, found)
+    except Exception as error:
+        return Finding(said, line_of_grad(node.step, ()), f"its step raised {type(error).__name__}: {error}", where)
+    variables, advice, is_set = wrong or ([], "", False)
+    return Finding(said, line_of_grad(node.step, variables, plain=is_set), advice, where=where)
+
+
+@contextlib.contextmanager
+def _listening(order: list[Theirs], name: str) -> Iterator[list[Theirs] | None]:
+    """The nodes in the order in which their steps are run; None where a step cannot be replaced by one that notes."""
+    ran: list[Theirs] = []
+    replaced: list[tuple[Any, Any]] = []
+
+    def noting(node: Theirs, step: Any) -> Any:
+        def noted(*args: Any) -> Any:
+            ran.append(node)
+            return step(*args)
+
+        return noted
+
+    try:
+        try:
+            for node in order:
+                if node._prev and node.step:
+                    replaced.append((node.theirs, node.step))
+                    setattr(node.theirs, name, noting(node, node.step))
+        except Exception:
+            yield None
+            return
+        yield ran if replaced else None
+    finally:
+        for theirs, step in replaced:
+            with contextlib.suppress(Exception):
+                setattr(theirs, name, step)
+
+
+def _of_backward(engine: Engine, trial: Trial, said: str) -> Finding | None:
+    """Every rule is right by itself: what does backward do with them? None where nothing is wrong with that either."""
+    inputs = [engine.kind(x) for x in trial.inputs.values()]
+    result = trial.build(engine, *inputs)
+    order = in_order(Reader().node(result))
+    name = engine.step_name
+    backward = engine.kind.backward  # type: ignore[attr-defined]
+    with _listening(order, name) as ran:
+        result.backward()
+    line = line_of_loop(backward, calls(name)) if ran else line_of_loop(backward, sets_grad)
+    where = f"{engine.name}.backward"
+    own = order[-1].gradient()
+    if own != 1.0:
+        text = "nothing" if not own else f"{own:g}"
+        advice = (
+            f"backward must start with self.grad = 1, the derivative of the result by itself; it is {text} afterwards"
+        )
+        return Finding(said, line_of_loop(backward, lambda node: False), advice, where)
+    if ran is None:
+        return dataclasses.replace(_without_steps(backward, said, line), where=where)
+    place: dict[Theirs, int] = {}
+    for i, node in enumerate(ran):
+        if node in place:
+            advice = (
+                "the step of one value ran twice: keep a set of those visited, and put each value into the order once"
+            )
+            return Finding(said, line, advice, where)
+        place[node] = i
+    for node in order:
+        for x in node._prev:
+            if x in place and node in place and place[x] < place[node]:
+                advice = (
+                    f"the order is wrong: the step of {_called(x)} ran before that of {_called(node)}, which still had "
+                    "to add to its gradient; a value goes into the order after all its operands (topological order), "
+                    "and backward goes through it from the result"
+                )
+                return Finding(said, line, advice, where)
+    for node in order:
+        if node._prev and node.step and node not in place:
+            return Finding(said, line, f"the step of {_called(node)} never ran", where)
+    return None
+
+
+def _called(node: Theirs) -> str:
+    """A node by its arithmetic: `2 * (-3)`."""
+    for found in recognised(node):
+        return found.entry.formula([short(x.number() if isinstance(x, Theirs) else x) for x in found.operands])
+    return node.symbol or node.method.strip("_") or "a node"
+
+
+def _plainly(numbers: Sequence[float]) -> str:
+    return f"({', '.join(map(short, numbers))})"
+
+
+def _without_steps(backward: Any, said: str, line: Line | None) -> Finding:
+    """An engine that keeps local derivatives: backward itself multiplies and adds."""
+    for loop, _ in statements(backward):
+        if isinstance(loop, (ast.For, ast.While)):
+            for node, at in statements(backward):
+                inside = any(ast.dump(node) == ast.dump(x) for x in ast.walk(loop))
+                if inside and isinstance(node, ast.Assign) and sets_grad(node):
+                    return Finding(said, at, "a gradient is set there, where it must be added to: write +=")
+    advice = (
+        "the local derivatives are right by themselves: backward adds local derivative times upstream gradient to each "
+        "operand, results first, each value after all that use it (topological order)"
+    )
+    return Finding(said, line, advice)

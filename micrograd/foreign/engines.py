@@ -1,0 +1,126 @@
+"""One engine behind its operations: which rows of the table a class has, under which names, and how they are applied.
+
+>>> from micrograd import Value
+>>> from micrograd.foreign.engines import Engine
+>>> from micrograd.table import TABLE
+>>> engine = Engine(Value)
+>>> engine.has(TABLE["tanh"]), engine.apply(TABLE["mul"], [Value(2.0), 3.0], {}).data
+(True, 6.0)
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import operator
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from micrograd.foreign.reading import MISSING, STEPS, kind, read
+from micrograd.foreign.recognition import rows_of
+from micrograd.table import TABLE, Op
+
+OPERATORS: dict[str, Any] = {
+    "__add__": operator.add,
+    "__sub__": operator.sub,
+    "__mul__": operator.mul,
+    "__truediv__": operator.truediv,
+}
+OPERATORS |= {"__neg__": operator.neg, "__abs__": operator.abs, "__pow__": operator.pow}
+
+
+def operator_of(entry: Op) -> str:
+    """The method of Python's operator for a row; empty for functions."""
+    return "__pow__" if entry.name in ("power", "pow") else entry.method
+
+
+class Engine:
+    """A class of Values. `given` is the class, one of its objects, or a module with a class that has `backward`."""
+
+    def __init__(self, given: Any):
+        self.kind = class_of(given)
+        self.module = sys.modules.get(self.kind.__module__)
+        # Functions beside the class, or in its package; or in the module that was given.
+        own = [given if inspect.ismodule(given) else self.module, sys.modules.get(self.kind.__module__.split(".")[0])]
+        self.methods: dict[str, str] = {}
+        for name in dir(self.kind):
+            for entry in rows_of(name) if callable(getattr(self.kind, name, None)) else ():
+                self.methods.setdefault(entry.name, name)
+        self.functions = {
+            entry.name: function
+            for module, entry in itertools.product(reversed(own), TABLE.values())
+            if inspect.isfunction(function := getattr(module, entry.name, None)) and entry.name not in self.methods
+        }
+
+    @property
+    def name(self) -> str:
+        return self.kind.__name__
+
+    def has(self, entry: Op) -> bool:
+        method = operator_of(entry)
+        if method:
+            return hasattr(self.kind, method)
+        return entry.name in self.functions or (entry.name in self.methods and not entry.prepare)
+
+    def apply(self, entry: Op, operands: Sequence[Any], static: dict[str, Any]) -> Any:
+        """Apply a row as people do: by its operator, as a method, or as a function of the module."""
+        if entry.name == "power":
+            return operands[0] ** static["exponent"]
+        if operator_of(entry):
+            return OPERATORS[operator_of(entry)](*operands)
+        if entry.name in self.functions:
+            function = self.functions[entry.name]
+            if entry.name == "take":
+                return function(list(operands[1:]), int(read(operands[0], "data")))
+            return function(list(operands)) if entry.name == "logsumexp" else function(*operands, **static)
+        return getattr(operands[0], self.methods[entry.name])(*operands[1:], **static)
+
+    def method(self, name: str) -> Any:
+        """A method of the class, or a function of its module, by name; None if there is none."""
+        found = inspect.getattr_static(self.kind, name, None) if name else None
+        found = getattr(found, "__func__", found)
+        return found or self.functions.get(name) or getattr(self.module, name or " ", None)
+
+    def method_of(self, entry: Op) -> str:
+        """The name of what computes a row."""
+        return operator_of(entry) or self.methods.get(entry.name, entry.name)
+
+    def written(self, name: str) -> str:
+        """A method as an error names it: `Value.__mul__`; a function of the module by its own name."""
+        return f"{self.name}.{name}" if hasattr(self.kind, name) else name
+
+    @property
+    def step_name(self) -> str:
+        """The attribute that holds a node's step of backward."""
+        made = self.kind(1.0)
+        return next((name for name in STEPS if read(made, name) is not MISSING), STEPS[0])
+
+
+def class_of(given: Any) -> type:
+    """The class of Values that somebody means. Raises TypeError, with what to give."""
+    if inspect.ismodule(given):
+        found = [x for x in vars(given).values() if isinstance(x, type) and callable(getattr(x, "backward", None))]
+        own = [x for x in found if x.__module__ == given.__name__] or found
+        named = [x for x in own if x.__name__ == "Value"] or own
+        if len(named) != 1:
+            names = ", ".join(x.__name__ for x in named) or "none"
+            raise TypeError(
+                f"check_engine: one class with a backward() is needed, and {given.__name__} has {names}; give the class"
+            )
+        given = named[0]
+    found_class = given if isinstance(given, type) else type(given)
+    if not callable(getattr(found_class, "backward", None)):
+        raise TypeError(f"check_engine: {kind_name(given)} has no backward(); give the class of your Values")
+    try:
+        made = found_class(2.0)
+    except Exception as error:
+        raise TypeError(f"check_engine: {found_class.__name__}(2.0) raised {type(error).__name__}: {error}") from error
+    for name in ("data", "grad"):
+        if read(made, name) is MISSING:
+            raise TypeError(f"check_engine: {found_class.__name__}(2.0) has no {name}; a Value has data and grad")
+    return found_class
+
+
+def kind_name(given: Any) -> str:
+    return given.__name__ if isinstance(given, type) else f"a {kind(given)}"

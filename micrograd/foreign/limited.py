@@ -1,0 +1,51 @@
+"""Run somebody's code for so long and no longer: `limited(function, 10.0)`.
+
+>>> from micrograd.foreign.limited import limited
+>>> limited(lambda: 1 + 1, 10.0)
+2
+>>> def forever():
+...     while True:
+...         pass
+>>> limited(forever, 0.1)
+Traceback (most recent call last):
+  ...
+TimeoutError: it did not end within 0.1 seconds
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+def limited(function: Callable[[], Any], seconds: float) -> Any:
+    """What the function returns or raises; TimeoutError where it takes longer, with the traceback of where it was.
+
+    It runs in a thread of its own, in which Python can raise an error from outside. Code that is not Python, or that
+    catches every error, is left behind in its thread, which does not keep the program from ending.
+    """
+    result: list[Any] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            result.append(function())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="check_engine", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    late = thread.is_alive()
+    if late:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(TimeoutError))
+        thread.join(1.0)
+    if late:
+        raise TimeoutError(f"it did not end within {seconds:g} seconds").with_traceback(
+            errors[0].__traceback__ if errors else None
+        )
+    if errors:
+        raise errors[0]
+    return result[0]

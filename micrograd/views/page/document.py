@@ -1,0 +1,200 @@
+"""Explain a graph in one HTML page: `explain(z, "z.html")`, or `trace(z).html("z.html")`, and open the file.
+
+    >>> from micrograd import Value
+    >>> from micrograd.views.page.document import page
+    >>> from micrograd.views.record import Record
+    >>> x, y = Value(2.0, label="x"), Value(-4.0, label="y")
+    >>> text = page(Record(x / (x + y)))
+    >>> text.startswith("<!doctype html>"), len(text) < 60_000
+    (True, True)
+
+The page steps through forward and backward, shows each contribution on its way and why gradients multiply and add, and
+recomputes everything when an input is moved. It needs no network, and its Content-Security-Policy lets only its own
+script run. In a notebook, `explain(z)` shows the page in place.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import os
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from micrograd.files import write_whole
+from micrograd.views.draw import with_suffix
+from micrograd.views.page.contents import contents, summary, title_of
+from micrograd.views.page.javascript import Rules
+from micrograd.views.page.positions import layouts
+from micrograd.views.record import Record
+
+MAX_VALUES = 20_000  # some megabytes; a browser has to step through it smoothly
+# Texts are kept as they are: in quotes, or in a pair of backticks. A line with more of these, or a pattern, is not squeezed.
+TEXT = re.compile(r"""("(?:[^"\\]|\\.)*"|`[^`]*`)""")
+UNCERTAIN = re.compile(r"(?<![*\w)\]] )/|'|`.*`.*`")
+SPACED = re.compile(r" ?(=>|[=!]==|&&|\|\||[=?:{}]|<=|>=|\+=|-=) | (=>|[?{}]) ?|(?<=[,;]) (?=[\w({\[#.!-])")
+MAX_INLINE = 2_000  # values of a graph whose page a notebook shows by itself: a few hundred kilobytes of its file
+INLINE_HEIGHT = 600  # pixels of a page inside a notebook
+# The script's files in order; the rules of the operations come after record.js.
+BEFORE, AFTER = ("numbers", "record"), ("sentence", "cards", "picture", "player", "aside", "inputs", "guide", "start")
+
+# The page before its script has run. A template's content is inert: never drawn, fetched or run.
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<header>
+<h1>{title}</h1>
+<div id="inputs" role="group" aria-label="Inputs"></div>
+<button type="button" id="reset" hidden>Reset</button>
+<button type="button" id="guide-me">Guide me</button>
+</header>
+<main id="stage-area" aria-label="Picture">
+<noscript><p>Stepping needs JavaScript, which is switched off here.</p></noscript>
+<svg id="picture" role="group" aria-label="The graph, {summary}"><defs>{heads}</defs><g id="world"></g></svg>
+<p class="legend"><span><b class="positive">+</b><b class="negative">&minus;</b>gradients</span> <span><b>×</b>local derivative</span>
+<span><b class="now"></b>now</span> <span><b class="outcome"></b>the result</span> <span><b>·</b>not computed yet</span></p>
+</main>
+<aside aria-label="This step">
+<section id="guide" aria-live="polite" hidden></section>
+<section id="step">
+<small id="stage"></small>
+<h2 id="heading"></h2>
+<output id="arithmetic" aria-live="polite"></output>
+<p id="failure" role="alert"></p>
+<p id="change"></p>
+<div id="remark"></div>
+</section>
+<section id="node" aria-label="Details"><h2><span id="details-name"></span><button type="button" id="unpin" hidden>follow the step</button></h2>
+<div id="details"></div></section>
+</aside>
+<footer role="group" aria-label="Move through the steps">
+<button type="button" id="first" aria-label="First step">«</button>
+<button type="button" id="previous" aria-label="Previous step">&lsaquo;</button>
+<button type="button" id="play" class="primary">Play</button>
+<button type="button" id="next" aria-label="Next step">&rsaquo;</button>
+<button type="button" id="last" aria-label="Last step">»</button>
+<div class="track">
+<input id="scrubber" type="range" min="0" max="0" step="1" value="0" aria-label="Step">
+<p class="phases" aria-hidden="true"><span id="forward">forward</span><span id="backward">backward</span></p>
+</div>
+<button type="button" id="speed" aria-label="Speed: 1 times">1×</button>
+<button type="button" id="whole" aria-pressed="false">Whole</button>
+</footer>
+<template id="record">{record}</template>
+<script>{script}</script>
+</body>
+</html>
+"""
+HEADS = "".join(
+    f'<marker id="{name}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="{size}" markerHeight="{size}" '
+    f'markerUnits="userSpaceOnUse" orient="{orient}"><path d="M0 1 10 5 0 9z"/></marker>'
+    for name, size, orient in (("head", 8, "auto"), ("here", 11, "auto"), ("tail", 8, "auto-start-reverse"), ("back", 12, "auto-start-reverse"))
+)
+
+
+class Page:
+    """The page of a graph: a notebook shows it in place, `save("z.html")` makes a file of it; `text` is its HTML."""
+
+    def __init__(self, trace: Record):
+        self.trace = trace
+        self.text = page(trace)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Save the page as one file, and return its path."""
+        path = with_suffix(path, ".html", ".htm")
+        return write_whole(
+            path, self.text.encode()
+        )  # as bytes: other line ends, as on Windows, would change the hashes
+
+    def _repr_html_(self) -> str:
+        """The page in a frame of its own: its style and script stay inside."""
+        title = html.escape(title_of(self.trace.graph))
+        return (
+            f'<iframe srcdoc="{html.escape(self.text)}" title="{title}" width="100%" height="{INLINE_HEIGHT}" '
+            'style="border:1px solid #d1d5db;border-radius:12px" sandbox="allow-scripts"></iframe>'
+        )
+
+    def __repr__(self) -> str:
+        return f"<page of {title_of(self.trace.graph)}: .save('page.html') makes a file of it>"
+
+
+def explain(root: Any, path: str | os.PathLike[str] | None = None, *, names: Any = None) -> Path | Page:
+    """The page of forward and backward behind `root`: shown in place in a notebook, saved where a path is given.
+
+    `root` is a Value, or the error that an operation raised: then the page shows forward up to the failure. `names` is
+    as in `snapshot`. Returns the Page, or the path of the file. Raises ValueError for a graph too large for a page,
+    LayoutError when it could not be drawn.
+    """
+    found = Page(Record(root, names))
+    return found if path is None else found.save(path)
+
+
+def save(trace: Record, path: str | os.PathLike[str]) -> Path:
+    """Save the page of a trace as one file, and return its path."""
+    return Page(trace).save(path)
+
+
+def page(trace: Record) -> str:
+    """The page of a trace, as the text of an HTML file; the same trace gives the same text.
+
+    Raises ValueError for a graph too large for a page, LayoutError when it could not be drawn.
+    """
+    graph = trace.graph
+    if len(graph.nodes) > MAX_VALUES:
+        raise ValueError(
+            f"a page of {len(graph.nodes):,} values is too large for a browser (at most {MAX_VALUES:,}): explain a "
+            "part of the computation, such as the loss of one example"
+        )
+    rules = Rules()
+    record = contents(trace, layouts(trace), rules)
+    parts = [*map(_script, BEFORE), rules.source(), _script("live"), *map(_script, AFTER)]
+    script, style = _squeezed("\n".join(parts)), _squeezed(_resource("page.css"))
+    return PAGE.format(
+        policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        "base-uri 'none'; form-action 'none'",
+        title=html.escape(title_of(graph)),
+        summary=html.escape(summary(trace)),
+        heads=HEADS,
+        record=html.escape(record, quote=False),
+        style=style,
+        script=script,
+    )
+
+
+def _script(name: str) -> str:
+    return _resource(f"{name}.js")
+
+
+def _resource(name: str) -> str:
+    return resources.files("micrograd.views.page").joinpath(name).read_text(encoding="utf-8")
+
+
+def _squeezed(source: str) -> str:
+    """A script or style sheet without its comments and indents, and without spaces around signs.
+
+    Comments stand on lines of their own; a line that may hold a text keeps its spaces.
+    """
+    lines = [line.strip() for line in source.splitlines()]
+    lines = [line for line in lines if line and not line.startswith(("//", "/*"))]
+    return "\n".join(line if UNCERTAIN.search(line) else _tight(line) for line in lines)
+
+
+def _tight(line: str) -> str:
+    parts = TEXT.split(line)
+    parts[::2] = [SPACED.sub(lambda found: found[1] or found[2] or "", part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
