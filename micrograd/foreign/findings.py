@@ -37,7 +37,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What `check_engine` found. It is true, and `ok`, when nothing is wrong. Printed, it opens with the first wrong rule.
+    """What `check_engine` found: true, and `ok`, when nothing is wrong. Printed, it opens with the first wrong rule.
 
     `tried` are the names of all trials, `wrong` what is wrong, the first first; `conventions` what other engines do
     differently and is not a mistake, `limits` where theirs stops and the table goes on, `missing` what their class does
