@@ -13,7 +13,6 @@ not, the rule and the line are named.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -24,7 +23,7 @@ from micrograd.foreign.engines import Engine
 from micrograd.foreign.findings import Finding, Report
 from micrograd.foreign.limited import limited
 from micrograd.foreign.reading import Reader
-from micrograd.foreign.source import line_of_error
+from micrograd.foreign.source import code_of, line_of_error
 from micrograd.foreign.trials import Ours, Trial, rows, trials_of
 from micrograd.table import FLOAT, TABLE
 from micrograd.words import did_you_mean, short, unwrapped
@@ -58,7 +57,8 @@ class _Check:
     def __init__(self, engine: Engine, ops: Sequence[str] | None, seconds: float):
         self.engine, self.ops, self.seconds = engine, ops, seconds
         self.ours = Ours()
-        self.path = inspect.getsourcefile(engine.kind) if engine.module else None
+        code = code_of(engine.kind.backward)  # type: ignore[attr-defined]
+        self.path = code.co_filename if code else ""
         self.tried: list[str] = []
         self.wrong: list[Finding] = []
         self.conventions: list[Finding] = []
@@ -76,7 +76,10 @@ class _Check:
         if not self.wrong:
             self._deep_chain()
             self._again()
-        self.missing += [e.formula(["x", "y"][: len(e.operands)]) if e.method else e.name for e in lacks]
+        forms = {"power": "x**2", "pow": "x**y"}
+        self.missing += [
+            forms.get(e.name) or (e.formula(["x", "y"][: len(e.operands)]) if e.method else e.name) for e in lacks
+        ]
         lists: Iterable[list[Any]] = (self.wrong, self.conventions, self.limits, list(dict.fromkeys(self.missing)))
         return Report(self.engine.name, tuple(self.tried), *map(tuple, lists))
 
@@ -147,7 +150,7 @@ class _Check:
         self.late = self.late or isinstance(error, TimeoutError)
         if to is self.wrong:
             self.tried += [trial.name] if trial.name not in self.tried[-1:] else []
-        line = line_of_error(error, self.path) if self.path else None
+        line = line_of_error(error, self.path)
         to.append(Finding(said, line))
 
     # ------------------------------------------------------------ long chains, and backward again
@@ -181,7 +184,7 @@ class _Check:
             advice = (
                 "backward calls itself once for each value on the way; a list of your own in its place has no such end"
             )
-            line = line_of_error(error, self.path) if self.path else None
+            line = line_of_error(error, self.path)
             self.limits.append(Finding(said, line, advice))
         except TimeoutError as error:
             self.limits.append(Finding(f"{name}: {error}"))

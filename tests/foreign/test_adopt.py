@@ -106,7 +106,14 @@ def test_exponents_are_read_from_symbols(symbol, exponent):
 
 @pytest.mark.parametrize(
     "symbol, name",
-    [("ReLU", "relu"), ("relu", "relu"), ("σ", "sigmoid"), ("TANH", "tanh"), ("ln", "log"), ("__exp__", "exp")],
+    [
+        ("ReLU", "relu"),
+        ("relu", "relu"),
+        ("\N{GREEK SMALL LETTER SIGMA}", "sigmoid"),
+        ("TANH", "tanh"),
+        ("ln", "log"),
+        ("__exp__", "exp"),
+    ],
 )
 def test_functions_go_by_many_names(symbol, name):
     assert adopt(Bare(TABLE[name](2.0), (Bare(2.0),), symbol))._operation is TABLE[name]

@@ -1,4 +1,4 @@
-"""check_engine: planted mistakes are named with both numbers, their line and why; right engines pass, and limits are said."""
+"""check_engine: planted mistakes are named with both numbers, line and reason; right engines pass."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from micrograd.table import TABLE
 
 STEP = "            self.grad += other.data * out.grad\n            other.grad += self.data * out.grad\n"
 EXCHANGED = "            self.grad += self.data * out.grad\n            other.grad += other.data * out.grad\n"
-BY_OPERAND = "            for v, local in {self: other.data, other: self.data}.items():\n                v.grad += local * out.grad\n"
+BY_OPERAND = (
+    "            for v, local in {self: other.data, other: self.data}.items():\n"
+    "                v.grad += local * out.grad\n"
+)
 VISIT = "                visited.add(v)\n"
 APPEND = "                topo.append(v)\n"
 
@@ -245,7 +248,8 @@ def test_functions_of_the_module_are_tried(tmp_path):
 def test_what_is_another_formula_of_the_same_function(tmp_path):
     gelu = (
         "    def gelu(self):\n        x = self.data\n        u = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)\n"
-        "        t = math.tanh(u)\n        out = Value(0.5 * x * (1 + t), (self,), 'gelu')\n\n        def _backward():\n"
+        "        t = math.tanh(u)\n        out = Value(0.5 * x * (1 + t), (self,), 'gelu')\n\n"
+        "        def _backward():\n"
         "            du = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x**2)\n"
         "            self.grad += (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * du) * out.grad\n\n"
         "        out._backward = _backward\n        return out\n\n    def backward(self):"
@@ -270,7 +274,8 @@ def test_code_that_does_not_end_is_stopped(tmp_path):
 def test_an_engine_without_recursion_has_chains_of_any_length(tmp_path):
     recursive = original_build()
     loop = (
-        "        stack = [(self, False)]\n        while stack:\n            v, done = stack.pop()\n            if done:\n"
+        "        stack = [(self, False)]\n        while stack:\n            v, done = stack.pop()\n"
+        "            if done:\n"
         "                topo.append(v)\n            elif v not in visited:\n                visited.add(v)\n"
         "                stack.append((v, True))\n                stack.extend((child, False) for child in v._prev)\n"
     )
