@@ -190,7 +190,8 @@ def _after(x: Theirs) -> float:
 def run(node: Theirs, step: Callable[[], Any]) -> None:
     """Their step on the copies' gradients."""
     operands = [x for x in dict.fromkeys(node._prev) if not x.is_plain]
-    with gradients_put_back([x.theirs for x in (*operands, node)]):
+    named = [x for x in node.cells.values() if is_value(x)]  # what else the step can reach by name
+    with gradients_put_back([*named, *(x.theirs for x in (*operands, node))]):
         for x in (*operands, node):
             x.theirs.grad = x.copy.grad
         step()

@@ -12,7 +12,7 @@ not, the rule and the line are named.
 
 from __future__ import annotations
 
-import inspect
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ from micrograd.foreign.engines import Engine
 from micrograd.foreign.findings import Finding, Report
 from micrograd.foreign.limited import limited
 from micrograd.foreign.reading import Reader
-from micrograd.foreign.source import line_of_error
+from micrograd.foreign.source import code_of, line_of_error
 from micrograd.foreign.trials import Ours, Trial, rows, trials_of
 from micrograd.table import FLOAT, TABLE
 from micrograd.words import did_you_mean, short, unwrapped
@@ -57,7 +57,8 @@ class _Check:
     def __init__(self, engine: Engine, ops: Sequence[str] | None, seconds: float):
         self.engine, self.ops, self.seconds = engine, ops, seconds
         self.ours = Ours()
-        self.path = inspect.getsourcefile(engine.kind) if engine.module else None
+        code = code_of(engine.kind.backward)  # type: ignore[attr-defined]
+        self.path = code.co_filename if code else ""
         self.tried: list[str] = []
         self.wrong: list[Finding] = []
         self.conventions: list[Finding] = []
@@ -75,7 +76,10 @@ class _Check:
         if not self.wrong:
             self._deep_chain()
             self._again()
-        self.missing += [e.formula(["x", "y"][: len(e.operands)]) if e.method else e.name for e in lacks]
+        forms = {"power": "x**2", "pow": "x**y"}
+        self.missing += [
+            forms.get(e.name) or (e.formula(["x", "y"][: len(e.operands)]) if e.method else e.name) for e in lacks
+        ]
         lists: Iterable[list[Any]] = (self.wrong, self.conventions, self.limits, list(dict.fromkeys(self.missing)))
         return Report(self.engine.name, tuple(self.tried), *map(tuple, lists))
 
@@ -103,12 +107,17 @@ class _Check:
             self._failed_backward(trial, error)
             return
         said = _difference(trial, wanted, found)
-        if said and not self._is_convention(trial, wanted, found, said):
-            self.wrong.append(self._diagnosed(trial, said))
+        if said:
+            finding = self._diagnosed(trial, said, result, inputs)
+            why = _convention(trial, wanted, found)
+            if not why:
+                self.wrong.append(finding)
+            elif all((other.where, other.advice) != (finding.where, why) for other in self.conventions):  # said once
+                self.conventions.append(dataclasses.replace(finding, advice=why))
 
-    def _diagnosed(self, trial: Trial, said: str) -> Finding:
+    def _diagnosed(self, trial: Trial, said: str, result: Any, inputs: dict[str, Any]) -> Finding:
         try:
-            finding: Finding = limited(lambda: diagnose(self.engine, trial, said), self.seconds)
+            finding: Finding = limited(lambda: diagnose(self.engine, trial, said, result, inputs), self.seconds)
         except Exception:  # it could not be read further: what is wrong is known, why is not
             return Finding(said, where=self.engine.written(trial.method) if trial.method else "")
         return finding
@@ -141,38 +150,8 @@ class _Check:
         self.late = self.late or isinstance(error, TimeoutError)
         if to is self.wrong:
             self.tried += [trial.name] if trial.name not in self.tried[-1:] else []
-        line = line_of_error(error, self.path) if self.path else None
+        line = line_of_error(error, self.path)
         to.append(Finding(said, line))
-
-    # ------------------------------------------------------------ conventions
-
-    def _is_convention(self, trial: Trial, wanted: _Numbers, found: _Numbers, said: str) -> bool:
-        """Whether theirs is another right answer: at a kink any slope between those of the two sides is one."""
-        if trial.entry is None or list(found) == ["data"]:
-            return False
-        if _close(wanted["data"], found["data"]):
-            between = _slopes(trial)
-            if between and all(
-                name == "data" or low - 1e-9 <= found[name] <= high + 1e-9
-                for name, (low, high) in zip(found, [(0.0, 0.0), *between])
-            ):
-                finding = self._diagnosed(trial, said)
-                why = (
-                    "there is a kink there: any slope between those of its two sides is right; the table takes the one "
-                    "that PyTorch takes"
-                )
-                self.conventions.append(Finding(finding.what, finding.line, why, finding.where))
-                return True
-        other = OTHER_FORMULAS.get(trial.entry.name)
-        if other and len(trial.inputs) == 1:
-            text, function = other
-            x = trial.inputs["x"]
-            slope = (function(x + 1e-6) - function(x - 1e-6)) / 2e-6
-            if _close(found["data"], function(x)) and math.isclose(found["x"], slope, rel_tol=1e-4, abs_tol=1e-8):
-                if all(finding.advice != text for finding in self.conventions):  # said once
-                    self.conventions.append(Finding(said, None, text))
-                return True
-        return False
 
     # ------------------------------------------------------------ long chains, and backward again
 
@@ -205,7 +184,7 @@ class _Check:
             advice = (
                 "backward calls itself once for each value on the way; a list of your own in its place has no such end"
             )
-            line = line_of_error(error, self.path) if self.path else None
+            line = line_of_error(error, self.path)
             self.limits.append(Finding(said, line, advice))
         except TimeoutError as error:
             self.limits.append(Finding(f"{name}: {error}"))
@@ -269,6 +248,26 @@ OTHER_FORMULAS: dict[str, tuple[str, Callable[[float], float]]] = {
         lambda x: 0.5 * x * (1.0 + math.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3))),
     )
 }
+
+
+def _convention(trial: Trial, wanted: _Numbers, found: _Numbers) -> str:
+    """Why other numbers than the table's are right too; empty where they are not."""
+    if trial.entry is None:
+        return ""
+    if _close(wanted["data"], found["data"]) and (between := _slopes(trial)):
+        theirs = [found[name] for name in trial.inputs]
+        if all(low - 1e-9 <= x <= high + 1e-9 for x, (low, high) in zip(theirs, between)):
+            return (
+                "there is a kink there: any slope between those of its two sides is right, and the table takes the one "
+                "that PyTorch takes"
+            )
+    if (other := OTHER_FORMULAS.get(trial.entry.name)) and len(trial.inputs) <= 2:
+        why, function = other
+        x, upstream = [*trial.inputs.values(), 1.0][:2]
+        data, slope = function(x), (function(x + 1e-6) - function(x - 1e-6)) / 2e-6
+        if _close(found["data"], data * upstream) and math.isclose(found["x"], slope * upstream, rel_tol=1e-4):
+            return why
+    return ""
 
 
 def _forward(engine: Engine, trial: Trial) -> tuple[Any, dict[str, Any]]:

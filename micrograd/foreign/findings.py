@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from micrograd.foreign.source import Line
 from micrograd.words import count
 
+KEPT = "\N{NO-BREAK SPACE}"  # inside a name such as x + y, which stays on one line
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -37,7 +39,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What `check_engine` found. It is true, and `ok`, when nothing is wrong. Printed, it opens with the first wrong rule.
+    """What `check_engine` found: true, and `ok`, when nothing is wrong. Printed, it opens with the first wrong rule.
 
     `tried` are the names of all trials, `wrong` what is wrong, the first first; `conventions` what other engines do
     differently and is not a mistake, `limits` where theirs stops and the table goes on, `missing` what their class does
@@ -86,8 +88,9 @@ class Report:
         ):
             lines += [title, *(textwrap.indent(str(finding), "  ") for finding in findings)] if findings else []
         if self.missing:
-            text = f"not in your class: {', '.join(self.missing)}"
-            lines += textwrap.wrap(text, 100, subsequent_indent="  ", break_on_hyphens=False)
+            text = f"not in your class: {', '.join(name.replace(' ', KEPT) for name in self.missing)}"
+            wrapped = textwrap.wrap(text, 100, subsequent_indent="  ", break_on_hyphens=False)
+            lines += [line.replace(KEPT, " ") for line in wrapped]
         return "\n".join(lines)
 
     __repr__ = __str__

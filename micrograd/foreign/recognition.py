@@ -88,7 +88,8 @@ def recognised(node: Theirs) -> Iterator[Recognised]:
     for symbol in (node.symbol, node.method):
         if symbol not in known:
             known[symbol] = rows_of(symbol)
-        for entry in known[symbol]:
+        # With one operand, - is rather -x than x - x.
+        for entry in sorted(known[symbol], key=lambda entry: len(entry.operands) != len(node._prev)):
             for bound in _bound(entry, constants):
                 for operands in _arrangements(node, bound, constants):
                     yield from computed(node, bound, operands)

@@ -170,11 +170,15 @@ def _doubled(x: Any) -> Any:
     return x
 
 
-def _ladder(x: Any, y: Any) -> Any:
-    """Each value is used by the next two: a wrong order of backward shows."""
-    for _ in range(6):
-        x, y = y, x * y + x
-    return y
+def _ladders(x: Any, y: Any) -> Any:
+    """Each value is used by the next two. Four times, because in a set operands are in the right order by chance."""
+    ends = []
+    for _ in range(4):
+        a, b = x, y
+        for _ in range(6):
+            a, b = b, a * b + a
+        ends.append(b)
+    return ends[0] + ends[1] + ends[2] + ends[3]
 
 
 # Where branches meet: the text, the inputs, and what is computed, from + and * only.
@@ -189,7 +193,7 @@ MERGES: list[tuple[str, dict[str, float], Callable[..., Any]]] = [
     ("p * x + p, where p = x * y", {"x": 2.0, "y": -3.0}, lambda x, y: (p := x * y) * x + p),
     ("(p + x) * (p + y), where p = x * y", {"x": 2.0, "y": -3.0}, _diamond),
     ("x doubled 8 times as x = x + x", {"x": 1.5}, _doubled),
-    ("a ladder: x, y = y, x * y + x, 6 times", {"x": 0.7, "y": -0.6}, _ladder),
+    ("four ladders of x, y = y, x * y + x", {"x": 0.7, "y": -0.6}, _ladders),
 ]
 
 

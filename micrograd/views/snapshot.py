@@ -223,8 +223,8 @@ def root_of(root: Any) -> tuple[Value, str]:
     """The Value to start from, and the error's message if its operation failed."""
     if isinstance(root, Value):
         return root, ""
-    failed = getattr(root, "failed", None)
-    if isinstance(root, BaseException) and failed is not None:
+    failed = getattr(root, "failed", None) if isinstance(root, BaseException) else None
+    if failed is not None:
         operation, operands = failed
         node = Value(0.0)  # filled by hand: no_grad() and detect_anomaly() would not let the engine make this node
         node._prev = tuple([x if isinstance(x, Value) else Value(x) for x in operands])
