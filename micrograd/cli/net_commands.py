@@ -41,11 +41,11 @@ examples:
   micrograd train digits --hidden 32 --optimizer sgd --lr 0.5 --batch 10
 
 A CSV file has a header; its last column is the target unless --target names
-another. The run's folder gets model.safetensors, history.csv, loss.png and
-net.svg, and regions.png if two columns of numbers tell the class. The net is
-written first; if a picture cannot be made, a message says so and the exit
-status is 1. After Ctrl-C or a crash, the same command with --resume goes on
-from the last checkpoint."""
+another. The run's folder gets model.safetensors, history.csv, loss.png,
+net.svg and weights.svg, and regions.png if two columns of numbers tell the
+class. The net is written first; if a picture cannot be made, a message says so
+and the exit status is 1. After Ctrl-C or a crash, the same command with
+--resume goes on from the last checkpoint."""
 
 PREDICT_HELP = """\
 examples:

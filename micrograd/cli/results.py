@@ -18,6 +18,7 @@ from micrograd.modes import no_grad
 from micrograd.training.backends import has_compiler
 from micrograd.training.plots import decision_regions
 from micrograd.training.predict import is_worth_compiling
+from micrograd.views.net import draw_net
 from micrograd.words import count, unwrapped
 
 
@@ -52,6 +53,7 @@ def results(run: Training, failed: list[str]) -> Iterator[str]:
     if _has_regions(run.table):
         pictures["regions.png"] = "the class chosen at each point of the plane", partial(_regions, run, model)
     pictures["net.svg"] = "the net and its gradients for one row", partial(draw_model, model)
+    pictures["weights.svg"] = "its neurons as circles and its weights as lines", partial(_weights, model)
     for name, (what, draw) in pictures.items():
         path = run.folder / name
         try:
@@ -78,6 +80,12 @@ def _model_of(run: Training) -> Model:
         "example": example,
     }
     return Model(net, run.preparation, facts)
+
+
+def _weights(model: Model, path: Path) -> None:
+    preparation, outputs = model.preparation, len(model.net.layers[-1].neurons)
+    classes = preparation.classes if len(preparation.classes) == outputs else [preparation.target]
+    draw_net(model.net, inputs=preparation.inputs, classes=classes).save(path)
 
 
 def _has_regions(table: Table) -> bool:

@@ -19,7 +19,7 @@ from micrograd.training.checkpoints import CHECKPOINT, check_format
 from micrograd.training.folder_lock import LOCK, check_free
 
 RUN, FORMAT = "run.json", "micrograd run 1"
-RESULTS = (MODEL, "history.csv", "loss.png", "regions.png", "net.svg")
+RESULTS = (MODEL, "history.csv", "loss.png", "regions.png", "net.svg", "weights.svg")
 
 
 def load(place: str | Path) -> Model:

@@ -22,7 +22,7 @@ BESIDE = ("epoch", "seconds", "gradient norm", "learning rate")  # measures of t
 WIDE, LEFT, RIGHT = 520, 52, 112  # of the picture, and beside the lines
 TALL, HEAD, FOOT = 110, 42, 46  # of a panel's lines, above them, and below the last panel
 MOST = 300  # points of a line; of more, the least and the greatest of each stretch
-LINE_APART = 26  # a name and a number
+LINE_APART = 31  # a name and a number
 
 
 def curves(columns: Mapping[str, Sequence[float]], *, best: int = 0) -> Picture | None:

@@ -73,8 +73,8 @@ def fit(
 
     `backend` is "eager", "jit", or "auto": compiled if the extra `jit` is installed, the loss can be recorded, and
     compiling takes less time than it saves; `history.why` says in one line what was chosen and why. Both give the same
-    history to 1e-9. `progress` shows a bar in a terminal and lines elsewhere, within a long epoch too; False shows
-    nothing.
+    history to 1e-9. `progress` shows one line that updates itself in a terminal or a notebook, and a few lines
+    elsewhere, within a long epoch too; False shows nothing.
 
     `checkpoint` is a folder that keeps the run. It is written after an epoch, at most about once a second, and whenever
     training ends, for whatever reason; until then no other run may use it. With `resume=True` a run that was killed

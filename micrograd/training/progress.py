@@ -56,7 +56,9 @@ def progress(epochs: int, show: bool, *, done: int = 0) -> Iterator[Display]:
         with contextlib.closing(InTerminal(epochs)) as line:
             yield line
     else:
-        yield Lines(epochs)
+        lines = Lines(epochs)
+        yield lines
+        lines.end()
 
 
 def _in_notebook() -> bool:
@@ -92,6 +94,7 @@ class Lines(Display):
         self.epochs, self.every = epochs, max(1, -(-epochs // LINES))
         self.began = time.monotonic()
         self.next = self.began + SILENCE[0]
+        self.unsaid: Record = {}
 
     def say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
@@ -99,8 +102,15 @@ class Lines(Display):
         self.next = now + min(max(SILENCE[0], (now - self.began) / 2), SILENCE[1])
 
     def __call__(self, record: Record) -> None:
-        if record["epoch"] % self.every == 0 or record["epoch"] == self.epochs:
-            self.say(f"{_place(record['epoch'], self.epochs)}  {brief(record)}")
+        self.unsaid = record
+        if record["epoch"] % self.every == 0:
+            self.end()
+
+    def end(self) -> None:
+        """Show the last epoch, if it was not shown yet: training may have stopped early."""
+        if self.unsaid:
+            self.say(f"{_place(self.unsaid['epoch'], self.epochs)}  {brief(self.unsaid)}")
+            self.unsaid = {}
 
     def within(self, epoch: int, step: int, steps: int, loss: float) -> None:
         if time.monotonic() >= self.next:
@@ -126,16 +136,16 @@ class OneLine(Display):
 
     def __call__(self, record: Record) -> None:
         self.last = record
-        self._update(record["epoch"], f"{_place(record['epoch'], self.epochs)} {{}} {brief(record)}")
+        self._update(record["epoch"], record["epoch"], brief(record))
 
     def within(self, epoch: int, step: int, steps: int, loss: float) -> None:
-        self._update(epoch - 1 + step / steps, f"{_place(epoch, self.epochs)} {{}} loss {number_text(loss)}")
+        self._update(epoch, epoch - 1 + step / steps, f"loss {number_text(loss)}")
 
-    def _update(self, done: float, text: str) -> None:
+    def _update(self, epoch: float, done: float, text: str) -> None:
         now = time.monotonic()
         if now - self.shown >= REFRESH:
             self.shown, filled = now, round(BAR * done / self.epochs)
-            self.show(text.format("━" * filled + "╌" * (BAR - filled)))
+            self.show(f"{_place(epoch, self.epochs)} {'━' * filled}{'╌' * (BAR - filled)} {text}")
 
     def close(self) -> None:
         """Show where training ended, and how long it took."""
@@ -180,7 +190,8 @@ class InTerminal(OneLine):
 
     def close(self) -> None:
         super().close()
-        print(file=sys.stderr, flush=True)
+        if self.last or self.shown:
+            print(file=sys.stderr, flush=True)
 
 
 def in_width(record: Record, width: int) -> str:

@@ -38,7 +38,12 @@ PAINTS = {
 }
 # Jupyter, VS Code and Colab say by an attribute which theme they have, whatever the system prefers.
 LIGHT = ('[data-jp-theme-light="true"]', '[data-vscode-theme-kind$="light"]')
-DARK = ('[data-jp-theme-light="false"]', '[data-vscode-theme-kind$="dark"]', 'html[theme="dark"]')
+DARK = (
+    '[data-jp-theme-light="false"]',
+    '[data-vscode-theme-kind$="dark"]',
+    '[data-vscode-theme-kind$="contrast"]',
+    'html[theme="dark"]',
+)
 FONT = "Helvetica,Arial,sans-serif"
 
 

@@ -22,6 +22,7 @@ from micrograd.cli import run_folder as runs
 from micrograd.data import SETS
 from micrograd.losses import softmax
 from micrograd.training.checkpoints import CHECKPOINT, read, write
+from micrograd.words import cut
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +59,9 @@ def test_each_named_set_from_start_to_end(name, least, options, capsys, tmp_path
     where = "on the rows that it learned from" if name == "xor" else "held out"
     assert f"{where}: " in out and "epoch" in err
     assert (folder / "net.svg").read_text().startswith("<svg")
+    weights = (folder / "weights.svg").read_text()
+    inputs = runs.load(folder).preparation.inputs
+    assert weights.startswith("<svg") and all(f">{cut(name, 22)}</text>" in weights for name in (inputs[0], inputs[-1]))
     with open(folder / "history.csv", newline="", encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == runs.load(folder).facts["epochs"]
 

@@ -7,7 +7,7 @@ import random
 from micrograd.cli import command as cli
 from micrograd.training.checkpoints import CHECKPOINT, read
 
-FILES = {"run.json", CHECKPOINT, "model.safetensors", "history.csv", "loss.png", "net.svg"}
+FILES = {"run.json", CHECKPOINT, "model.safetensors", "history.csv", "loss.png", "net.svg", "weights.svg"}
 
 
 def command(*arguments, capsys):

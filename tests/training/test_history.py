@@ -20,7 +20,7 @@ from micrograd.metrics import accuracy, is_right, predict
 from micrograd.training.curves import curves, whole_ticks
 from micrograd.training.history import History
 from micrograd.training.predict import outputs_of
-from micrograd.training.progress import brief, progress
+from micrograd.training.progress import InTerminal, brief, progress
 from micrograd.words import number_text
 
 
@@ -194,6 +194,24 @@ def test_there_are_at_most_ten_lines_and_the_last_is_of_the_last_epoch(epochs, l
             update({"epoch": epoch, "loss": 0.5, "gradient norm": 2.0, "learning rate": 0.1, "accuracy": 0.75})
     said = capsys.readouterr().err.splitlines()
     assert len(said) == lines and said[-1] == f"epoch {epochs}/{epochs}  loss 0.5000  accuracy 0.7500"
+
+
+def test_a_run_that_stops_early_shows_its_last_epoch(capsys):
+    with progress(100, True) as update:
+        for epoch in range(1, 14):
+            update({"epoch": epoch, "loss": 0.5})
+    assert capsys.readouterr().err.splitlines() == ["epoch  10/100  loss 0.5000", "epoch  13/100  loss 0.5000"]
+
+
+@pytest.mark.parametrize("name", ["{x}", "%s", "{}", "<b>"])
+def test_a_line_that_updates_itself_takes_any_name(name, capsys, monkeypatch):
+    monkeypatch.setattr("micrograd.training.progress.REFRESH", 0.0)
+    line = InTerminal(4)
+    line({"epoch": 1, "loss": 0.5, name: 0.25})
+    line.close()
+    states = [state.rstrip() for state in capsys.readouterr().err.split("\r")]
+    assert states[1] == f"epoch 1/4 ━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ loss 0.5000  {name} 0.2500"
+    assert states[2].startswith(f"epoch 1/4  loss 0.5000  {name} 0.2500  in 0.")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from micrograd import MLP, Layer, Module, Neuron, Value, draw_net
 from micrograd.losses import cross_entropy, mse
 from micrograd.optim import SGD
-from micrograd.views.picture import DARK, PAINTS, Picture, number, paint, text
+from micrograd.views.picture import PAINTS, Picture, number, paint, text
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -243,6 +243,8 @@ def rgb(colour):
         ('data-jp-theme-light="false"', True),
         ('data-vscode-theme-kind="vscode-light"', False),
         ('data-vscode-theme-kind="vscode-dark"', True),
+        ('data-vscode-theme-kind="vscode-high-contrast-light"', False),
+        ('data-vscode-theme-kind="vscode-high-contrast"', True),
     ],
 )
 def test_the_colours_are_those_of_the_page_s_theme_or_the_system_s(browser, system, attribute, dark):
@@ -256,7 +258,13 @@ def test_the_colours_are_those_of_the_page_s_theme_or_the_system_s(browser, syst
     assert colour_of(page, "text.ink") == rgb(PAINTS["ink"][1 + is_dark])
     assert colour_of(page, "p.ink") == "rgb(0, 0, 0)", "a picture's rules stay inside it"
     page.close()
-    assert len(DARK) == 3
+
+
+def test_colab_s_dark_theme(browser):
+    page = browser.new_page(color_scheme="light")
+    page.set_content(f"<!doctype html><html theme='dark'><body>{draw_net(made()).svg}")
+    assert colour_of(page, "rect.paper") == rgb(PAINTS["paper"][2])
+    page.close()
 
 
 def test_over_a_neuron_its_own_weights_come_forward(browser):
