@@ -99,7 +99,12 @@ PAGE = """<!doctype html>
 HEADS = "".join(
     f'<marker id="{name}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="{size}" markerHeight="{size}" '
     f'markerUnits="userSpaceOnUse" orient="{orient}"><path d="M0 1 10 5 0 9z"/></marker>'
-    for name, size, orient in (("head", 8, "auto"), ("here", 11, "auto"), ("tail", 8, "auto-start-reverse"), ("back", 12, "auto-start-reverse"))
+    for name, size, orient in (
+        ("head", 8, "auto"),
+        ("here", 11, "auto"),
+        ("tail", 8, "auto-start-reverse"),
+        ("back", 12, "auto-start-reverse"),
+    )
 )
 
 
