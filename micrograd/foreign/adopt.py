@@ -22,6 +22,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from micrograd.coerce import is_array
 from micrograd.derivatives import ByHand, Pending
 from micrograd.engine import Value, chain_rule, constant, topological_order
 from micrograd.foreign.reading import MISSING, OPERANDS, Reader, Theirs, is_value, read
@@ -67,7 +68,7 @@ def _refusal(root: Any, operands: str | None) -> str:
     names = (operands,) if operands else OPERANDS
     if read(root, *names) is MISSING:
         lacks.append(f"operands (looked for {listed(names)})")
-    if len(lacks) == 3:
+    if len(lacks) == 3 or is_array(root):
         return f"give a Value to look at, or the error that an operation raised, not {shown(root)}"
     return (
         f"{shown(root)} has {' and '.join(has) or 'operands'} but no {' and no '.join(lacks) or 'list of operands'}; "

@@ -21,6 +21,7 @@ from micrograd.foreign.recognition import Recognised, agree, computed, recognise
 from micrograd.foreign.rules import first_wrong, what_is_wrong
 from micrograd.foreign.source import Line, calls, line_of_grad, line_of_loop, line_of_result, sets_grad, statements
 from micrograd.foreign.trials import Trial
+from micrograd.text import derivative_formulas
 from micrograd.words import short
 
 
@@ -44,6 +45,8 @@ def diagnose(engine: Engine, trial: Trial, said: str, result: Any, inputs: dict[
         if lost:
             kept = f"{lost[0]} is not among the operands that the result keeps, so backward never comes to it"
             return Finding(said, at_method, kept, where=where)
+        if not any(node._prev and (node.step or node.locals is not None) for node in order):
+            return Finding(said, at_method, _by_the_table(trial), where=where)  # its rules cannot be seen
         found_there = _of_backward(engine, order, said)
         if found_there:
             return found_there
@@ -118,6 +121,15 @@ def _listening(order: list[Theirs], name: str) -> Iterator[list[Theirs] | None]:
         for theirs, step in replaced:
             with contextlib.suppress(Exception):
                 setattr(theirs, name, step)
+
+
+def _by_the_table(trial: Trial) -> str:
+    """What the table has for an operation that was tried by itself; empty for other trials."""
+    entry, names = trial.entry, list(trial.inputs)
+    if entry is None or len(entry.operands) != len(names) or set(entry.settings) > {*entry.defaults}:
+        return ""
+    formulas = derivative_formulas(entry, names, result="out")
+    return "the table has " + ", ".join(f"∂out/∂{name} = {text}" for name, text in zip(names, formulas))
 
 
 def _of_backward(engine: Engine, order: list[Theirs], said: str) -> Finding | None:

@@ -96,12 +96,12 @@ class Reader:
 class Theirs:
     """One value of somebody's graph. `_prev` are its operands, read as this is, so that our order finds its way."""
 
-    __slots__ = ("__weakref__", "_operands", "_step", "copy", "is_plain", "ordered", "reader", "theirs")
+    __slots__ = ("__weakref__", "_operands", "_ordered", "_step", "copy", "is_plain", "reader", "theirs")
 
     def __init__(self, reader: Reader, theirs: Any):
         self.reader, self.theirs = reader, theirs
         self.copy: Any = None  # the Value of ours that stands for it, once there is one
-        self.ordered = True  # whether the operands were kept in order, with repeats
+        self._ordered = True
         self.is_plain = isinstance(theirs, numbers.Real) or read(theirs, "grad") is MISSING  # a number, no Value
         self._operands: tuple[Theirs, ...] | None = None
         self._step: Any = MISSING
@@ -112,6 +112,11 @@ class Theirs:
             self._operands = self._read_operands()
         return self._operands
 
+    @property
+    def ordered(self) -> bool:
+        """Whether the operands are kept in order, with repeats: a set has lost both."""
+        return self._prev is not None and self._ordered  # the operands say it, once they are read
+
     def _read_operands(self) -> tuple[Theirs, ...]:
         if self.is_plain:
             return ()
@@ -120,7 +125,7 @@ class Theirs:
             return ()
         if not isinstance(found, Iterable) or isinstance(found, (str, dict)):
             raise TypeError(f"the operands of {self} are a {kind(found)}: give a tuple, a list or a set of Values")
-        self.ordered = not isinstance(found, (set, frozenset))
+        self._ordered = not isinstance(found, (set, frozenset))
         for x in found:
             if x.__class__ not in PLAIN and read(x, "data", "item") is MISSING:
                 raise TypeError(f"an operand of {self} is {shown(x)}, a {kind(x)}: it has no data and is not a number")
@@ -186,10 +191,11 @@ class Theirs:
 
     @property
     def cells(self) -> dict[str, Any]:
-        """The variables that the step reads from the method around it: `self`, `other`, an exponent."""
+        """The variables that the step reads from around it: `self`, `other`, an exponent."""
         step = self.step
         code, cells = getattr(step, "__code__", None), getattr(step, "__closure__", None)
-        found = {}
+        scope = getattr(step, "__globals__", {})  # where a step typed in a notebook's cell finds its Values
+        found = {name: scope[name] for name in code.co_names if name in scope} if code else {}
         for name, cell in zip(code.co_freevars if code else (), cells or ()):
             try:
                 found[name] = cell.cell_contents

@@ -86,7 +86,8 @@ class Snapshot:
         self.nodes = nodes
         self.error = error  # why the last operation failed, if it did
         self._by_value = {id(node.value): node for node in nodes}
-        self._by_value |= {id(x): node for node in nodes if (x := getattr(node.value, "_theirs", None)) is not None}
+        if hasattr(nodes[-1].value, "_theirs"):  # a copy of somebody else's graph: their Values find its nodes too
+            self._by_value |= {id(getattr(node.value, "_theirs", node.value)): node for node in nodes}
         self._by_name: dict[str, Node] | None = None
         self._locals: dict[int, list[tuple[str, float | None]]] = {}
 

@@ -321,6 +321,50 @@ def test_a_class_without_source_is_checked_too():
     assert "the table has ∂out/∂self = 1 - out * out = 0.7864; yours is" in report.first.advice
 
 
+class Recursive:
+    """An engine whose rules cannot be seen: each operation is a class, and backward goes down every path."""
+
+    def __init__(self, data, children=()):
+        self.data, self.grad, self.children = data, 0.0, children
+
+    def backward(self, upstream=1.0):
+        self.grad += upstream
+        for child, local in zip(self.children, self.derivatives() if self.children else ()):
+            child.backward(local * upstream)
+
+    def __add__(self, other):
+        return Sum(self.data + other.data, (self, other))
+
+    def __mul__(self, other):
+        return Product(self.data * other.data, (self, other))
+
+
+class Sum(Recursive):
+    op = "+"
+
+    def derivatives(self):
+        return 1.0, 1.0
+
+
+class Product(Recursive):
+    op = "*"
+
+    def derivatives(self):
+        return self.children[1].data, self.children[0].data
+
+
+def test_an_engine_whose_rules_cannot_be_seen_is_tried_all_the_same(monkeypatch):
+    assert check_engine(Recursive)
+    monkeypatch.setattr(Product, "derivatives", lambda self: (self.children[1].data,) * 2)
+    report = check_engine(Recursive)
+    assert report.first.what == "y.grad is -3 where x * y has 2 at x = 2, y = -3"
+    assert (report.first.where, report.first.advice) == (
+        "Recursive.__mul__",
+        "the table has ∂out/∂x = y, ∂out/∂y = x",
+    )
+    assert report.first.line.text == "return Product(self.data * other.data, (self, other))"
+
+
 def test_every_trial_has_an_answer_of_ours():
     ours = Ours()
     for trial in trials_of(ours):
