@@ -23,6 +23,7 @@ WIDTH = 80  # columns of a terminal
 NAMED = 3  # contributions that a sum names one by one; of more, all but the last stand together
 LESS = 4  # columns of indent, where a sum needs the room
 LEAST = 8  # characters of a formula that are worth showing
+UNUSUAL = re.compile("[^\0-\u02ff…∂→−─│├└]")  # characters that may take another number of columns than one
 NAMES = (WIDTH, 36, 28, 24, 20, 16, 12, 8, 5, 3)  # characters that names are cut to until a line fits
 
 
@@ -90,8 +91,11 @@ def backward(
             *(Part("", " = "), _number("contribution", contribution)),
         ]
 
+    longest = max(len(sender), len(receiver), *(len(by) for _, by in sent))
+    lengths = [WIDTH, *(length for length in NAMES if length < longest)]
+
     def products() -> Iterator[Line]:
-        for name in NAMES:
+        for name in lengths:
             yield product(name, len(formula))
             if not formula:
                 continue
@@ -100,7 +104,7 @@ def backward(
                 room = len(formula) - (columns(text(product(name, len(formula), local_too))) - WIDTH)
                 if room >= LEAST:
                     yield product(name, room, local_too)
-        for name in NAMES:
+        for name in lengths:
             yield product(name, 0)
             yield product(name, 0, local_too=False)
 
@@ -120,10 +124,10 @@ def backward(
             yield total(WIDTH, together=False)
             if earlier:
                 yield total(WIDTH, together=False, indent=LESS)
-            yield from (total(name, together=False) for name in NAMES[1:5])
-        yield from (total(name, together=earlier > 1) for name in NAMES)
+            yield from (total(name, together=False) for name in lengths[1:5])
+        yield from (total(name, together=earlier > 1) for name in lengths)
 
-    first = products() if local is not None else map(by_hand, NAMES)
+    first = products() if local is not None else map(by_hand, lengths)
     return fitting(first), fitting(totals())
 
 
@@ -140,7 +144,7 @@ def forward(name: str, formula: str, numbers: str, result: float, lead: str = ""
 
 def columns(line: str) -> int:
     """How many columns of a terminal a text takes: Chinese characters take two, combining accents none."""
-    if line.isascii():
+    if not UNUSUAL.search(line):
         return len(line)
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
 
