@@ -109,7 +109,9 @@ def test_values_are_as_in_the_record_by_whatever_name_they_are_reached(how):
     given = {"net": net, "loss": loss, "rows": [net.layers[0].neurons[1].b]}
     names = {"vars": given, "module": net, "none": None}[how]
     t = trace(loss, names=names)
-    expected = t.grads()[t.graph.node(net.layers[0].neurons[1].b).index]
+    bias = t.graph.node(net.layers[0].neurons[1].b)
+    assert t.graph.node("net.layers[0].neurons[1].b") is bias is t.graph.node("layers.0.neurons.1.b")
+    expected = t.grads()[bias.index]
     spelled = ["layers.0.neurons.1.b.grad", "net.layers.0.neurons.1.b.grad"]
     lines = [*spelled, "b net.layers[0].neurons[1].b", "why layers.0.neurons.1.b 1", "j f", *spelled]
     if how == "vars":
