@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from helpers.engines import lecture, original
 from helpers.terminal import Terminal, pexpect, session
 
 from micrograd import Value, debug, sigmoid, trace
@@ -144,6 +145,17 @@ def test_the_record_cannot_be_changed_through_the_users_own_variables():
     assert "net.layers.0.neurons.0.b is a node of this record" in out and "and 12 more are nodes of this record" in out
     assert net.layers[0].neurons[0].w[0].data == before
     assert all(p.grad is UNREACHED for p in net.parameters())
+
+
+@pytest.mark.parametrize("engine", [lecture, original])
+def test_other_peoples_values_are_as_in_the_record_too(engine):
+    x, y = engine.Value(2.0), engine.Value(-4.0)
+    z = x * y + x
+    given = {"x": x, "y": y, "z": z, "rows": [x, y]}
+    out = session(z, "j f", "z", "rows[0].grad", "c", "c", "x", "rows[0].grad", "rows[0].grad = 9", "q", names=given)
+    assert out.count("z: data=·, grad=·\n") == 1 and "(grad) ·\n" in out
+    assert "x: data=2.0, grad=-3.0\n(grad) -3.0\n(grad) *** x is a node of this record" in out
+    assert (x.grad, z.grad, z.data) == (0, 0, -6.0)
 
 
 def test_every_line_fits_a_terminal_of_80_columns():
