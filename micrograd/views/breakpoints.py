@@ -128,7 +128,7 @@ class Breakpoints:
             return getattr(builtins, name, None)  # None for a comprehension's own variable
         if isinstance(event, Step):
             return Seen(node, node.data, self.trace.grads(event.number)[node.index])
-        return Seen(node, None if node.formula and node.index > event.index else node.data, None)
+        return Seen(node, None if node.operands and node.index > event.index else node.data, None)
 
     def _known(self, event: Step | Node) -> dict[str, object]:
         nodes, nan = self.trace.graph.nodes, math.nan
@@ -149,7 +149,7 @@ class Breakpoints:
             if name not in known:
                 meant = did_you_mean(name, [*NAMES, *nodes])
                 raise ValueError(f"nothing is called {name!r}{meant}: use {', '.join(NAMES)}, or a node such as x.grad")
-        there = {Operation(node): node.op.symbol for node in self.trace.graph.nodes if node.formula}
+        there = {Operation(node): node.op.symbol for node in self.trace.graph.nodes if node.operands}
         for name in re.findall(r"\bop\s*[!=]='([^']+)'", quoted):
             if not any(name == operation for operation in there):
                 names = sorted({*there, *there.values()})

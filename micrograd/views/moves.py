@@ -37,7 +37,7 @@ class Position:
 
     def __init__(self, trace: Record):
         self.trace = trace
-        self.operations = [node for node in trace.graph.nodes if node.formula]
+        self.operations = [node for node in trace.graph.nodes if node.operands]
         self.start, self.end = -len(self.operations), len(trace)
         self.number = 0
         self.frame = 0  # how far up the path to the result `up` has gone
@@ -74,7 +74,7 @@ class Position:
         """Every node's number as it is here; None before it is computed."""
         first = self.operation.index if self.operation else len(self.trace.graph.nodes)
         nodes = self.trace.graph.nodes
-        return [None if node.kind == FAILED or (node.formula and node.index >= first) else node.data for node in nodes]
+        return [None if node.kind == FAILED or (node.operands and node.index >= first) else node.data for node in nodes]
 
     def node(self, name: str) -> Node:
         """The node of a name. Raises ValueError without a name, and for an unknown one."""
@@ -124,7 +124,7 @@ class Position:
 
     def completion(self, node: Node) -> int:
         """Where a node is computed; where it is already, where its gradient is complete."""
-        if self.number < 0 and node.formula and node.index >= self.operations[self.number].index:
+        if self.number < 0 and node.operands and node.index >= self.operations[self.number].index:
             return self.operations.index(node) + self.start + 1
         last = max((step.number for step in self.trace.received(node.index)), default=0)
         if last <= self.number:

@@ -206,7 +206,7 @@ class Record:
 
     def forward(self) -> list[str]:
         """The forward pass, a line for each operation, with the numbers put in: `e = d + a = -6 + 2 = -4`."""
-        return [self.forward_line(node) for node in self.graph.nodes if node.formula]
+        return [self.forward_line(node) for node in self.graph.nodes if node.operands]
 
     def forward_line(self, node: Node) -> str:
         """`s = x + y = 2 + (-4) = -2`, in at most 80 columns; of an operation that failed, the error."""
@@ -246,7 +246,7 @@ class Record:
     @property
     def summary(self) -> str:
         """What was recorded, in one line: `z = x / s: 4 values, 2 steps forward, 4 steps backward`."""
-        root, forward = self.graph.root, sum(bool(node.formula) for node in self.graph.nodes)
+        root, forward = self.graph.root, sum(bool(node.operands) for node in self.graph.nodes)
         name = one_line(f"{root.name} = {root.formula}" if root.formula else root.name, 36)
         return f"{name}: {count(len(self._order), 'value')}, {count(forward, 'step')} forward, {len(self):,} backward"
 

@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 from micrograd.views.moves import Position
 from micrograd.views.seen import Seen, find_node, number_or_dot
-from micrograd.views.snapshot import CONSTANT_NUMBER
+from micrograd.views.snapshot import CONSTANT_NUMBER, Node
 
 T = TypeVar("T")
 NAME = re.compile(r"[^\W\d]\w*")
@@ -39,7 +39,11 @@ class Scope:
         leave = {"exit": sys.exit, "quit": sys.exit}  # Python's own would close the standard input
         self._variables: dict[str, Any] = {**leave, **given, "node": self._seen}
         nodes = [node for node in walk.trace.graph.nodes if node.kind != CONSTANT_NUMBER]
-        by_value = {id(node.value): node for node in nodes}
+        self._values: list[tuple[Any, Node]] = [(node.value, node) for node in walk.trace.graph.nodes]
+        self._values += [
+            (x, node) for _, node in self._values if _can_be_lent_to(x := getattr(node.value, "_theirs", None))
+        ]
+        by_value = {id(value): node for value, node in self._values if node.kind != CONSTANT_NUMBER}
         self.nodes = {name: by_value[id(thing)] for name, thing in given.items() if id(thing) in by_value}
         self.nodes |= {node.name: node for node in nodes}
         self._met: dict[str, Seen] = {}  # the nodes that lines so far have named, as they were at the last line
@@ -90,22 +94,22 @@ class Scope:
 
         A function, not a context manager: Ctrl-C can come before the first line of an `__exit__`.
         """
-        nodes, data, grads = self._walk.trace.graph.nodes, self._walk.data(), self._walk.grads()
-        lent = [(number_or_dot(data[node.index]), number_or_dot(grads[node.index])) for node in nodes]
-        before = [(node.value.data, node.value.grad) for node in nodes]
+        data = [number_or_dot(x) for x in self._walk.data()]
+        grads = [number_or_dot(x) for x in self._walk.grads()]
+        before = [(value.data, value.grad) for value, _ in self._values]
         try:
-            for node, (number, grad) in zip(nodes, lent):
-                node.value.data, node.value.grad = number, grad
+            for value, node in self._values:
+                value.data, value.grad = data[node.index], grads[node.index]
             found = f()
             self._changed += [
                 node.name
-                for node, (number, grad) in zip(nodes, lent)
-                if node.value.data is not number or node.value.grad is not grad
+                for value, node in self._values
+                if value.data is not data[node.index] or value.grad is not grads[node.index]
             ]
             return found
         finally:
-            for node, own in zip(nodes, before):
-                node.value.data, node.value.grad = own
+            for (value, _), own in zip(self._values, before):
+                value.data, value.grad = own
 
     def _seen(self, index: int) -> Seen:
         return Seen(self._walk.trace.graph.nodes[index], self._walk.data()[index], self._walk.grads()[index])
@@ -123,6 +127,15 @@ class Scope:
             name, _, last = name.rpartition(".")
             rest = f".{last}{rest}"
         return match[0]
+
+
+def _can_be_lent_to(theirs: Any) -> bool:
+    """Whether somebody else's Value lets its data and grad be set."""
+    try:
+        theirs.data, theirs.grad = theirs.data, theirs.grad
+    except Exception:
+        return False
+    return True
 
 
 def _is_expression(line: str) -> bool:

@@ -13,11 +13,9 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
-from micrograd.views.snapshot import CONSTANT_NUMBER, Node, Snapshot
-from micrograd.words import nearest
+from micrograd.views.snapshot import Node, Snapshot
 
 
 class NotComputed(float):
@@ -104,21 +102,11 @@ class Seen(float):
 
 
 def node_called(graph: Snapshot, name: str) -> Node:
-    """The node of a name, also as Python writes it: `net.layers[0].neurons[1].b`, or without the net's own name.
-
-    Raises ValueError, with the name that may have been meant.
-    """
-    names = [node.name for node in graph.nodes if node.kind != CONSTANT_NUMBER]
-    dotted = re.sub(r"\[(\d+)\]", r".\1", name)
-    known = set(names)
-    for candidate in (name, dotted):
-        if candidate in known:
-            return graph.node(candidate)
-    if "." in dotted:
-        ends = [n for n in names if n.endswith("." + dotted) or ("." in n and dotted.endswith("." + n))]
-        if len(ends) == 1:
-            return graph.node(ends[0])
-    raise ValueError(f"no node is called {name!r}{nearest(dotted, names)}")
+    """The node of a name. Raises ValueError, with the name that may have been meant."""
+    try:
+        return graph.node(name)
+    except KeyError as error:
+        raise ValueError(error.args[0]) from None
 
 
 def find_node(graph: Snapshot, name: str) -> Node | None:

@@ -16,6 +16,7 @@ All views (drawings, the stepper, the page) read a snapshot; none walks Values i
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +30,7 @@ from micrograd.node import UNREACHED
 from micrograd.table import CONSTANT, Op
 from micrograd.text import derivative_formulas
 from micrograd.views.groups import Group, Groups
-from micrograd.words import short
+from micrograd.words import nearest, short
 
 LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED = "input", "parameter", "constant", "operation", "failed operation"
 
@@ -102,7 +103,7 @@ class Snapshot:
                 yield Edge(operand, node.index, position)
 
     def node(self, which: Value | str | int | Node) -> Node:
-        """The node of a Value, of a name, or at an index. Raises KeyError, which lists the names."""
+        """The node of a Value, of a name, or at an index. Raises KeyError, with the name that may have been meant."""
         if isinstance(which, Node):
             return which
         if isinstance(which, int):
@@ -115,11 +116,18 @@ class Snapshot:
             return self._by_value[id(which)]
         if self._by_name is None:
             self._by_name = {node.name: node for node in reversed(self.nodes) if node.kind != CONSTANT_NUMBER}
-        if which not in self._by_name:
-            names = [node.name for node in self.nodes if node.kind != CONSTANT_NUMBER]
-            shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-            raise KeyError(f"no node is called {which!r}; there are {shown}")
-        return self._by_name[which]
+        return self._by_name.get(which) or self._spelled_otherwise(which)
+
+    def _spelled_otherwise(self, name: str) -> Node:
+        """The node of a parameter as Python writes it, `net.layers[0].neurons[1].b`, or without the net's own name."""
+        names = [node.name for node in self.nodes if node.kind != CONSTANT_NUMBER]
+        dotted = re.sub(r"\[(\d+)\]", r".\1", name)
+        found = [n for n in names if n == dotted]
+        if "." in dotted and not found:
+            found = [n for n in names if n.endswith("." + dotted) or ("." in n and dotted.endswith("." + n))]
+        if len(found) == 1 and self._by_name is not None:
+            return self._by_name[found[0]]
+        raise KeyError(f"no node is called {name!r}{nearest(dotted, names)}")
 
     def consumers(self) -> list[list[Edge]]:
         """For each node, the edges along which its value is used."""

@@ -44,7 +44,7 @@ def test_names_labels_first_then_names_then_numbers():
     assert [node.name for node in graph.nodes] == ["a", "b.0", "v1", "a_2", "v2", "2", "v3"]
     assert [node.kind for node in graph.nodes][5] == "constant"
     assert not graph.node("v1").named and graph.node("b.0").named
-    with pytest.raises(KeyError, match=r"no node is called 'zz'; there are a, b\.0, v1"):
+    with pytest.raises(KeyError, match=r"no node is called 'zz': there are 'a', 'b\.0', 'v1'"):
         graph.node("zz")
     with pytest.raises(KeyError, match="not in this graph"):
         graph.node(Value(1.0))

@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from helpers.engines import lecture, original
 from helpers.terminal import Terminal, pexpect, session
 
 from micrograd import Value, debug, sigmoid, trace
@@ -98,9 +99,11 @@ def test_a_neuron_is_one_line():
     said = out.split("(grad) ")
     assert "[1/68] ∂loss/∂" in said[1] and "[2/68] ∂loss/∂" in said[1]
     first, *others = said[2].splitlines()
-    assert re.fullmatch(r"\[3-\d+/68\] neuron net\.layers\.1\.neurons\.0: 12 steps, sends to 7 operands", first)
-    assert len(others) == 2 and all(re.search(r"neuron net\.layers\.0\.neurons\.\d: \d steps, ", x) for x in others)
-    assert re.match(r"\[forward 1-5/\d+\] neuron net\.layers\.0\.neurons\.0: 5 operations; v5 = 0\.\d+\n", said[5])
+    assert re.fullmatch(r"\[3-\d+/68\] neuron (?:net\.)?layers\.1\.neurons\.0: 12 steps, sends to 7 operands", first)
+    assert len(others) == 2 and all(
+        re.search(r"neuron (?:net\.)?layers\.0\.neurons\.\d: \d steps, ", x) for x in others
+    )
+    assert re.match(r"\[forward 1-5/\d+\] neuron (?:net\.)?layers\.0\.neurons\.0: 5 operations; v5 = 0\.\d+\n", said[5])
 
 
 @pytest.mark.parametrize("how", ["vars", "module", "none"])
@@ -109,7 +112,9 @@ def test_values_are_as_in_the_record_by_whatever_name_they_are_reached(how):
     given = {"net": net, "loss": loss, "rows": [net.layers[0].neurons[1].b]}
     names = {"vars": given, "module": net, "none": None}[how]
     t = trace(loss, names=names)
-    expected = t.grads()[t.graph.node(net.layers[0].neurons[1].b).index]
+    bias = t.graph.node(net.layers[0].neurons[1].b)
+    assert t.graph.node("net.layers[0].neurons[1].b") is bias is t.graph.node("layers.0.neurons.1.b")
+    expected = t.grads()[bias.index]
     spelled = ["layers.0.neurons.1.b.grad", "net.layers.0.neurons.1.b.grad"]
     lines = [*spelled, "b net.layers[0].neurons[1].b", "why layers.0.neurons.1.b 1", "j f", *spelled]
     if how == "vars":
@@ -139,9 +144,20 @@ def test_the_record_cannot_be_changed_through_the_users_own_variables():
         names=given,
     )
     assert out.count("of this record, which cannot be changed") == 3
-    assert "net.layers.0.neurons.0.b is a node of this record" in out and "and 12 more are nodes of this record" in out
+    assert "layers.0.neurons.0.b is a node of this record" in out and "and 12 more are nodes of this record" in out
     assert net.layers[0].neurons[0].w[0].data == before
     assert all(p.grad is UNREACHED for p in net.parameters())
+
+
+@pytest.mark.parametrize("engine", [lecture, original])
+def test_other_peoples_values_are_as_in_the_record_too(engine):
+    x, y = engine.Value(2.0), engine.Value(-4.0)
+    z = x * y + x
+    given = {"x": x, "y": y, "z": z, "rows": [x, y]}
+    out = session(z, "j f", "z", "rows[0].grad", "c", "c", "x", "rows[0].grad", "rows[0].grad = 9", "q", names=given)
+    assert out.count("z: data=·, grad=·\n") == 1 and "(grad) ·\n" in out
+    assert "x: data=2.0, grad=-3.0\n(grad) -3.0\n(grad) *** x is a node of this record" in out
+    assert (x.grad, z.grad, z.data) == (0, 0, -6.0)
 
 
 def test_every_line_fits_a_terminal_of_80_columns():
