@@ -3,10 +3,13 @@
 Read in this order:
 
     groups, snapshot     which neuron made each value; the graph as it is now, in numbered nodes
-    fold                 fewer boxes: what repeats, or belongs to a neuron, is shown as one
+    titles, fold         what a folded box is called; fewer boxes: what repeats, or belongs to a neuron, is shown as one
     sentence, terminal   forward and backward in words: each step the same in every view; their colours in a terminal
     tree                 the graph as indented lines, for a terminal
-    style, layout, draw  the boxes' shapes, colours and words; where Graphviz puts them; and the picture
+    theme, card          the colours, light and dark; one box, drawn as a card
+    style, layout        what boxes and edges say; where Graphviz puts them
+    finish               the cards in their places, light and dark by themselves
+    record_style, draw   as the original notebook draws; the picture
     picture, net         small pictures written by hand; a net as circles and lines
     record, why          forward and backward, step by step; why a gradient is what it is
     animate              the record as an animation

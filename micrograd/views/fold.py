@@ -1,4 +1,4 @@
-"""Fold a large graph into few boxes: sums of products, neurons, layers, repetitions.
+"""Fold a large graph into few boxes: sums of products, neurons, layers, a loss, repetitions.
 
     >>> import random
     >>> from micrograd.views.fold import fold
@@ -7,14 +7,14 @@
     >>> net = MLP(2, [3, 1], rng=random.Random(0))
     >>> for box in fold(snapshot(net([1.0, 2.0])), by="layer").boxes:
     ...     print(box.title, len(box.members))
-    layers.0 24
-    layers.1 10
+    Layer 2 → 3, ReLU 24
+    Layer 3 → 1, linear 10
 
 A fold is a partition of the nodes; each level starts from the one before:
 
     "none"       every value has its own box (constants stand inside formulas)
     "operation"  a sum of products is one box
-    "neuron"     also what a neuron made in one call
+    "neuron"     also what a neuron made in one call, and what a loss made of the net's outputs
     "layer"      also what a layer made in one call
     "repeated"   also all calls of a layer, and all values computed in the same way
     "auto"       the first of these that is small enough to read; if none is, all that is far from the result is one box
@@ -22,24 +22,35 @@ A fold is a partition of the nodes; each level starts from the one before:
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from micrograd.views.snapshot import CONSTANT_NUMBER, OPERATION, Node, Snapshot
+from micrograd.views.titles import title_of
+from micrograd.words import count, one_line
 
 LEVELS = ("none", "operation", "neuron", "layer", "repeated")
-MAX_BOXES = 60  # more cannot be taken in at a glance, and layout takes seconds
+MAX_BOXES = 40  # more cannot be taken in at a glance, and are wider than a screen
 MAX_LINKS = 100
+MAX_DEPTH = 10  # boxes in a row, in a drawing that has to be folded
+MAX_UNFOLDED = 3_000  # boxes that Graphviz can place within its time limit
+MAX_CLASSES = 12  # outputs of a net that have a box each
 
 
 @dataclass(eq=False)
 class Box:
-    """One box of the drawing: one node, or several folded under a title. `members` are indices, in order."""
+    """One box of the drawing: one node, or several folded under a title. `members` are indices, in order.
+
+    `kind` is how they were folded: "neuron", "layer", "loss", "sum", "repeated" or "more"; "" for one node. `path` is
+    the name of a neuron or layer.
+    """
 
     index: int
     title: str
     members: list[int]
     has_result: bool = True  # whether the box shows its last member's numbers: those of one value, a sum or a neuron
+    kind: str = ""
+    path: str = ""
 
     @property
     def folded(self) -> bool:
@@ -57,46 +68,140 @@ class Link:
 
 @dataclass
 class Folded:
-    """The boxes of a graph, results last, and the links between them. `level` is how it was folded."""
+    """The boxes of a graph, results last, and the links between them. `level` is how it was folded.
+
+    `classes` are the names of a net's outputs, by their nodes.
+    """
 
     boxes: list[Box]
     links: list[Link]
     level: str
+    classes: dict[int, str] = field(default_factory=dict)
 
 
-def fold(graph: Snapshot, *, by: str = "auto", only: Iterable[int] | None = None, max_boxes: int = MAX_BOXES) -> Folded:
-    """Partition the nodes of a snapshot, or only those with the given indices. Raises ValueError for another level."""
+def fold(
+    graph: Snapshot,
+    *,
+    by: str = "auto",
+    only: Iterable[int] | None = None,
+    max_boxes: int = MAX_BOXES,
+    classes: Sequence[str] = (),
+) -> Folded:
+    """Partition the nodes of a snapshot, or only those with the given indices; `classes` name a net's outputs.
+
+    Raises ValueError for another level, for more boxes than can be drawn, and for a wrong number of classes.
+    """
     if by not in (*LEVELS, "auto"):
         raise ValueError(f"fold={by!r} is not a way to fold: choose 'auto', {', '.join(map(repr, LEVELS))}")
+    named = outputs(graph, classes) if classes else {}
     chosen = set(range(len(graph.nodes)) if only is None else only)
     nodes = [node for node in graph.nodes if node.index in chosen and node.kind != CONSTANT_NUMBER]
     if by != "auto":
-        return _boxes(graph, nodes, _keys(graph, nodes, by), by)
-    has_groups = any(node.group is not None for node in nodes)
-    for level in LEVELS:
+        return _checked(_boxes(graph, nodes, _keys(graph, nodes, by, named), by, named))
+    if not any(node.group is not None for node in nodes):
+        levels: tuple[str, ...] = ("none", "operation", "repeated")
+    else:
+        levels = LEVELS
+    for level in levels:
         if level in ("none", "operation") and len(nodes) > 50 * max_boxes:
             continue  # far too many boxes at these levels
-        if level in ("neuron", "layer") and not has_groups:
-            continue
-        folded = _boxes(graph, nodes, _keys(graph, nodes, level), level)
-        if len(folded.boxes) <= max_boxes and len(folded.links) <= MAX_LINKS:
+        folded = _boxes(graph, nodes, _keys(graph, nodes, level, named), level, named)
+        small = len(folded.boxes) <= max_boxes and len(folded.links) <= MAX_LINKS
+        if small and (len(nodes) <= max_boxes or max(ranks(folded)) < MAX_DEPTH):
             return folded
     return _without_the_furthest(folded, max_boxes)
 
 
-def _keys(graph: Snapshot, nodes: list[Node], level: str) -> dict[int, Hashable]:
+def refuse(values: int) -> None:
+    """Raise ValueError for more boxes than Graphviz can place, before anybody waits for them."""
+    if values > MAX_UNFOLDED:
+        raise ValueError(
+            f"{values:,} boxes are too many to draw (at most {MAX_UNFOLDED:,}): leave out fold=, which folds them, or "
+            "draw a part with around= or paths_from="
+        )
+
+
+def _checked(folded: Folded) -> Folded:
+    refuse(len(folded.boxes))
+    return folded
+
+
+def outputs(graph: Snapshot, classes: Sequence[str]) -> dict[int, str]:
+    """The class of each output of the net's last layer, by node. Raises ValueError for another number of classes."""
+    if isinstance(classes, str):
+        raise ValueError(f"classes={classes!r} is one text: give a list with a name for each output of the net")
+    names = [str(name) for name in classes]
+    made = [node for node in graph.nodes if node.group is not None and node.group.call >= 0]
+    if not made:
+        raise ValueError("classes= names the outputs of a net's last layer, and there is no net in this graph")
+    last = made[-1].group
+    assert last is not None
+    own = [node for node in made if node.group is not None and node.group.module is last.module]
+    found = {(node.group.call, node.group.position): node.index for node in own if node.group is not None}
+    size = len({position for _, position in found})
+    if size != len(names):
+        raise ValueError(
+            f"classes= has {count(len(names), 'name')}, and the net's last layer {count(size, 'output')}: give one "
+            "name for each"
+        )
+    return {index: names[position] for (_, position), index in found.items()}
+
+
+def _keys(graph: Snapshot, nodes: list[Node], level: str, named: dict[int, str]) -> dict[int, Hashable]:
     """For each folded node, the key that all nodes of its box share."""
     keys: dict[int, Hashable] = {}
     if level in ("neuron", "layer", "repeated"):
+        apart = _apart(graph, named)
         for node in nodes:
             if node.group is not None:
-                name = node.group.neuron if level == "neuron" else node.group.layer or node.group.neuron
+                whole = level == "neuron" or node.group.layer in apart
+                name = node.group.neuron if whole else node.group.layer or node.group.neuron
                 keys[node.index] = ("group", name) if level == "repeated" else ("group", name, node.group.call)
+        keys |= _loss(graph, nodes)
     if level != "none":
         keys |= _sums(graph, [node for node in nodes if node.index not in keys])
     if level == "repeated":
         keys = _repetitions(nodes, keys)
     return keys
+
+
+def _apart(graph: Snapshot, named: dict[int, str]) -> set[str]:
+    """The layer whose neurons keep boxes of their own, because their outputs are classes."""
+    groups = [graph.nodes[i].group for i in named]
+    return {g.layer for g in groups if g is not None and g.layer and len(set(named.values())) <= MAX_CLASSES}
+
+
+def _is_made(node: Node) -> bool:
+    """Whether a neuron computed this value; its parameters and inputs were there before."""
+    return node.group is not None and bool(node.operands)
+
+
+def _loss(graph: Snapshot, nodes: list[Node]) -> dict[int, Hashable]:
+    """What is computed from a net's outputs, up to the result or to a value that the user named."""
+    if graph.root.group is not None:
+        return {}
+    chosen = {node.index for node in nodes}
+    after: set[int] = set()  # downstream of a neuron
+    for node in nodes:
+        if node.group is None and any(_is_made(graph.nodes[i]) or i in after for i in node.operands):
+            after.add(node.index)
+    owner: dict[int, int] = {}  # the value that a node is folded into
+    inside: set[int] = set()  # upstream of a neuron: between two nets
+    for node in reversed(nodes):
+        index = node.index
+        if node.group is not None or index in inside:
+            inside.update(node.operands)
+        elif index in after:
+            if node.named or index not in owner:
+                owner[index] = index
+            for i in node.operands:
+                if i in chosen:
+                    owner[i] = owner[index] if owner.get(i, owner[index]) == owner[index] else i
+    kept = {i: top for i, top in owner.items() if i in after and i not in inside and graph.nodes[i].operands}
+    sizes: dict[int, int] = {}
+    for top in kept.values():
+        sizes[top] = sizes.get(top, 0) + 1
+    return {i: ("loss", top) for i, top in kept.items() if sizes[top] > 1}
 
 
 def _sums(graph: Snapshot, nodes: list[Node]) -> dict[int, Hashable]:
@@ -124,7 +229,7 @@ def _repetitions(nodes: list[Node], keys: dict[int, Hashable]) -> dict[int, Hash
     classes: dict[Hashable, int] = {}
     for node in nodes:
         key = keys.get(node.index)
-        if isinstance(key, tuple) and key[0] == "group":
+        if isinstance(key, tuple) and key[0] in ("group", "loss"):
             merged[node.index] = key
             continue
         operands = tuple(sorted({merged.get(i, "constant") for i in node.operands}, key=str))
@@ -140,44 +245,36 @@ def _repetitions(nodes: list[Node], keys: dict[int, Hashable]) -> dict[int, Hash
     return merged
 
 
-def _boxes(graph: Snapshot, nodes: list[Node], keys: dict[int, Hashable], level: str) -> Folded:
+def _boxes(
+    graph: Snapshot, nodes: list[Node], keys: dict[int, Hashable], level: str, named: dict[int, str]
+) -> Folded:
     groups: dict[Hashable, list[int]] = {}
     for node in nodes:
         groups.setdefault(keys.get(node.index, ("alone", node.index)), []).append(node.index)
     boxes: list[Box] = []
     box_of: dict[int, int] = {}
     for key, members in sorted(groups.items(), key=lambda item: item[1][-1]):  # results last
-        title = _title(graph, key, members) if len(members) > 1 else ""
         box_of |= dict.fromkeys(members, len(boxes))
-        boxes.append(Box(len(boxes), title, members, _has_result(graph, key, level, members)))
-    return Folded(boxes, _links(graph, box_of), level)
+        box = Box(len(boxes), "", members)
+        if len(members) > 1:
+            _fill(graph, box, key, named)
+        boxes.append(box)
+    return Folded(boxes, _links(graph, box_of), level, named)
 
 
-def _has_result(graph: Snapshot, key: Hashable, level: str, members: list[int]) -> bool:
-    last = graph.nodes[members[-1]]
-    if len(members) == 1 or last is graph.root:
-        return True
-    kind = key[0] if isinstance(key, tuple) else ""
-    return last.kind == OPERATION and (kind == "sum" or (kind == "group" and level == "neuron"))
-
-
-def _title(graph: Snapshot, key: Hashable, indices: list[int]) -> str:
+def _fill(graph: Snapshot, box: Box, key: Hashable, named: dict[int, str]) -> None:
+    """Say what a folded box is."""
     assert isinstance(key, tuple)
-    members = [graph.nodes[i] for i in indices]
-    if key[0] == "group":
-        calls = {m.group.call for m in members if m.group is not None and m.group.call >= 0}
-        name = str(key[1])
-        if not calls:
-            return f"{name}: parameters"
-        return name if len(calls) == 1 else f"{name}, {len(calls)} calls"
-    last = members[-1]
-    if key[0] == "sum":
-        terms = sum(m.op.name == "add" for m in members) + 1
-        products = sum(m.op.name == "mul" for m in members)
-        return f"{last.name} = sum of {terms} {'products' if products == terms else 'terms'}"
-    if last.kind == OPERATION:
-        return f"{len(members):,} times {last.op.name}"
-    return f"{len(members):,} {last.kind}s"
+    members = [graph.nodes[i] for i in box.members]
+    last, group = members[-1], members[-1].group
+    box.title, box.kind = title_of(graph, key, members), str(key[0])
+    if key[0] == "group" and group is not None:
+        box.path = str(key[1])
+        box.kind = "neuron" if key[1] == group.neuron else "layer"
+        if last.index in named and box.kind == "neuron":
+            box.title = one_line(named[last.index])
+    one_call = box.kind == "neuron" and len(key) == 3 and last.kind == OPERATION
+    box.has_result = last is graph.root or box.kind in ("loss", "sum") or one_call
 
 
 def _links(graph: Snapshot, box_of: dict[int, int]) -> list[Link]:
@@ -189,33 +286,33 @@ def _links(graph: Snapshot, box_of: dict[int, int]) -> list[Link]:
     return [Link(source, target, count) for (source, target), count in counts.items()]
 
 
+def ranks(folded: Folded) -> list[int]:
+    """How many boxes lie between each box and the result, on the longest way."""
+    found = [0] * len(folded.boxes)
+    for link in sorted(folded.links, key=lambda link: -link.target):
+        if link.source < link.target:  # a net that feeds itself has a link back
+            found[link.source] = max(found[link.source], found[link.target] + 1)
+    return found
+
+
 def _without_the_furthest(folded: Folded, max_boxes: int) -> Folded:
     """Keep the boxes nearest to the result and put all others into one."""
-    feeds: dict[int, list[int]] = {}
-    for link in folded.links:
-        feeds.setdefault(link.target, []).append(link.source)
-    root = max(folded.boxes, key=lambda box: box.members[-1]).index
-    kept, frontier = {root: None}, [root]
-    while frontier and len(kept) < max_boxes - 1:
-        following = [s for t in frontier for s in feeds.get(t, ())]
-        frontier = []
-        for s in following:
-            if s not in kept and len(kept) < max_boxes - 1:
-                kept[s] = None
-                frontier.append(s)
+    far = ranks(folded)
+    nearest = sorted(folded.boxes, key=lambda box: (far[box.index], -box.index))
+    kept = {box.index for box in nearest[: max_boxes - 1] if far[box.index] < MAX_DEPTH - 1}
     rest = [box for box in folded.boxes if box.index not in kept]
-    if not rest:
+    if len(rest) < 2:
         return folded  # few boxes with many links between them
     members = sorted(i for box in rest for i in box.members)
-    boxes = [Box(0, f"{len(members):,} more values", members, has_result=False)]
+    boxes = [Box(0, f"{len(members):,} more values", members, has_result=False, kind="more")]
     new = {box.index: 0 for box in rest}
     for box in folded.boxes:
         if box.index in kept:
             new[box.index] = len(boxes)
-            boxes.append(Box(len(boxes), box.title, box.members, box.has_result))
+            boxes.append(replace(box, index=len(boxes)))
     counts: dict[tuple[int, int], int] = {}
     for link in folded.links:
         pair = new[link.source], new[link.target]
         if pair[0] != pair[1]:
             counts[pair] = counts.get(pair, 0) + link.count
-    return Folded(boxes, [Link(s, t, n) for (s, t), n in counts.items()], "auto")
+    return Folded(boxes, [Link(s, t, n) for (s, t), n in counts.items()], "auto", folded.classes)

@@ -15,10 +15,10 @@ Group(neuron='layers.0.neurons.0', layer='layers.0', call=0)
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from micrograd.engine import Value
-from micrograd.nn import Call, Neuron
+from micrograd.nn import Call, Layer, Neuron
 
 SHARED = -1  # the call of a parameter that several calls use
 
@@ -30,6 +30,17 @@ class Group:
     neuron: str
     layer: str  # "" for a neuron on its own
     call: int  # which call of the layer, or of the neuron on its own
+    made_by: Call | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def position(self) -> int:
+        """Which neuron of its layer this is."""
+        return self.made_by.position if self.made_by is not None else 0
+
+    @property
+    def module(self) -> Layer | Neuron | None:
+        """The layer, or the neuron on its own."""
+        return (self.made_by.layer or self.made_by.neuron) if self.made_by is not None else None
 
 
 class Groups:
@@ -51,7 +62,7 @@ class Groups:
         layer = self._layer_name(call) if call.layer is not None else ""
         neuron = self._neuron_name(call.neuron, layer, call.position)
         key = (id(call.layer or call.neuron), id(call.inputs))
-        group = Group(neuron, layer, self._calls.setdefault(key, len(self._calls)))
+        group = Group(neuron, layer, self._calls.setdefault(key, len(self._calls)), call)
         inputs = {id(x) for x in call.inputs}
         stack = [output]
         while stack:
@@ -59,7 +70,7 @@ class Groups:
             other = self.of[i]
             if other is not None:  # seen already, or another neuron's; or a parameter that several calls use
                 if other != group and other.neuron == group.neuron and not order[i]._prev:
-                    self.of[i] = Group(neuron, layer, SHARED)
+                    self.of[i] = Group(neuron, layer, SHARED, call)
                 continue
             self.of[i] = group
             stack += [index[p] for p in order[i]._prev if id(p) not in inputs]
@@ -79,7 +90,8 @@ class Groups:
     def _neuron_name(self, neuron: Neuron, layer: str, position: int) -> str:
         key = id(neuron)
         if key not in self._neurons:
-            name = f"{layer}.neurons.{position}" if layer else f"neuron.{len(self._neurons)}"
+            alone = sum("." not in name for name in self._neurons.values()) + 1
+            name = f"{layer}.neurons.{position}" if layer else "neuron" if alone == 1 else f"neuron_{alone}"
             first = self._found.get(id(neuron.w[0]), "")
             if not layer and first.endswith(".w.0"):
                 name = first.removesuffix(".w.0")

@@ -15,6 +15,7 @@ All views (drawings, the stepper, the page) read a snapshot; none walks Values i
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -56,9 +57,9 @@ class Node:
         return self.value._operation
 
     @property
-    def is_dead_relu(self) -> bool:
-        """Whether this is a ReLU that lets no gradient pass."""
-        return self.op.name == "relu" and self.data <= 0
+    def is_off(self) -> bool:
+        """Whether this is a neuron's ReLU that lets no gradient pass for its input; a loss's own ReLU is never off."""
+        return self.op.name == "relu" and self.group is not None and self.data <= 0
 
     def __str__(self) -> str:
         return (
@@ -66,6 +67,18 @@ class Node:
             if self.formula
             else f"{self.name} = {short(self.data)}"
         )
+
+
+@dataclass(frozen=True)
+class Births:
+    """Where numbers stopped being finite: what is not finite elsewhere was reached from there.
+
+    `data` are the nodes whose own operands are all finite; `grads` the nodes to which a finite gradient was handed on
+    as one that is not finite, each with the node that did so; with itself, where only the sum is not finite.
+    """
+
+    data: frozenset[int]
+    grads: dict[int, int]
 
 
 @dataclass(frozen=True)
@@ -174,6 +187,49 @@ class Snapshot:
         if not isinstance(values, tuple) or len(values) != len(node.operands):
             return [(formula, None) for formula in formulas]
         return [(formula, float(value)) for formula, value in zip(formulas, values)]
+
+    @functools.cached_property
+    def relus(self) -> dict[str, list[Node]]:
+        """The ReLUs of each neuron, one for each call."""
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            if node.group is not None and node.op.name == "relu":
+                found.setdefault(node.group.neuron, []).append(node)
+        return found
+
+    def is_dead(self, neuron: str) -> bool:
+        """Whether a neuron's ReLU is off in every one of several rows."""
+        calls = self.relus.get(neuron, [])
+        return len(calls) > 1 and all(node.is_off for node in calls)
+
+    def births(self, grads: list[float | None] | None = None) -> Births:
+        """Where the first numbers that are not finite came from, with the nodes' own gradients or with `grads`."""
+        own = [node.grad for node in self.nodes] if grads is None else grads
+        data = {node.index for node in self.nodes if not math.isfinite(node.data) and node.kind != FAILED}
+        born = {i for i in data if not any(self._spoilt(j) for j in self.nodes[i].operands)}
+        senders: dict[int, int] = {}
+        odd = [node for node in self.nodes if (grad := own[node.index]) is not None and not math.isfinite(grad)]
+        if not odd:
+            return Births(frozenset(born), senders)
+        reached: set[int] = set()
+        for node in reversed(self.nodes):
+            upstream, local = own[node.index], node.value._local
+            if upstream is None or not isinstance(local, tuple):
+                reached.update(node.operands)  # by hand: what it handed on is not known
+                continue
+            for operand, factor in zip(node.operands, local):
+                if not math.isfinite(float_of(factor) * upstream):
+                    reached.add(operand)
+                    if math.isfinite(upstream) and node.index not in data and operand not in data:
+                        senders.setdefault(operand, node.index)
+        for node in odd:  # finite contributions, and a sum that is not
+            if node.index not in reached and node is not self.root:
+                senders[node.index] = node.index
+        return Births(frozenset(born), senders)
+
+    def _spoilt(self, i: int) -> bool:
+        """Whether a node that is shown is not finite; a constant stands inside the formula that uses it."""
+        return not math.isfinite(self.nodes[i].data) and self.nodes[i].kind != CONSTANT_NUMBER
 
     def operand_names(self, node: Node) -> list[str]:
         return [self.nodes[i].name for i in node.operands]

@@ -1,0 +1,102 @@
+"""Say what a folded box holds: `Layer 2 → 4, ReLU`, `hinge loss over 20 rows`, `sum of 3 products`.
+
+    >>> import random
+    >>> from micrograd.losses import hinge
+    >>> from micrograd.nn import MLP
+    >>> from micrograd.views.snapshot import snapshot
+    >>> from micrograd.views.titles import loss_title
+    >>> net = MLP(1, [1], rng=random.Random(0))
+    >>> graph = snapshot(hinge([net([0.5]), net([1.5])], [1, -1]))
+    >>> loss_title(graph, [node for node in graph.nodes if node.group is None and node.formula])
+    'hinge loss over 2 rows'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from micrograd.nn import Layer, Neuron
+from micrograd.views.groups import Group
+from micrograd.views.snapshot import OPERATION, Node, Snapshot
+from micrograd.words import count, one_line
+
+
+def title_of(graph: Snapshot, key: Hashable, members: Sequence[Node]) -> str:
+    """The title of the box that these nodes share, by the key that they were folded under."""
+    assert isinstance(key, tuple)
+    if key[0] == "group":
+        group = members[-1].group
+        assert group is not None
+        by_neuron = key[1] == group.neuron
+        calls = calls_of(members)
+        if not calls:
+            owner = f"neuron {group.position}" if by_neuron and group.layer else "layer" if group.layer else "neuron"
+            return f"{owner}: parameters"
+        name = neuron_title(group) if by_neuron else layer_title(group)
+        return name if calls == 1 else f"{name}, {calls:,} rows"
+    if key[0] == "loss":
+        return loss_title(graph, members)
+    last = members[-1]
+    if key[0] == "sum":
+        terms = sum(m.op.name == "add" for m in members) + 1
+        products = sum(m.op.name == "mul" for m in members)
+        return f"{last.name} = sum of {terms} {'products' if products == terms else 'terms'}"
+    if last.kind == OPERATION:
+        return f"{len(members):,} × {last.op.name}"
+    return f"{len(members):,} {last.kind}s"
+
+
+def calls_of(members: Sequence[Node]) -> int:
+    """How often a neuron or a layer was called to make these values."""
+    return len({m.group.call for m in members if m.group is not None and m.group.call >= 0})
+
+
+def layer_title(group: Group) -> str:
+    """`Layer 2 → 4, ReLU`."""
+    layer = group.module
+    if not isinstance(layer, Layer):
+        return neuron_title(group)
+    return f"Layer {len(layer.neurons[0].w)} → {len(layer.neurons)}, {activation_of(group)}"
+
+
+def neuron_title(group: Group) -> str:
+    """`neuron 2, ReLU`; a neuron on its own has its own name."""
+    return f"{f'neuron {group.position}' if group.layer else one_line(group.neuron)}, {activation_of(group)}"
+
+
+def activation_of(group: Group) -> str:
+    """`ReLU`, `Tanh`, `linear`: what a neuron does after its sum."""
+    neuron: Neuron | None = group.made_by.neuron if group.made_by is not None else None
+    word = repr(neuron).partition("Neuron(")[0] if neuron is not None else ""
+    return "linear" if word in ("Linear", "") else one_line(word, 20)
+
+
+def loss_title(graph: Snapshot, members: Sequence[Node]) -> str:
+    """What a net's loss is, where its operations tell, and over how many rows."""
+    counts: dict[str, int] = {}
+    for m in members:
+        counts[m.op.name] = counts.get(m.op.name, 0) + 1
+    root = members[-1]
+    squares = sum(m.op.symbol == "**2" for m in members)
+    telling = [name for name in ("relu", "softplus", "logsumexp") if name in counts]
+    words = ""
+    if len(telling) + bool(squares) == 1:
+        rows = squares or counts[telling[0]]
+        if squares:
+            how = {"div": "mean ", "mul": "half of the "}.get(root.op.name, "sum of the ")
+            words = "squared error" if rows == 1 else f"{how}squared error{'' if how == 'mean ' else 's'}"
+        elif telling == ["relu"]:
+            words = "hinge loss" if all(_is_hinge(graph, m) for m in members if m.op.name == "relu") else ""
+        else:
+            words = "cross-entropy" if telling == ["logsumexp"] else "binary cross-entropy"
+        if words:
+            return words if rows == 1 else f"{words} over {count(rows, 'row')}"
+    if root.op.name == "div" and not graph.nodes[root.operands[1]].operands:
+        return f"mean of {graph.nodes[root.operands[1]].name} terms"
+    return f"{count(len(members), 'operation')} after the net"
+
+
+def _is_hinge(graph: Snapshot, relu: Node) -> bool:
+    """Whether this is relu(1 - something)."""
+    margin = graph.nodes[relu.operands[0]]
+    return margin.op.name == "sub" and graph.nodes[margin.operands[0]].name == "1"
