@@ -18,7 +18,7 @@ from micrograd.files import write_whole
 from micrograd.views.card import plain
 from micrograd.views.draw import drawing, with_suffix
 from micrograd.views.fold import fold as fold_graph
-from micrograd.views.picture import content, framed, id_of, size_of
+from micrograd.views.finish import content, framed, id_of, size_of
 from micrograd.views.record import Record, Step
 from micrograd.views.style import Style
 from micrograd.views.theme import LIGHT, PALETTES

@@ -32,14 +32,15 @@ from micrograd.engine import topological_order
 from micrograd.files import write_whole
 from micrograd.views import layout
 from micrograd.views.card import FONT, Card, plain
+from micrograd.views.finish import finished, id_of, placeholder
 from micrograd.views.fold import MAX_BOXES, Folded, refuse
 from micrograd.views.fold import fold as fold_graph
-from micrograd.views.finish import finished, id_of, placeholder
 from micrograd.views.record_style import draw_records
+from micrograd.views.sentence import text as text_of
 from micrograd.views.snapshot import Snapshot, root_of, snapshot
 from micrograd.views.style import MAX_PORTS, PLAIN, Painter, Style, number
 from micrograd.views.theme import LIGHT, PALETTES, fixed
-from micrograd.views.tree import tree, tree_of
+from micrograd.views.tree import tree, tree_lines
 
 __all__ = ["Drawing", "draw_dot", "save", "svg", "tree"]
 
@@ -226,7 +227,7 @@ def drawing(
     dot = Drawing(format=style.format, graph_attr={"rankdir": style.rankdir, "bgcolor": "transparent", **SPACING})
     dot.theme = style.theme
     dot.described = (
-        f"{tree_of(graph, depth=3, grads=list(painter.grads))}\n"
+        f"{text_of(*tree_lines(graph, depth=3, grads=painter.grads))}\n"
         'a drawing: a notebook shows it; .render("z") saves it, as does micrograd.save(z, "z.svg")'
     )
     if style.look == "record":
