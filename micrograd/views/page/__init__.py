@@ -5,6 +5,7 @@ Read in this order:
     javascript   a rule read as JavaScript, so that the page computes new numbers itself
     positions    where each card and edge of the picture stands, for each way in which its boxes can be opened
     contents     the record as short data for the script
+    squeeze      the script and the style sheet without comments and spare spaces
     document     the page as the text of one file: `explain(z, "z.html")`
 
 The script is one program in several files, joined in the order in which `document.SCRIPTS` names them; what it draws, it

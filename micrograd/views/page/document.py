@@ -19,27 +19,24 @@ import base64
 import hashlib
 import html
 import os
-import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from micrograd.files import write_whole
 from micrograd.views.draw import with_suffix
+from micrograd.views.page import squeeze
 from micrograd.views.page.contents import contents, summary, title_of
 from micrograd.views.page.javascript import Rules
 from micrograd.views.page.positions import layouts
 from micrograd.views.record import Record
 
 MAX_VALUES = 20_000  # some megabytes; a browser has to step through it smoothly
-# Texts are kept as they are: in quotes, or in a pair of backticks. A line with more of these, or a pattern, is not squeezed.
-TEXT = re.compile(r"""("(?:[^"\\]|\\.)*"|`[^`]*`)""")
-UNCERTAIN = re.compile(r"(?<![*\w)\]] )/|'|`.*`.*`")
-SPACED = re.compile(r" ?(=>|[=!]==|&&|\|\||[=?:{}]|<=|>=|\+=|-=) | (=>|[?{}]) ?|(?<=[,;]) (?=[\w({\[#.!-])")
 MAX_INLINE = 2_000  # values of a graph whose page a notebook shows by itself: a few hundred kilobytes of its file
 INLINE_HEIGHT = 600  # pixels of a page inside a notebook
 # The script's files in order; the rules of the operations come after record.js.
-BEFORE, AFTER = ("numbers", "record"), ("sentence", "cards", "picture", "player", "aside", "inputs", "guide", "start")
+BEFORE = ("numbers", "record")
+AFTER = ("sentence", "cards", "picture", "camera", "player", "aside", "details", "inputs", "guide", "keys", "address", "start")
 
 # The page before its script has run. A template's content is inert: never drawn, fetched or run.
 PAGE = """<!doctype html>
@@ -76,7 +73,7 @@ PAGE = """<!doctype html>
 <div id="remark"></div>
 </section>
 <section id="node" aria-label="Details"><h2><span id="details-name"></span><button type="button" id="unpin" hidden>follow the step</button></h2>
-<div id="details"></div></section>
+<div id="lent"></div><div id="details"></div></section>
 </aside>
 <footer role="group" aria-label="Move through the steps">
 <button type="button" id="first" aria-label="First step">«</button>
@@ -118,9 +115,8 @@ class Page:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save the page as one file, and return its path."""
         path = with_suffix(path, ".html", ".htm")
-        return write_whole(
-            path, self.text.encode()
-        )  # as bytes: other line ends, as on Windows, would change the hashes
+        # as bytes: other line ends, as on Windows, would change the hashes
+        return write_whole(path, self.text.encode())
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own: its style and script stay inside."""
@@ -164,7 +160,7 @@ def page(trace: Record) -> str:
     rules = Rules()
     record = contents(trace, layouts(trace), rules)
     parts = [*map(_script, BEFORE), rules.source(), _script("live"), *map(_script, AFTER)]
-    script, style = _squeezed("\n".join(parts)), _squeezed(_resource("page.css"))
+    script, style = squeeze.script("\n".join(parts)), squeeze.style(_resource("page.css"))
     return PAGE.format(
         policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "base-uri 'none'; form-action 'none'",
@@ -183,22 +179,6 @@ def _script(name: str) -> str:
 
 def _resource(name: str) -> str:
     return resources.files("micrograd.views.page").joinpath(name).read_text(encoding="utf-8")
-
-
-def _squeezed(source: str) -> str:
-    """A script or style sheet without its comments and indents, and without spaces around signs.
-
-    Comments stand on lines of their own; a line that may hold a text keeps its spaces.
-    """
-    lines = [line.strip() for line in source.splitlines()]
-    lines = [line for line in lines if line and not line.startswith(("//", "/*"))]
-    return "\n".join(line if UNCERTAIN.search(line) else _tight(line) for line in lines)
-
-
-def _tight(line: str) -> str:
-    parts = TEXT.split(line)
-    parts[::2] = [SPACED.sub(lambda found: found[1] or found[2] or "", part) for part in parts[::2]]
-    return "".join(parts)
 
 
 def _hash(text: str) -> str:

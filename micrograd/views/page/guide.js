@@ -2,57 +2,76 @@
 let guide = null;
 const guiding = () => guide !== null;
 
+// A chapter is a position, a title, the pieces of its text, and the input that it asks to be moved.
 function chapters() {
-  const found = [], first = nodes.find((node) => LEAVES.includes(node.kind));
-  found.push([0, "Numbers that remember", [`Each card is a number. The lines say what it is computed from, from left to right, up to the result, ${root.name}.`]]);
-  found.push([forward, "Forward", [`Forward computes them one after the other. ${root.name} is ${short(root.data)}.`]]);
+  const { name } = root, found = [[0, "Numbers that remember", [forward
+    ? `Each card is a number. The lines say what it is computed from, from left to right, up to the result, ${name}.`
+    : `The card is a number. Nothing is computed from it yet, so it is itself the result.`]]];
+  const computes = "Forward computes them one after the other";
+  if (failedNode()) return [...found, [last, "Forward", [`${computes}, until ${failedNode().name} fails.`]]];
+  if (forward) found.push([forward, "Forward", [`${computes}. ${name} is ${short(root.data)}.`]]);
   if (failure) return found;
-  found.push([forward, "The question", [`How fast does ${root.name} change when a number changes a little? That is the number's gradient, grad for short. ${root.name} changes exactly as fast as itself: 1. There backward starts.`]]);
-  const multiply = steps.find((step) => step.sender !== root && step.local !== null && step.local !== 1) ?? steps.find((step) => step.sender !== root && step.local !== null) ?? steps[0];
-  if (multiply?.local !== undefined && multiply.local !== null) {
-    const { sender, receiver, local, upstream } = multiply;
-    found.push([forward + multiply.number, "Why multiply?", [`${slope(sender, receiver, local)}. ${slope(root, sender, upstream)}. One after the other, along a path, the two `, ["strong", "multiply"], `: ${short(local)} × ${after(upstream)} = ${short(multiply.contribution)}.`]]);
-  }
-  const merge = steps.find((step) => step.arrival > 1 && step.arrival === stepsTo[step.receiver.index].length);
-  if (merge) {
-    const { receiver, arrival } = merge;
-    found.push([forward + merge.number, "Why add?", [`${receiver.name} is used ${times(arrival)}, so it reaches ${root.name} along ${COUNTS[arrival] ?? arrival} ways. A nudge of ${receiver.name} goes along all of them at once, so what they give is `, ["strong", "added"], "."]]);
-  }
-  if (canRecompute && first) {
-    const node = merge && LEAVES.includes(merge.receiver.kind) ? merge.receiver : first;
-    found.push([last, "Now you", [`Move ${node.name} at the top, with the mouse or the arrow keys, and watch ${root.name}: near here it changes by ${short(gradsAt(last)[node.index] ?? 0)} for each 1 of ${node.name}. That is ${node.name}.grad.`], node]);
-  }
-  return found;
+  found.push([forward, "The question", [`How fast does ${name} change when a number changes a little? That is the `,
+    `number's gradient, grad for short. ${name} changes exactly as fast as itself: 1. There backward starts.`]]);
+  return [...found, ...multiplyChapter(), ...addChapter(), ...moveChapter()];
+}
+
+function multiplyChapter() {
+  const known = steps.filter((step) => step.local !== null), inner = known.filter((step) => step.sender !== root);
+  const step = inner.find(({ local }) => local !== 1) ?? inner[0] ?? known[0];
+  if (!step) return [];
+  const { sender, receiver, position, local, upstream, number, contribution } = step;
+  const by = repeats(sender, position) ? `operand ${position + 1}` : receiver.name;
+  return [[forward + number, "Why multiply?", [`${slope(sender, by, local)}. ${slope(root, sender.name, upstream)}. `,
+    "One after the other, along a path, the two ", ["strong", "multiply"],
+    `: ${short(local)} × ${after(upstream)} = ${short(contribution)}.`]]];
+}
+
+const firstMerge = () =>
+  steps.find(({ arrival, receiver }) => arrival > 1 && arrival === stepsTo[receiver.index].length);
+
+function addChapter() {
+  const merge = firstMerge();
+  if (!merge) return [];
+  const { receiver, arrival, number } = merge;
+  return [[forward + number, "Why add?", [
+    `${receiver.name} is used ${times(arrival)}, so it reaches ${root.name} along ${counting(arrival)} ways. `,
+    `A nudge of ${receiver.name} goes along all of them at once, so what they give is `, ["strong", "added"], "."]]];
+}
+
+function moveChapter() {
+  const merged = firstMerge()?.receiver, node = topInputs.includes(merged) ? merged : topInputs[0];
+  if (!canRecompute || !node || !forward) return [];
+  const grad = short(gradsAt(last)[node.index] ?? 0);
+  return [[last, "Now you", [`Move ${node.name} at the top, with the mouse or the arrow keys, and watch ${root.name}: `,
+    `near here it changes by ${grad} for each 1 of ${node.name}. That is ${node.name}.grad.`], node]];
 }
 
 function startGuide() {
-  guide = { pages: chapters(), at: 0 };
+  guide = chapters();
   turn(0);
 }
 
 function turn(to) {
-  if (to >= guide.pages.length) return endGuide();
-  guide.at = to;
-  const [at, title, pieces, node] = guide.pages[to], before = guide.pages[to - 1]?.[0] ?? 0;
-  const final = to === guide.pages.length - 1;
+  if (to >= guide.length) return endGuide();
+  const [at, title, pieces, node] = guide[to], before = guide[to - 1]?.[0] ?? 0, final = to === guide.length - 1;
   const next = make("button", { type: "button", class: "primary", id: "guide-next" }, final ? "Done" : "Next");
   const skip = make("button", { type: "button" }, "Skip");
-  next.addEventListener("click", () => turn(to + 1));
-  skip.addEventListener("click", endGuide);
-  byId("guide").replaceChildren(make("small", {}, `Guide, ${to + 1} of ${guide.pages.length}`), make("h2", {}, title), paragraph(pieces),
-    make("p", { class: "guide-buttons" }, next, ...(final ? [] : [skip])));
+  listen(next, "click", () => turn(to + 1));
+  listen(skip, "click", endGuide);
+  byId("guide").replaceChildren(make("small", {}, `Guide, ${to + 1} of ${guide.length}`), make("h2", {}, title),
+    paragraph(pieces), make("p", { class: "guide-buttons" }, next, ...(final ? [] : [skip])));
   byId("guide").hidden = false;
-  document.body.classList.add("guided");
   pause();
-  if (at !== before) show(at - (stepAt(at) ? 1 : 0));
+  // from the position before, so that the contribution travels
+  if (at !== before && stepAt(at)) show(at - 1);
   show(at, true);
-  if (node) byId("inputs").querySelector(`[data-node="${node.index}"] input`)?.focus();
-  else next.focus();
+  const slider = node && byId("inputs").querySelector(`[data-node="${node.index}"] input`);
+  (slider ?? next).focus();
 }
 
 function endGuide() {
   guide = null;
   byId("guide").hidden = true;
-  document.body.classList.remove("guided");
   byId("guide-me").focus();
 }

@@ -24,7 +24,7 @@ from xml.etree import ElementTree
 from micrograd.views import layout
 from micrograd.views.fold import fold
 from micrograd.views.record import Record
-from micrograd.views.snapshot import Node, Snapshot
+from micrograd.views.snapshot import Edge, Node, Snapshot
 from micrograd.words import one_line, short
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -82,22 +82,29 @@ def layouts(trace: Record) -> list[Layout]:
 
     Raises LayoutError when Graphviz cannot draw it.
     """
-    graph = trace.graph
+    graph, edges = trace.graph, list(trace.graph.edges)
     boxes = [Placed(box.title, tuple(box.members), box.has_result) for box in fold(graph).boxes]
-    found = [Layout(boxes, _edges(graph, boxes))]
+    found = [Layout(boxes, _edges(edges, boxes))]
     for number, each in enumerate(found):  # grows on the way
         for i, box in enumerate(each.boxes):
             if not box.folded or len(found) >= MAX_LAYOUTS or (number and i not in each.inside):
                 continue  # a box outside of the opened one is opened instead of it
             parts = _parts(graph, box)
-            opened = _opened(graph, each, number, i, parts) if len(parts) > 1 else None
+            opened = _opened(edges, each, number, i, parts) if len(parts) > 1 else None
             if opened and len(opened.edges) <= MAX_EDGES:
                 found.append(opened)
                 each.boxes[i] = replace(box, opens=len(found) - 1)
     sizes = _Sizes(trace)
-    for each in found:
-        _place(each, sizes)
+    for each, picture in zip(found, _rendered([_dot(each, sizes) for each in found])):
+        _place(each, picture)
     return found
+
+
+def _rendered(sources: list[str]) -> list[str]:
+    """The pictures of several graphs: `dot` draws them all in one run, and WebAssembly the first one."""
+    pictures = layout.render("\n".join(sources)).decode().split("</svg>")[:-1]
+    pictures += [layout.render(source).decode().split("</svg>")[0] for source in sources[len(pictures) :]]
+    return [picture[picture.index("<svg") :] + "</svg>" for picture in pictures]
 
 
 def _parts(graph: Snapshot, box: Placed) -> list[Placed]:
@@ -113,19 +120,19 @@ def _parts(graph: Snapshot, box: Placed) -> list[Placed]:
     return [Placed(part.title, tuple(part.members), part.has_result) for part in found]
 
 
-def _opened(graph: Snapshot, before: Layout, number: int, which: int, parts: list[Placed]) -> Layout:
+def _opened(edges: list[Edge], before: Layout, number: int, which: int, parts: list[Placed]) -> Layout:
     """A layout with one box of the layout `before`, whose number this is, replaced by its parts."""
     box = before.boxes[which]
     rest = [replace(each, opens=-1) for i, each in enumerate(before.boxes) if i != which]
     boxes = sorted(rest + parts, key=lambda each: each.members[-1])
     inside = {i for i, each in enumerate(boxes) if each in parts}
-    return Layout(boxes, _edges(graph, boxes), parent=number, frame=(box.title, (0, 0, 0, 0)), inside=inside)
+    return Layout(boxes, _edges(edges, boxes), parent=number, frame=(box.title, (0, 0, 0, 0)), inside=inside)
 
 
-def _edges(graph: Snapshot, boxes: list[Placed]) -> list[PlacedEdge]:
+def _edges(edges: list[Edge], boxes: list[Placed]) -> list[PlacedEdge]:
     box_of = {i: number for number, box in enumerate(boxes) for i in box.members}
     counts: dict[tuple[int, int, int], int] = {}
-    for edge in graph.edges:
+    for edge in edges:
         source, target = box_of.get(edge.source), box_of.get(edge.target)
         if source is None or target is None or source == target:
             continue
@@ -165,9 +172,9 @@ class _Sizes:
         return max(LEAST, head + 2 * PADDING, 42 + grads * DIGIT + 2 * PADDING), HEAD + ROW * rows
 
 
-def _place(each: Layout, sizes: _Sizes) -> None:
-    """Have Graphviz place the boxes and edges."""
-    picture = ElementTree.fromstring(layout.render(_dot(each, sizes)))
+def _place(each: Layout, text: str) -> None:
+    """Put the boxes and edges where Graphviz has them."""
+    picture = ElementTree.fromstring(text)
     graph = picture.find(f"{SVG}g")
     assert graph is not None
     right, down = (float(x) for x in re.findall(r"translate\(([-\d.]+)[ ,]([-\d.]+)\)", graph.attrib["transform"])[0])

@@ -2,8 +2,14 @@
 //
 // All text enters the page by textContent and setAttribute, so a label is always text.
 
-const FAILED = "failed operation", LEAVES = ["input", "parameter"];
+const isLeaf = ({ kind }) => kind === "input" || kind === "parameter";
 const byId = (id) => document.getElementById(id);
+const listen = (where, what, then, how) => where.addEventListener(what, then, how);
+
+function mark(element, classes) {
+  for (const [name, on] of Object.entries(classes)) element.classList.toggle(name, on);
+}
+
 const record = JSON.parse(byId("record").content.textContent);
 
 const [CALL, INFIX, PREFIX, POSTFIX] = [0, 1, 2, 3];
@@ -34,9 +40,17 @@ function readNode(entry, index) {
   const [kind, name, data, operands = [], op, derivatives, locals = [], changes] = entry;
   const how = op === undefined ? null : record.ops[op], rule = how && how[3] >= 0 ? how[3] : null;
   const formula = how ? cut(written(how, operands.map((i) => nodes[i].name)), 400) : "";
-  return { index, kind: record.kinds[kind], name, data: Number(data), recorded: Number(data), operands, how, rule, formula,
-    constant: record.kinds[kind] === "constant", failing: record.failing[index] ?? null, derivatives, locals: locals.map((local) => local === null ? null : Number(local)), changes, when: 0,
-    head: formula ? `${name} = ${formula}` : name };
+  return {
+    index, name, operands, how, rule, formula, derivatives, changes,
+    kind: record.kinds[kind],
+    data: Number(data),
+    recorded: Number(data),
+    locals: locals.map((local) => local === null ? null : Number(local)),
+    constant: record.kinds[kind] === "constant",
+    failing: record.failing[index] ?? null,
+    head: formula ? `${name} = ${formula}` : name,
+    when: 0,
+  };
 }
 
 // The same products and sums in the same order as the engine's own sweep: results first, operands from left to right.
@@ -69,47 +83,62 @@ const activeNode = (at) => stepAt(at)?.sender ?? computed[at - 1];
 const stopped = (node) => failure !== null && !failure.backward && node.when > 0 && node.index >= failure.index;
 const isThere = (node, at) => node.when <= at && !stopped(node);
 const failedNode = () => failure && !failure.backward ? nodes[failure.index] : null;
+const dataText = (node, at, write) => node === failedNode() ? "failed" : isThere(node, at) ? write(node.data) : "·";
+const gradText = (grad, write) => grad === null ? "·" : write(grad);
+// An operation that failed when it was recorded may succeed with other numbers, and the other way round.
+const kindOf = (node) => node === failedNode() ? "failed operation" : node.operands.length ? "operation" : node.kind;
 
 function gradsAt(at) {
   const grads = nodes.map(() => null);
   if (at >= forward && !failure) grads[root.index] = 1;
-  for (const step of steps.slice(0, Math.max(0, at - forward))) grads[step.receiver.index] = step.after;
+  for (const step of steps.slice(0, max(0, at - forward))) grads[step.receiver.index] = step.after;
   return grads;
 }
 
 // Every path from a node to the result, with the product of the local derivatives along it. Their sum is the gradient.
-const SOUGHT = 500, LISTED = 20;
+// Of more paths than are sought, or of very long ones, the first that are found; of these, the largest are listed.
+const SOUGHT = 500, SOUGHT_STEPS = 50000, LISTED = 20;
 
 function pathsFrom(node) {
-  const counts = countPaths(), found = [], stack = [{ node, step: null, before: null }];
-  while (stack.length && found.length < SOUGHT) {
+  const { counts, byHand } = countPaths(), found = [], stack = [{ node, step: null, before: null }];
+  let room = SOUGHT_STEPS;
+  while (stack.length && found.length < SOUGHT && room > 0 && !byHand[node.index]) {
     const here = stack.pop();
-    if (here.node === root) found.push(wayOf(here));
+    if (here.node === root) {
+      found.push(wayOf(here));
+      room -= found.at(-1).steps.length;
+    }
     for (const step of [...stepsTo[here.node.index]].reverse()) {
       if (counts[step.sender.index]) stack.push({ node: step.sender, step, before: here });
     }
   }
-  const rank = (way) => Number.isNaN(way.product) ? Infinity : Math.abs(way.product);
+  const rank = (way) => Number.isNaN(way.product) ? Infinity : abs(way.product);
   found.sort((a, b) => rank(b) - rank(a));
-  return { count: counts[node.index], found: found.slice(0, LISTED), byHand: steps.some((step) => step.local === null) };
+  return { count: counts[node.index], found: found.slice(0, LISTED), byHand: byHand[node.index] };
 }
 
-// Whole numbers of any size, because each node can double the number of paths.
+// Whole numbers of any size, because each node can double the number of paths; and whether a backward written by hand
+// is on one of them.
 function countPaths() {
-  const counts = nodes.map((node) => node === root ? 1n : 0n);
+  const counts = nodes.map((node) => node === root ? 1n : 0n), byHand = nodes.map(() => false);
   for (let i = root.index - 1; i >= 0; i -= 1) {
-    for (const step of stepsTo[i]) counts[i] += counts[step.sender.index];
+    for (const { sender, local } of stepsTo[i]) {
+      counts[i] += counts[sender.index];
+      byHand[i] ||= local === null || byHand[sender.index];
+    }
   }
-  return counts;
+  return { counts, byHand };
 }
 
 function wayOf(end) {
   const way = { nodes: [], steps: [], product: 1 };
   for (let here = end; here; here = here.before) {
-    way.nodes.unshift(here.node);
+    way.nodes.push(here.node);
     if (!here.step) continue;
-    way.steps.unshift(here.step);
+    way.steps.push(here.step);
     way.product *= here.step.local;
   }
+  way.nodes.reverse();
+  way.steps.reverse();
   return way;
 }

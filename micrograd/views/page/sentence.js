@@ -2,37 +2,41 @@
 //
 // A line is a list of pieces: a text, or a role and a text, which the style sheet colours by the role.
 
+const repeats = (node, position) =>
+  node.operands.indexOf(node.operands[position]) !== node.operands.lastIndexOf(node.operands[position]);
+
 // ∂z/∂s; by operand where an operand repeats.
 function partial(node, position) {
-  const operand = node.operands[position];
-  const repeats = node.operands.filter((each) => each === operand).length > 1;
-  return `∂${node.name}/∂${repeats ? `(operand ${position + 1})` : nodes[operand].name}`;
+  const by = repeats(node, position) ? `(operand ${position + 1})` : nodes[node.operands[position]].name;
+  return `∂${node.name}/∂${by}`;
 }
 
 function localPieces(node, position) {
-  const formula = node.derivatives[position];
-  return [["name", partial(node, position)], " = ", ...(formula === "" || Number.isFinite(Number(formula)) ? [] : [["formula", formula], " = "]),
+  const formula = node.derivatives[position], isNumber = formula === "" || finite(Number(formula));
+  return [["name", partial(node, position)], " = ", ...(isNumber ? [] : [["formula", formula], " = "]),
     ["local", short(node.locals[position])]];
 }
 
-function productPieces(step) {
-  const { sender, receiver, position, local, upstream, contribution } = step;
+function productPieces({ sender, receiver, position, local, upstream, contribution }) {
   if (local === null) {
     return [["name", sender.name], "'s backward, written by hand, adds ", ["contribution", short(contribution)], " to ",
       ["name", `${receiver.name}.grad`]];
   }
-  return [...localPieces(sender, position), ["break", "; "], "times ", ["name", `${sender.name}.grad`], ": ", ["local", short(local)],
-    " × ", ["upstream", after(upstream)], " = ", ["contribution", short(contribution)]];
+  return [...localPieces(sender, position), ["break", "; "], "times ", ["name", `${sender.name}.grad`], ": ",
+    ["local", short(local)], " × ", ["upstream", after(upstream)], " = ", ["contribution", short(contribution)]];
 }
 
 // What a receiver has after a step, and from whom; of many earlier arrivals, their sum.
-function sumPieces(step) {
-  const { receiver, arrival } = step, earlier = stepsTo[receiver.index].slice(0, arrival - 1);
-  const pieces = [["name", `${receiver.name}.grad`], " = "];
-  if (arrival > 3) pieces.push(["contribution", short(step.before)], ` from ${arrival - 1} before`);
-  else earlier.forEach((each, i) => pieces.push(i ? " + " : "", ["contribution", (i ? after : short)(each.contribution)], ` from ${each.sender.name}`));
-  pieces.push(arrival > 1 ? " + " : "", ["contribution now", (arrival > 1 ? after : short)(step.contribution)], ` from ${step.sender.name}`);
-  if (arrival > 1) pieces.push(" ", ["together", ["= ", ["sum", short(step.after)]]]);
+function sumPieces({ sender, receiver, arrival, before, after: sum, contribution }) {
+  const pieces = [["name", `${receiver.name}.grad`], " = "], first = arrival === 1;
+  if (arrival > 3) {
+    pieces.push(["contribution", short(before)], ` from ${arrival - 1} before`);
+  } else {
+    stepsTo[receiver.index].slice(0, arrival - 1).forEach((each, i) => pieces.push(
+      i ? " + " : "", ["contribution", (i ? after : short)(each.contribution)], ` from ${each.sender.name}`));
+  }
+  pieces.push(first ? "" : " + ", ["contribution now", (first ? short : after)(contribution)], ` from ${sender.name}`);
+  if (!first) pieces.push(" ", ["together", ["= ", ["sum", short(sum)]]]);
   return pieces.filter((piece) => piece !== "");
 }
 
@@ -51,8 +55,8 @@ function linesAt(at) {
   return node ? [forwardPieces(node)] : [["Nothing is computed yet; the inputs have their numbers."]];
 }
 
-const textOf = (pieces) => pieces.map((piece) => typeof piece === "string" ? piece : typeof piece[1] === "string" ? piece[1] : textOf(piece[1])).join("");
-const textAt = (at) => linesAt(at).map(textOf).join("\n");
+const textOf = (piece) => typeof piece === "string" ? piece : [piece[1]].flat().map(textOf).join("");
+const textAt = (at) => linesAt(at).map((line) => line.map(textOf).join("")).join("\n");
 
 function stageAt(at) {
   if (at > forward) return `Backward, step ${at - forward} of ${steps.length}`;
@@ -60,27 +64,36 @@ function stageAt(at) {
 }
 
 const through = (step) => step.sender === root ? "directly" : `through ${step.sender.name}`;
-const listed = (items) => items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
+const listed = (items) =>
+  items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
 const times = (n) => n === 2 ? "twice" : `${n} times`;
 const COUNTS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+const counting = (n) => COUNTS[n] ?? n;
 
 // What happens at a position, as one sentence.
 function headingAt(at) {
   const step = stepAt(at), node = computed[at - 1];
-  if (!at) return failure && !forward ? "This could not be computed." : `Step through ${root.name}, forward and then backward.`;
-  if (!step) {
-    if (node === failedNode()) return `${node.name} cannot be computed.`;
-    return at === forward ? `${node.name} is the result.` : `${node.name} is computed from ${listed([...new Set(node.operands)].map((i) => nodes[i].name))}.`;
+  if (step) return arrivalHeading(step);
+  if (!node) {
+    return failure && !forward ? "This could not be computed."
+      : `Step through ${root.name}, forward and then backward.`;
   }
-  const { sender, receiver, arrival } = step, all = stepsTo[receiver.index].length;
-  const gives = sender === root ? `${sender.name} gives ${receiver.name} its share` : `${sender.name} hands its gradient on to ${receiver.name}`;
-  const paths = `${COUNTS[all] ?? all} paths`;
+  if (node === failedNode()) return `${node.name} cannot be computed.`;
+  if (at === forward) return `${node.name} is the result.`;
+  return `${node.name} is computed from ${listed([...new Set(node.operands)].map((i) => nodes[i].name))}.`;
+}
+
+function arrivalHeading({ sender, receiver, arrival }) {
+  const all = stepsTo[receiver.index].length;
+  const gives = sender === root ? `${sender.name} gives ${receiver.name} its share`
+    : `${sender.name} hands its gradient on to ${receiver.name}`;
   if (all === 1) return `${gives}.`;
-  return arrival === all ? `${gives}, where ${paths} have met.` : arrival === 1 ? `${gives}, where ${paths} will meet.` : `${gives}, where ${paths} meet.`;
+  const meet = arrival === all ? "have met" : arrival === 1 ? "will meet" : "meet";
+  return `${gives}, where ${counting(all)} paths ${meet}.`;
 }
 
 // How fast one number changes with another, in words for people who know a slope.
-const slope = (of, by, number) => `${of.name} changes by ${short(number)} for each 1 of ${by.name}`;
+const slope = (of, by, number) => `${of.name} changes by ${short(number)} for each 1 of ${by}`;
 
 // Why, in a few words: lists of pieces, one for each paragraph.
 function reasonsAt(at) {
@@ -88,33 +101,42 @@ function reasonsAt(at) {
   if (failure?.backward && at >= forward) return [["So there is no backward here."]];
   if (failure && at >= last) return [["Forward stopped here, so there is no backward."]];
   if (!at) {
-    return [["First time here? ", ["strong", "Guide me"], " takes a minute. Or step: → and ← go a step, space plays, ",
-      "n and p go by node, m to the next sum."]];
+    return [["First time here? ", ["strong", "Guide me"], " takes a minute. Or step: → and ← go a step, space plays, n ",
+      "and p go by node, m to the next sum."]];
   }
   if (at < forward) return [];
   if (at === forward) {
-    return [["Now backward answers a question: how fast does ", ["strong", root.name], " change when another number changes",
-      ` a little? That is its gradient, grad for short. ${root.name} changes exactly as fast as itself: `,
+    return [["Now backward answers a question: how fast does ", ["strong", root.name], " change when another number",
+      ` changes a little? That is its gradient, grad for short. ${root.name} changes exactly as fast as itself: `,
       ["strong", `${root.name}.grad = 1`], "."]];
   }
   return step.local === null ? [] : [stepReason(step), ...mergeReason(step)];
 }
 
-function stepReason({ sender, receiver, local, upstream, contribution }) {
-  const others = [...new Set(sender.operands)].map((i) => nodes[i]).filter((node) => node !== receiver && !node.constant);
+function stepReason({ sender, receiver, position, local, upstream, contribution }) {
+  const others = [...new Set(sender.operands)].map((i) => nodes[i])
+    .filter((node) => node !== receiver && !node.constant);
+  // x * x has two slopes, each as if the other x were another number
+  const alone = repeats(sender, position), moved = alone ? `operand ${position + 1}` : receiver.name;
   if (sender === root) {
-    const still = others.length ? ` while ${listed(others.slice(0, 3).map((node) => node.name))} stayed as it is` : "";
-    return [`If ${receiver.name} moved${still}: ${slope(root, receiver, local)}.`];
+    const still = alone ? " alone" : others.length
+      ? ` while ${listed(others.slice(0, 3).map((node) => node.name))} stayed as it is` : "";
+    return [`If ${moved} moved${still}: ${slope(root, moved, local)}.`];
   }
-  return [["strong", "Along a path, multiply"], `: ${slope(sender, receiver, local)}, and ${slope(root, sender, upstream)}. `,
-    `So through ${sender.name}, ${slope(root, receiver, contribution)}.`];
+  return [["strong", "Along a path, multiply"],
+    `: ${slope(sender, moved, local)}, and ${slope(root, sender.name, upstream)}. `,
+    `So through ${sender.name}, ${slope(root, moved, contribution)}.`];
 }
 
 function mergeReason({ receiver, arrival }) {
   const all = stepsTo[receiver.index], come = all.slice(0, arrival), rest = all.slice(arrival);
-  const ways = (some) => new Set(some.map(through)).size === some.length ? listed(some.map(through)) : `${some.length} times`;
+  const ways = (some) => {
+    const said = some.map(through);
+    return said.length < 6 && new Set(said).size === said.length ? listed(said) : `${said.length} times`;
+  };
   if (rest.length) return [[`But ${receiver.name} also reaches ${root.name} ${ways(rest)}: more comes.`]];
   if (arrival < 2) return [];
-  return [[["strong", "Across paths, add"], `: ${receiver.name} reaches ${root.name} ${times(arrival)}, ${ways(come)}. `,
+  const said = ways(come), together = said === `${arrival} times` ? "" : `, ${said}`;
+  return [[["strong", "Across paths, add"], `: ${receiver.name} reaches ${root.name} ${times(arrival)}${together}. `,
     `A nudge of ${receiver.name} goes ${arrival === 2 ? "both" : "all"} ways at once.`]];
 }

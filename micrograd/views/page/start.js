@@ -1,18 +1,16 @@
 // The page comes to life.
 makeInputs();
 openLayout(0);
-Object.entries(ACTIONS).forEach(([id, action]) => byId(id).addEventListener("click", action));
-byId("scrubber").addEventListener("input", (event) => go(event.target.valueAsNumber));
-byId("guide-me").addEventListener("click", () => guiding() ? endGuide() : startGuide());
-byId("unpin").addEventListener("click", () => { pinned = null; show(position); });
-document.addEventListener("keydown", onKey);
-// a button that has the focus would be pressed when space goes up
-document.addEventListener("keyup", (event) => { if (event.key === " " && event.target.tagName === "BUTTON") event.preventDefault(); });
-addEventListener("hashchange", recall);
+for (const [id, action] of Object.entries(ACTIONS)) listen(byId(id), "click", action);
+listen(byId("scrubber"), "input", (event) => go(event.target.valueAsNumber));
+listen(byId("guide-me"), "click", () => guiding() ? endGuide() : startGuide());
+listen(byId("unpin"), "click", () => pin(null));
+listen(document, "keydown", onKey);
+listen(document, "keyup", onKeyUp);
+listen(window, "hashchange", recall);
 new ResizeObserver(() => look(aim(position), false)).observe(stage);
-dragPicture();
+movePicture();
 byId("forward").style.flexGrow = forward;
 byId("backward").style.flexGrow = steps.length;
 byId("scrubber").max = last;
 recall();
-tellChange();
