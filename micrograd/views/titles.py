@@ -34,6 +34,8 @@ def title_of(graph: Snapshot, key: Hashable, members: Sequence[Node]) -> str:
             return f"{owner}: parameters"
         name = neuron_title(group) if by_neuron else layer_title(group)
         return name if calls == 1 else f"{name}, {calls:,} rows"
+    if key[0] == "more":
+        return f"{len(members):,} more values"
     if key[0] == "loss":
         return loss_title(graph, members)
     last = members[-1]
