@@ -32,7 +32,7 @@ from micrograd.words import count, one_line
 LEVELS = ("none", "operation", "neuron", "layer", "repeated")
 MAX_BOXES = 40  # more cannot be taken in at a glance, and are wider than a screen
 MAX_LINKS = 100
-MAX_DEPTH = 7  # boxes in a row, in a drawing that has to be folded
+MAX_DEPTH, MAX_ABREAST = 7, 10  # boxes one after the other, and side by side, in a drawing that has to be folded
 MAX_UNFOLDED = 3_000  # boxes that Graphviz can place within its time limit
 MAX_CLASSES = 12  # outputs of a net that have a box each
 
@@ -112,7 +112,7 @@ def fold(
             _forget_the_furthest(nodes, keys, found, 20 * max_boxes)
         folded = _boxes(graph, nodes, keys, level, named)
         small = len(folded.boxes) <= max_boxes and len(folded.links) <= MAX_LINKS
-        if small and (len(nodes) <= max_boxes or max(ranks(folded)) < MAX_DEPTH):
+        if small and (len(nodes) <= max_boxes or _fits(folded)):
             return folded
     return _without_the_furthest(folded, max_boxes)
 
@@ -315,11 +315,29 @@ def ranks(folded: Folded) -> list[int]:
     return found
 
 
+def _fits(folded: Folded) -> bool:
+    """Whether a drawing is not much larger than a screen."""
+    found = ranks(folded)
+    return max(found) < MAX_DEPTH and max(map(found.count, set(found))) <= MAX_ABREAST
+
+
 def _without_the_furthest(folded: Folded, max_boxes: int) -> Folded:
     """Keep the boxes nearest to the result and put all others into one."""
     far = ranks(folded)
-    nearest = sorted(folded.boxes, key=lambda box: (far[box.index], -box.index))
-    kept = {box.index for box in nearest[: max_boxes - 1] if far[box.index] < MAX_DEPTH - 1}
+    sources: dict[int, list[int]] = {}
+    for link in folded.links:
+        sources.setdefault(link.target, []).append(link.source)
+    kept: set[int] = set()
+    dropped: set[int] = set()  # with all that they come from, so that no link leads from what is kept into the rest
+    abreast: dict[int, int] = {}
+    for box in sorted(folded.boxes, key=lambda box: (far[box.index], -box.index)):
+        rank = far[box.index]
+        full = abreast.get(rank, 0) >= MAX_ABREAST or rank >= MAX_DEPTH - 1 or len(kept) >= max_boxes - 1
+        if full or box.index in dropped:
+            dropped.update(sources.get(box.index, ()))
+        else:
+            kept.add(box.index)
+            abreast[rank] = abreast.get(rank, 0) + 1
     rest = [box for box in folded.boxes if box.index not in kept]
     if len(rest) < 2:
         return folded  # few boxes with many links between them
