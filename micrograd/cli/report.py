@@ -100,4 +100,6 @@ def draw_model(model: Model, path: Path) -> None:
     loss.label = "loss"
     model.net.zero_grad()
     loss.backward()
-    save(loss, path, names=model.net)
+    classes = [text_of(name) for name in model.preparation.classes]
+    named = classes if isinstance(output, list) and len(classes) == len(output) else ()
+    save(loss, path, names=model.net, classes=named)

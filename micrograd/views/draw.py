@@ -30,6 +30,7 @@ import graphviz
 
 from micrograd.engine import topological_order
 from micrograd.files import write_whole
+from micrograd.modes import collector_paused
 from micrograd.views import layout
 from micrograd.views.card import FONT, Card, plain
 from micrograd.views.finish import finished, id_of, placeholder
@@ -169,9 +170,10 @@ def draw_dot(
     look = Style(format, rankdir, derivatives=derivatives, theme=theme, look=style)
     if fold == "none" and around is None and paths_from is None:
         refuse(len(topological_order(root_of(root)[0])))
-    graph = snapshot(root, names=names)
-    part = _part(graph, around, hops, paths_from)
-    return drawing(graph, fold_graph(graph, by=fold, only=part, max_boxes=max_boxes, classes=classes), look)
+    with collector_paused():  # it would walk all of a large graph again and again
+        graph = snapshot(root, names=names)
+        part = _part(graph, around, hops, paths_from)
+        return drawing(graph, fold_graph(graph, by=fold, only=part, max_boxes=max_boxes, classes=classes), look)
 
 
 def svg(root: Any, **options: Any) -> str:

@@ -32,7 +32,7 @@ from micrograd.words import count, one_line
 LEVELS = ("none", "operation", "neuron", "layer", "repeated")
 MAX_BOXES = 40  # more cannot be taken in at a glance, and are wider than a screen
 MAX_LINKS = 100
-MAX_DEPTH = 10  # boxes in a row, in a drawing that has to be folded
+MAX_DEPTH, MAX_ABREAST = 7, 10  # boxes one after the other, and side by side, in a drawing that has to be folded
 MAX_UNFOLDED = 3_000  # boxes that Graphviz can place within its time limit
 MAX_CLASSES = 12  # outputs of a net that have a box each
 
@@ -105,11 +105,31 @@ def fold(
     for level in levels:
         if level in ("none", "operation") and len(nodes) > 50 * max_boxes:
             continue  # far too many boxes at these levels
-        folded = _boxes(graph, nodes, _keys(graph, nodes, level, named), level, named)
+        keys = _keys(graph, nodes, level, named)
+        if (found := _last_members(nodes, keys)) and len(found) > 5 * max_boxes:
+            if level != levels[-1]:
+                continue
+            _forget_the_furthest(nodes, keys, found, 20 * max_boxes)
+        folded = _boxes(graph, nodes, keys, level, named)
         small = len(folded.boxes) <= max_boxes and len(folded.links) <= MAX_LINKS
-        if small and (len(nodes) <= max_boxes or max(ranks(folded)) < MAX_DEPTH):
+        if small and (len(nodes) <= max_boxes or _fits(folded)):
             return folded
     return _without_the_furthest(folded, max_boxes)
+
+
+def _last_members(nodes: list[Node], keys: dict[int, Hashable]) -> dict[Hashable, int]:
+    """For each box to be, its last node."""
+    return {keys.get(node.index, node.index): node.index for node in nodes}
+
+
+def _forget_the_furthest(nodes: list[Node], keys: dict[int, Hashable], last: dict[Hashable, int], most: int) -> None:
+    """Give all but the last boxes one key: a graph of very many boxes is not worth the time that making them takes."""
+    if len(last) <= most:
+        return
+    start = sorted(last.values())[-most]
+    for node in nodes:
+        if last[keys.get(node.index, node.index)] < start:
+            keys[node.index] = ("more",)
 
 
 def refuse(values: int) -> None:
@@ -178,7 +198,7 @@ def _is_made(node: Node) -> bool:
 
 def _loss(graph: Snapshot, nodes: list[Node]) -> dict[int, Hashable]:
     """What is computed from a net's outputs, up to the result or to a value that the user named."""
-    if graph.root.group is not None:
+    if graph.root.group is not None or not any(node.group is not None for node in nodes):
         return {}
     chosen = {node.index for node in nodes}
     after: set[int] = set()  # downstream of a neuron
@@ -232,7 +252,7 @@ def _repetitions(nodes: list[Node], keys: dict[int, Hashable]) -> dict[int, Hash
         if isinstance(key, tuple) and key[0] in ("group", "loss"):
             merged[node.index] = key
             continue
-        operands = tuple(sorted({merged.get(i, "constant") for i in node.operands}, key=str))
+        operands = frozenset([merged.get(i, "constant") for i in node.operands])
         if isinstance(key, tuple):  # a sum: all its parts together, identified by their operands' classes
             how: Hashable = ("sum", operands)
             shape.setdefault(key, ("repeated", classes.setdefault(how, len(classes))))
@@ -245,12 +265,10 @@ def _repetitions(nodes: list[Node], keys: dict[int, Hashable]) -> dict[int, Hash
     return merged
 
 
-def _boxes(
-    graph: Snapshot, nodes: list[Node], keys: dict[int, Hashable], level: str, named: dict[int, str]
-) -> Folded:
+def _boxes(graph: Snapshot, nodes: list[Node], keys: dict[int, Hashable], level: str, named: dict[int, str]) -> Folded:
     groups: dict[Hashable, list[int]] = {}
     for node in nodes:
-        groups.setdefault(keys.get(node.index, ("alone", node.index)), []).append(node.index)
+        groups.setdefault(keys.get(node.index, node.index), []).append(node.index)
     boxes: list[Box] = []
     box_of: dict[int, int] = {}
     for key, members in sorted(groups.items(), key=lambda item: item[1][-1]):  # results last
@@ -295,11 +313,29 @@ def ranks(folded: Folded) -> list[int]:
     return found
 
 
+def _fits(folded: Folded) -> bool:
+    """Whether a drawing is not much larger than a screen."""
+    found = ranks(folded)
+    return max(found) < MAX_DEPTH and max(map(found.count, set(found))) <= MAX_ABREAST
+
+
 def _without_the_furthest(folded: Folded, max_boxes: int) -> Folded:
     """Keep the boxes nearest to the result and put all others into one."""
     far = ranks(folded)
-    nearest = sorted(folded.boxes, key=lambda box: (far[box.index], -box.index))
-    kept = {box.index for box in nearest[: max_boxes - 1] if far[box.index] < MAX_DEPTH - 1}
+    sources: dict[int, list[int]] = {}
+    for link in folded.links:
+        sources.setdefault(link.target, []).append(link.source)
+    kept: set[int] = set()
+    dropped: set[int] = set()  # with all that they come from, so that no link leads from what is kept into the rest
+    abreast: dict[int, int] = {}
+    for box in sorted(folded.boxes, key=lambda box: (far[box.index], -box.index)):
+        rank = far[box.index]
+        full = abreast.get(rank, 0) >= MAX_ABREAST or rank >= MAX_DEPTH - 1 or len(kept) >= max_boxes - 1
+        if full or box.index in dropped:
+            dropped.update(sources.get(box.index, ()))
+        else:
+            kept.add(box.index)
+            abreast[rank] = abreast.get(rank, 0) + 1
     rest = [box for box in folded.boxes if box.index not in kept]
     if len(rest) < 2:
         return folded  # few boxes with many links between them

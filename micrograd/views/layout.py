@@ -13,15 +13,21 @@ import sys
 from micrograd.errors import LayoutError
 
 TIME_LIMIT = 20.0  # seconds; folded drawings take well under one second
+TOO_LARGE = 4_000_000  # characters of DOT, which no layout ends within the time limit
 LARGE = 40_000  # characters of DOT; above this, WebAssembly runs in its own process, which can be stopped
 
 
 def render(source: str, *, format: str = "svg", engine: str = "dot", time_limit: float = TIME_LIMIT) -> bytes:
     """The picture of some DOT source, as a file's bytes.
 
-    Raises LayoutError when there is no `dot` for a format other than SVG, when the source is refused, and when
-    layout has not ended within `time_limit` seconds.
+    Raises LayoutError when there is no `dot` for a format other than SVG, when the source is refused or far too
+    large, and when layout has not ended within `time_limit` seconds.
     """
+    if len(source) > TOO_LARGE:
+        raise LayoutError(
+            f"this drawing has {len(source):,} characters of DOT, more than Graphviz can lay out in time: fold the graph "
+            "(fold='auto') or draw a part (around=...)"
+        )
     try:
         if shutil.which(engine):
             return _run([engine, f"-T{format}"], source, time_limit)

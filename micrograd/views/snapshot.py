@@ -205,10 +205,11 @@ class Snapshot:
     def births(self, grads: list[float | None] | None = None) -> Births:
         """Where the first numbers that are not finite came from, with the nodes' own gradients or with `grads`."""
         own = [node.grad for node in self.nodes] if grads is None else grads
-        data = {node.index for node in self.nodes if not math.isfinite(node.data) and node.kind != FAILED}
+        finite = math.isfinite
+        data = {node.index for node in self.nodes if not finite(node.data) and node.kind != FAILED}
         born = {i for i in data if not any(self._spoilt(j) for j in self.nodes[i].operands)}
         senders: dict[int, int] = {}
-        odd = [node for node in self.nodes if (grad := own[node.index]) is not None and not math.isfinite(grad)]
+        odd = [node for node, grad in zip(self.nodes, own) if grad is not None and not finite(grad)]
         if not odd:
             return Births(frozenset(born), senders)
         reached: set[int] = set()
@@ -218,9 +219,9 @@ class Snapshot:
                 reached.update(node.operands)  # by hand: what it handed on is not known
                 continue
             for operand, factor in zip(node.operands, local):
-                if not math.isfinite(float_of(factor) * upstream):
+                if not finite(float_of(factor) * upstream):
                     reached.add(operand)
-                    if math.isfinite(upstream) and node.index not in data and operand not in data:
+                    if finite(upstream) and node.index not in data and operand not in data:
                         senders.setdefault(operand, node.index)
         for node in odd:  # finite contributions, and a sum that is not
             if node.index not in reached and node is not self.root:
@@ -271,7 +272,7 @@ def snapshot_of(order: list[Value], numbers: list[float], *, names: Any = None, 
             unnamed += 1
             while f"v{unnamed}" in given_names:
                 unnamed += 1
-            name = _unique(f"v{unnamed}", taken)
+            name = f"v{unnamed}"
         grad = None if value.grad is UNREACHED or value.grad is None else float_of(value.grad)
         node = Node(i, value, float_of(numbers[i]), grad, name, kind, operands, group=groups.of[i], named=bool(given))
         if operands:
@@ -301,7 +302,8 @@ def root_of(root: Any) -> tuple[Value, str]:
 
 
 def _unique(name: str, taken: set[str]) -> str:
-    name = "".join(c if c.isprintable() else " " for c in name)
+    if not name.isprintable():
+        name = "".join(c if c.isprintable() else " " for c in name)
     candidate, count = name, 1
     while candidate in taken:
         count += 1

@@ -31,6 +31,7 @@ from micrograd.views.fold import Box, Folded, Link
 from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, PARAMETER, Node, Snapshot
 from micrograd.views.theme import STEPS, checked, tint
 from micrograd.views.titles import activation_of, calls_of
+from micrograd.views.tree import not_finite
 from micrograd.words import count, one_line, short
 
 TITLE_LENGTH = 1000
@@ -217,24 +218,11 @@ class Painter:
         return name, ""
 
     def _odd(self, members: Sequence[int]) -> tuple[list[tuple[str, str]], bool]:
-        """Marks for what is not finite, and whether it was born here."""
-        births = self._births
-        for i in members:
-            if i in births.data:
-                return [(f"⚠ {number(self.graph.nodes[i].data)} is born here", "alarm")], True
-        for i in members:
-            if i in births.grads:
-                sender, grad = births.grads[i], self.grads[i]
-                by = f", from {one_line(self.graph.nodes[sender].name, 12)}" if sender not in members else ""
-                return [(f"⚠ gradient {number(grad)} is born here{by}", "alarm")], True
-        for i in members:
-            if not math.isfinite(self.graph.nodes[i].data) and self.graph.nodes[i].kind != FAILED:
-                return [(f"reached by {number(self.graph.nodes[i].data)}", "muted")], False
-        for i in members:
-            grad = self.grads[i]
-            if grad is not None and not math.isfinite(grad):
-                return [(f"gradient reached by {number(grad)}", "muted")], False
-        return [], False
+        """The mark for what is not finite, its birth before what it reached, and whether it was born here."""
+        words = [not_finite(self.graph.nodes[i], self.grads[i], self._births) for i in members]
+        said = [word for found in words for word in found]
+        born = [word for word in said if word.endswith("born here")]
+        return [(word.replace("-", "−"), "alarm" if born else "muted") for word in (born or said)[:1]], bool(born)
 
     def _several(self, box: Box) -> Card:
         """The card of a box of several folded nodes."""

@@ -79,9 +79,7 @@ def fixed(text: str, theme: str) -> str:
 def style_sheet(id: str, used: str = "") -> str:
     """The style sheet of a drawing that is light and dark by itself; with `used`, only for the colours in that text."""
     names = [name for name, colour in LIGHT.items() if not used or f'"{colour}"' in used or name in ("paper", "ink")]
-    variables = {
-        theme: ";".join(f"--{name}:{PALETTES[theme][name]}" for name in names) for theme in ("light", "dark")
-    }
+    variables = {theme: ";".join(f"--{name}:{PALETTES[theme][name]}" for name in names) for theme in ("light", "dark")}
     around = {theme: ",".join(f"{sel} #{id}" for sel in sel_of) for theme, sel_of in _SAY.items()}
     rules = [
         f"#{id}{{{variables['light']};max-width:100%;height:auto}}",

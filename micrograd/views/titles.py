@@ -1,14 +1,14 @@
 """Say what a folded box holds: `Layer 2 → 4, ReLU`, `hinge loss over 20 rows`, `sum of 3 products`.
 
-    >>> import random
-    >>> from micrograd.losses import hinge
-    >>> from micrograd.nn import MLP
-    >>> from micrograd.views.snapshot import snapshot
-    >>> from micrograd.views.titles import loss_title
-    >>> net = MLP(1, [1], rng=random.Random(0))
-    >>> graph = snapshot(hinge([net([0.5]), net([1.5])], [1, -1]))
-    >>> loss_title(graph, [node for node in graph.nodes if node.group is None and node.formula])
-    'hinge loss over 2 rows'
+>>> import random
+>>> from micrograd.losses import hinge
+>>> from micrograd.nn import MLP
+>>> from micrograd.views.snapshot import snapshot
+>>> from micrograd.views.titles import loss_title
+>>> net = MLP(1, [1], rng=random.Random(0))
+>>> graph = snapshot(hinge([net([0.5]), net([1.5])], [1, -1]))
+>>> loss_title(graph, [node for node in graph.nodes if node.group is None and node.formula])
+'hinge loss over 2 rows'
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ def title_of(graph: Snapshot, key: Hashable, members: Sequence[Node]) -> str:
             return f"{owner}: parameters"
         name = neuron_title(group) if by_neuron else layer_title(group)
         return name if calls == 1 else f"{name}, {calls:,} rows"
+    if key[0] == "more":
+        return f"{len(members):,} more values"
     if key[0] == "loss":
         return loss_title(graph, members)
     last = members[-1]

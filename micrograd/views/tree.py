@@ -15,11 +15,12 @@ v2 = x / v1     data -1   grad 1
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from micrograd.views.sentence import WIDTH, Line, Part, columns, text
-from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, Node, Snapshot, snapshot
+from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, Births, Node, Snapshot, snapshot
 from micrograd.words import Shown, cut, one_line, short
 
 MAX_ROWS = 1000
@@ -41,6 +42,7 @@ def tree_lines(
 ) -> list[Line]:
     """The tree as pieces of text; `top` replaces the result, and `data` and `grads` the snapshot's own numbers."""
     rows: list[tuple[str, str, Part, str]] = []
+    births = graph.births(grads)
     stack = [(top or graph.root, "", "", depth)]  # a node, how its line and those below it begin, levels to go
     while stack and len(rows) < MAX_ROWS:
         node, lead, follow, levels = stack.pop()
@@ -50,7 +52,8 @@ def tree_lines(
         below = [graph.nodes[i] for i in node.operands if graph.nodes[i].kind != CONSTANT_NUMBER]
         if below and levels == 0:
             named += " …"
-        uses = f"used {node.uses} times" if node.uses > 1 else ""
+        notes = [f"used {node.uses} times"] if node.uses > 1 else []
+        uses = "   ".join(notes + not_finite(node, grad, births))
         said = "failed" if node.kind == FAILED else f"data {short(number)}"
         rows.append((lead + named, said, Part("grad", short(grad), grad), uses))
         for i, operand in reversed(list(enumerate(below if levels else []))):
@@ -71,3 +74,16 @@ def tree_lines(
             line.append(Part("", " " * (third - len(grad_part.text)) + uses))
         lines.append(line if said else line[:1])
     return lines
+
+
+def not_finite(node: Node, grad: float | None, births: Births) -> list[str]:
+    """What to say of a node whose numbers are not finite: that they were born there, or that they came there."""
+    if node.index in births.data:
+        return [f"⚠ {short(node.data)} is born here"]
+    if node.index in births.grads:
+        return [f"⚠ gradient {short(grad)} is born here"]
+    if not math.isfinite(node.data) and node.kind != FAILED:
+        return [f"reached by {short(node.data)}"]
+    if grad is not None and not math.isfinite(grad):
+        return [f"gradient reached by {short(grad)}"]
+    return []

@@ -36,7 +36,20 @@ MAX_INLINE = 2_000  # values of a graph whose page a notebook shows by itself: a
 INLINE_HEIGHT = 600  # pixels of a page inside a notebook
 # The script's files in order; the rules of the operations come after record.js.
 BEFORE = ("numbers", "record")
-AFTER = ("sentence", "cards", "picture", "camera", "player", "aside", "details", "inputs", "guide", "keys", "address", "start")
+AFTER = (
+    "sentence",
+    "cards",
+    "picture",
+    "camera",
+    "player",
+    "aside",
+    "details",
+    "inputs",
+    "guide",
+    "keys",
+    "address",
+    "start",
+)
 
 # The page before its script has run. A template's content is inert: never drawn, fetched or run.
 PAGE = """<!doctype html>
