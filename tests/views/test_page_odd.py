@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import math
+from importlib import resources
+from pathlib import Path
 
 import pytest
 from helpers.pages import at, card, contrast, fraction, net, press
 
 from micrograd import Value, log
 from micrograd.nn import Neuron
+from micrograd.views.page import squeeze
 from micrograd.views.trace import trace
 
 
@@ -147,3 +150,22 @@ def test_many_paths_are_counted_in_words(open_page):
     tab = open_page(functools.reduce(lambda y, _: y + y, range(2000), Value(1e-300, label="x")))
     press(tab, "End")
     assert tab.locator("#details p").first.text_content() == "The sum over about 10^602 paths: inf"
+
+
+def test_the_squeezed_script_has_the_tokens_of_its_files():
+    sources = [Path(str(each)) for each in resources.files("micrograd.views.page").iterdir()]
+    source = "\n".join(each.read_text(encoding="utf-8") for each in sorted(sources) if each.suffix == ".js")
+
+    def kept(text):
+        return [token for _, token in squeeze.tokens(text) if token not in {";", ",", "(", ")", "const"}]
+
+    squeezed = squeeze.script(source)
+    assert kept(squeezed) == kept(source) and len(squeezed) < 0.8 * len(source) and squeeze.script(squeezed) == squeezed
+    texts = 'a = b / c / d; /* x */ e = /[/"]/.test("// no"); f = `${g("a  b")} - ${`c  ${1}`}`; h = 1 - -1 + +2;'
+    short = 'a=b/c/d;e=/[/"]/.test("// no");f=`${g("a  b")} - ${`c  ${1}`}`;h=1- -1+ +2;'
+    assert squeeze.script(texts) == short
+    assert squeeze.script("(() => 1)();\nf((x) => x, (x, y) => y)\nlet a = 1;\nconst b = 2; for (const c of d) c();") == (
+        "(()=>1)();f(x=>x,(x,y)=>y)\nlet a=1;const b=2;for(const c of d)c();"
+    )
+    with pytest.raises(ValueError, match="a text does not end"):
+        squeeze.script('const a = "b;')
