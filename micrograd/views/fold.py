@@ -297,10 +297,12 @@ def _fill(graph: Snapshot, box: Box, key: Hashable, named: dict[int, str]) -> No
 
 def _links(graph: Snapshot, box_of: dict[int, int]) -> list[Link]:
     counts: dict[tuple[int, int], int] = {}
-    for edge in graph.edges:
-        source, target = box_of.get(edge.source), box_of.get(edge.target)
-        if source is not None and target is not None and source != target:
-            counts[source, target] = counts.get((source, target), 0) + 1
+    for member in sorted(box_of):  # not all edges of the graph: a page folds many small parts of it
+        target = box_of[member]
+        for operand in graph.nodes[member].operands:
+            source = box_of.get(operand)
+            if source is not None and source != target:
+                counts[source, target] = counts.get((source, target), 0) + 1
     return [Link(source, target, count) for (source, target), count in counts.items()]
 
 

@@ -140,8 +140,10 @@ def test_every_control_and_every_node_has_a_name(open_page):
 def test_stepping_back_gives_exactly_the_earlier_state_on_a_phone_too(open_page):
     t = trace(neuron())
     tab = open_page(t, width=390)
-    card_in = "g => [g.querySelector('.frame'), byId('stage-area')].map(e => e.getBoundingClientRect()).flatMap(r => [r.left, r.right])"
-    state = """() => JSON.stringify([...document.querySelectorAll("main *, aside *")].filter((e) => !e.closest(".chip.none")).map(e => [[...e.classList].sort(),
+    card_in = """g => [g.querySelector('.frame'), byId('stage-area')]
+      .map(e => e.getBoundingClientRect()).flatMap(r => [r.left, r.right])"""
+    state = """() => JSON.stringify([...document.querySelectorAll("main *, aside *")]
+      .filter((e) => !e.closest(".chip.none")).map(e => [[...e.classList].sort(),
       ...["aria-label", "aria-valuetext", "transform", "font-size"].map(name => e.getAttribute(name)), e.hidden,
       e.children.length ? "" : e.textContent]))"""
     states = [tab.evaluate(state)]
@@ -237,7 +239,7 @@ def test_dragging_gives_the_engines_numbers_for_every_row_of_the_table(open_page
 def test_random_graphs_follow_their_inputs(open_page):
     """Twenty pages of ten moves each: all data and gradients, against the engine on the same numbers."""
     rng = random.Random(3)
-    for seed in range(20):
+    for _ in range(20):
         choices = [(rng.choice("+-*t"), rng.randrange(99), rng.randrange(99)) for _ in range(rng.randint(3, 25))]
         tab = open_page(trace(run(choices, [Value(rng.uniform(-2, 2), label=name) for name in "abc"])))
         names = tab.evaluate("leaves.map((leaf) => leaf.name)")

@@ -8,8 +8,8 @@ Read in this order:
     squeeze      the script and the style sheet without comments and spare spaces
     document     the page as the text of one file: `explain(z, "z.html")`
 
-The script is one program in several files, joined in the order in which `document.SCRIPTS` names them; what it draws, it
-draws from the positions and the record, so that it can draw it again with other numbers.
+The script is one program in several files, joined in the order of `document.BEFORE` and `document.AFTER`. What it
+draws, it draws from the positions and the record, so that it can draw it again with other numbers.
 """
 
 from micrograd.views.page.document import MAX_INLINE, Page, explain, page, save

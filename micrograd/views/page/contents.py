@@ -42,7 +42,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 
 
 def spelled(graph: Snapshot) -> str:
-    """The expression behind a graph, written with the names of its leaves; "" where it is long, or cannot be written."""
+    """The expression behind a graph, with the names of its leaves; "" where it is long, or cannot be written."""
     texts: list[Text] = []
     for node in graph.nodes:
         if not node.operands:

@@ -16,6 +16,7 @@ script run. In a notebook, `explain(z)` shows the page in place.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import html
 import os
@@ -37,18 +38,8 @@ INLINE_HEIGHT = 600  # pixels of a page inside a notebook
 # The script's files in order; the rules of the operations come after record.js.
 BEFORE = ("numbers", "record")
 AFTER = (
-    "sentence",
-    "cards",
-    "picture",
-    "camera",
-    "player",
-    "aside",
-    "details",
-    "inputs",
-    "guide",
-    "keys",
-    "address",
-    "start",
+    *("live", "sentence", "cards", "picture", "camera", "player", "aside", "details", "inputs", "guide", "keys"),
+    *("address", "start"),
 )
 
 # The page before its script has run. A template's content is inert: never drawn, fetched or run.
@@ -72,8 +63,9 @@ PAGE = """<!doctype html>
 <main id="stage-area" aria-label="Picture">
 <noscript><p>Stepping needs JavaScript, which is switched off here.</p></noscript>
 <svg id="picture" role="group" aria-label="The graph, {summary}"><defs>{heads}</defs><g id="world"></g></svg>
-<p class="legend"><span><b class="positive">+</b><b class="negative">&minus;</b>gradients</span> <span><b>×</b>local derivative</span>
-<span><b class="now"></b>now</span> <span><b class="outcome"></b>the result</span> <span><b>·</b>not computed yet</span></p>
+<p class="legend"><span><b class="positive">+</b><b class="negative">&minus;</b>gradients</span>
+<span><b>×</b>local derivative</span> <span><b class="now"></b>now</span> <span><b class="outcome"></b>the result</span>
+<span><b>·</b>not computed yet</span></p>
 </main>
 <aside aria-label="This step">
 <section id="guide" aria-live="polite" hidden></section>
@@ -85,7 +77,8 @@ PAGE = """<!doctype html>
 <p id="change"></p>
 <div id="remark"></div>
 </section>
-<section id="node" aria-label="Details"><h2><span id="details-name"></span><button type="button" id="unpin" hidden>follow the step</button></h2>
+<section id="node" aria-label="Details">
+<h2><span id="details-name"></span><button type="button" id="unpin" hidden>follow the step</button></h2>
 <div id="lent"></div><div id="details"></div></section>
 </aside>
 <footer role="group" aria-label="Move through the steps">
@@ -172,8 +165,8 @@ def page(trace: Record) -> str:
         )
     rules = Rules()
     record = contents(trace, layouts(trace), rules)
-    parts = [*map(_script, BEFORE), rules.source(), _script("live"), *map(_script, AFTER)]
-    script, style = squeeze.script("\n".join(parts)), squeeze.style(_resource("page.css"))
+    script = "\n".join([_scripts(BEFORE), squeeze.script(rules.source()), _scripts(AFTER)])
+    style = _style()
     return PAGE.format(
         policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "base-uri 'none'; form-action 'none'",
@@ -186,8 +179,14 @@ def page(trace: Record) -> str:
     )
 
 
-def _script(name: str) -> str:
-    return _resource(f"{name}.js")
+@functools.cache
+def _scripts(names: tuple[str, ...]) -> str:
+    return squeeze.script("\n".join(_resource(f"{name}.js") for name in names))
+
+
+@functools.cache
+def _style() -> str:
+    return squeeze.style(_resource("page.css"))
 
 
 def _resource(name: str) -> str:

@@ -34,9 +34,9 @@ function failureText([formula, names, needs, needsAtMost], values, { kind, name,
 //     failing    the pieces of its errors; null where it cannot fail
 //     data, locals   what was recorded: kept where there is no rule
 // The result has `data` and `locals` for each node, null where not computed: a derivative for a constant is null;
-// `kept`, the operations without a rule of which an operand has changed, so that their numbers no longer follow; and `failure`,
-// null or { index, kind, text, backward }. As in Python, forward goes to the result, or to the first operation that
-// fails, and then backward, results first, to the first whose derivatives do not exist.
+// `kept`, the operations without a rule of which an operand has changed, so that their numbers no longer follow; and
+// `failure`, null or { index, kind, text, backward }. As in Python, forward goes to the result, or to the first
+// operation that fails, and then backward, results first, to the first whose derivatives do not exist.
 function recompute(nodes, leaves) {
   const data = nodes.map(() => null), locals = nodes.map(() => null), later = nodes.map(() => null), kept = [];
   const valuesOf = (node) => node.operands.map((i) => data[i]);

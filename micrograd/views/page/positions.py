@@ -8,9 +8,9 @@
     >>> [box.members for box in only.boxes], [(e.source, e.target, e.position) for e in only.edges]
     ([(0,), (1,)], [(0, 1, 0), (0, 1, 1)])
 
-Graphviz places empty boxes of the right sizes; the page's script draws what is in them. So the numbers can change without
-a new layout. The first layout is the graph as it is folded; each of the others has one box of another layout opened, its
-members inside a frame, and all the rest making room.
+Graphviz places empty boxes of the right sizes; the page's script draws what is in them. So the numbers can change
+without a new layout. The first layout is the graph as it is folded; each of the others has one box of another layout
+opened, its members inside a frame, and all the rest making room.
 """
 
 from __future__ import annotations
