@@ -15,12 +15,14 @@ opened, its members inside a frame, and all the rest making room.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import textwrap
 from dataclasses import dataclass, field, replace
 from xml.etree import ElementTree
 
+from micrograd.errors import LayoutError
 from micrograd.views import layout
 from micrograd.views.fold import fold
 from micrograd.views.record import Record
@@ -31,7 +33,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 MAX_LAYOUTS = 12  # each takes Graphviz some hundredths of a second, and the page some kilobytes
 MAX_OPENED = 36  # boxes that an opened one may turn into
 MAX_EDGES = 120  # in a layout with an opened box; Graphviz needs seconds for some hundreds
-MAX_PORTS = 8  # with more operands, edges end where Graphviz likes
+MAX_PORTS = 8  # with more operands, edges end in the middle
+FAN = 3  # edges of one value that leave it side by side
 NAME, FORMULA, TITLE = 18, 22, 24  # characters of a card that are shown; the details have them all
 
 # Sizes in CSS pixels: of a card, of its rows, and of a character in its fonts.
@@ -95,15 +98,26 @@ def layouts(trace: Record) -> list[Layout]:
                 found.append(opened)
                 each.boxes[i] = replace(box, opens=len(found) - 1)
     sizes = _Sizes(trace)
-    for each, picture in zip(found, _rendered([_dot(each, sizes) for each in found])):
+    for each, picture in zip(found, _rendered(found, sizes)):
         _place(each, picture)
     return found
 
 
-def _rendered(sources: list[str]) -> list[str]:
-    """The pictures of several graphs: `dot` draws them all in one run, and WebAssembly the first one."""
-    pictures = layout.render("\n".join(sources)).decode().split("</svg>")[:-1]
-    pictures += [layout.render(source).decode().split("</svg>")[0] for source in sources[len(pictures) :]]
+def _rendered(found: list[Layout], sizes: _Sizes) -> list[str]:
+    """Graphviz's pictures: the `dot` program draws them all in one run, and WebAssembly the first one.
+
+    Graphviz cannot place an edge between neighbours of one column when one of them has ports, as happens inside an
+    opened box: that picture is drawn without ports.
+    """
+    pictures: list[str] = []
+    with contextlib.suppress(LayoutError):
+        pictures = layout.render("\n".join(_dot(each, sizes) for each in found)).decode().split("</svg>")[:-1]
+    for each in found[len(pictures) :]:
+        try:
+            text = layout.render(_dot(each, sizes))
+        except LayoutError:
+            text = layout.render(_dot(each, sizes, ports=False))
+        pictures.append(text.decode().split("</svg>")[0])
     return [picture[picture.index("<svg") :] + "</svg>" for picture in pictures]
 
 
@@ -194,28 +208,35 @@ def _place(each: Layout, text: str) -> None:
     each.size = width, height
 
 
-def _dot(each: Layout, sizes: _Sizes) -> str:
-    """Empty boxes as DOT: the cells of a box are the places where operands come in, from the top down."""
-    wanted: dict[int, list[int]] = {}
-    for edge in each.edges:
-        wanted.setdefault(edge.target, []).append(edge.position)
-    lines = ["digraph { rankdir=LR nodesep=0.45 ranksep=1.75 node [shape=plain] edge [arrowhead=none]"]
-    ported = set()
+def _dot(each: Layout, sizes: _Sizes, *, ports: bool = True) -> str:
+    """Empty boxes as DOT: the fields of a box are the places where operands come in, from the top down.
+
+    They are records, because Graphviz as WebAssembly has no HTML-like labels.
+    """
+    entering: dict[int, list[int]] = {}  # the edges into each box, in the order of the operands, or of their boxes
+    leaving: dict[int, int] = {}
+    for number in sorted(range(len(each.edges)), key=lambda i: (each.edges[i].position, each.edges[i].source)):
+        entering.setdefault(each.edges[number].target, []).append(number)
+        leaving[each.edges[number].source] = leaving.get(each.edges[number].source, 0) + 1
+    shape = "shape=record fixedsize=true fontsize=1 margin=0"
+    lines = [f"digraph {{ rankdir=LR nodesep=0.45 ranksep=1.75 node [{shape}] edge [arrowhead=none]"]
+    port_of: dict[int, str] = {}
     for i, box in enumerate(each.boxes):
         width, height = sizes.of(box)
-        positions = sorted(wanted.get(i, []))
-        cells = [""]
-        if -1 not in positions and 1 < len(positions) <= MAX_PORTS:
-            cells = [f'PORT="i{position}"' for position in positions]
-            ported.add(i)
-        size = f'FIXEDSIZE="TRUE" WIDTH="{width:.0f}" HEIGHT="{height / len(cells):.0f}"'
-        rows = "".join(f"<TR><TD {cell} {size}></TD></TR>" for cell in cells)
-        table = f'<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{rows}</TABLE>'
-        line = f"b{i} [id=b{i} label=<{table}>]"
+        size = f"width={width / 72:.4f} height={height / 72:.4f}"
+        here = entering.get(i, [])
+        if ports and 1 < len(here) <= MAX_PORTS:
+            port_of |= {number: f"i{place}:w" for place, number in enumerate(here)}
+            fields = "|".join(f"<i{place}>" for place in range(len(here))) + " "
+            line = f'b{i} [id=b{i} label="{fields}" {size}]'
+        else:
+            line = f'b{i} [id=b{i} shape=box label="" {size}]'
         lines.append(f"subgraph cluster_open {{ id=frame margin=28 {line} }}" if i in each.inside else line)
     for number, edge in enumerate(each.edges):
-        port = f"i{edge.position}:w" if edge.target in ported else "w"
-        lines.append(f"b{edge.source} -> b{edge.target}:{port} [id=e{number}]")
+        # a value's few edges part where they leave; many, or a box's, leave together
+        together = each.boxes[edge.source].folded or leaving[edge.source] > FAN
+        start = f"b{edge.source}:e" if together else f"b{edge.source}"
+        lines.append(f"{start} -> b{edge.target}:{port_of.get(number, 'w')} [id=e{number}]")
     return "\n".join([*lines, "}"])
 
 
