@@ -164,8 +164,8 @@ def test_the_squeezed_script_has_the_tokens_of_its_files():
     texts = 'a = b / c / d; /* x */ e = /[/"]/.test("// no"); f = `${g("a  b")} - ${`c  ${1}`}`; h = 1 - -1 + +2;'
     short = 'a=b/c/d;e=/[/"]/.test("// no");f=`${g("a  b")} - ${`c  ${1}`}`;h=1- -1+ +2;'
     assert squeeze.script(texts) == short
-    assert squeeze.script("(() => 1)();\nf((x) => x, (x, y) => y)\nlet a = 1;\nconst b = 2; for (const c of d) c();") == (
-        "(()=>1)();f(x=>x,(x,y)=>y)\nlet a=1;const b=2;for(const c of d)c();"
-    )
+    assert squeeze.script(
+        "(() => 1)();\nf((x) => x, (x, y) => y)\nlet a = 1;\nconst b = 2; for (const c of d) c();"
+    ) == ("(()=>1)();f(x=>x,(x,y)=>y)\nlet a=1;const b=2;for(const c of d)c();")
     with pytest.raises(ValueError, match="a text does not end"):
         squeeze.script('const a = "b;')

@@ -171,6 +171,7 @@ const animations = {}, still = () => calm.matches || document.hidden;
 function animate(name, duration, draw) {
   const start = performance.now();
   stop(name);
+  draw(0);
   const frame = (now) => {
     const t = max(0, min(1, (now - start) / duration));  // a frame can be older than the start
     if (t < 1) animations[name] = requestAnimationFrame(frame);

@@ -26,9 +26,10 @@ from micrograd.errors import LayoutError
 from micrograd.views import layout
 from micrograd.views.fold import fold
 from micrograd.views.record import Record
-from micrograd.views.snapshot import Edge, Node, Snapshot
+from micrograd.views.snapshot import Node, Snapshot
 from micrograd.words import one_line, short
 
+Triple = tuple[int, int, int]  # an edge: its source, its target, and the operand's position
 SVG = "{http://www.w3.org/2000/svg}"
 MAX_LAYOUTS = 12  # each takes Graphviz some hundredths of a second, and the page some kilobytes
 MAX_OPENED = 36  # boxes that an opened one may turn into
@@ -85,7 +86,7 @@ def layouts(trace: Record) -> list[Layout]:
 
     Raises LayoutError when Graphviz cannot draw it.
     """
-    graph, edges = trace.graph, list(trace.graph.edges)
+    graph, edges = trace.graph, [(e.source, e.target, e.position) for e in trace.graph.edges]
     boxes = [Placed(box.title, tuple(box.members), box.has_result) for box in fold(graph).boxes]
     found = [Layout(boxes, _edges(edges, boxes))]
     for number, each in enumerate(found):  # grows on the way
@@ -134,7 +135,7 @@ def _parts(graph: Snapshot, box: Placed) -> list[Placed]:
     return [Placed(part.title, tuple(part.members), part.has_result) for part in found]
 
 
-def _opened(edges: list[Edge], before: Layout, number: int, which: int, parts: list[Placed]) -> Layout:
+def _opened(edges: list[Triple], before: Layout, number: int, which: int, parts: list[Placed]) -> Layout:
     """A layout with one box of the layout `before`, whose number this is, replaced by its parts."""
     box = before.boxes[which]
     rest = [replace(each, opens=-1) for i, each in enumerate(before.boxes) if i != which]
@@ -143,15 +144,15 @@ def _opened(edges: list[Edge], before: Layout, number: int, which: int, parts: l
     return Layout(boxes, _edges(edges, boxes), parent=number, frame=(box.title, (0, 0, 0, 0)), inside=inside)
 
 
-def _edges(edges: list[Edge], boxes: list[Placed]) -> list[PlacedEdge]:
+def _edges(edges: list[Triple], boxes: list[Placed]) -> list[PlacedEdge]:
     box_of = {i: number for number, box in enumerate(boxes) for i in box.members}
     counts: dict[tuple[int, int, int], int] = {}
-    for edge in edges:
-        source, target = box_of.get(edge.source), box_of.get(edge.target)
+    for start, end, position in edges:
+        source, target = box_of.get(start), box_of.get(end)
         if source is None or target is None or source == target:
             continue
         single = not (boxes[source].folded or boxes[target].folded)
-        key = source, target, edge.position if single else -1
+        key = source, target, position if single else -1
         counts[key] = counts.get(key, 0) + 1
     return [PlacedEdge(*key, count) for key, count in counts.items()]
 
