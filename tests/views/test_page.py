@@ -186,8 +186,8 @@ def test_a_merge_shows_both_arrivals_and_their_sum(open_page):
     tab = open_page(fraction())
     x, chips = card(tab, "x"), tab.locator(".chip:not(.none):not(.local) text")
     go_to(tab, 3)
-    assert numbers(x) == ["2", "−0.5", ""] and chips.all_text_contents() == ["−0.5 from z"]
-    assert tab.locator("#heading").text_content() == "z gives x its share, where two paths will meet."
+    assert numbers(x) == ["2", "−0.5 + …", ""] and chips.all_text_contents() == ["−0.5 from z"]
+    assert tab.locator("#heading").text_content() == "z sends −0.5 to x: the first of two parts of x.grad."
     go_to(tab, 5)
     assert numbers(x) == ["2", "−0.5 + (−0.5)", "= −1"]
     assert sorted(chips.all_text_contents()) == ["−0.5 from s", "−0.5 from z", "−0.5 from z"]  # to x, and to s
@@ -229,7 +229,7 @@ def test_why_lists_the_paths_and_lights_them(open_page):
     press(tab, "End", "ArrowLeft")
     ways = tab.locator(".way-button")
     assert ways.all_text_contents() == ["x → z: −0.5", "x → s → z: 1 × (−0.5) = −0.5"]
-    assert tab.locator("#details p").text_content() == "The sum over 2 paths: −1"
+    assert tab.locator("#why p").text_content() == "−1 is the sum over 2 paths:"
     ways.nth(1).focus()
     assert tab.locator("path.way").count() == 2
     assert tab.locator(".card.way text.name").all_text_contents() == ["x", "s", "z"]

@@ -26,7 +26,14 @@ function tell(at) {
   if (byId("failure").textContent !== said) byId("failure").textContent = said;
   const reasons = card ? boxReasons(card, inside) : reasonsAt(at);
   byId("remark").replaceChildren(...[...reasons, ...tryIt(at)].map(paragraph));
+  byId("why").replaceChildren(...(card || pinned ? [] : whyAt(at)));
   tellDetails(at);
+}
+
+// The paths of a gradient that has just become complete.
+function whyAt(at) {
+  const step = stepAt(at), all = step && stepsTo[step.receiver.index].length;
+  return step && step.arrival === all && (all > 1 || step.sender !== root) ? whyParts(step.receiver) : [];
 }
 
 function stepsInside(at) {
@@ -47,7 +54,9 @@ function boxReasons({ opens }, inside) {
 function tryIt(at) {
   const step = stepAt(at), node = step?.receiver;
   if (!node || !isLeaf(node) || step.arrival < stepsTo[node.index].length || !canRecompute) return [];
-  const moved = Number((node.data + 0.05 * max(1, abs(node.data))).toPrecision(4)), by = moved - node.data;
+  // 0.1 for numbers around 1, and the like for larger and smaller ones
+  const nudge = 10 ** max(-9, Math.floor(Math.log10(abs(node.data) || 1) + 0.3) - 1);
+  const moved = Number((node.data + nudge).toPrecision(12)), by = moved - node.data;
   const there = resultWith(node, moved);
   if (there === null || !finite(there) || !finite(by)) return [];
   const parts = stepsTo[node.index].map((each) => `${short(each.contribution * by)} ${through(each)}`);
@@ -55,5 +64,5 @@ function tryIt(at) {
   const foretold = parts.length > 1 && parts.length < 4 ? `${listed(parts)}, together ${total}` : total;
   return [[`Try it: ${node.name} from ${short(node.data)} to ${short(moved)}. `,
     `${root.name} should change by ${foretold}. Really it goes from ${short(root.data)} to `, ["strong", short(there)],
-    `, by ${short(there - root.data)}: the smaller the nudge, the closer.`]];
+    ". The smaller the move, the closer."]];
 }

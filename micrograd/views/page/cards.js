@@ -108,9 +108,10 @@ function paintFolded({ box, parts, width }, at, grads) {
 function paintNode({ box: { node }, parts, width, height }, at, grads) {
   const grad = grads[node.index], taken = stepsTo[node.index].filter((step) => step.number <= at - forward);
   const shown = gradText(grad, short), data = dataText(node, at, short), adds = parts.sum.tagName && taken.length > 1;
+  const awaits = parts.sum.tagName && taken.length === 1 && stepsTo[node.index].length > 1;
   parts.kind.textContent = data === "failed" ? data : node.formula ? cut(node.formula, FORMULA) : node.kind;
   fill(parts.data, data, width - 62);
-  fill(parts.grad, adds ? termsOf(taken) : shown, width - 62);
+  fill(parts.grad, adds ? termsOf(taken) : awaits ? `${shown} + …` : shown, width - 62);
   if (parts.sum.tagName) {
     fill(parts.sum, adds ? `= ${shown}` : "", width - 2 * PAD);
     const top = HEAD + ROW - 2;

@@ -9,7 +9,7 @@ function tellDetails(at) {
   byId("details-name").textContent = node.name;
   byId("unpin").hidden = pinned === null;
   lend(isLeaf(node) && !topInputs.includes(node) ? node : null);
-  byId("details").replaceChildren(...(node !== root && at > forward && complete ? whyParts(node) : []),
+  byId("details").replaceChildren(...(pinned && node !== root && at > forward && complete ? whyParts(node) : []),
     make("dl", {}, ...facts.filter(([, said]) => said).flatMap(([term, said]) =>
       [make("dt", {}, term), make("dd", {}, typeset(said))])),
     ...(isThere(node, at) ? localParts(node) : []));
@@ -31,7 +31,8 @@ function whyParts(node) {
     const rest = found.reduce((left, way) => left - way.product, total);
     list.append(row("li", [`and ${many(count - BigInt(found.length), "more path")}: ${short(rest)} together`]));
   }
-  return [title, paragraph([`The sum over ${many(count, "path")}: `, ["strong", short(total)]]), list];
+  const said = count > 1n ? [`${typeset(short(total))} is the sum over ${many(count, "path")}:`] : ["There is one path:"];
+  return [title, paragraph(said), list];
 }
 
 const WAY = 10;

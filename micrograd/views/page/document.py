@@ -64,7 +64,7 @@ PAGE = """<!doctype html>
 <noscript><p>Stepping needs JavaScript, which is switched off here.</p></noscript>
 <svg id="picture" role="group" aria-label="The graph, {summary}"><defs>{heads}</defs><g id="world"></g></svg>
 <p class="legend"><span><b class="positive">+</b><b class="negative">&minus;</b>gradients</span>
-<span><b>×</b>local derivative</span> <span><b class="now"></b>now</span> <span><b class="outcome"></b>the result</span>
+<span>slope: local derivative</span> <span><b class="now"></b>now</span> <span><b class="outcome"></b>the result</span>
 <span><b>·</b>not computed yet</span></p>
 </main>
 <aside aria-label="This step">
@@ -75,6 +75,7 @@ PAGE = """<!doctype html>
 <output id="arithmetic" aria-live="polite"></output>
 <p id="failure" role="alert"></p>
 <p id="change"></p>
+<div id="why"></div>
 <div id="remark"></div>
 </section>
 <section id="node" aria-label="Details">

@@ -122,7 +122,7 @@ function paintEdges(at, way) {
     mark(line, { now: edge === lit || feeds, backward: edge === lit, sent: step !== undefined,
       ahead: !isThere(box.members.at(-1), at), way: Boolean(way?.has(edge)) });
     if (step) writeContribution(edge, step, step === current);
-    else if ((done >= 0 || way?.has(edge)) && local !== null) writeChip(edge, `× ${short(local)}`, "local");
+    else if ((done >= 0 || way?.has(edge)) && local !== null) writeChip(edge, `slope ${short(local)}`, "local");
     else writeChip(edge, "", "none");
     if (edge.said !== "none") placeChip(edge, 0.5);
   }

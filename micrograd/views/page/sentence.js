@@ -68,6 +68,7 @@ const listed = (items) =>
   items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
 const times = (n) => n === 2 ? "twice" : `${n} times`;
 const COUNTS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+const ORDINALS = ["", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"];
 const counting = (n) => COUNTS[n] ?? n;
 
 // What happens at a position, as one sentence.
@@ -83,17 +84,13 @@ function headingAt(at) {
   return `${node.name} is computed from ${listed([...new Set(node.operands)].map((i) => nodes[i].name))}.`;
 }
 
-function arrivalHeading({ sender, receiver, arrival }) {
-  const all = stepsTo[receiver.index].length;
-  const gives = sender === root ? `${sender.name} gives ${receiver.name} its share`
-    : `${sender.name} hands its gradient on to ${receiver.name}`;
-  if (all === 1) return `${gives}.`;
-  const meet = arrival === all ? "have met" : arrival === 1 ? "will meet" : "meet";
-  return `${gives}, where ${counting(all)} paths ${meet}.`;
+function arrivalHeading({ sender, receiver, contribution, arrival }) {
+  const all = stepsTo[receiver.index].length, sends = `${sender.name} sends ${short(contribution)} to ${receiver.name}`;
+  return all === 1 ? `${sends}.` : `${sends}: the ${ORDINALS[arrival] ?? `${arrival}th`} of ${counting(all)} parts of ${receiver.name}.grad.`;
 }
 
 // How fast one number changes with another, in words for people who know a slope.
-const slope = (of, by, number) => `${of.name} changes by ${short(number)} for each 1 of ${by}`;
+const slope = (of, by, number) => `a tiny move of ${by} moves ${of.name} ${short(number)} times as far`;
 
 // Why, in a few words: lists of pieces, one for each paragraph.
 function reasonsAt(at) {
@@ -119,13 +116,14 @@ function stepReason({ sender, receiver, position, local, upstream, contribution 
   // x * x has two slopes, each as if the other x were another number
   const alone = repeats(sender, position), moved = alone ? `operand ${position + 1}` : receiver.name;
   if (sender === root) {
-    const still = alone ? " alone" : others.length
-      ? ` while ${listed(others.slice(0, 3).map((node) => node.name))} stayed as it is` : "";
-    return [`If ${moved} moved${still}: ${slope(root, moved, local)}.`];
+    const names = others.slice(0, 3).map((node) => node.name);
+    const still = !alone && names.length ? ` and ${listed(names)} stay${names.length > 1 ? "" : "s"} as it is` : "";
+    return [["name", partial(sender, position)], ` is the slope of ${root.name} when only ${moved} moves`,
+      `${still}: ${slope(root, moved, local)}.`];
   }
   return [["strong", "Along a path, multiply"],
     `: ${slope(sender, moved, local)}, and ${slope(root, sender.name, upstream)}. `,
-    `So through ${sender.name}, ${slope(root, moved, contribution)}.`];
+    `So, through ${sender.name}: ${short(local)} × ${after(upstream)} = ${short(contribution)} times as far.`];
 }
 
 function mergeReason({ receiver, arrival }) {
@@ -134,7 +132,7 @@ function mergeReason({ receiver, arrival }) {
     const said = some.map(through);
     return said.length < 6 && new Set(said).size === said.length ? listed(said) : `${said.length} times`;
   };
-  if (rest.length) return [[`But ${receiver.name} also reaches ${root.name} ${ways(rest)}: more comes.`]];
+  if (rest.length) return [[`${receiver.name}.grad is not complete: ${receiver.name} also reaches ${root.name} ${ways(rest)}.`]];
   if (arrival < 2) return [];
   const said = ways(come), together = said === `${arrival} times` ? "" : `, ${said}`;
   return [[["strong", "Across paths, add"], `: ${receiver.name} reaches ${root.name} ${times(arrival)}${together}. `,
