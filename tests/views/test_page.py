@@ -284,15 +284,18 @@ def test_dark_mode_can_be_read_and_less_motion_is_none(open_page):
 def test_contributions_travel_unless_less_motion_is_wished(open_page):
     tab = open_page(fraction(), reduced_motion="no-preference")
     go_to(tab, 4)
-    # each frame's place of what travels, and the receiver's sum at that moment
-    tab.evaluate("""() => { globalThis.seen = []; const frame = () => {
-      seen.push([document.querySelector(".chip.now")?.getAttribute("transform"), cards[0].parts.sum.textContent]);
-      requestAnimationFrame(frame); }; document.activeElement.blur(); frame(); }""")
+    # frames come when the test says so, at the times that it says
+    tab.evaluate("() => { globalThis.waiting = []; requestAnimationFrame = (draw) => waiting.push(draw); }")
     press(tab, "ArrowRight")
-    tab.get_by_text("= −1", exact=True).wait_for()
-    places = [place for place, total in tab.evaluate("seen") if place and not total][1:]  # it has not arrived yet
+    start = tab.evaluate("performance.now()")
+    frame = """(now) => { waiting.splice(0).forEach((draw) => draw(now));
+      return document.querySelector(".chip.now").getAttribute("transform"); }"""
+    places = [tab.evaluate(frame, start + 150 * i) for i in range(-1, 5)]
     rights = [float(re.findall(r"[\d.]+", each)[0]) for each in places]
-    assert len(set(places)) > 2 and rights == sorted(rights, reverse=True)  # from s on the right to x on the left
+    assert len(set(places)) > 4 and rights == sorted(rights, reverse=True)  # from s on the right to x on the left
+    assert numbers(card(tab, "x")) == ["2", "−0.5", ""]  # it has not arrived yet
+    tab.evaluate(frame, start + 2000)
+    assert numbers(card(tab, "x")) == ["2", "−0.5 + (−0.5)", "= −1"]
     calm = open_page(fraction())
     go_to(calm, 4)
     press(calm, "ArrowRight")
