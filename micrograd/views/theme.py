@@ -79,9 +79,7 @@ def fixed(text: str, theme: str) -> str:
 def style_sheet(id: str, used: str = "") -> str:
     """The style sheet of a drawing that is light and dark by itself; with `used`, only for the colours in that text."""
     names = [name for name, colour in LIGHT.items() if not used or f'"{colour}"' in used or name in ("paper", "ink")]
-    variables = {
-        theme: ";".join(f"--{name}:{PALETTES[theme][name]}" for name in names) for theme in ("light", "dark")
-    }
+    variables = {theme: ";".join(f"--{name}:{PALETTES[theme][name]}" for name in names) for theme in ("light", "dark")}
     around = {theme: ",".join(f"{sel} #{id}" for sel in sel_of) for theme, sel_of in _SAY.items()}
     rules = [
         f"#{id}{{{variables['light']};max-width:100%;height:auto}}",
@@ -107,5 +105,5 @@ def hatching(id: str) -> str:
     """For a printer without colours: the pattern that marks a negative gradient."""
     return (
         f'<pattern id="{html.escape(id)}-hatch" width="5" height="5" patternUnits="userSpaceOnUse" '
-        'patternTransform="rotate(45)"><path d="M0 0V5" stroke="#777777" stroke-width="1.6"/></pattern>'
+        'patternTransform="rotate(45)"><path d="M0 0V5" stroke="#bbbbbb" stroke-width="1.5"/></pattern>'
     )

@@ -1,24 +1,25 @@
 """Say what a folded box holds: `Layer 2 → 4, ReLU`, `hinge loss over 20 rows`, `sum of 3 products`.
 
-    >>> import random
-    >>> from micrograd.losses import hinge
-    >>> from micrograd.nn import MLP
-    >>> from micrograd.views.snapshot import snapshot
-    >>> from micrograd.views.titles import loss_title
-    >>> net = MLP(1, [1], rng=random.Random(0))
-    >>> graph = snapshot(hinge([net([0.5]), net([1.5])], [1, -1]))
-    >>> loss_title(graph, [node for node in graph.nodes if node.group is None and node.formula])
-    'hinge loss over 2 rows'
+>>> import random
+>>> from micrograd.losses import hinge
+>>> from micrograd.nn import MLP
+>>> from micrograd.views.snapshot import snapshot
+>>> from micrograd.views.titles import loss_title
+>>> net = MLP(1, [1], rng=random.Random(0))
+>>> graph = snapshot(hinge([net([0.5]), net([1.5])], [1, -1]))
+>>> loss_title(graph, [node for node in graph.nodes if node.group is None and node.formula])
+'hinge loss over 2 rows'
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 
 from micrograd.nn import Layer, Neuron
 from micrograd.views.groups import Group
-from micrograd.views.snapshot import OPERATION, Node, Snapshot
-from micrograd.words import count, one_line
+from micrograd.views.snapshot import OPERATION, PARAMETER, Node, Snapshot
+from micrograd.words import count, listed, one_line
 
 
 def title_of(graph: Snapshot, key: Hashable, members: Sequence[Node]) -> str:
@@ -44,8 +45,16 @@ def title_of(graph: Snapshot, key: Hashable, members: Sequence[Node]) -> str:
         products = sum(m.op.name == "mul" for m in members)
         return f"{last.name} = sum of {terms} {'products' if products == terms else 'terms'}"
     if last.kind == OPERATION:
-        return f"{len(members):,} × {last.op.name}"
+        kinds = list(dict.fromkeys(m.op.name for m in members))
+        return f"{len(members):,} × {kinds[0]}" if len(kinds) == 1 else f"{len(members):,} operations, {listed(kinds)}"
+    if last.kind == PARAMETER and len({matrix_of(m) for m in members}) == 1:
+        return f"{matrix_of(last)}, {count(len(members), 'parameter')}"
     return f"{len(members):,} {last.kind}s"
+
+
+def matrix_of(node: Node) -> str:
+    """The list or matrix that a parameter stands in: its name without the indices, `layers.0.query`."""
+    return re.sub(r"(\.\d+)+$", "", node.name)
 
 
 def calls_of(members: Sequence[Node]) -> int:
