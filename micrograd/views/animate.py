@@ -77,7 +77,7 @@ class _Frames:
         if derivatives is None:
             derivatives = len(self.folded.boxes) <= LABELLED
         self.style = Style(rankdir=rankdir, steady=True, derivatives=derivatives, theme=theme)
-        self._id = id_of(drawing(trace.graph, self.folded, self.style, grads=trace.grads()).source)
+        self._id = id_of(drawing(trace.graph, self.folded, self.style, grads=trace.grads()).source + theme)
 
     def id(self, step: int | None = None) -> str:
         """The id of the animation, or of one still."""
@@ -99,7 +99,9 @@ class _Frames:
         rims = ",".join(f"#{id} {within}.{name} .rim" for name in names)
         css = f"{rims}{{stroke:{colour};stroke-width:2.5}}\n"
         if receiver is not None:
-            edge = f"e{receiver.index}_{sender.index}" + ("" if sender.folded else f"_{step.position}")
+            edge = f"e{receiver.index}_{sender.index}" + (
+                "" if sender.folded or receiver.folded else f"_{step.position}"
+            )
             path = f"#{id} {within}.{edge}"
             css += f"{path} path{{stroke:{colour};stroke-width:2;marker-end:none;marker-start:url(#{id}-back)}}\n"
             css += f"{path} text{{fill:{colour};font-weight:700}}\n"

@@ -127,7 +127,9 @@ class Card:
             return f'<TABLE BORDER="1" COLOR="{LIGHT["line"]}" STYLE="ROUNDED" CELLBORDER="0"><TR><TD>' + (
                 f"{_font(self.name, NOTE, 'muted')}</TD></TR></TABLE>"
             )
-        rows = [(_font(self.name, NAME, "ink", bold=True), _font(self.kind, KIND, "muted"), None)]
+        rows: list[tuple[str, str, str | None]] = [
+            (_font(self.name, NAME, "ink", bold=True), _font(self.kind, KIND, "muted"), None)
+        ]
         rows += [(_font(self.sub, KIND, "muted"), "", None)] if self.sub else []
         for row in self.rows:
             ink = f"{row.tint[:-1]}-ink" if row.tint else "ink"

@@ -12,7 +12,7 @@
        └─ y         data -4   grad ·
     a drawing: a notebook shows it; .render("z") saves it, as does micrograd.save(z, "z.svg")
     >>> [line.split("[")[0].strip() for line in draw_dot(z).source.splitlines() if "->" in line]
-    ['b0 -> b2:i0:w', 'b1 -> b2:i1:w', 'b0 -> b3:i0:w', 'b2 -> b3:i1:w']
+    ['b0:e -> b2:i0:w', 'b1:e -> b2:i1:w', 'b0:e -> b3:i0:w', 'b2:e -> b3:i1:w']
     >>> svg(z)[:4], svg(z) == svg(z)
     ('<svg', True)
 
@@ -93,7 +93,7 @@ class Drawing(graphviz.Digraph):
         kind, engine = format or self.format, options.get("engine") or self.engine
         if kind == "svg":
             laid_out = self.laid_out(engine=engine)
-            picture = finished(laid_out, id_of(self.source), self.cards, self.titles, self.theme).encode()
+            picture = finished(laid_out, id_of(self.source + self.theme), self.cards, self.titles, self.theme).encode()
         else:
             paper = PALETTES["light" if self.theme == "auto" else self.theme]["paper"]
             opaque = self.source.replace("bgcolor=transparent", f'bgcolor="{paper}"', 1)

@@ -4,7 +4,8 @@
     >>> from micrograd.views.layout import render
     >>> from micrograd.views.finish import finished, placeholder
     >>> card = Card("x", "input", names="b0")
-    >>> source = f"digraph{{ b0 [{' '.join(f'{k}={v}' for k, v in placeholder(card, []).items())}] }}"
+    >>> source = f"digraph{{ b0 [id=b0 {' '.join(f'{k}={v!r}' for k, v in placeholder(card, []).items())}] }}"
+    >>> source = source.replace("'", '"')
     >>> text = finished(render(source).decode(), "g", {"b0": card}, {}, "light")
     >>> '<g id="g-b0" class="node b0"' in text, ">input</text>" in text
     (True, True)

@@ -25,8 +25,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from micrograd.views.snapshot import CONSTANT_NUMBER, OPERATION, Node, Snapshot
-from micrograd.views.titles import title_of
+from micrograd.views.snapshot import CONSTANT_NUMBER, OPERATION, PARAMETER, Node, Snapshot
+from micrograd.views.titles import matrix_of, title_of
 from micrograd.words import count, one_line
 
 LEVELS = ("none", "operation", "neuron", "layer", "repeated")
@@ -34,6 +34,7 @@ MAX_BOXES = 40  # more cannot be taken in at a glance, and are wider than a scre
 MAX_LINKS = 100
 MAX_DEPTH, MAX_ABREAST = 7, 10  # boxes one after the other, and side by side, in a drawing that has to be folded
 MAX_UNFOLDED = 3_000  # boxes that Graphviz can place within its time limit
+MAX_MATRICES = 12  # lists of parameters that have a box each
 MAX_CLASSES = 12  # outputs of a net that have a box each
 
 
@@ -114,7 +115,7 @@ def fold(
         small = len(folded.boxes) <= max_boxes and len(folded.links) <= MAX_LINKS
         if small and (len(nodes) <= max_boxes or _fits(folded)):
             return folded
-    return _without_the_furthest(folded, max_boxes)
+    return folded if len(nodes) <= max_boxes else _without_the_furthest(folded, max_boxes)
 
 
 def _last_members(nodes: list[Node], keys: dict[int, Hashable]) -> dict[Hashable, int]:
@@ -181,7 +182,7 @@ def _keys(graph: Snapshot, nodes: list[Node], level: str, named: dict[int, str])
     if level != "none":
         keys |= _sums(graph, [node for node in nodes if node.index not in keys])
     if level == "repeated":
-        keys = _repetitions(nodes, keys)
+        keys = _repetitions(graph, nodes, keys)
     return keys
 
 
@@ -242,17 +243,23 @@ def _sums(graph: Snapshot, nodes: list[Node]) -> dict[int, Hashable]:
     return {i: ("sum", top) for top, members in parts.items() if len(members) > 2 for i in members}
 
 
-def _repetitions(nodes: list[Node], keys: dict[int, Hashable]) -> dict[int, Hashable]:
+def _repetitions(graph: Snapshot, nodes: list[Node], keys: dict[int, Hashable]) -> dict[int, Hashable]:
     """Fold what is computed in the same way: the same operation on operands that are themselves folded together."""
     merged: dict[int, Hashable] = {}
     shape: dict[Hashable, Hashable] = {}
     classes: dict[Hashable, int] = {}
+    matrices = {node.index: matrix_of(node) for node in nodes if node.kind == PARAMETER}
+    if len(set(matrices.values())) > MAX_MATRICES:
+        matrices = {}
     for node in nodes:
         key = keys.get(node.index)
         if isinstance(key, tuple) and key[0] in ("group", "loss"):
             merged[node.index] = key
             continue
         operands = frozenset([merged.get(i, "constant") for i in node.operands])
+        if isinstance(key, tuple) and graph.nodes[key[1]].named:
+            merged[node.index] = key  # the user named the sum: it stays
+            continue
         if isinstance(key, tuple):  # a sum: all its parts together, identified by their operands' classes
             how: Hashable = ("sum", operands)
             shape.setdefault(key, ("repeated", classes.setdefault(how, len(classes))))
@@ -260,7 +267,7 @@ def _repetitions(nodes: list[Node], keys: dict[int, Hashable]) -> dict[int, Hash
             continue
         if node.named and node.kind == OPERATION:
             continue  # the user named it: it stays
-        how = (node.op.symbol, node.kind, operands)
+        how = (node.op.symbol, node.kind, operands, matrices.get(node.index))
         merged[node.index] = ("repeated", classes.setdefault(how, len(classes)))
     return merged
 

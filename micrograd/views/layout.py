@@ -25,8 +25,8 @@ def render(source: str, *, format: str = "svg", engine: str = "dot", time_limit:
     """
     if len(source) > TOO_LARGE:
         raise LayoutError(
-            f"this drawing has {len(source):,} characters of DOT, more than Graphviz can lay out in time: fold the graph "
-            "(fold='auto') or draw a part (around=...)"
+            f"this drawing has {len(source):,} characters of DOT, more than Graphviz can lay out in time: fold the "
+            "graph (fold='auto') or draw a part (around=...)"
         )
     try:
         if shutil.which(engine):

@@ -3,13 +3,13 @@
     >>> from micrograd import draw_dot, Value
     >>> for line in draw_dot(Value(2.0, label="x") * 3.0, style="record").source.splitlines()[5:-1]:
     ...     print(line.split(" id=")[0].strip())
-    b0 [label="{ x | data 2.0000 | grad · }" shape=record
-    b1 [label="{  | data 3.0000 | grad · }" shape=record
-    b2 [label="{  | data 6.0000 | grad · }" shape=record
-    b2o [label="*"
-    b2o -> b2
-    b0 -> b2o
-    b1 -> b2o
+    b0 [label="{ x | data 2.0000 | grad · }"
+    b2 [label="{  | data 3.0000 | grad · }"
+    b1 [label="{  | data 6.0000 | grad · }"
+    b1o [label="*"
+    b1o -> b1
+    b0 -> b1o
+    b2 -> b1o
 
 Each value is a record of three cells, and each operation a small round node of its own. A gradient that backward has
 not computed is a dot here too, and folded boxes say how many values they hold.
@@ -67,7 +67,7 @@ def _record(dot: Any, name: str, node: Node, grad: float | None) -> None:
 def _cell(text: str) -> str:
     """Text that stands in a record as it is: none of its characters divides or escapes. XML's are entities."""
     printable = "".join(c if c.isprintable() else " " for c in text)
-    escaped = printable.replace("&", "&amp;").replace("\\", "&#92;")
+    escaped = printable.replace("&", "&amp;").replace("\\", "\\\\")
     for c in '{}|<>"':
         escaped = escaped.replace(c, f"&#{ord(c)};")
     return escaped

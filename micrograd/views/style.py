@@ -12,7 +12,7 @@
     ...     print(card.name, card.kind, [(row.label, row.number, row.tint) for row in card.rows])
     x input [('data', '2', None), ('grad', '3', 'positive6')]
     y input [('data', '3', None), ('grad', '−2', 'negative5')]
-    v1 x * y [('data', '6', None), ('grad', '1', 'positive3')]
+    v1 x * y [('data', '6', None), ('grad', '1', 'positive4')]
 
 Blue is a positive gradient and orange a negative one; the larger it is, the deeper the tint. A gradient that backward
 has not computed is a dot. A layer shows the mean size of its gradients; where their signs differ its tint is grey. The
@@ -132,8 +132,13 @@ class Painter:
                     found.append(Wire(f"b{link.source}", target, place, place, "", count(link.count, "edge")))
                 continue
             node, place = self.graph.nodes[box.members[0]], 0
+            from_folded: set[int] = set()
             for position, operand in enumerate(node.operands):
                 if operand in self._box_of:
+                    source = self.folded.boxes[self._box_of[operand]]
+                    if source.folded and source.index in from_folded:
+                        continue
+                    from_folded.add(source.index)
                     label, title = self._derivative(node, position)
                     found.append(Wire(f"b{self._box_of[operand]}", target, place, position, label, title))
                 elif (node.index, operand) in given:
@@ -233,13 +238,16 @@ class Painter:
         if box.kind in ("neuron", "layer"):
             name, _, kind = box.title.removesuffix(f", {calls_of(members):,} rows").partition(", ")
         card = Card(one_line(name, 34), one_line(kind, 24))
+        if box.kind == "repeated" and ", " in box.title:
+            card.name, _, card.sub = box.title.partition(", ")
         if box.kind == "neuron" and last.index in self.folded.classes and last.group is not None:
             card.kind = f"neuron {last.group.position}, {activation_of(last.group)}"
         if box.kind == "loss":
             card.name = one_line(last.name, NAME_LENGTH) if last.named else "loss" if box.has_result else card.name
             card.sub = box.title
         elif box.kind == "sum":
-            card.name, card.kind = one_line(last.name, NAME_LENGTH), box.title.removeprefix(f"{last.name} = ")
+            card.name = one_line(self._name(last)[0], NAME_LENGTH)
+            card.kind = box.title.removeprefix(f"{last.name} = ")
         card.rows += self._facts(box, members)
         if box.has_result:
             card.rows += [Row("data", number(last.data)), self._row(self.grads[last.index])]
@@ -267,8 +275,6 @@ class Painter:
             if inputs:
                 shown = ", ".join(inputs[:4]) + (", …" if len(inputs) > 4 else "")
                 rows.append(Row("inputs", shown.replace("-", "−")))
-        if box.kind in ("more", "repeated") and members[-1].operands:
-            rows.append(Row("values", f"{len(members):,}"))
         return rows
 
     def _inputs(self, members: Sequence[Node]) -> list[Node]:

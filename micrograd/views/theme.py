@@ -105,5 +105,5 @@ def hatching(id: str) -> str:
     """For a printer without colours: the pattern that marks a negative gradient."""
     return (
         f'<pattern id="{html.escape(id)}-hatch" width="5" height="5" patternUnits="userSpaceOnUse" '
-        'patternTransform="rotate(45)"><path d="M0 0V5" stroke="#777777" stroke-width="1.6"/></pattern>'
+        'patternTransform="rotate(45)"><path d="M0 0V5" stroke="#bbbbbb" stroke-width="1.5"/></pattern>'
     )

@@ -13,12 +13,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 
 from micrograd.nn import Layer, Neuron
 from micrograd.views.groups import Group
-from micrograd.views.snapshot import OPERATION, Node, Snapshot
-from micrograd.words import count, one_line
+from micrograd.views.snapshot import OPERATION, PARAMETER, Node, Snapshot
+from micrograd.words import count, listed, one_line
 
 
 def title_of(graph: Snapshot, key: Hashable, members: Sequence[Node]) -> str:
@@ -44,8 +45,16 @@ def title_of(graph: Snapshot, key: Hashable, members: Sequence[Node]) -> str:
         products = sum(m.op.name == "mul" for m in members)
         return f"{last.name} = sum of {terms} {'products' if products == terms else 'terms'}"
     if last.kind == OPERATION:
-        return f"{len(members):,} × {last.op.name}"
+        kinds = list(dict.fromkeys(m.op.name for m in members))
+        return f"{len(members):,} × {kinds[0]}" if len(kinds) == 1 else f"{len(members):,} operations, {listed(kinds)}"
+    if last.kind == PARAMETER and len({matrix_of(m) for m in members}) == 1:
+        return f"{matrix_of(last)}, {count(len(members), 'parameter')}"
     return f"{len(members):,} {last.kind}s"
+
+
+def matrix_of(node: Node) -> str:
+    """The list or matrix that a parameter stands in: its name without the indices, `layers.0.query`."""
+    return re.sub(r"(\.\d+)+$", "", node.name)
 
 
 def calls_of(members: Sequence[Node]) -> int:

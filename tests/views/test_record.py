@@ -196,33 +196,68 @@ def test_a_derivative_that_does_not_exist_is_said_and_leaves_no_trace():
     assert x.grad == 3.0
 
 
+SVG = "{http://www.w3.org/2000/svg}"
+
+
 def test_stills_show_the_gradients_of_their_moment():
     t = trace(expression()[2])
     start, end = t.svg(step=0), t.svg()
-    assert start.count("grad ·") == 8 and end.count("grad ·") == 0
-    assert "stroke:#d55e00" in end and "stroke:#d55e00" not in start
+    assert start.count(">·</text>") == 8 and end.count(">·</text>") == 0
+    assert "var(--lit)" in end and "stroke:var(--lit)" not in start
+    assert "stroke:#7c3aed" in t.svg(theme="light") and "stroke:#a78bfa" in t.svg(theme="dark")
     ET.fromstring(end)
     with pytest.raises(IndexError, match="this trace has 11 steps"):
         t.svg(step=12)
+
+
+def test_a_lit_edge_points_the_way_that_backward_goes():
+    x = Value(3.0, label="x")
+    t = trace(x * x)
+    for step, edge in ((1, "e0_1_0"), (2, "e0_1_1")):  # one of two edges between the same boxes
+        rule = re.search(rf"\.{edge} path\{{([^}}]*)\}}", t.svg(step=step))[1]
+        assert "marker-end:none" in rule and re.search(r"marker-start:url\(#\w+-\d-back\)", rule)
+        assert t.svg(step=step).count("marker-start") == 1
+        assert 'orient="auto-start-reverse"' in t.svg(step=step)
+
+
+def test_stills_and_animations_take_what_drawings_take(tmp_path):
+    t = trace(expression()[2])
+    assert "∂" in "".join(ET.fromstring(t.svg()).itertext())
+    words = [e.text for e in ET.fromstring(t.svg(derivatives=False)).iter(f"{SVG}text")]
+    assert not any("∂" in word for word in words)
+    net = MLP(2, [3, 1], rng=random.Random(0))
+    t = trace(net([1.0, 2.0]))
+    assert "Layer 2 → 3" in t.svg(fold="layer", theme="dark", rankdir="TB")
+    text = t.animate(tmp_path / "a.svg", fold="layer", theme="print").read_text()
+    assert "Layer 2 → 3" in text and "prefers-color-scheme" not in text
+    with pytest.raises(ValueError, match="theme='sepia' is not a theme"):
+        t.svg(theme="sepia")
 
 
 def test_the_animation_plays_by_css_and_stands_still_on_request(tmp_path):
     t = trace(expression()[2])
     text = t.animate(tmp_path / "b.svg", seconds=2).read_text()
     root = ET.fromstring(text)
-    frames = [g for g in root.iter("{http://www.w3.org/2000/svg}g") if g.get("class") == "frame"]
+    frames = [g for g in root.iter(f"{SVG}g") if (g.get("class") or "").startswith("frame")]
     assert len(frames) == len(t) + 1
-    assert "<script" not in text and "animation:show 24s" in text
-    assert re.search(r"prefers-reduced-motion:reduce\)\{\.frame\{animation:none\}#f11\{visibility:visible", text)
+    id = root.get("id")
+    assert "<script" not in text and f"animation:{id} 24s" in text
+    assert f"prefers-reduced-motion:reduce){{#{id} .frame{{animation:none}}#{id} .f11{{visibility:visible" in text
     ids = re.findall(r' id="([^"]+)"', text)
     assert len(ids) == len(set(ids))
-    captions = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text") if e.get("class") == "caption"]
-    assert captions[5].split() == repr(t[4]).split()
+    captions = [e.text for e in frames[5].iter(f"{SVG}text") if e.get("class") == "caption"]
+    assert "".join("".join(captions).split()) == "".join(str(t[4]).split())
     net = MLP(3, [8, 1], rng=random.Random(0))
     with pytest.raises(ValueError, match="too long to watch"):
         trace(net([1.0, 2.0, 3.0])).animate(tmp_path / "c.svg")
     with pytest.raises(ValueError, match="more than 0"):
         t.animate(tmp_path / "c.svg", seconds=0)
+
+
+def test_the_caption_does_not_widen_the_animation(tmp_path):
+    t = trace(expression()[2])
+    width = lambda text: float(ET.fromstring(text).get("width"))  # noqa: E731
+    assert width(t.animate(tmp_path / "a.svg").read_text()) == width(t.svg())
 
 
 def test_constants_are_sent_nothing():
@@ -265,7 +300,7 @@ def test_hostile_names_in_an_animation(tmp_path):
         text = trace(x * x).animate(tmp_path / "a.svg").read_text()
         ET.fromstring(text)
         assert "<script" not in text
-        assert float(re.search(r'width="([\d.]+)pt"', text)[1]) < 2500
+        assert float(ET.fromstring(text).get("width")) < 2500
     with pytest.raises(ValueError, match=r"the suffix must be \.svg"):
         trace(x).animate(tmp_path / "a.gif")
     with pytest.raises(ValueError, match=r"the suffix must be \.html"):

@@ -167,10 +167,11 @@ def test_each_level_folds_more():
 def test_titles_say_what_was_folded_and_how_many():
     graph = snapshot(net_loss(rows=3)[1])
     titles = {level: [box.title for box in fold(graph, by=level).boxes if box.folded] for level in LEVELS}
-    assert "layers.0.neurons.2" in titles["neuron"]
-    assert titles["layer"].count("layers.1") == 3
-    assert "layers.1, 3 calls" in titles["repeated"]
-    assert "3 times relu" in titles["repeated"]
+    assert "neuron 2, ReLU" in titles["neuron"] and titles["neuron"].count("neuron 0: parameters") == 3
+    assert titles["layer"].count("Layer 4 → 4, ReLU") == 3
+    assert "Layer 4 → 4, ReLU, 3 rows" in titles["repeated"]
+    assert titles["repeated"][-1] == titles["layer"][-1] == "hinge loss over 3 rows"
+    assert "layers.1" in [box.path for box in fold(graph, by="layer").boxes]
     assert any(title.endswith("sum of 5 terms") for title in titles["operation"])
 
 
@@ -265,7 +266,7 @@ def test_two_nets_of_which_one_is_named_stay_two():
     out = second(first([0.5]))
     graph = snapshot(out, names=second)
     titles = [box.title for box in fold(graph, by="repeated").boxes if box.folded]
-    assert not any("2 calls" in title for title in titles)
+    assert not any("2 rows" in title for title in titles)
     assert len({node.group.layer for node in graph.nodes if node.group}) == 3
 
 

@@ -1,0 +1,206 @@
+"""Light, dark and print: what a drawing looks like in a real browser, and that ten of them can share a page."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+
+from micrograd import Value, draw_dot, save, svg, trace
+from micrograd.views.layout import render
+from micrograd.views.theme import DARK, FULL, LIGHT, PRINT, SIGNS, STEPS, THEMES
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ALONE = ["background-networking", "component-update", "sync"]  # parts that would use the network by themselves
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", *(f"--disable-{what}" for what in ALONE)]
+
+
+def example(grad=True):
+    x, y = Value(2.0, label="x"), Value(-4.0, label="y")
+    z = x / (x + y)
+    z.label = "z"
+    if grad:
+        z.backward()
+    return z
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM:
+        pytest.skip("no Chromium on PATH: the drawings were not opened")
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: the drawings were not opened")
+    with playwright.sync_playwright() as p, p.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS) as browser:
+        yield browser
+
+
+@pytest.fixture
+def show(browser):
+    tabs = []
+
+    def shown(markup, scheme="light", width=900):
+        tab = browser.new_page(viewport={"width": width, "height": 700}, color_scheme=scheme)
+        tabs.append(tab)
+        tab.set_content(f"<!doctype html><meta charset=utf-8><body>{markup}")
+        return tab
+
+    yield shown
+    for tab in tabs:
+        tab.close()
+
+
+FILL = "s => getComputedStyle(document.querySelector(s)).fill"
+
+
+def rgb(colour):
+    return "rgb({}, {}, {})".format(*bytes.fromhex(colour[1:]))
+
+
+def colours(tab, where="svg"):
+    """The paper of the first card, the ink of its name, and the tint of its gradient."""
+    return [tab.evaluate(FILL, f"{where} .b0 {part}") for part in ("rect", "text", "path")]
+
+
+@pytest.mark.parametrize(
+    "around, scheme, palette",
+    [
+        ("{}", "light", LIGHT),
+        ("{}", "dark", DARK),
+        ('<div data-jp-theme-light="false">{}</div>', "light", DARK),
+        ('<div data-jp-theme-light="true">{}</div>', "dark", LIGHT),
+        ('<div class="vscode-dark">{}</div>', "light", DARK),
+        ('<div class="vscode-light">{}</div>', "dark", LIGHT),
+    ],
+)
+def test_a_drawing_is_light_or_dark_as_its_reader_or_notebook_prefers(around, scheme, palette, show):
+    tab = show(around.format(svg(example())), scheme)
+    assert colours(tab) == [rgb(palette[name]) for name in ("paper", "ink", "negative6")]
+    assert tab.evaluate("getComputedStyle(document.querySelector('svg')).backgroundColor") == "rgba(0, 0, 0, 0)"
+
+
+@pytest.mark.parametrize("theme, palette", [("light", LIGHT), ("dark", DARK), ("print", PRINT)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_theme_that_was_asked_for_stays(theme, palette, scheme, show):
+    found = colours(show(svg(example(), theme=theme), scheme))
+    assert found[:2] == [rgb(palette["paper"]), rgb(palette["ink"])]
+
+
+def test_print_tells_signs_apart_without_colour():
+    text = svg(example(), theme="print")
+    for colour in re.findall('"#([0-9a-f]{6})"', text):
+        red, green, blue = bytes.fromhex(colour)
+        assert max(red, green, blue) - min(red, green, blue) <= 3, colour
+    assert text.count("-hatch)") == 3  # x, y and their sum have negative gradients, z a positive one
+
+
+def test_ten_drawings_share_a_page(show):
+    drawn = [svg(example(), theme=theme) for theme in THEMES] + [
+        svg(Value(float(i), label="x") * 2.0) for i in range(4)
+    ]
+    drawn += [svg(example(grad=False)), svg(example(), style="record")]
+    tab = show("".join(drawn), "dark")
+    ids = tab.evaluate("[...document.querySelectorAll('svg, svg g[id], svg marker, svg pattern')].map(e => e.id)")
+    assert len(set(ids)) == len(ids)
+    kept = [tab.evaluate(FILL, f"svg:nth-of-type({i + 1}) .b0 rect") for i in range(4)]
+    assert kept == [rgb(p["paper"]) for p in (DARK, LIGHT, DARK, PRINT)]  # no drawing's colours reach another's
+    for text in drawn:
+        own = re.search(r'<svg[^>]* id="(\w+)"', text)[1]
+        sheet = re.search(r"<style>(.*?)</style>", text, re.DOTALL)[1]
+        selectors = [s.strip() for s in re.findall(r"([^{}]+)\{", re.sub(r"@media[^{]*\{", "", sheet))]
+        assert selectors and all(f"#{own}" in part for s in selectors for part in s.split(","))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_wide_drawing_fits_where_it_stands(width, show):
+    y = Value(0.5, label="x")
+    for _ in range(12):
+        y = y.tanh()
+    tab = show(svg(y), width=width)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    box = tab.evaluate("(({width, height}) => [width, height])(document.querySelector('svg').getBoundingClientRect())")
+    shape = [float(v) for v in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg(y)).groups()]
+    assert box[0] / box[1] == pytest.approx(shape[0] / shape[1], rel=0.05)  # nothing is squeezed
+
+
+def test_names_keep_inside_their_cards(show):
+    names = ["x", "a rather long name", "WWWWWWWWWW", "iiiiiiiii", "数値", "layers.0.neurons.0.w.1"]
+    roots = [Value(2.0, label=name) * Value(3.0, label="other") for name in names]
+    tab = show("".join(map(svg, roots)))
+    over = tab.evaluate(
+        """[...document.querySelectorAll('.node')].flatMap(g => {
+            const card = g.querySelector('rect').getBoundingClientRect()
+            return [...g.querySelectorAll('text')].map(t => t.getBoundingClientRect())
+                .filter(t => t.left < card.left || t.right > card.right || t.bottom > card.bottom).length
+        })"""
+    )
+    assert over and not any(over)
+
+
+def luminance(colour):
+    parts = [v / 255 for v in bytes.fromhex(colour[1:])]
+    r, g, b = (v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+def contrast(one, other):
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK, PRINT], ids=["light", "dark", "print"])
+def test_every_text_can_be_read(palette):
+    for name in ("ink", "muted", "alarm"):
+        assert contrast(palette[name], palette["paper"]) >= 4.5, name
+    for sign in SIGNS:
+        for step in range(1, STEPS + 1):
+            assert contrast(palette[f"{sign}-ink"], palette[f"{sign}{step}"]) >= 4.5, (sign, step)
+    assert set(FULL) == {"light", "dark", "print"} and len(set(LIGHT.values())) == len(LIGHT)  # colours are keys
+
+
+def test_themes_and_styles_are_checked():
+    with pytest.raises(ValueError, match="theme='sepia' is not a theme: choose 'auto', 'light'"):
+        draw_dot(example(), theme="sepia")
+    with pytest.raises(ValueError, match="style='cards' is not a style: choose 'card' or 'record'"):
+        draw_dot(example(), style="cards")
+
+
+def test_png_and_pdf_come_in_the_theme_that_was_asked_for(tmp_path):
+    if not shutil.which("dot"):
+        pytest.skip("there is no dot program on PATH")
+    light = save(example(), tmp_path / "a.png").read_bytes()
+    assert light == save(example(), tmp_path / "b.png", theme="light").read_bytes()
+    dark = save(example(), tmp_path / "c.png", theme="dark").read_bytes()
+    assert dark.startswith(b"\x89PNG") and dark != light
+    assert save(example(), tmp_path / "d.pdf", theme="print").read_bytes().startswith(b"%PDF")
+
+
+def test_the_record_style_draws_as_the_original_notebook():
+    x = Value(2.0, label="a|b <c>{d}\\n")
+    z = x * 3.0
+    z.label = "z"
+    source = draw_dot(z, style="record").source
+    assert re.findall(r'label="\{ (.*?) \}"', source)[-1] == "z | data 6.0000 | grad · "[:-1]
+    assert 'label="*"' in source and "b1o -> b1" in source and "rankdir=LR" in source
+    text = svg(z, style="record")
+    assert "a|b &lt;c&gt;{d}\\n" in text.replace("\xa0", " ") and text.count("data 2.0000") == 1
+    z.backward()
+    assert "grad 3.0000" in svg(z, style="record")
+
+
+def test_what_a_user_adds_to_a_drawing_is_drawn(show):
+    dot = draw_dot(example())
+    dot.node("mine", "a note")
+    dot.edge("mine", "b0")
+    copied = dot.copy()
+    copied.node("more", "another")
+    text = dot.pipe(encoding="utf-8")
+    assert ">a note</text>" in text and "another" not in text and "another" in copied.pipe(encoding="utf-8")
+    note = "text => [...document.querySelectorAll('text')].find(e => e.textContent == 'a note')"
+    tab = show(text[text.index("<svg") :], "dark")
+    assert tab.evaluate(f"getComputedStyle(({note})()).fill") == rgb(DARK["ink"])
+    assert render(dot.source)
+
+
+def test_the_record_of_steps_is_dark_too(show):
+    tab = show(trace(example()).svg(step=1), "dark")
+    assert tab.evaluate("getComputedStyle(document.querySelector('.b2 .rim, .b0 .rim')).stroke") == rgb(DARK["lit"])
