@@ -2,8 +2,8 @@
 
 Graphs of about 40, 1,000, 10,000 and 100,000 values are drawn, of three kinds: a net's loss over some examples, a
 chain in which nothing repeats, and a random graph. Limits: 5 s and 1 MB of SVG for each drawing; recording 1,000 values
-takes at most 3 times a plain backward; a page has under 80 KB for 40 values and under 500 KB for 1,000; when an input of
-1,000 values is dragged, everything is painted again within 50 ms.
+takes at most 3 times a plain backward; a page has under 80 KB for 40 values and under 500 KB for 1,000; when an input
+of 1,000 values is dragged, everything is painted again within 50 ms.
 """
 
 from __future__ import annotations

@@ -34,9 +34,9 @@ def name_of_room(room):
 def test_public_names_are_pinned():
     assert " ".join(micrograd.__all__) == (
         "MLP Layer Module Neuron Value abs acos adopt asin atan check_engine check_grads collector_paused cos cosh "
-        "debug detect_anomaly draw_dot draw_net elu erf erfc exp explain expm1 fit gelu grad hessian jacobian jit leaky_relu "
-        "load_ipython_extension log log1p logsumexp maximum minimum no_grad op relu save sigmoid silu sin sinh "
-        "softplus sqrt svg take tan tanh topological_order trace train_step tree value_and_grad where"
+        "debug detect_anomaly draw_dot draw_net elu erf erfc exp explain expm1 fit gelu grad hessian jacobian jit "
+        "leaky_relu load_ipython_extension log log1p logsumexp maximum minimum no_grad op relu save sigmoid silu sin "
+        "sinh softplus sqrt svg take tan tanh topological_order trace train_step tree value_and_grad where"
     )
     for name in micrograd.__all__:
         assert getattr(micrograd, name).__doc__, name

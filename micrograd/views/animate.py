@@ -17,8 +17,8 @@ from typing import Any
 from micrograd.files import write_whole
 from micrograd.views.card import plain
 from micrograd.views.draw import drawing, with_suffix
-from micrograd.views.fold import fold as fold_graph
 from micrograd.views.finish import content, framed, id_of, size_of
+from micrograd.views.fold import fold as fold_graph
 from micrograd.views.record import Record, Step
 from micrograd.views.style import Style
 from micrograd.views.theme import LIGHT, PALETTES

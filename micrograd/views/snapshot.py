@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,7 +202,7 @@ class Snapshot:
         calls = self.relus.get(neuron, [])
         return len(calls) > 1 and all(node.is_off for node in calls)
 
-    def births(self, grads: list[float | None] | None = None) -> Births:
+    def births(self, grads: Sequence[float | None] | None = None) -> Births:
         """Where the first numbers that are not finite came from, with the nodes' own gradients or with `grads`."""
         own = [node.grad for node in self.nodes] if grads is None else grads
         finite = math.isfinite

@@ -194,7 +194,7 @@ def test_a_merge_shows_both_arrivals_and_their_sum(open_page):
     assert "Across paths, add: x reaches z twice, directly and through s." in tab.locator("#remark").text_content()
     assert tab.locator("#arithmetic .sum").text_content() == "−1"
     local = tab.locator(".chip.local text").all_text_contents()
-    assert local == ["× 1"]  # on the edge along which nothing has gone yet
+    assert local == ["slope 1"]  # on the edge along which nothing has gone yet
 
 
 def test_a_repeated_operand_is_two_edges_and_two_derivatives(open_page):
@@ -245,12 +245,8 @@ def test_why_lists_the_paths_and_lights_them(open_page):
     t = trace(neuron())
     found = [float(way.rpartition(" = ")[2].replace("−", "-")) for way in why(t, "w1")[1]]
     assert found == [float(short(x)) for x in t.why("w1").products]
-    ways = why(functools.reduce(lambda y, _: y + y, range(50), Value(1.0, label="x")), "x")[1]
-    assert (
-        len(ways) == 21
-        and "…" in ways[0]
-        and ways[-1] == f"and {2**50 - 20:,} more paths: {short(2.0**50 - 20)} together"
-    )
+    ways = why(functools.reduce(lambda y, _: y + y, range(8), Value(1.0, label="x")), "x")[1]
+    assert len(ways) == 21 and ways[-1] == "and 236 more paths: 236 together"
     unused = Value(7.0, (Value(2.0, label="unused"),), "f") * 2
     assert "unused does not reach v2" in why(unused, "unused")[0]
     assert "written by hand is on the way" in why(by_hand(), "x")[0]
@@ -285,16 +281,16 @@ def test_contributions_travel_unless_less_motion_is_wished(open_page):
     tab = open_page(fraction(), reduced_motion="no-preference")
     go_to(tab, 4)
     # frames come when the test says so, at the times that it says
-    tab.evaluate("() => { globalThis.waiting = []; requestAnimationFrame = (draw) => waiting.push(draw); }")
+    tab.evaluate("""() => { globalThis.waiting = []; performance.now = () => 1000;
+      requestAnimationFrame = (draw) => waiting.push(draw); }""")
     press(tab, "ArrowRight")
-    start = tab.evaluate("performance.now()")
     frame = """(now) => { waiting.splice(0).forEach((draw) => draw(now));
       return document.querySelector(".chip.now").getAttribute("transform"); }"""
-    places = [tab.evaluate(frame, start + 150 * i) for i in range(-1, 5)]
+    places = [tab.evaluate(frame, 1000 + 150 * i) for i in range(-1, 5)]
     rights = [float(re.findall(r"[\d.]+", each)[0]) for each in places]
     assert len(set(places)) > 4 and rights == sorted(rights, reverse=True)  # from s on the right to x on the left
-    assert numbers(card(tab, "x")) == ["2", "−0.5", ""]  # it has not arrived yet
-    tab.evaluate(frame, start + 2000)
+    assert numbers(card(tab, "x")) == ["2", "−0.5 + …", ""]  # it has not arrived yet
+    tab.evaluate(frame, 1000 + 2000)
     assert numbers(card(tab, "x")) == ["2", "−0.5 + (−0.5)", "= −1"]
     calm = open_page(fraction())
     go_to(calm, 4)

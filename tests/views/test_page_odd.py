@@ -149,7 +149,7 @@ def test_a_held_space_plays_once_and_print_shows_picture_and_sentence(open_page)
 def test_many_paths_are_counted_in_words(open_page):
     tab = open_page(functools.reduce(lambda y, _: y + y, range(2000), Value(1e-300, label="x")))
     press(tab, "End")
-    assert tab.locator("#why p").first.text_content() == "inf is the sum over about 10^602 paths:"
+    assert tab.locator("#details p").first.text_content() == "inf is the sum over about 10^602 paths:"
 
 
 def test_the_squeezed_script_has_the_tokens_of_its_files():

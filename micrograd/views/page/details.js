@@ -9,7 +9,7 @@ function tellDetails(at) {
   byId("details-name").textContent = node.name;
   byId("unpin").hidden = pinned === null;
   lend(isLeaf(node) && !topInputs.includes(node) ? node : null);
-  byId("details").replaceChildren(...(pinned && node !== root && at > forward && complete ? whyParts(node) : []),
+  byId("details").replaceChildren(...((pinned || boxAt(at)) && node !== root && at > forward && complete ? whyParts(node) : []),
     make("dl", {}, ...facts.filter(([, said]) => said).flatMap(([term, said]) =>
       [make("dt", {}, term), make("dd", {}, typeset(said))])),
     ...(isThere(node, at) ? localParts(node) : []));
