@@ -81,7 +81,7 @@ def drawings(runs):
                 [
                     kind.__name__,
                     f"{len(topological_order(root)):,}",
-                    str(picture.count(' class="node"')),
+                    str(picture.count('class="node ')),
                     f"{min(times):.2f}",
                     f"{statistics.median(times):.2f}",
                     f"{max(times):.2f}",

@@ -5,7 +5,7 @@
     >>> card.size()
     (92.0, 75.0)
     >>> card.svg().count("<text"), card.html_label([]).count("<TD")
-    (6, 6)
+    (6, 7)
 
 A card has two writers. `svg` draws it, the same whichever Graphviz found its place; `html_label` is the same card as
 Graphviz's HTML-like label, for the DOT source, and for PNG and PDF.
@@ -139,10 +139,13 @@ class Card:
         for i, port in enumerate(ports[: len(rows)]):
             entering[i if len(ports) > 2 else i * (len(rows) - 1)] = port
         lines = []
+        if rows[-1][2]:
+            rows.append(("", "", None))  # a tint would fill the round corners
         for i, (left, right, tint) in enumerate(rows):
             here = f' BGCOLOR="{LIGHT[tint]}"' if tint else ""
             port = f' PORT="{entering[i]}"' if i in entering else ""
-            first = f'<TD ALIGN="LEFT"{here}{port}' + (' COLSPAN="2"' if not right else "") + f">{left}</TD>"
+            thin = "" if left else ' HEIGHT="3" CELLPADDING="0"'
+            first = f'<TD ALIGN="LEFT"{thin}{here}{port}' + (' COLSPAN="2"' if not right else "") + f">{left}</TD>"
             lines.append(f"<TR>{first}" + (f'<TD ALIGN="RIGHT"{here}>{right}</TD>' if right else "") + "</TR>")
         border = 'BORDER="{}" COLOR="{}"'.format(1 if self.border == "line" else 2, LIGHT[self.border])
         opening = f'<TABLE {border} CELLBORDER="0" CELLSPACING="0" CELLPADDING="4" STYLE="ROUNDED"'

@@ -101,6 +101,8 @@ def fold(
         return _checked(_boxes(graph, nodes, _keys(graph, nodes, by, named), by, named))
     if not any(node.group is not None for node in nodes):
         levels: tuple[str, ...] = ("none", "operation", "repeated")
+    elif _has_rows(nodes):
+        levels = ("none", "operation", "neuron", "repeated")  # a layer of several rows is one box, not one for each
     else:
         levels = LEVELS
     for level in levels:
@@ -116,6 +118,13 @@ def fold(
         if small and (len(nodes) <= max_boxes or _fits(folded)):
             return folded
     return folded if len(nodes) <= max_boxes else _without_the_furthest(folded, max_boxes)
+
+
+def _has_rows(nodes: list[Node]) -> bool:
+    """Whether a layer was called more than once."""
+    calls: dict[str, int] = {}
+    groups = [node.group for node in nodes if node.group is not None and node.group.call >= 0]
+    return any(calls.setdefault(group.layer, group.call) != group.call for group in groups if group.layer)
 
 
 def _last_members(nodes: list[Node], keys: dict[int, Hashable]) -> dict[Hashable, int]:
