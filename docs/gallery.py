@@ -258,9 +258,9 @@ def page():
     """The text of gallery.md: each picture, what to see in it, and its code."""
     parts = [
         "# Gallery",
-        "```pycon\n>>> from micrograd import Value, draw_dot, save\n>>> x = Value(2.0, label='x')\n"
+        '```pycon\n>>> from micrograd import Value, draw_dot, save\n>>> x = Value(2.0, label="x")\n'
         ">>> drawing = draw_dot(x * x, derivatives=True)  # a notebook shows it\n"
-        ">>> path = save(x * x, 'square.svg', derivatives=True)  # a file holds it\n\n```",
+        '>>> path = save(x * x, "square.svg", derivatives=True)  # a file holds it\n\n```',
         "What `draw_dot`, `svg` and `save` draw. Every picture is light or dark as you prefer, and is made by "
         "[gallery.py](gallery.py) with the code below it.",
     ]
