@@ -1,6 +1,6 @@
 // The cards: what stands in each box of the picture, and its colours, at a position.
-const NAME = 18, FORMULA = 22, PAD = 12, HEAD = 32, ROW = 25, DIGIT = 8.2;
-const TINTS = 6;
+//
+// NAME, FORMULA, PAD, HEAD, ROW, DIGIT and TINTS come from document.py, which places the cards by the same sizes.
 
 function svgElement(tag, attributes, ...children) {
   return dressed(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
@@ -128,6 +128,6 @@ function paintNode({ box: { node }, parts, width, height }, at, grads) {
 // What has arrived: `-0.5 + (-0.5)`; of many contributions, the sum of the earlier ones and the last.
 function termsOf(taken) {
   const newest = taken.at(-1);
-  const terms = taken.length > 3 ? [newest.before, newest.contribution] : taken.map((step) => step.contribution);
+  const terms = taken.length > NAMED ? [newest.before, newest.contribution] : taken.map((step) => step.contribution);
   return terms.map((x, i) => i ? after(x) : short(x)).join(" + ");
 }

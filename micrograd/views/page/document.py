@@ -19,6 +19,7 @@ import base64
 import functools
 import hashlib
 import html
+import json
 import os
 from importlib import resources
 from pathlib import Path
@@ -26,19 +27,32 @@ from typing import Any
 
 from micrograd.files import write_whole
 from micrograd.views.draw import with_suffix
-from micrograd.views.page import squeeze
-from micrograd.views.page.contents import contents, summary, title_of
+from micrograd.views.page import contents, positions, squeeze
 from micrograd.views.page.javascript import Rules
-from micrograd.views.page.positions import layouts
 from micrograd.views.record import Record
+from micrograd.views.sentence import NAMED
+from micrograd.views.theme import STEPS
 
 MAX_VALUES = 20_000  # some megabytes; a browser has to step through it smoothly
 MAX_INLINE = 2_000  # values of a graph whose page a notebook shows by itself: a few hundred kilobytes of its file
 INLINE_HEIGHT = 600  # pixels of a page inside a notebook
-# The script's files in order; the rules of the operations come after record.js.
-BEFORE = ("numbers", "record")
+# The script's files in order; what is shared and the rules of the operations come between them.
+FIRST = ("numbers",)
 AFTER = (
-    *("live", "sentence", "cards", "picture", "camera", "player", "aside", "details", "inputs", "guide", "keys"),
+    *(
+        "record",
+        "live",
+        "sentence",
+        "cards",
+        "picture",
+        "camera",
+        "player",
+        "aside",
+        "details",
+        "inputs",
+        "guide",
+        "keys",
+    ),
     *("address", "start"),
 )
 
@@ -127,14 +141,14 @@ class Page:
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own: its style and script stay inside."""
-        title = html.escape(title_of(self.trace.graph))
+        title = html.escape(contents.title_of(self.trace.graph))
         return (
             f'<iframe srcdoc="{html.escape(self.text)}" title="{title}" width="100%" height="{INLINE_HEIGHT}" '
             'style="border:1px solid #d1d5db;border-radius:12px" sandbox="allow-scripts"></iframe>'
         )
 
     def __repr__(self) -> str:
-        return f"<page of {title_of(self.trace.graph)}: .save('page.html') makes a file of it>"
+        return f"<page of {contents.title_of(self.trace.graph)}: .save('page.html') makes a file of it>"
 
 
 def explain(root: Any, path: str | os.PathLike[str] | None = None, *, names: Any = None) -> Path | Page:
@@ -165,19 +179,30 @@ def page(trace: Record) -> str:
             "part of the computation, such as the loss of one example"
         )
     rules = Rules()
-    record = contents(trace, layouts(trace), rules)
-    script = "\n".join([_scripts(BEFORE), squeeze.script(rules.source()), _scripts(AFTER)])
+    record = contents.contents(trace, positions.layouts(trace), rules)
+    script = "\n".join([_scripts(FIRST), _shared(), squeeze.script(rules.source()), _scripts(AFTER)])
     style = _style()
     return PAGE.format(
         policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "base-uri 'none'; form-action 'none'",
-        title=html.escape(title_of(graph)),
-        summary=html.escape(summary(trace)),
+        title=html.escape(contents.title_of(graph)),
+        summary=html.escape(contents.summary(trace)),
         heads=HEADS,
         record=html.escape(record, quote=False),
         style=style,
         script=script,
     )
+
+
+def _shared() -> str:
+    """The numbers that Python and the script must agree on."""
+    shared = {
+        **{name: getattr(contents, name) for name in ("CALL", "INFIX", "PREFIX", "POSTFIX")},
+        **{name: getattr(positions, name) for name in ("NAME", "FORMULA", "PAD", "HEAD", "ROW", "DIGIT")},
+        "NAMED": NAMED,
+        "TINTS": STEPS,
+    }
+    return f"const [{','.join(shared)}]={json.dumps([*shared.values()], separators=(',', ':'))};"
 
 
 @functools.cache

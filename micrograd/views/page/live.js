@@ -33,22 +33,20 @@ function failureText([formula, names, needs, needsAtMost], values, { kind, name,
 //     constant   whether it is a constant, for which no derivative is needed
 //     failing    the pieces of its errors; null where it cannot fail
 //     data, locals   what was recorded: kept where there is no rule
-// The result has `data` and `locals` for each node, null where not computed: a derivative for a constant is null;
-// `kept`, the operations without a rule of which an operand has changed, so that their numbers no longer follow; and
+// The result has `data` and `locals` for each node, null where not computed: a derivative for a constant is null; and
 // `failure`, null or { index, kind, text, backward }. As in Python, forward goes to the result, or to the first
 // operation that fails, and then backward, results first, to the first whose derivatives do not exist.
 function recompute(nodes, leaves) {
-  const data = nodes.map(() => null), locals = nodes.map(() => null), later = nodes.map(() => null), kept = [];
+  const data = nodes.map(() => null), locals = nodes.map(() => null), later = nodes.map(() => null);
   const valuesOf = (node) => node.operands.map((i) => data[i]);
   const stopped = (index, error, doing) => {
     if (!(error instanceof Failure)) throw error;
     const node = nodes[index], text = failureText(node.failing, valuesOf(node), error, doing);
-    return { data, locals, kept, failure: { index, kind: error.kind, text, backward: doing !== "" } };
+    return { data, locals, failure: { index, kind: error.kind, text, backward: doing !== "" } };
   };
   for (const [index, node] of nodes.entries()) {
     if (node.rule === null) {
       data[index] = leaves.get(index) ?? node.data;
-      if (node.operands.some((i) => !Object.is(data[i], nodes[i].data))) kept.push(index);
       continue;
     }
     try {
@@ -66,7 +64,7 @@ function recompute(nodes, leaves) {
       return stopped(index, error, said.doing);
     }
   }
-  return { data, locals, kept, failure: null };
+  return { data, locals, failure: null };
 }
 
 // The local derivatives. Where one does not exist, those that are wanted may: what fails is nan then.

@@ -39,7 +39,7 @@ FAN = 3  # edges of one value that leave it side by side
 NAME, FORMULA, TITLE = 18, 22, 24  # characters of a card that are shown; the details have them all
 
 # Sizes in CSS pixels: of a card, of its rows, and of a character in its fonts.
-LEAST, HEAD, ROW, PADDING = 128, 32, 25, 12
+LEAST, HEAD, ROW, PAD = 128, 32, 25, 12
 BOLD, SMALL, DIGIT = 9.2, 6.9, 8.2
 
 
@@ -174,7 +174,7 @@ class _Sizes:
     def of(self, box: Placed) -> tuple[float, float]:
         if box.folded:
             lines = title_lines(box.title)
-            return max(180.0, max(map(len, lines)) * BOLD + 2 * PADDING + 20), HEAD + ROW * (len(lines) + 1) - 4
+            return max(180.0, max(map(len, lines)) * BOLD + 2 * PAD + 20), HEAD + ROW * (len(lines) + 1) - 4
         return self._card(self.graph.nodes[box.members[0]])
 
     def _card(self, node: Node) -> tuple[float, float]:
@@ -184,7 +184,7 @@ class _Sizes:
         rows = 2 + (len(contributions) > 1)
         terms = [short(x) for x in contributions[-3:]]
         grads = len(" + ".join(f"({x})" if x.startswith("-") else x for x in terms)) if len(terms) > 1 else 9
-        return max(LEAST, head + 2 * PADDING, 42 + grads * DIGIT + 2 * PADDING), HEAD + ROW * rows
+        return max(LEAST, head + 2 * PAD, 42 + grads * DIGIT + 2 * PAD), HEAD + ROW * rows
 
 
 def _place(each: Layout, text: str) -> None:

@@ -12,7 +12,6 @@ function mark(element, classes) {
 
 const record = JSON.parse(byId("record").content.textContent);
 
-const [CALL, INFIX, PREFIX, POSTFIX] = [0, 1, 2, 3];
 const plain = /^([\p{L}\p{N}_.[\]]+|[\d.]+e[+-]\d+|[\p{L}\p{N}_]+\(.*\))$/u;
 const grouped = (name) => plain.test(name) ? name : `(${name})`;
 

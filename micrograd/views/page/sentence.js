@@ -29,7 +29,7 @@ function productPieces({ sender, receiver, position, local, upstream, contributi
 // What a receiver has after a step, and from whom; of many earlier arrivals, their sum.
 function sumPieces({ sender, receiver, arrival, before, after: sum, contribution }) {
   const pieces = [["name", `${receiver.name}.grad`], " = "], first = arrival === 1;
-  if (arrival > 3) {
+  if (arrival > NAMED) {
     pieces.push(["contribution", short(before)], ` from ${arrival - 1} before`);
   } else {
     stepsTo[receiver.index].slice(0, arrival - 1).forEach((each, i) => pieces.push(
@@ -55,8 +55,6 @@ function linesAt(at) {
   return node ? [forwardPieces(node)] : [["Nothing is computed yet; the inputs have their numbers."]];
 }
 
-const textOf = (piece) => typeof piece === "string" ? piece : [piece[1]].flat().map(textOf).join("");
-const textAt = (at) => linesAt(at).map((line) => line.map(textOf).join("")).join("\n");
 
 function stageAt(at) {
   if (at > forward) return `Backward, step ${at - forward} of ${steps.length}`;
