@@ -5,7 +5,7 @@
     >>> card.size()
     (92.0, 75.0)
     >>> card.svg().count("<text"), card.html_label([]).count("<TD")
-    (6, 7)
+    (6, 10)
 
 A card has two writers. `svg` draws it, the same whichever Graphviz found its place; `html_label` is the same card as
 Graphviz's HTML-like label, for the DOT source, and for PNG and PDF.
@@ -18,7 +18,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from micrograd.views.theme import LIGHT
+from micrograd.views.theme import LIGHT, PILL
 
 FONT = "Helvetica,Arial,sans-serif"
 NAME, KIND, LABEL, NUMBER, NOTE = 15.0, 10.5, 9.5, 13.0, 10.5  # sizes of type, in points
@@ -44,7 +44,8 @@ def width_of(text: str, size: float, *, bold: bool = False) -> float:
 
 def plain(text: str) -> str:
     """Text that is text in XML and in HTML-like labels: escaped, and with spaces for what XML cannot hold."""
-    return html.escape("".join(c if c.isprintable() or c == "\n" else " " for c in text), quote=False)
+    text = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+    return html.escape(text, quote=False).replace('"', "&quot;")  # so that a colour in a name is not taken for a colour
 
 
 @dataclass(frozen=True)
@@ -121,35 +122,45 @@ class Card:
             y += MARK
         return "".join(parts) + _box(width, height, 7, stroke=self.border)
 
-    def html_label(self, ports: Sequence[str]) -> str:
-        """The card as an HTML-like label. The edges of several operands enter at several of its rows."""
+    def html_label(self, ports: Sequence[str], side: str = "w") -> str:
+        """The card as an HTML-like label, with a narrow strip of ports at the side where its operands arrive."""
         if self.small:
             return f'<TABLE BORDER="1" COLOR="{LIGHT["line"]}" STYLE="ROUNDED" CELLBORDER="0"><TR><TD>' + (
                 f"{_font(self.name, NOTE, 'muted')}</TD></TR></TABLE>"
             )
-        rows: list[tuple[str, str, str | None]] = [
-            (_font(self.name, NAME, "ink", bold=True), _font(self.kind, KIND, "muted"), None)
-        ]
-        rows += [(_font(self.sub, KIND, "muted"), "", None)] if self.sub else []
+        lines = [_line(_font(self.name, NAME, "ink", bold=True), _font(self.kind, KIND, "muted"))]
+        lines += [_line(_font(self.sub, KIND, "muted"))] if self.sub else []
         for row in self.rows:
             ink = f"{row.tint[:-1]}-ink" if row.tint else "ink"
-            rows.append((_font(row.label, LABEL, "muted"), _font(row.number, NUMBER, ink), row.tint))
-        rows += [(_font(text, NOTE, tone), "", None) for text, tone in self.marks]
-        entering: dict[int, str] = {}  # an edge whose port finds no row of its own enters in the middle
-        for i, port in enumerate(ports[: len(rows)]):
-            entering[i if len(ports) > 2 else i * (len(rows) - 1)] = port
-        lines = []
-        if rows[-1][2]:
-            rows.append(("", "", None))  # a tint would fill the round corners
-        for i, (left, right, tint) in enumerate(rows):
-            here = f' BGCOLOR="{LIGHT[tint]}"' if tint else ""
-            port = f' PORT="{entering[i]}"' if i in entering else ""
-            thin = "" if left else ' HEIGHT="3" CELLPADDING="0"'
-            first = f'<TD ALIGN="LEFT"{thin}{here}{port}' + (' COLSPAN="2"' if not right else "") + f">{left}</TD>"
-            lines.append(f"<TR>{first}" + (f'<TD ALIGN="RIGHT"{here}>{right}</TD>' if right else "") + "</TR>")
-        border = 'BORDER="{}" COLOR="{}"'.format(1 if self.border == "line" else 2, LIGHT[self.border])
-        opening = f'<TABLE {border} CELLBORDER="0" CELLSPACING="0" CELLPADDING="4" STYLE="ROUNDED"'
-        return f'{opening} BGCOLOR="{LIGHT["paper"]}">{"".join(lines)}</TABLE>'
+            label = _font(row.label, LABEL, ink if row.tint else "muted")
+            number = _font(row.number, NUMBER, "muted" if row.number == "·" else ink)
+            lines.append(_line(label, number, tint=row.tint))
+        lines += [_line(_font(text, NOTE, tone)) for text, tone in self.marks]
+        content = f"<TD>{_table(*lines)}</TD>"
+        upright = side in ("w", "e")
+        if ports:
+            cells = [f'<TD PORT="{port}" WIDTH="1" HEIGHT="1"></TD>' for port in ports]
+            strip = f"<TD>{_table(*cells) if upright else _table(''.join(cells))}</TD>"
+            cells = [strip, content] if side in ("w", "n") else [content, strip]
+        else:
+            cells = [content]
+        opening = 'BORDER="{}" COLOR="{}"'.format(1 if self.border == "line" else 2, LIGHT[self.border])
+        opening += f' STYLE="ROUNDED" BGCOLOR="{LIGHT["paper"]}"'
+        return _table("".join(cells), opening=opening) if upright else _table(*cells, opening=opening)
+
+
+def _table(*rows: str, opening: str = 'BORDER="0"') -> str:
+    """Rows of cells as an HTML-like table without lines or gaps."""
+    inner = "".join(f"<TR>{row}</TR>" for row in rows)
+    return f'<TABLE {opening} CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{inner}</TABLE>'
+
+
+def _line(left: str, right: str = "", *, tint: str | None = None) -> str:
+    """A line of a card in an HTML-like label: one thing at the left and one at the right, with a tint behind both."""
+    cells = f'<TD ALIGN="LEFT" CELLPADDING="2">{left}</TD>'
+    cells += f'<TD ALIGN="RIGHT" CELLPADDING="2">{right}</TD>' if right else ""
+    opening = PILL.format(LIGHT[tint]) if tint else 'BORDER="0"'
+    return f'<TD CELLPADDING="2" WIDTH="{LEAST - PAD:g}">{_table(cells, opening=opening)}</TD>'
 
 
 def _box(width: float, height: float, radius: float, *, fill: str = "", stroke: str = "") -> str:

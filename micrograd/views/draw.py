@@ -54,7 +54,7 @@ SPACING = {"nodesep": "0.3", "ranksep": "0.55"}
 class Drawing(graphviz.Digraph):
     """A `graphviz.Digraph` that renders, saves and displays itself, with or without a `dot` program.
 
-    Its source has HTML-like labels, which every `dot` program draws. Its SVG is finished here: see picture.py.
+    Its source has HTML-like labels, which every `dot` program draws. Its SVG is finished here: see finish.py.
     """
 
     theme = "auto"
@@ -249,18 +249,19 @@ def drawing(
     for name, card in cards.items():
         wanted = entering.get(name, 0)
         ports = [f"i{i}" for i in range(wanted)] if 1 < wanted <= MAX_PORTS else []
-        shown = {"label": f"<{card.html_label(ports)}>", "tooltip": _escaped(card.title), "id": name}
+        label = card.html_label(ports, ENTERS[style.rankdir])
+        shown = {"label": f"<{label}>", "tooltip": _escaped(card.title), "id": name}
         dot.put((name,), shown, (name,), id=name, **placeholder(card, ports))
     dot.cards = cards
     for wire in wires:
         dot.titles[wire.id] = wire.title
-        target, start = wire.target, f"{wire.source}:{LEAVES[style.rankdir]}"
-        ordered = 1 < entering[target] <= MAX_PORTS
-        aim = f"{target}:i{wire.place}:{ENTERS[style.rankdir]}" if ordered else target
-        in_rows = entering[target] <= 1 + len(cards[target].rows) and style.rankdir in ("LR", "RL")
+        many, target = entering[wire.target], wire.target
+        if many <= MAX_PORTS:  # at its own port, or in the middle of the side
+            target += (f":i{wire.place}" if many > 1 else "") + f":{ENTERS[style.rankdir]}"
+        ends = f"{wire.source}:{LEAVES[style.rankdir]}", target
         words = {"label": _escaped(wire.label)} if wire.label else {}
         shown = {**words, "id": wire.id, "tooltip": _escaped(wire.title)}
-        dot.put((start, aim if in_rows else target), shown, (start, aim), id=wire.id, arrowhead="none", **words)
+        dot.put(ends, shown, ends, id=wire.id, arrowhead="none", **words)
     return dot
 
 

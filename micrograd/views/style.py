@@ -335,6 +335,6 @@ class Painter:
         names = self.graph.operand_names(node)
         for i, (formula, value) in enumerate(self.graph.locals_of(node)):
             by = f"(operand {i + 1})" if names.count(names[i]) > 1 else one_line(names[i])
-            equals = "" if value is None else f" = {value!r}"
+            equals = "" if value is None or formula == short(value) else f" = {value!r}"
             lines.append(f"∂{one_line(node.name)}/∂{by} = {one_line(formula, 200)}{equals}")
         return "\n".join(lines)

@@ -50,6 +50,9 @@ for _name, _colours in (("light", LIGHT), ("dark", DARK), ("print", PRINT)):
         for _step in range(1, STEPS + 1):
             _tint = _mixed(_colours["paper"], FULL[_name][_sign], 0.12 + 0.88 * _step / STEPS)
             _colours[f"{_sign}{_step}"] = _tint
+# A tinted row in an HTML-like label. For a printer a negative one is dashed and white: Graphviz has no hatching.
+PILL = 'BORDER="0" STYLE="ROUNDED" BGCOLOR="{}"'
+DASHED = f'BORDER="1" STYLE="ROUNDED,DASHED" COLOR="{PRINT["muted"]}" BGCOLOR="{PRINT["paper"]}"'
 PALETTES = {"light": LIGHT, "dark": DARK, "print": PRINT}
 # Jupyter, VS Code and Google Colab say on an element around the drawing which theme they show.
 SAY_LIGHT = ('[data-jp-theme-light="true"]', ".vscode-light", "html[theme=light]")
@@ -72,6 +75,9 @@ def fixed(text: str, theme: str) -> str:
     """A picture or a DOT source, written in the light theme's colours, in the colours of another."""
     if theme in ("auto", "light"):
         return text
+    if theme == "print":
+        for step in range(1, STEPS + 1):
+            text = text.replace(PILL.format(LIGHT[f"negative{step}"]), DASHED)
     colours = {LIGHT[name]: colour for name, colour in PALETTES[theme].items()}
     return re.sub('(?<=")#[0-9a-f]{6}(?=")', lambda match: colours.get(match[0], match[0]), text)
 
@@ -82,7 +88,7 @@ def style_sheet(id: str, used: str = "") -> str:
     variables = {theme: ";".join(f"--{name}:{PALETTES[theme][name]}" for name in names) for theme in ("light", "dark")}
     around = {theme: ",".join(f"{sel} #{id}" for sel in sel_of) for theme, sel_of in _SAY.items()}
     rules = [
-        f"#{id}{{{variables['light']};max-width:100%;height:auto}}",
+        f"#{id}{{{variables['light']};color-scheme:light dark;max-width:100%;height:auto}}",
         f"@media (prefers-color-scheme:dark){{#{id}{{{variables['dark']}}}}}",
         f"{around['light']}{{{variables['light']}}}{around['dark']}{{{variables['dark']}}}",
     ]

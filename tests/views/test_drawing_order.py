@@ -72,6 +72,34 @@ def test_edges_enter_in_the_order_of_the_operands_and_the_operands_follow(n, ran
     assert standing == sorted(standing)
 
 
+@pytest.mark.parametrize("rankdir", ["LR", "RL", "TB", "BT"])
+@pytest.mark.parametrize("n", [2, 5])
+def test_png_and_pdf_have_the_operands_in_their_order_too(n, rankdir):
+    if not shutil.which("dot"):
+        pytest.skip("there is no dot program on PATH")
+    found = ET.fromstring(layout.render(draw_dot(operands(n), rankdir=rankdir).source))  # what PNG and PDF are made of
+    axis = 1 if rankdir in ("LR", "RL") else 0
+    entering = []
+    for group in (g for g in found.iter(f"{SVG}g") if g.get("class") == "edge"):
+        tip = next(group.iter(f"{SVG}polygon")).get("points")
+        entering.append((group.get("id"), [float(v) for v in tip.split()[1].split(",")][axis]))
+    standing = {t.text: float(t.get("xy"[axis])) for t in found.iter(f"{SVG}text") if t.text.startswith("x")}
+    assert [name for name, _ in sorted(entering, key=lambda e: e[1])] == [f"e{i}_{n}_{i}" for i in range(n)]
+    assert sorted(standing, key=standing.get) == [f"x{i}" for i in range(n)]
+
+
+@pytest.mark.parametrize("rankdir", ["LR", "RL", "TB", "BT"])
+def test_the_edge_of_a_single_operand_enters_in_the_middle(rankdir, graphviz_kind):
+    x, y = Value(0.5, label="x"), Value(0.25, label="y")
+    dot = draw_dot((x + y) * x.tanh(), rankdir=rankdir)
+    picture = dot.pipe(encoding="utf-8")
+    (aim,) = (id for id in ends(picture) if id.startswith("e0_") and dot.titles[id].startswith("operand 1: ∂v2"))
+    left, top = places(picture)["v2"]
+    width, height = next(card for card in dot.cards.values() if card.name == "v2").size()
+    along = 1 if rankdir in ("LR", "RL") else 0
+    assert ends(picture)[aim][along] == pytest.approx((left + width / 2, top + height / 2)[along], abs=1.5)
+
+
 def test_a_repeated_operand_is_two_edges(graphviz_kind):
     a = Value(3.0, label="a")
     found = ends(svg(a * a))

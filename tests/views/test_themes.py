@@ -93,6 +93,40 @@ def test_print_tells_signs_apart_without_colour():
     assert text.count("-hatch)") == 3  # x, y and their sum have negative gradients, z a positive one
 
 
+def test_print_tells_signs_apart_in_png_too(tmp_path):
+    source = save(example(), tmp_path / "a.dot", theme="print").read_text()
+    assert source.count("ROUNDED,DASHED") == 3 and PRINT["positive6"] in source
+    assert not any(LIGHT[f"negative{step}"] in source for step in range(1, STEPS + 1))
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_name_that_is_a_colour_stays_as_it_is(theme, tmp_path):
+    name = f'"{LIGHT["ink"]}"'
+    x = Value(2.0, label=name)
+    assert f">{name}<" in svg(x * 3.0, theme=theme).replace("&quot;", '"')
+    assert f"<B>{name}</B>" in save(x * 3.0, tmp_path / "a.dot", theme=theme).read_text().replace("&quot;", '"')
+
+
+def test_a_file_opened_by_itself_has_dark_paper_for_dark_readers(browser, tmp_path):
+    path = save(example(), tmp_path / "a.svg")
+    tab = browser.new_page(viewport={"width": 700, "height": 400}, color_scheme="dark")
+    tab.goto(path.as_uri())
+    shown = tab.screenshot(type="png")
+    tab.close()
+    tab = browser.new_page()
+    tab.set_content("<canvas></canvas>")
+    painted = tab.evaluate(
+        """async bytes => {
+            const image = await createImageBitmap(new Blob([new Uint8Array(bytes)])), canvas = new OffscreenCanvas(9, 9)
+            canvas.getContext("2d").drawImage(image, 695, 395, 5, 5, 0, 0, 5, 5)
+            return [...canvas.getContext("2d").getImageData(2, 2, 1, 1).data]
+        }""",
+        list(shown),
+    )
+    tab.close()
+    assert max(painted[:3]) < 64  # an SVG without color-scheme stands on white, where its light borders are lost
+
+
 def test_ten_drawings_share_a_page(show):
     drawn = [svg(example(), theme=theme) for theme in THEMES] + [
         svg(Value(float(i), label="x") * 2.0) for i in range(4)
