@@ -37,7 +37,7 @@ from micrograd.table import CONSTANT
 from micrograd.transforms import borrowed_gradients
 from micrograd.views import sentence
 from micrograd.views.sentence import Line, Part
-from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, Node, Snapshot, root_of, snapshot_of
+from micrograd.views.snapshot import BEFORE_CHANGE, CONSTANT_NUMBER, FAILED, Node, Snapshot, root_of, snapshot_of
 from micrograd.words import Shown, count, one_line, short
 
 SHOWN = 20  # steps that a trace shows when Python shows it
@@ -220,7 +220,9 @@ class Record:
                 Part("name", node.name),
                 Part("", f" = {node.formula}: failed: {self.graph.error}"),
             ]
-        numbers = node.op.formula([short(self.graph.nodes[i].data) for i in node.operands])
+        numbers = BEFORE_CHANGE
+        if self.graph.follows(node):
+            numbers = node.op.formula([short(self.graph.nodes[i].data) for i in node.operands])
         return sentence.forward(node.name, node.formula, numbers, node.data, lead)
 
     def table(self) -> Shown:

@@ -28,7 +28,7 @@ from micrograd.foreign.adopt import adopt, names_in
 from micrograd.foreign.reading import is_value
 from micrograd.nn import Module, named_values
 from micrograd.node import UNREACHED
-from micrograd.table import CONSTANT, Op
+from micrograd.table import CONSTANT, FLOAT, Op
 from micrograd.text import derivative_formulas
 from micrograd.views.groups import Group, Groups
 from micrograd.words import nearest, short
@@ -90,6 +90,7 @@ class Edge:
     position: int
 
 
+BEFORE_CHANGE = "(before data changed)"  # in place of a formula that is not true of the numbers any more
 MANY_OPERANDS = 50  # above this no formulas are written, because each would name every operand
 
 
@@ -177,11 +178,27 @@ class Snapshot:
         self._locals[node.index] = found = self._find_locals(node)
         return found
 
+    def follows(self, node: Node) -> bool:
+        """Whether a number still follows from the operands': not if data was assigned after it was computed.
+
+        `w.data = 3.0`, or an optimizer's step, leaves z = x * w as it was. Then its formula is not true of the numbers
+        that the graph holds now, and is not shown with them. Compiled code and other engines may round differently.
+        """
+        if not node.op.in_table or node.kind == FAILED:
+            return True
+        try:
+            now = node.op.rule(FLOAT, *[self.nodes[i].data for i in node.operands])[0]
+        except (ArithmeticError, ValueError):
+            return False
+        return math.isclose(now, node.data, rel_tol=1e-6, abs_tol=1e-12) or (now != now and node.data != node.data)
+
     def _find_locals(self, node: Node) -> list[tuple[str, float | None]]:
         values = node.value._local
         formulas: tuple[str, ...] = ("written by hand",) * len(node.operands)
         if len(node.operands) > MANY_OPERANDS:
             formulas = ("…",) * len(node.operands)
+        elif not self.follows(node):
+            formulas = (BEFORE_CHANGE,) * len(node.operands)
         elif not node.op.by_hand:
             formulas = derivative_formulas(node.op, self.operand_names(node), result=node.name)
         if not isinstance(values, tuple) or len(values) != len(node.operands):

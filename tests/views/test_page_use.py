@@ -321,7 +321,7 @@ def test_a_domain_error_shows_as_ours_does_and_ends_when_the_number_is_mended(op
 def test_what_cannot_be_computed_again_says_so(open_page):
     tab = open_page(by_hand())
     assert tab.locator("#inputs input").first.is_disabled()
-    assert "was not made by a rule of the table" in tab.locator("#inputs").get_attribute("title")
+    assert "it was made by hand, or data was changed since" in tab.locator("#inputs").get_attribute("title")
 
 
 def test_the_guided_minute_goes_through_and_can_be_skipped(open_page):

@@ -13,8 +13,10 @@ from helpers.graphs import run as run_program
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micrograd import Value, sigmoid, trace
+from micrograd import Value, sigmoid, svg, trace
+from micrograd.losses import mse
 from micrograd.nn import MLP
+from micrograd.views.record import Record
 from micrograd.views.sentence import columns
 from micrograd.words import short
 
@@ -197,6 +199,23 @@ def test_a_derivative_that_does_not_exist_is_said_and_leaves_no_trace():
 
 
 SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_what_no_longer_follows_is_said_and_not_shown_as_an_equation():
+    x, w = Value(2.0, label="x"), Value(3.0, label="w")
+    z = x * w
+    z.label = "z"
+    z.backward()
+    w.data = 100.0  # as an optimizer's step does
+    t = trace(z)
+    assert t.forward() == ["z = x * w = (before data changed) = 6"]
+    assert str(t[0]) == "[1/2] ∂z/∂x = (before data changed) = 3; times z.grad: 3 × 1 = 3\n      x.grad = 3 from z"
+    assert not t.graph.follows(t.graph.root) and "= w" not in svg(z, derivatives=True)
+    again = trace(x * w)
+    assert again.forward() == ["v1 = x * w = 2 * 100 = 200"] and again.graph.follows(again.graph.root)
+    net = MLP(2, [2, 1], rng=random.Random(0))
+    loss = mse([net([1.0, 2.0])], [1.0])
+    assert all(Record(loss).graph.follows(node) for node in Record(loss).graph.nodes)
 
 
 def test_stills_show_the_gradients_of_their_moment():

@@ -50,19 +50,29 @@ function boxReasons({ opens }, inside) {
   return [[above, opens === undefined ? "" : "A click on the box opens it."]];
 }
 
-// What a nudge would do: along each path, together, and really.
+// What a move would do: along each path, together, and really; or that there is a corner.
 function tryIt(at) {
   const step = stepAt(at), node = step?.receiver;
   if (!node || !isLeaf(node) || step.arrival < stepsTo[node.index].length || !canRecompute) return [];
-  // 0.1 for numbers around 1, and the like for larger and smaller ones
-  const nudge = 10 ** max(-9, Math.floor(Math.log10(abs(node.data) || 1) + 0.3) - 1);
-  const moved = Number((node.data + nudge).toPrecision(12)), by = moved - node.data;
-  const there = resultWith(node, moved);
-  if (there === null || !finite(there) || !finite(by)) return [];
+  const slopeOver = (by) => (resultWith(node, node.data + by) - root.data) / by;
+  // from 0.1 for numbers around 1, down to where the result follows its slope
+  const first = 10 ** max(-9, Math.floor(Math.log10(abs(node.data) || 1) + 0.3) - 1);
+  for (let by = first; by > 1e-6 * first; by /= 10) {
+    const told = step.after * by, really = slopeOver(by) * by;
+    if (finite(really) && abs(really - told) <= 0.12 * abs(told)) return [movedBy(node, by, told, really)];
+  }
+  const [left, right] = [-1e-7 * first, 1e-7 * first].map(slopeOver);
+  if (!finite(left) || !finite(right) || abs(left - right) <= 1e-3 * max(abs(left), abs(right))) return [];
+  return [[`There is a corner at ${node.name} = ${short(node.data)}: to the left the slope is `, ["strong", shortSlope(left)],
+    ", to the right ", ["strong", shortSlope(right)], `. Backward takes ${short(step.after)} there, by convention.`]];
+}
+
+const shortSlope = (x) => short(Number(x.toPrecision(3)));
+
+function movedBy(node, by, told, really) {
   const parts = stepsTo[node.index].map((each) => `${short(each.contribution * by)} ${through(each)}`);
-  const total = `about ${short(step.after * by)}`;
+  const total = `about ${short(told)}`;
   const foretold = parts.length > 1 && parts.length < 4 ? `${listed(parts)}, together ${total}` : total;
-  return [[`Try it: ${node.name} from ${short(node.data)} to ${short(moved)}. `,
-    `${root.name} should change by ${foretold}. Really it goes from ${short(root.data)} to `, ["strong", short(there)],
-    ". The smaller the move, the closer."]];
+  return [`Try it: move ${node.name} by ${short(by)}. ${root.name} should change by ${foretold}. Really it changes by `,
+    ["strong", short(really)], ": the smaller the move, the closer."];
 }

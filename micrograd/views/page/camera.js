@@ -21,7 +21,7 @@ const around = ({ x, y, width, height }) =>
 function aim(at) {
   if (!stage.clientWidth || !stage.clientHeight) return null;
   const [width, height] = record.layouts[shown][0], fits = fitting(width, height);
-  if (fits >= READABLE || wholeView) return viewOf(width / 2, height / 2, min(CLOSEST, fits));
+  if (fits >= READABLE || wholeView || !at) return viewOf(width / 2, height / 2, min(CLOSEST, fits));
   const actors = actorsAt(at);
   const about = actors.length ? actors : [cardOf.get(at ? root : nodes.find((node) => cardOf.has(node)))];
   const part = bounds(about), needed = min(1, fitting(part.width, part.height));

@@ -70,9 +70,10 @@ const bottomOf = (width, top, height) =>
 function fill(element, text, room) {
   const shown = typeset(text);
   if (element.textContent !== shown) element.textContent = shown;
-  const needed = shown.length * DIGIT;
+  element.removeAttribute("font-size");
+  // fonts differ, so a text that may be too wide is measured
+  const needed = shown.length * DIGIT > 0.75 * room ? element.getComputedTextLength() : 0;
   if (needed > room) element.setAttribute("font-size", max(7, 15 * room / needed).toFixed(1));
-  else element.removeAttribute("font-size");
 }
 
 function tintOf(grad, largest) {
@@ -95,14 +96,16 @@ function paintCard(each, at, grads, largest) {
   parts.tint.setAttribute("class", `tint ${tintOf(grad, largest)}`);
 }
 
-// A folded box shows the mean size of its gradients; its tint is that of a negative one if they all are.
+// A folded box shows the mean size of its parameters' gradients, or of all that it has without parameters; its tint
+// is that of their sign, and there is none where they have both.
 function paintFolded({ box, parts, width }, at, grads) {
-  const known = box.members.map((node) => grads[node.index]).filter((x) => x !== null);
+  const own = box.members.filter((node) => node.kind === "parameter");
+  const known = (own.length ? own : box.members).map((node) => grads[node.index]).filter((x) => x !== null);
   const mean = known.length ? known.reduce((sum, x) => sum + abs(x), 0) / known.length : null;
   fill(parts.grad, gradText(mean, short), width - 110);
   fill(parts.data, box.node && isThere(box.node, at) ? short(box.node.data) : "", width - 110);
-  const negative = mean !== null && known.every((x) => x <= 0);
-  return [negative ? -mean : mean, `${box.title}: ${many(box.members.length, "value")} folded`];
+  const sign = known.every((x) => x >= 0) ? 1 : known.every((x) => x <= 0) ? -1 : 0;
+  return [mean === null ? null : sign * mean, `${box.title}: ${many(box.members.length, "value")} folded`];
 }
 
 function paintNode({ box: { node }, parts, width, height }, at, grads) {

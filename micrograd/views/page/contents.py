@@ -97,7 +97,8 @@ def _node(trace: Record, node: Node, steps: list[Step], rules: Rules, ops: dict[
         return entry
     rule = rules.add(node.op, len(node.operands))
     op = (*_written(node.op, len(node.operands)), -1 if rule is None else rule)
-    entry += [node.operands, ops.setdefault(op, len(ops))]
+    number_of_op = ops.setdefault(op, len(ops))
+    entry += [node.operands, number_of_op if trace.graph.follows(node) else -1 - number_of_op]
     if steps and steps[0].local is None:  # written by hand: no derivatives, so the gradients that it left behind
         return [*entry, [], [], [[step.receiver, number(step.after)] for step in steps]]
     formulas = [one_line(formula, FORMULA_LENGTH) for formula, _ in trace.graph.locals_of(node)]

@@ -21,9 +21,9 @@ function multiplyChapter() {
   const step = inner.find(({ local }) => local !== 1) ?? inner[0] ?? known[0];
   if (!step) return [];
   const { sender, receiver, position, local, upstream, number, contribution } = step;
-  const by = repeats(sender, position) ? `operand ${position + 1}` : receiver.name;
-  return [[forward + number, "Why multiply?", [`${slope(sender, by, local)}. ${slope(root, sender.name, upstream)}. `,
-    "One after the other, along a path, the two ", ["strong", "multiply"],
+  const by = moving(sender, position), capital = (text) => text.replace(/^./, (c) => c.toUpperCase());
+  return [[forward + number, "Why multiply?", [`${capital(slope(sender, by, local))}. `,
+    `${capital(slope(root, sender.name, upstream))}. `, "One after the other, along a path, the two ", ["strong", "multiply"],
     `: ${short(local)} × ${after(upstream)} = ${short(contribution)}.`]]];
 }
 

@@ -91,7 +91,7 @@ function lend(node) {
 function makeInputs() {
   byId("inputs").append(...topInputs.map(makeInput));
   if (unruled) {
-    byId("inputs").title = `${unruled.head} cannot be computed again here: it was not made by a rule of the table.`;
+    byId("inputs").title = `${unruled.head} cannot be computed again here: it was made by hand, or data was changed since.`;
   }
   listen(byId("reset"), "click", () => {
     pause();

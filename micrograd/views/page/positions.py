@@ -123,12 +123,21 @@ def _rendered(found: list[Layout], sizes: _Sizes) -> list[str]:
 
 
 def _parts(graph: Snapshot, box: Placed) -> list[Placed]:
-    """What a folded box opens into: a layer of many rows into its neurons; else its members, or boxes of them."""
+    """What a folded box opens into: a layer of many rows into its neurons, and these into rows; else its members."""
     neurons: dict[str, list[int]] = {}
     for node in (graph.nodes[i] for i in box.members):
         neurons.setdefault(node.group.neuron if node.group else "", []).append(node.index)
-    if len(neurons) > 1 and len({node.group.call for i in box.members if (node := graph.nodes[i]).group}) > 2:
+    calls: dict[int, list[int]] = {}
+    for node in (graph.nodes[i] for i in box.members):
+        calls.setdefault(node.group.call if node.group else -1, []).append(node.index)
+    if len(neurons) > 1 and len(calls) > 2:
         return [Placed(name or "the rest", tuple(members), False) for name, members in neurons.items()]
+    if len(calls) > 2:  # a neuron of many rows: a box for each row, and one for its parameters
+        titled = [("parameters", calls.pop(-1, []))]
+        titled += [(f"row {n}", calls[call]) for n, call in enumerate(sorted(calls), start=1)]
+        rows = [Placed(title if len(m) > 1 else "", tuple(m), title != "parameters") for title, m in titled if m]
+        if len(rows) <= MAX_OPENED:
+            return rows
     found = fold(graph, only=box.members, max_boxes=MAX_OPENED).boxes
     if len(found) == 1 and len(box.members) <= MAX_OPENED:
         found = fold(graph, only=box.members, by="none").boxes

@@ -37,10 +37,12 @@ replay();
 // `when` is the step of forward that computes the node. nan and inf come as words, because JSON has neither.
 function readNode(entry, index) {
   const [kind, name, data, operands = [], op, derivatives, locals = [], changes] = entry;
-  const how = op === undefined ? null : record.ops[op], rule = how && how[3] >= 0 ? how[3] : null;
+  const how = op === undefined ? null : record.ops[op < 0 ? ~op : op];
+  // a negative op: data was assigned after it was computed, so its numbers do not follow from its operands
+  const stale = op < 0, rule = how && !stale && how[3] >= 0 ? how[3] : null;
   const formula = how ? cut(written(how, operands.map((i) => nodes[i].name)), 400) : "";
   return {
-    index, name, operands, how, rule, formula, derivatives, changes,
+    index, name, operands, how, stale, rule, formula, derivatives, changes,
     kind: record.kinds[kind],
     data: Number(data),
     recorded: Number(data),

@@ -40,7 +40,7 @@ function sumPieces({ sender, receiver, arrival, before, after: sum, contribution
   return pieces.filter((piece) => piece !== "");
 }
 
-const numbersIn = (node) => written(node.how, node.operands.map((i) => short(nodes[i].data)));
+const numbersIn = (node) => node.stale ? "(before data changed)" : written(node.how, node.operands.map((i) => short(nodes[i].data)));
 
 function forwardPieces(node) {
   if (node === failedNode()) return [["name", node.head], ": failed: ", failure.text];
@@ -52,7 +52,7 @@ function forwardPieces(node) {
 function linesAt(at) {
   const step = stepAt(at), node = computed[at - 1];
   if (step) return [productPieces(step), sumPieces(step)];
-  return node ? [forwardPieces(node)] : [["Nothing is computed yet; the inputs have their numbers."]];
+  return node ? [forwardPieces(node)] : [["Nothing is computed yet."]];
 }
 
 
@@ -65,8 +65,8 @@ const through = (step) => step.sender === root ? "directly" : `through ${step.se
 const listed = (items) =>
   items.length < 2 ? items.join("") : `${items.slice(0, -1).join(", ")} and ${items.at(-1)}`;
 const times = (n) => n === 2 ? "twice" : `${n} times`;
-const COUNTS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-const ORDINALS = ["", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"];
+const COUNTS = ["no", "one", "two", "three", "four"];
+const ORDINALS = ["", "first", "second", "third", "fourth"];
 const counting = (n) => COUNTS[n] ?? n;
 
 // What happens at a position, as one sentence.
@@ -89,6 +89,11 @@ function arrivalHeading({ sender, receiver, contribution, arrival }) {
 
 // How fast one number changes with another, in words for people who know a slope.
 const slope = (of, by, number) => `a tiny move of ${by} moves ${of.name} ${short(number)} times as far`;
+// x * x has two slopes, each as if the other x were another number
+const moving = (node, position) => {
+  const name = nodes[node.operands[position]].name;
+  return repeats(node, position) ? `${name} as operand ${position + 1} alone` : name;
+};
 
 // Why, in a few words: lists of pieces, one for each paragraph.
 function reasonsAt(at) {
@@ -96,13 +101,13 @@ function reasonsAt(at) {
   if (failure?.backward && at >= forward) return [["So there is no backward here."]];
   if (failure && at >= last) return [["Forward stopped here, so there is no backward."]];
   if (!at) {
-    return [["First time here? ", ["strong", "Guide me"], " takes a minute. Or step: → and ← go a step, space plays, n ",
-      "and p go by node, m to the next sum."]];
+    return [["New here? ", ["strong", "Guide me"], " takes a minute. Keys: → and ← step, space plays, n and p go by node, ",
+      "m to the next sum."]];
   }
   if (at < forward) return [];
   if (at === forward) {
-    return [["Now backward answers a question: how fast does ", ["strong", root.name], " change when another number",
-      ` changes a little? That is its gradient, grad for short. ${root.name} changes exactly as fast as itself: `,
+    return [["Now backward asks: how fast does ", ["strong", root.name], " change when a number changes a little? That is",
+      ` the number's gradient, grad for short. ${root.name} changes exactly as fast as itself: `,
       ["strong", `${root.name}.grad = 1`], "."]];
   }
   return step.local === null ? [] : [stepReason(step), ...mergeReason(step)];
@@ -111,8 +116,7 @@ function reasonsAt(at) {
 function stepReason({ sender, receiver, position, local, upstream, contribution }) {
   const others = [...new Set(sender.operands)].map((i) => nodes[i])
     .filter((node) => node !== receiver && !node.constant);
-  // x * x has two slopes, each as if the other x were another number
-  const alone = repeats(sender, position), moved = alone ? `operand ${position + 1}` : receiver.name;
+  const alone = repeats(sender, position), moved = moving(sender, position);
   if (sender === root) {
     const names = others.slice(0, 3).map((node) => node.name);
     const still = !alone && names.length ? ` and ${listed(names)} stay${names.length > 1 ? "" : "s"} as it is` : "";
