@@ -54,7 +54,7 @@ SPACING = {"nodesep": "0.3", "ranksep": "0.55"}
 class Drawing(graphviz.Digraph):
     """A `graphviz.Digraph` that renders, saves and displays itself, with or without a `dot` program.
 
-    Its source has HTML-like labels, which every `dot` program draws. Its SVG is finished here: see picture.py.
+    Its source has HTML-like labels, which every `dot` program draws. Its SVG is finished by micrograd: see finish.py.
     """
 
     theme = "auto"
