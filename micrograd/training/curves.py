@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from micrograd.views.picture import Picture, escaped, number, paint, text
+from micrograd.views.small import DASHES, Picture, escaped, number, paint, text
 from micrograd.words import count, cut
 
 VALIDATION = "validation "
@@ -25,8 +25,11 @@ MOST = 300  # points of a line; of more, the least and the greatest of each stre
 LINE_APART = 31  # a name and a number
 
 
-def curves(columns: Mapping[str, Sequence[float]], *, best: int = 0) -> Picture | None:
-    """The picture of a history's columns, or None if there is nothing to draw; `best` is the epoch to mark."""
+def curves(columns: Mapping[str, Sequence[float]], *, best: int = 0, theme: str = "auto") -> Picture | None:
+    """The picture of a history's columns, or None if there is nothing to draw; `best` is the epoch to mark.
+
+    `theme` is as in `draw_dot`; in "print" the validation's line is dashed.
+    """
     kinds: dict[str, list[str]] = {}
     for name in columns:
         if name not in BESIDE and any(map(math.isfinite, columns[name])):
@@ -37,14 +40,15 @@ def curves(columns: Mapping[str, Sequence[float]], *, best: int = 0) -> Picture 
     parts = []
     for place, (kind, names) in enumerate(kinds.items()):
         top = HEAD + place * (TALL + HEAD)
-        parts.append(_panel(kind, {name: columns[name] for name in names}, epochs, top, best if kind == "loss" else 0))
+        lines = {name: columns[name] for name in names}
+        parts.append(_panel(kind, lines, epochs, top, best if kind == "loss" else 0, theme))
     floor = HEAD + (len(kinds) - 1) * (TALL + HEAD) + TALL
     across = _scale(epochs[0], epochs[-1], LEFT, WIDE - RIGHT)
     for tick in whole_ticks(epochs[0], epochs[-1]):
         parts.append(text(across(tick), floor + 18, f"{tick:,}", "muted", size=11, more='text-anchor="middle"'))
     parts.append(text((LEFT + WIDE - RIGHT) / 2, floor + 36, "epoch", "muted", size=11, more='text-anchor="middle"'))
     about = f"{' and '.join(cut(kind, 40) for kind in kinds)} over {count(len(epochs), 'epoch')}"
-    return Picture("\n".join(parts), WIDE, floor + FOOT, about=about)
+    return Picture("\n".join(parts), WIDE, floor + FOOT, about=about, theme=theme)
 
 
 def whole_ticks(first: float, last: float, most: int = 7) -> list[int]:
@@ -57,7 +61,9 @@ def whole_ticks(first: float, last: float, most: int = 7) -> list[int]:
     return [round(first)]
 
 
-def _panel(kind: str, lines: Mapping[str, Sequence[float]], epochs: Sequence[float], top: float, best: int) -> str:
+def _panel(
+    kind: str, lines: Mapping[str, Sequence[float]], epochs: Sequence[float], top: float, best: int, theme: str
+) -> str:
     """The lines of one kind of measure, with their names at the right."""
     numbers = [x for xs in lines.values() for x in xs if math.isfinite(x)]
     ticks = _ticks(min(0.0, *numbers, 0.0) if min(numbers) < 0.5 * max(numbers) else min(numbers), max(numbers))
@@ -71,10 +77,10 @@ def _panel(kind: str, lines: Mapping[str, Sequence[float]], epochs: Sequence[flo
     for name, xs in lines.items():
         is_validation = name.startswith(VALIDATION)
         points = [(across(n), up(x)) if math.isfinite(x) else None for n, x in _thinned(epochs, xs)]
-        colour = "plus" if is_validation else "outline"
+        colour = _line(is_validation, theme)
         title = f"<title>{escaped(name)}</title>"
         parts.append(
-            f'<path {paint(colour)} fill="none" stroke-width="{2 if len(points) == len(xs) else 1.2}" '
+            f'<path {colour} fill="none" stroke-width="{2 if len(points) == len(xs) else 1.2}" '
             'stroke-linejoin="round" stroke-linecap="round" '
             f'd="{_path(points)}">{title}</path>'
         )
@@ -84,11 +90,16 @@ def _panel(kind: str, lines: Mapping[str, Sequence[float]], epochs: Sequence[flo
             x = xs[list(epochs).index(best)]
             said = f"lowest {name}, {number(x)}, at epoch {best:,}"
             dot = f'<circle {paint("paper")} cx="{across(best):.1f}" cy="{up(x):.1f}" r="4" stroke-width="2">'
-            parts.append(f"<g {paint(colour)}>{dot}<title>{escaped(said)}</title></circle></g>")
-    return "".join([*parts, *_names(ends, top, is_alone=len(lines) == 1)])
+            parts.append(f"<g {colour}>{dot}<title>{escaped(said)}</title></circle></g>")
+    return "".join([*parts, *_names(ends, top, theme, is_alone=len(lines) == 1)])
 
 
-def _names(ends: list[tuple[float, float, bool, float]], top: float, *, is_alone: bool) -> list[str]:
+def _line(is_validation: bool, theme: str) -> str:
+    """The attributes of a training line or of a validation line."""
+    return paint("plus" if is_validation else "outline") + (f" {DASHES}" if is_validation and theme == "print" else "")
+
+
+def _names(ends: list[tuple[float, float, bool, float]], top: float, theme: str, *, is_alone: bool) -> list[str]:
     """`training` and `validation` with their last numbers, at the ends of their lines but not over each other."""
     ends = sorted(ends)
     places = [y for y, *_ in ends]
@@ -98,11 +109,11 @@ def _names(ends: list[tuple[float, float, bool, float]], top: float, *, is_alone
         places = [middle - LINE_APART / 2, middle + LINE_APART / 2]
     parts = []
     for y, (_, _, is_validation, last) in zip(places, ends):
-        x, colour = WIDE - RIGHT + 10, "plus" if is_validation else "outline"
+        x = WIDE - RIGHT + 10
         if is_alone:
             parts.append(text(x, y + 4, number(last), size=12))
             continue
-        parts.append(f'<path {paint(colour)} stroke-width="3" d="M{x} {y - 4:.1f}h10"/>')
+        parts.append(f'<path {_line(is_validation, theme)} stroke-width="3" d="M{x} {y - 4:.1f}h10"/>')
         parts.append(text(x + 16, round(y, 1), "validation" if is_validation else "training"))
         parts.append(text(x + 16, round(y + 12, 1), number(last), "muted", size=11))
     return parts

@@ -25,6 +25,7 @@ from micrograd.extras import require
 from micrograd.files import write_whole
 from micrograd.training.curves import curves, whole_ticks
 from micrograd.training.plots import legend, named, save_figure
+from micrograd.views.small import Picture
 from micrograd.words import number_text
 
 Record = dict[str, float]
@@ -100,8 +101,12 @@ class History:
         said = ", ".join(f"{name} {number_text(x)}" for name, x in last.items() if name != "seconds")
         return f"History({said or 'no epochs'})"
 
+    def picture(self, *, theme: str = "auto") -> Picture | None:
+        """What a notebook shows: the curves, or None before there are any; `theme` as in `draw_dot`."""
+        return curves({name: self[name] for name in self.columns}, best=self.best, theme=theme)
+
     def _repr_svg_(self) -> str | None:
-        picture = curves({name: self[name] for name in self.columns}, best=self.best)
+        picture = self.picture()
         return picture.svg if picture else None
 
     _repr_html_ = _repr_svg_  # inline, in the colours of the notebook's theme

@@ -10,7 +10,7 @@ Read in this order:
     style, layout        what boxes and edges say; where Graphviz puts them
     finish               the cards in their places, light and dark by themselves
     record_style, draw   as the original notebook draws; the picture
-    picture, net         small pictures written by hand; a net as circles and lines
+    small, net           small pictures written by hand; a net as circles and lines
     record, why          forward and backward, step by step; why a gradient is what it is
     animate              the record as an animation
     page                 the record as a page to explore, with live numbers

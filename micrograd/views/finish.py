@@ -22,7 +22,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from micrograd.views.card import FONT, Card, plain
-from micrograd.views.theme import LIGHT, fixed, hatching, style_sheet
+from micrograd.views.theme import LIGHT, fixed, hatching, sheet_of
 
 NODE = re.compile(r'<g id="([^"]*)" class="node">\n<title>.*?</title>\n(.*?)</g>', re.DOTALL)
 EDGE = re.compile(r'<g id="([^"]*)" class="edge">\n<title>.*?</title>\n(.*?)</g>', re.DOTALL)
@@ -64,11 +64,10 @@ def framed(id: str, size: tuple[float, float], body: str, theme: str, *, css: st
         ink = re.compile(r'(<path class="negative\d" d="[^"]*") fill="[^"]*"/>')
         body = ink.sub(rf'\1 fill="{LIGHT["paper"]}"/>\1 fill="url(#{id}-hatch)"/>', body)
     body = f"<defs>{heads(id, lit=lit)}{hatching(id) if theme == 'print' else ''}</defs>{body}"
-    sheet = style_sheet(id, body + css) if theme == "auto" else f"#{id}{{max-width:100%;height:auto}}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" id="{id}" width="{width * SCALE:.0f}" '
         f'height="{height * SCALE:.0f}" viewBox="0 0 {width:.0f} {height:.0f}" font-family="{FONT}" role="img">'
-        f"<style>\n{sheet}\n{css}</style>{fixed(body, theme)}</svg>"
+        f"<style>\n{sheet_of(id, theme, body + css)}\n{css}</style>{fixed(body, theme)}</svg>"
     )
 
 

@@ -8,7 +8,7 @@
     >>> for box in fold(snapshot(net([1.0, 2.0])), by="layer").boxes:
     ...     print(box.title, len(box.members))
     Layer 2 → 3, ReLU 24
-    Layer 3 → 1, linear 10
+    Layer 3 → 1, Linear 10
 
 A fold is a partition of the nodes; each level starts from the one before:
 
@@ -26,7 +26,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from micrograd.views.snapshot import CONSTANT_NUMBER, OPERATION, PARAMETER, Node, Snapshot
-from micrograd.views.titles import matrix_of, title_of
+from micrograd.views.titles import Title, matrix_of, more, title_of
 from micrograd.words import count, one_line
 
 LEVELS = ("none", "operation", "neuron", "layer", "repeated")
@@ -47,15 +47,20 @@ class Box:
     """
 
     index: int
-    title: str
+    said: Title
     members: list[int]
     has_result: bool = True  # whether the box shows its last member's numbers: those of one value, a sum or a neuron
     kind: str = ""
     path: str = ""
 
     @property
+    def title(self) -> str:
+        """The parts of its title in one text; empty for one node."""
+        return str(self.said)
+
+    @property
     def folded(self) -> bool:
-        return bool(self.title)
+        return len(self.members) > 1
 
 
 @dataclass(frozen=True)
@@ -289,7 +294,7 @@ def _boxes(graph: Snapshot, nodes: list[Node], keys: dict[int, Hashable], level:
     box_of: dict[int, int] = {}
     for key, members in sorted(groups.items(), key=lambda item: item[1][-1]):  # results last
         box_of |= dict.fromkeys(members, len(boxes))
-        box = Box(len(boxes), "", members)
+        box = Box(len(boxes), Title(), members)
         if len(members) > 1:
             _fill(graph, box, key, named)
         boxes.append(box)
@@ -301,12 +306,12 @@ def _fill(graph: Snapshot, box: Box, key: Hashable, named: dict[int, str]) -> No
     assert isinstance(key, tuple)
     members = [graph.nodes[i] for i in box.members]
     last, group = members[-1], members[-1].group
-    box.title, box.kind = title_of(graph, key, members), str(key[0])
+    box.said, box.kind = title_of(graph, key, members), str(key[0])
     if key[0] == "group" and group is not None:
         box.path = str(key[1])
         box.kind = "neuron" if key[1] == group.neuron else "layer"
         if last.index in named and box.kind == "neuron":
-            box.title = one_line(named[last.index])
+            box.said = Title(one_line(named[last.index]))
     one_call = box.kind == "neuron" and len(key) == 3 and last.kind == OPERATION
     box.has_result = last is graph.root or box.kind in ("loss", "sum") or one_call
 
@@ -358,7 +363,7 @@ def _without_the_furthest(folded: Folded, max_boxes: int) -> Folded:
     if len(rest) < 2:
         return folded  # few boxes with many links between them
     members = sorted(i for box in rest for i in box.members)
-    boxes = [Box(0, f"{len(members):,} more values", members, has_result=False, kind="more")]
+    boxes = [Box(0, more(members), members, has_result=False, kind="more")]
     new = {box.index: 0 for box in rest}
     for box in folded.boxes:
         if box.index in kept:

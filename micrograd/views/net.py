@@ -28,7 +28,7 @@ from micrograd.modes import no_grad
 from micrograd.nn import Layer, Module, Neuron
 from micrograd.node import UNREACHED
 from micrograd.number import number_at
-from micrograd.views.picture import Picture, escaped, number, paint, text
+from micrograd.views.small import Picture, escaped, number, paint, text
 from micrograd.words import count, cut
 
 MOST = 16  # circles in a column, unless the caller asks for more; the middle of a longer one is left out
@@ -56,14 +56,16 @@ def draw_net(
     inputs: Sequence[str] = (),
     classes: Sequence[str] = (),
     most: int = MOST,
+    theme: str = "auto",
 ) -> Picture:
     """A picture of a net of layers: an MLP, a Layer, a Neuron, or a module of yours made of layers in a chain.
 
     With a `row` of inputs, the net computes it, and neurons are tinted by their outputs instead of their biases.
     `by="grad"` draws the weights' gradients instead of the weights. `inputs` and `classes` are names for the first and
-    the last column; of a column longer than `most` the middle is left out.
+    the last column; of a column longer than `most` the middle is left out. `theme` is as in `draw_dot`.
 
-    Raises TypeError for what is not a net of layers, ValueError for names or a row that do not fit it.
+    Raises TypeError for what is not a net of layers, ValueError for names or a row that do not fit it, and for an
+    unknown theme.
     """
     if by not in ("weight", "grad"):
         raise ValueError(f"draw_net: by={by!r} is not drawn: choose 'weight' or 'grad'")
@@ -74,7 +76,7 @@ def draw_net(
     for names, size, what in ((inputs, sizes[0], "input"), (classes, sizes[-1], "output")):
         if len(names) not in (0, size):
             raise ValueError(f"draw_net: {count(len(names), 'name')} for {count(size, what)}: {list(names)[:5]!r}")
-    return _Drawing(net, layers, sizes, row, by, inputs, classes, most).picture()
+    return _Drawing(net, layers, sizes, row, by, inputs, classes, most).picture(theme)
 
 
 def _layers(net: Any) -> list[list[Neuron]]:
@@ -137,7 +139,7 @@ class _Drawing:
         tints = [abs(s.tint) for column in self.columns for s in column if s.tint and math.isfinite(s.tint)]
         self.largest_tint = max(tints, default=0.0)
 
-    def picture(self) -> Picture:
+    def picture(self, theme: str) -> Picture:
         parts = []
         for place, column in reversed([*enumerate(self.columns)]):  # so that a circle lies on the lines that leave it
             parts += [self._neuron(place, spot) for spot in column]
@@ -146,7 +148,7 @@ class _Drawing:
         ends = (self.columns[0], self.words[0], "end"), (self.columns[-1], self.words[1], "start")
         parts += [self._beside(*end) for end in ends]
         body = "\n".join([*parts, self._legend()])
-        return Picture(body, self.width, self.height, about=self.net.summary(), style=STYLE)
+        return Picture(body, self.width, self.height, about=self.net.summary(), style=STYLE, theme=theme)
 
     # ------------------------------------------------------------------ what is shown
 

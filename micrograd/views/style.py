@@ -30,7 +30,7 @@ from micrograd.views.card import Card, Row
 from micrograd.views.fold import Box, Folded, Link
 from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, PARAMETER, Node, Snapshot
 from micrograd.views.theme import STEPS, checked, tint
-from micrograd.views.titles import activation_of, calls_of
+from micrograd.views.titles import calls_of, neuron_title
 from micrograd.views.tree import not_finite
 from micrograd.words import count, one_line, short
 
@@ -234,20 +234,19 @@ class Painter:
         members = [self.graph.nodes[i] for i in box.members]
         last = members[-1]
         grads = [g for i in box.members if (g := self.grads[i]) is not None]
-        name, kind = box.title, ""
+        said = box.said
+        card = Card(one_line(said.name, 34))
         if box.kind in ("neuron", "layer"):
-            name, _, kind = box.title.removesuffix(f", {calls_of(members):,} rows").partition(", ")
-        card = Card(one_line(name, 34), one_line(kind, 24))
-        if box.kind == "repeated" and ", " in box.title:
-            card.name, _, card.sub = box.title.partition(", ")
+            card.kind = one_line(said.detail, 24)
+        elif box.kind == "repeated":
+            card.sub = said.detail
         if box.kind == "neuron" and last.index in self.folded.classes and last.group is not None:
-            card.kind = f"neuron {last.group.position}, {activation_of(last.group)}"
+            card.kind = str(neuron_title(last.group))
         if box.kind == "loss":
             card.name = one_line(last.name, NAME_LENGTH) if last.named else "loss" if box.has_result else card.name
             card.sub = box.title
         elif box.kind == "sum":
-            card.name = one_line(self._name(last)[0], NAME_LENGTH)
-            card.kind = box.title.removeprefix(f"{last.name} = ")
+            card.name, card.kind = one_line(self._name(last)[0], NAME_LENGTH), said.detail
         card.rows += self._facts(box, members)
         if box.has_result:
             card.rows += [Row("data", number(last.data)), self._row(self.grads[last.index])]

@@ -28,6 +28,10 @@ PRINT = {"paper": "#ffffff", "ink": "#000000", "muted": "#333333", "line": "#777
 LIGHT |= {"lit": "#7c3aed", "alarm": "#b91c1c", "born": "#fee2e2", "shade": "#f3f4f6"}
 DARK |= {"lit": "#a78bfa", "alarm": "#fca5a5", "born": "#4c1d1d", "shade": "#25282e"}
 PRINT |= {"lit": "#000000", "alarm": "#000000", "born": "#dddddd", "shade": "#f4f4f4"}
+# Lines of small pictures, for positive and negative numbers.
+LIGHT |= {"plus": "#2563eb", "minus": "#ea580c"}
+DARK |= {"plus": "#60a5fa", "minus": "#fb923c"}
+PRINT |= {"plus": "#000000", "minus": "#000000"}
 # A gradient's ink, and its tint at full strength; "mixed" is for gradients of both signs together.
 LIGHT |= {"positive-ink": "#1e40af", "negative-ink": "#9a3412", "mixed-ink": "#4a4560"}
 DARK |= {"positive-ink": "#bfdbfe", "negative-ink": "#fed7aa", "mixed-ink": "#d5d0e6"}
@@ -54,9 +58,21 @@ for _name, _colours in (("light", LIGHT), ("dark", DARK), ("print", PRINT)):
 PILL = 'BORDER="0" STYLE="ROUNDED" BGCOLOR="{}"'
 DASHED = f'BORDER="1" STYLE="ROUNDED,DASHED" COLOR="{PRINT["muted"]}" BGCOLOR="{PRINT["paper"]}"'
 PALETTES = {"light": LIGHT, "dark": DARK, "print": PRINT}
-# Jupyter, VS Code and Google Colab say on an element around the drawing which theme they show.
-SAY_LIGHT = ('[data-jp-theme-light="true"]', ".vscode-light", "html[theme=light]")
-SAY_DARK = ('[data-jp-theme-light="false"]', ".vscode-dark", "html[theme=dark]")
+# Jupyter, VS Code and Google Colab say on an element around the drawing which theme they show. VS Code's kinds are
+# vscode-light, vscode-dark, vscode-high-contrast, which is dark, and vscode-high-contrast-light.
+SAY_LIGHT = (
+    '[data-jp-theme-light="true"]',
+    ".vscode-light",
+    '[data-vscode-theme-kind$="light"]',
+    "html[theme=light]",
+)
+SAY_DARK = (
+    '[data-jp-theme-light="false"]',
+    ".vscode-dark",
+    '[data-vscode-theme-kind$="dark"]',
+    '[data-vscode-theme-kind$="contrast"]',
+    "html[theme=dark]",
+)
 
 
 def tint(x: float, step: int) -> str | None:
@@ -80,6 +96,11 @@ def fixed(text: str, theme: str) -> str:
             text = text.replace(PILL.format(LIGHT[f"negative{step}"]), DASHED)
     colours = {LIGHT[name]: colour for name, colour in PALETTES[theme].items()}
     return re.sub('(?<=")#[0-9a-f]{6}(?=")', lambda match: colours.get(match[0], match[0]), text)
+
+
+def sheet_of(id: str, theme: str, used: str) -> str:
+    """The style sheet of a picture in a theme; `used` is all in which its colours stand."""
+    return style_sheet(id, used) if theme == "auto" else f"#{id}{{max-width:100%;height:auto}}"
 
 
 def style_sheet(id: str, used: str = "") -> str:

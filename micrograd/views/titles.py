@@ -15,14 +15,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
-from micrograd.nn import Layer, Neuron
+from micrograd.nn import Layer
 from micrograd.views.groups import Group
 from micrograd.views.snapshot import OPERATION, PARAMETER, Node, Snapshot
 from micrograd.words import count, listed, one_line
 
+KIND_LENGTH = 20  # of an activation function's name, which may be a user's own
 
-def title_of(graph: Snapshot, key: Hashable, members: Sequence[Node]) -> str:
+
+class Title(NamedTuple):
+    """What a folded box holds, in parts, of which names may have commas: `str` joins them."""
+
+    name: str = ""
+    detail: str = ""
+    rows: int = 1  # for which a neuron or a layer was called
+    joint: str = ", "
+
+    def __str__(self) -> str:
+        words = self.joint.join(filter(None, (self.name, self.detail)))
+        return words if self.rows == 1 else f"{words}, {self.rows:,} rows"
+
+
+def title_of(graph: Snapshot, key: Hashable, members: Sequence[Node]) -> Title:
     """The title of the box that these nodes share, by the key that they were folded under."""
     assert isinstance(key, tuple)
     if key[0] == "group":
@@ -32,24 +48,31 @@ def title_of(graph: Snapshot, key: Hashable, members: Sequence[Node]) -> str:
         calls = calls_of(members)
         if not calls:
             owner = f"neuron {group.position}" if by_neuron and group.layer else "layer" if group.layer else "neuron"
-            return f"{owner}: parameters"
-        name = neuron_title(group) if by_neuron else layer_title(group)
-        return name if calls == 1 else f"{name}, {calls:,} rows"
+            return Title(f"{owner}: parameters")
+        title = neuron_title(group) if by_neuron else layer_title(group)
+        return title._replace(rows=calls)
     if key[0] == "more":
-        return f"{len(members):,} more values"
+        return more(members)
     if key[0] == "loss":
-        return loss_title(graph, members)
+        return Title(loss_title(graph, members))
     last = members[-1]
     if key[0] == "sum":
         terms = sum(m.op.name == "add" for m in members) + 1
         products = sum(m.op.name == "mul" for m in members)
-        return f"{last.name} = sum of {terms} {'products' if products == terms else 'terms'}"
+        return Title(last.name, f"sum of {terms} {'products' if products == terms else 'terms'}", joint=" = ")
     if last.kind == OPERATION:
         kinds = list(dict.fromkeys(m.op.name for m in members))
-        return f"{len(members):,} × {kinds[0]}" if len(kinds) == 1 else f"{len(members):,} operations, {listed(kinds)}"
+        if len(kinds) == 1:
+            return Title(f"{len(members):,} × {kinds[0]}")
+        return Title(f"{len(members):,} operations", listed(kinds))
     if last.kind == PARAMETER and len({matrix_of(m) for m in members}) == 1:
-        return f"{matrix_of(last)}, {count(len(members), 'parameter')}"
-    return f"{len(members):,} {last.kind}s"
+        return Title(matrix_of(last), count(len(members), "parameter"))
+    return Title(f"{len(members):,} {last.kind}s")
+
+
+def more(members: Sequence[object]) -> Title:
+    """The title of the box of all that is far from the result."""
+    return Title(f"{len(members):,} more values")
 
 
 def matrix_of(node: Node) -> str:
@@ -62,24 +85,19 @@ def calls_of(members: Sequence[Node]) -> int:
     return len({m.group.call for m in members if m.group is not None and m.group.call >= 0})
 
 
-def layer_title(group: Group) -> str:
+def layer_title(group: Group) -> Title:
     """`Layer 2 → 4, ReLU`."""
     layer = group.module
     if not isinstance(layer, Layer):
         return neuron_title(group)
-    return f"Layer {len(layer.neurons[0].w)} → {len(layer.neurons)}, {activation_of(group)}"
+    return Title(f"Layer {len(layer.neurons[0].w)} → {len(layer.neurons)}", one_line(layer.kind, KIND_LENGTH))
 
 
-def neuron_title(group: Group) -> str:
+def neuron_title(group: Group) -> Title:
     """`neuron 2, ReLU`; a neuron on its own has its own name."""
-    return f"{f'neuron {group.position}' if group.layer else one_line(group.neuron)}, {activation_of(group)}"
-
-
-def activation_of(group: Group) -> str:
-    """`ReLU`, `Tanh`, `linear`: what a neuron does after its sum."""
-    neuron: Neuron | None = group.made_by.neuron if group.made_by is not None else None
-    word = repr(neuron).partition("Neuron(")[0] if neuron is not None else ""
-    return "linear" if word in ("Linear", "") else one_line(word, 20)
+    assert group.made_by is not None
+    name = f"neuron {group.position}" if group.layer else one_line(group.neuron)
+    return Title(name, one_line(group.made_by.neuron.kind, KIND_LENGTH))
 
 
 def loss_title(graph: Snapshot, members: Sequence[Node]) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import re
 import shutil
 
 import pytest
 
-from micrograd import Value, draw_dot, save, svg, trace
+from micrograd import MLP, Value, draw_dot, draw_net, save, svg, trace
+from micrograd.training.history import History
 from micrograd.views.layout import render
+from micrograd.views.small import PAINTS, Picture, paint
 from micrograd.views.theme import DARK, FULL, LIGHT, PRINT, SIGNS, STEPS, THEMES
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -52,6 +55,9 @@ def show(browser):
 FILL = "s => getComputedStyle(document.querySelector(s)).fill"
 
 
+LOOK = "([selector, what]) => getComputedStyle(document.querySelector(selector))[what]"
+
+
 def rgb(colour):
     return "rgb({}, {}, {})".format(*bytes.fromhex(colour[1:]))
 
@@ -61,21 +67,69 @@ def colours(tab, where="svg"):
     return [tab.evaluate(FILL, f"{where} .b0 {part}") for part in ("rect", "text", "path")]
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "around, scheme, palette",
+    "element, attribute, said, palette",
     [
-        ("{}", "light", LIGHT),
-        ("{}", "dark", DARK),
-        ('<div data-jp-theme-light="false">{}</div>', "light", DARK),
-        ('<div data-jp-theme-light="true">{}</div>', "dark", LIGHT),
-        ('<div class="vscode-dark">{}</div>', "light", DARK),
-        ('<div class="vscode-light">{}</div>', "dark", LIGHT),
+        ("body", "", "", None),
+        ("body", "data-jp-theme-light", "true", LIGHT),
+        ("body", "data-jp-theme-light", "false", DARK),
+        ("body", "class", "vscode-light", LIGHT),
+        ("body", "class", "vscode-dark", DARK),
+        ("body", "data-vscode-theme-kind", "vscode-light", LIGHT),
+        ("body", "data-vscode-theme-kind", "vscode-dark", DARK),
+        ("body", "data-vscode-theme-kind", "vscode-high-contrast-light", LIGHT),
+        ("body", "data-vscode-theme-kind", "vscode-high-contrast", DARK),
+        ("html", "theme", "light", LIGHT),
+        ("html", "theme", "dark", DARK),
     ],
 )
-def test_a_drawing_is_light_or_dark_as_its_reader_or_notebook_prefers(around, scheme, palette, show):
-    tab = show(around.format(svg(example())), scheme)
-    assert colours(tab) == [rgb(palette[name]) for name in ("paper", "ink", "negative6")]
+def test_pictures_are_light_or_dark_as_the_page_says_or_the_system(element, attribute, said, palette, scheme, show):
+    painted = "".join(f"<circle {paint(name)} r='9'/>" for name in PAINTS)
+    small = f"<div id=small>{Picture(painted, 50, 50, about='all colours').svg}</div><p class=ink>"
+    tab = show(f"<div id=drawing>{svg(example())}</div>{small}", scheme)
+    if attribute:
+        tab.evaluate("a => document.querySelector(a[0]).setAttribute(a[1], a[2])", [element, attribute, said])
+    palette = palette or (DARK if scheme == "dark" else LIGHT)
+    assert colours(tab, "#drawing") == [rgb(palette[name]) for name in ("paper", "ink", "negative6")]
     assert tab.evaluate("getComputedStyle(document.querySelector('svg')).backgroundColor") == "rgba(0, 0, 0, 0)"
+    for name, (what, colour) in PAINTS.items():
+        assert tab.evaluate(LOOK, [f"#small circle.{name}", what]) == rgb(palette[colour]), name
+    assert tab.evaluate(LOOK, ["p.ink", "fill"]) == "rgb(0, 0, 0)", "a picture's rules stay inside it"
+
+
+def small_pictures(theme):
+    net = MLP(2, [3, 1], rng=random.Random(0))
+    history = History([{"epoch": i, "loss": 1 / i, "validation loss": 2 / i} for i in (1, 2, 3)])
+    return [draw_net(net, [1.0, -2.0], theme=theme), history.picture(theme=theme)]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_small_pictures_have_the_same_themes(scheme, show):
+    """All on one page: the colours of one do not reach another."""
+    made = {theme: small_pictures(theme) for theme in THEMES}
+    tab = show("".join(picture.svg for pictures in made.values() for picture in pictures), scheme)
+    palettes = {"auto": DARK if scheme == "dark" else LIGHT, "light": LIGHT, "dark": DARK, "print": PRINT}
+    ids = [re.search(r'id="(\w+)"', picture.svg)[1] for pictures in made.values() for picture in pictures]
+    assert len({*ids}) == 8
+    for i, theme in enumerate(theme for theme in THEMES for _ in range(2)):
+        for name in ("paper", "ink", "muted", "plus"):
+            what, colour = PAINTS[name]
+            shown = tab.evaluate(LOOK, [f"#{ids[i]} .{name}", what])
+            assert shown == rgb(palettes[theme][colour]), (theme, name)
+
+
+def test_small_pictures_in_print_tell_signs_apart_without_colour():
+    net, history = (picture.svg for picture in small_pictures("print"))
+    for colour in re.findall('"#([0-9a-f]{6})"', net + history):
+        red, green, blue = bytes.fromhex(colour)
+        assert max(red, green, blue) - min(red, green, blue) <= 3, colour
+    marks = {name: re.findall(f'<(?:path|circle) class="{name}"[^>]*>', net) for name in PAINTS}
+    assert all("stroke-dasharray" in mark for name in ("minus", "negative") for mark in marks[name])
+    assert all("-hatch)" in mark for mark in marks["negative"]) and marks["negative"] and marks["minus"]
+    assert marks["plus"] and not any("stroke-dasharray" in mark for mark in marks["plus"] + marks["positive"])
+    dashed = [mark for mark in re.findall("<path [^>]*>", history) if "stroke-dasharray" in mark]
+    assert len(dashed) == 2 and all('class="plus"' in mark for mark in dashed)  # the line and its name's
 
 
 @pytest.mark.parametrize("theme, palette", [("light", LIGHT), ("dark", DARK), ("print", PRINT)])
@@ -194,6 +248,10 @@ def test_every_text_can_be_read(palette):
 def test_themes_and_styles_are_checked():
     with pytest.raises(ValueError, match="theme='sepia' is not a theme: choose 'auto', 'light'"):
         draw_dot(example(), theme="sepia")
+    with pytest.raises(ValueError, match="theme='sepia' is not a theme: choose 'auto', 'light'"):
+        draw_net(MLP(2, [1]), theme="sepia")
+    with pytest.raises(ValueError, match="theme='sepia' is not a theme: choose 'auto', 'light'"):
+        History([{"epoch": 1, "loss": 1.0}]).picture(theme="sepia")
     with pytest.raises(ValueError, match="style='cards' is not a style: choose 'card' or 'record'"):
         draw_dot(example(), style="cards")
 

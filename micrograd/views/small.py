@@ -1,6 +1,6 @@
 """A small picture written as SVG by hand: light and dark, shown by notebooks, saved as one file.
 
-    >>> from micrograd.views.picture import Picture, paint, text
+    >>> from micrograd.views.small import Picture, paint, text
     >>> body = f'<circle {paint("positive")} cx="20" cy="20" r="9"/>' + text(40, 25, "a < b")
     >>> picture = Picture(body, 120, 40, about="a dot and a name")
     >>> picture
@@ -8,8 +8,8 @@
     >>> "a &lt; b" in picture.svg
     True
 
-Colours are attributes, which every viewer of SVG reads; for dark pages a style sheet replaces them. Its selectors carry
-the picture's own id, so that many pictures can share a page. The same body gives the same id.
+Colours and themes are those of theme.py, so that many pictures can share a page. The same body in the same theme has
+the same id. On a printer without colours, what is negative is dashed, and its tint hatched.
 """
 
 from __future__ import annotations
@@ -17,51 +17,47 @@ from __future__ import annotations
 import hashlib
 import html
 import os
-import re
 from pathlib import Path
 
 from micrograd.files import write_whole
+from micrograd.views.theme import LIGHT, STEPS, checked, fixed, hatching, sheet_of
 from micrograd.words import short
 
-# What a class paints, and with which colour on light and on dark paper.
+# What a class paints, and with which colour of the palette.
 PAINTS = {
-    "paper": ("fill", "#ffffff", "#1b1d21"),
-    "ink": ("fill", "#111827", "#f3f4f6"),
-    "muted": ("fill", "#6b7280", "#9ca3af"),
-    "rule": ("stroke", "#d1d5db", "#3f444d"),
-    "outline": ("stroke", "#6b7280", "#9ca3af"),
-    "positive": ("fill", "#bfdbfe", "#1e3a8a"),
-    "negative": ("fill", "#fed7aa", "#7c2d12"),
-    "plus": ("stroke", "#2563eb", "#60a5fa"),
-    "minus": ("stroke", "#ea580c", "#fb923c"),
-    "now": ("stroke", "#7c3aed", "#a78bfa"),
+    "paper": ("fill", "paper"),
+    "ink": ("fill", "ink"),
+    "muted": ("fill", "muted"),
+    "rule": ("stroke", "line"),
+    "outline": ("stroke", "muted"),
+    "positive": ("fill", f"positive{STEPS}"),
+    "negative": ("fill", f"negative{STEPS}"),
+    "plus": ("stroke", "plus"),
+    "minus": ("stroke", "minus"),
+    "now": ("stroke", "lit"),
 }
-# Jupyter, VS Code and Colab say by an attribute which theme they have, whatever the system prefers.
-LIGHT = ('[data-jp-theme-light="true"]', '[data-vscode-theme-kind$="light"]')
-DARK = (
-    '[data-jp-theme-light="false"]',
-    '[data-vscode-theme-kind$="dark"]',
-    '[data-vscode-theme-kind$="contrast"]',
-    'html[theme="dark"]',
-)
+DASHES = 'stroke-dasharray="6 3"'
 FONT = "Helvetica,Arial,sans-serif"
 
 
 class Picture:
     """An SVG of `width` by `height`: `.svg` is its text, `.save(path)` its file, and a notebook shows it.
 
-    `style` holds more rules for its parts; `#` in a selector stands for the picture itself.
+    `style` holds more rules for its parts; `#` in a selector stands for the picture itself. Raises ValueError for an
+    unknown theme.
     """
 
-    def __init__(self, body: str, width: float, height: float, *, about: str, style: str = ""):
+    def __init__(self, body: str, width: float, height: float, *, about: str, style: str = "", theme: str = "auto"):
         self.about, self.width, self.height = about, round(width), round(height)
-        name = "p" + hashlib.sha256(body.encode()).hexdigest()[:10]
+        name = "p" + hashlib.sha256((body + checked(theme)).encode()).hexdigest()[:10]
+        body = f'<rect {paint("paper")} width="100%" height="100%" rx="8"/>{body}'
+        if theme == "print":
+            body = f"<defs>{hatching(name)}</defs>{_without_colours(body, name)}"
         self.svg = (
             f'<svg xmlns="http://www.w3.org/2000/svg" id="{name}" viewBox="0 0 {self.width} {self.height}" '
-            f'width="{self.width}" height="{self.height}" style="max-width:100%;height:auto" '
+            f'width="{self.width}" height="{self.height}" '
             f'font-family="{FONT}" role="img" aria-label="{escaped(about)}">'
-            f"<style>{_themes(body, name)}{style.replace('#', f'#{name}')}</style>"
-            f'<rect {paint("paper")} width="100%" height="100%" rx="8"/>{body}</svg>\n'
+            f"<style>{sheet_of(name, theme, body)}{style.replace('#', f'#{name}')}</style>{fixed(body, theme)}</svg>\n"
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -83,8 +79,8 @@ class Picture:
 
 def paint(name: str) -> str:
     """The attributes that give an element a colour of PAINTS."""
-    what, light, _ = PAINTS[name]
-    return f'class="{name}" {what}="{light}"'
+    what, colour = PAINTS[name]
+    return f'class="{name}" {what}="{LIGHT[colour]}"'
 
 
 def text(x: float, y: float, words: object, colour: str = "ink", *, size: float = 12, more: str = "") -> str:
@@ -104,15 +100,7 @@ def escaped(words: object) -> str:
     return html.escape("".join(c if c.isprintable() or c == "\n" else " " for c in str(words)))
 
 
-def _themes(body: str, name: str) -> str:
-    """The colours for dark paper, where the system or the page asks for it, and for light where the page insists."""
-    used = [paint for paint in PAINTS if paint == "paper" or re.search(rf'class="[^"]*\b{paint}\b', body)]
-
-    def rules(where: tuple[str, ...], dark: bool) -> str:
-        for_each = ((paint, PAINTS[paint][0], PAINTS[paint][1 + dark]) for paint in used)
-        return "".join(
-            ",".join(f"{page} #{name} .{paint}".strip() for page in where) + f"{{{what}:{colour}}}"
-            for paint, what, colour in for_each
-        )
-
-    return f"@media (prefers-color-scheme:dark){{{rules(('',), True)}{rules(LIGHT, False)}}}{rules(DARK, True)}"
+def _without_colours(body: str, name: str) -> str:
+    """The body with signs that can be told apart in black and white."""
+    hatched = f'class="negative" fill="url(#{name}-hatch)" {DASHES}'
+    return body.replace(paint("negative"), hatched).replace(paint("minus"), f"{paint('minus')} {DASHES}")
