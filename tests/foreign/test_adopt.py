@@ -181,7 +181,7 @@ def test_steps_show_what_theirs_does_where_it_is_not_what_the_table_says(tmp_pat
 
 
 class Both:
-    """An engine whose nodes keep local derivatives and have a step too; backward runs the one or multiplies the other."""
+    """An engine whose nodes keep local derivatives and have a step too; backward uses the one or the other."""
 
     by_step = True
 
