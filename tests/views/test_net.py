@@ -6,18 +6,16 @@ import itertools
 import math
 import random
 import re
-import shutil
 import xml.etree.ElementTree as ET
 
 import pytest
+from helpers.pages import rgb
 
 from micrograd import MLP, Layer, Module, Neuron, Value, draw_net
 from micrograd.losses import cross_entropy, mse
 from micrograd.optim import SGD
 from micrograd.views.picture import PAINTS, Picture, number, paint, text
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 MINUS = "\N{MINUS SIGN}"
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = ["<b>&amp;", "]]>", 'a"b', "</svg>", "x\x00y", r"\n\\", "名前", "a" * 300]
@@ -217,21 +215,8 @@ def test_names_stay_text(name):
 # ------------------------------------------------------------------ in a browser
 
 
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM:
-        pytest.skip("Chromium is not installed")
-    with playwright.sync_playwright() as p, p.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS) as found:
-        yield found
-
-
 def colour_of(page, selector, what="fill"):
     return page.eval_on_selector(selector, f"element => getComputedStyle(element)['{what}']")
-
-
-def rgb(colour):
-    return "rgb({}, {}, {})".format(*(int(colour[i : i + 2], 16) for i in (1, 3, 5)))
 
 
 @pytest.mark.parametrize("system", ["light", "dark"])
