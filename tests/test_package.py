@@ -6,6 +6,7 @@ import ast
 import configparser
 import itertools
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +78,24 @@ def test_no_test_file_imports_another():
             named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             named += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             assert not any(name.split(".")[-1].startswith("test_") for name in named), path
+
+
+def marks_of_a_conflict(text):
+    """The lines that git leaves around both sides of a merge that nobody finished."""
+    return [line for line in text.splitlines() if line.startswith(("<" * 7 + " ", ">" * 7 + " "))]
+
+
+def test_no_merge_was_left_half_done():
+    assert marks_of_a_conflict("a\n<<<<<<< ours\nb\n=======\nc\n>>>>>>> theirs\n") == ["<<<<<<< ours", ">>>>>>> theirs"]
+    listed = shutil.which("git") and subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True)
+    if not listed or listed.returncode:
+        pytest.skip("this is not a checkout of git: which files are the project's own is not known")
+    names = listed.stdout.decode().rstrip("\0").split("\0")
+    assert "README.md" in names
+    for path in (ROOT / name for name in names):
+        found = path.read_bytes() if path.is_file() else b""  # a link, or deleted and not yet committed
+        if b"\0" not in found:
+            assert not marks_of_a_conflict(found.decode(errors="replace")), path
 
 
 def test_the_engine_is_read_in_one_sitting():

@@ -120,11 +120,10 @@ def _copy(node: Theirs, settable: bool) -> Value:
 
 def _give_rule(node: Theirs, copy: Value, settable: bool) -> None:
     """Set the copy's operation, its operands in order and its local derivatives: the table's, or by hand."""
-    step, theirs = node.step if settable else None, node.locals
     likely: Recognised | None = None
     for found in itertools.islice(recognised(node), MANY):
         likely = likely or found
-        if (step is None or contributes(node, step, found)) and (theirs is None or agree(found, theirs)):
+        if does(node, found, settable=settable):
             numbers = tuple([x.number() if isinstance(x, Theirs) else float(x) for x in found.operands])
             try:
                 copy._local = found.derivatives()
@@ -136,6 +135,7 @@ def _give_rule(node: Theirs, copy: Value, settable: bool) -> None:
     if likely:  # it computes what the row does, but its backward does something else
         copy._operation = dataclasses.replace(likely.entry, rule=copy._operation.rule)
         copy._prev = _copies(likely.operands)
+    step, theirs = node.step if settable else None, node.locals
     if step:
         copy._local = ByHand(lambda: run(node, step))
     elif theirs:
@@ -156,7 +156,15 @@ def _unknown(node: Theirs) -> None:
     )
 
 
-def contributes(node: Theirs, step: Callable[[], Any], found: Recognised) -> bool:
+def does(node: Theirs, found: Recognised, *, settable: bool) -> bool:
+    """Whether a node does what a reading of it says: its step of backward, its local derivatives, and both if it has
+    both. `settable` is whether gradients can be set, without which no step can be tried.
+    """
+    step, theirs = node.step if settable else None, node.locals
+    return (step is None or _contributes(node, step, found)) and (theirs is None or agree(found, theirs))
+
+
+def _contributes(node: Theirs, step: Callable[[], Any], found: Recognised) -> bool:
     """Whether their step adds to each operand's gradient what the table says."""
     try:
         expected: dict[Theirs, float] = {}

@@ -14,25 +14,26 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from micrograd.coerce import float_of
 from micrograd.foreign.diagnosis import diagnose
 from micrograd.foreign.engines import Engine
-from micrograd.foreign.findings import Finding, Report
+from micrograd.foreign.findings import EngineReport, Finding
 from micrograd.foreign.limited import limited
 from micrograd.foreign.reading import Reader
+from micrograd.foreign.recognition import close
 from micrograd.foreign.source import code_of, line_of_error
 from micrograd.foreign.trials import Ours, Trial, rows, trials_of
 from micrograd.table import FLOAT, TABLE
-from micrograd.words import did_you_mean, short, unwrapped
+from micrograd.words import did_you_mean, short, shown, unwrapped
 
 SECONDS = 10.0  # for one trial
 CHAIN = 5000  # operations, one after the other
 
 
-def check_engine(engine: Any, *, ops: Sequence[str] | None = None, seconds: float = SECONDS) -> Report:
+def check_engine(engine: Any, *, ops: Collection[str] | None = None, seconds: float = SECONDS) -> EngineReport:
     """Try somebody's engine, operation after operation and merge after merge, against the table.
 
     `engine` is the class of their Values, one of these Values, or their module. `ops` are the names of the rows to try,
@@ -43,8 +44,12 @@ def check_engine(engine: Any, *, ops: Sequence[str] | None = None, seconds: floa
     Nothing is raised for a wrong rule, because on work that is not finished the report is the answer that was asked
     for; in a test write `check_engine(Value).raise_if_wrong()`, which raises AssertionError as `check_grads` does.
 
-    Raises TypeError for what is not a class of Values, ValueError for an unknown operation.
+    Raises TypeError for what is not a class of Values and for `ops` that are not a list, ValueError for an unknown
+    operation.
     """
+    if ops is not None and (isinstance(ops, str) or not isinstance(ops, Collection)):
+        example = ops if isinstance(ops, str) and ops in TABLE else "add"
+        raise TypeError(f"check_engine: ops={shown(ops)} is not a list of names; write ops=[{example!r}]")
     for name in ops or ():
         if name not in TABLE:
             raise ValueError(f"check_engine: the table has no operation {name!r}" + did_you_mean(name, TABLE))
@@ -54,7 +59,7 @@ def check_engine(engine: Any, *, ops: Sequence[str] | None = None, seconds: floa
 class _Check:
     """One engine being tried."""
 
-    def __init__(self, engine: Engine, ops: Sequence[str] | None, seconds: float):
+    def __init__(self, engine: Engine, ops: Collection[str] | None, seconds: float):
         self.engine, self.ops, self.seconds = engine, ops, seconds
         self.ours = Ours()
         code = code_of(engine.kind.backward)  # type: ignore[attr-defined]
@@ -66,7 +71,7 @@ class _Check:
         self.missing: list[str] = []
         self.late = False  # whether something did not end in time
 
-    def report(self) -> Report:
+    def report(self) -> EngineReport:
         has = rows(self.engine, self.ops)
         lacks = [entry for entry in TABLE.values() if entry not in has and (self.ops is None or entry.name in self.ops)]
         for trial in trials_of(self.engine, self.ops):
@@ -81,7 +86,7 @@ class _Check:
             forms.get(e.name) or (e.formula(["x", "y"][: len(e.operands)]) if e.method else e.name) for e in lacks
         ]
         lists: Iterable[list[Any]] = (self.wrong, self.conventions, self.limits, list(dict.fromkeys(self.missing)))
-        return Report(self.engine.name, tuple(self.tried), *map(tuple, lists))
+        return EngineReport(self.engine.name, tuple(self.tried), *map(tuple, lists))
 
     # ------------------------------------------------------------ one trial
 
@@ -221,17 +226,17 @@ class _Check:
         except Exception as error:
             self.wrong.append(Finding(f"backward for a second time raised {_named(error)}"))
             return
-        if not _close(cleared, 6.0):
+        if not close(cleared, 6.0):
             advice = "gradients of values inside a graph must start at 0 in each graph"
             self.wrong.append(
                 Finding(f"x.grad is {short(cleared)} after x.grad = 0 and another backward, not 6", None, advice)
             )
-        if _close(both, 6.0):
+        if close(both, 6.0):
             text = "backward sets gradients to 0 first; in the table's engine, and in PyTorch, those of leaves add up"
             self.conventions.append(Finding("x.grad is 6 after backward on two graphs of 6 each, not 12", None, text))
-        elif not _close(both, 12.0):
+        elif not close(both, 12.0):
             self.wrong.append(Finding(f"x.grad is {short(both)} after backward on two graphs of 6 each, not 12"))
-        if not _close(again, 52.0) and not _close(again, 26.0):
+        if not close(again, 52.0) and not close(again, 26.0):
             text = (
                 "gradients of the values in between are kept, and passed on again with the new ones; set all gradients "
                 "of the graph to 0 before, or make a new graph for each backward, as training loops do"
@@ -254,7 +259,7 @@ def _convention(trial: Trial, wanted: _Numbers, found: _Numbers) -> str:
     """Why other numbers than the table's are right too; empty where they are not."""
     if trial.entry is None:
         return ""
-    if _close(wanted["data"], found["data"]) and (between := _slopes(trial)):
+    if close(wanted["data"], found["data"]) and (between := _slopes(trial)):
         theirs = [found[name] for name in trial.inputs]
         if all(low - 1e-9 <= x <= high + 1e-9 for x, (low, high) in zip(theirs, between)):
             return (
@@ -265,7 +270,7 @@ def _convention(trial: Trial, wanted: _Numbers, found: _Numbers) -> str:
         why, function = other
         x, upstream = [*trial.inputs.values(), 1.0][:2]
         data, slope = function(x), (function(x + 1e-6) - function(x - 1e-6)) / 2e-6
-        if _close(found["data"], data * upstream) and math.isclose(found["x"], slope * upstream, rel_tol=1e-4):
+        if close(found["data"], data * upstream) and math.isclose(found["x"], slope * upstream, rel_tol=1e-4):
             return why
     return ""
 
@@ -290,14 +295,10 @@ def _gradient(x: Any) -> float:
     return 0.0 if grad is None else grad
 
 
-def _close(x: float, y: float) -> bool:
-    return math.isclose(x, y, rel_tol=1e-6, abs_tol=1e-9) or (math.isnan(x) and math.isnan(y))
-
-
 def _difference(trial: Trial, wanted: _Numbers, found: _Numbers) -> str:
     """Which number is wrong, with both; empty where all agree."""
     for name, x in found.items():
-        if not _close(x, wanted[name]):
+        if not close(x, wanted[name]):
             both = short(x), short(wanted[name])
             if name == "data":
                 return f"{trial.name} is {both[0]} where the table has {both[1]} at {trial.place}"

@@ -13,12 +13,12 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from micrograd.foreign.adopt import MANY, contributes, gradients_put_back, in_order
+from micrograd.foreign.adopt import MANY, does, gradients_put_back, in_order
 from micrograd.foreign.engines import Engine
 from micrograd.foreign.findings import Finding
 from micrograd.foreign.reading import MISSING, OPERANDS, Reader, Theirs, read
 from micrograd.foreign.recognition import Recognised, agree, computed, recognised, rows_of
-from micrograd.foreign.rules import first_wrong, what_is_wrong
+from micrograd.foreign.rules import what_is_wrong
 from micrograd.foreign.source import Line, calls, line_of_grad, line_of_loop, line_of_result, sets_grad, statements
 from micrograd.foreign.trials import Trial
 from micrograd.text import derivative_formulas
@@ -36,8 +36,8 @@ def diagnose(engine: Engine, trial: Trial, said: str, result: Any, inputs: dict[
     if read(result, *OPERANDS) is MISSING:
         return Finding(said, at_method, where=where)
     order = in_order(Reader().node(result))
-    with gradients_put_back([node.theirs for node in order]):
-        found = first_wrong(order, lambda node: itertools.islice(recognised(node), MANY), _agrees)
+    with gradients_put_back([node.theirs for node in order]) as settable:
+        found = _first_wrong(order, settable)
         if found:
             return _of_node(engine, trial, *found, said, at_method)
     if " is " in said and not said.startswith(trial.name):
@@ -55,11 +55,19 @@ def diagnose(engine: Engine, trial: Trial, said: str, result: Any, inputs: dict[
     )
 
 
-def _agrees(node: Theirs, found: Recognised) -> bool:
-    theirs = node.locals
-    if theirs is not None:
-        return agree(found, theirs)
-    return node.step is None or contributes(node, node.step, found)
+def _first_wrong(order: list[Theirs], settable: bool) -> tuple[Theirs, Recognised | None] | None:
+    """The first node that does not do what any reading of it says, and its likeliest reading, if it has one."""
+    for node in order:
+        if not node._prev:
+            continue
+        likely = None
+        for found in itertools.islice(recognised(node), MANY):
+            if does(node, found, settable=settable):
+                break
+            likely = likely or found
+        else:
+            return node, likely
+    return None
 
 
 def _of_node(
@@ -81,15 +89,15 @@ def _of_node(
         numbers = ", ".join(f"{x.number():.6g}" for x in node._prev)
         advice = f"its number, {node.number():.6g}, is not what the operation {node.symbol!r} gives for {numbers}"
         return Finding(said, at_method, advice if node.symbol else "", where=where)
-    if node.step is None:
-        theirs = node.locals or ()
-        wanted = tuple(found.derivatives())
-        advice = f"the local derivatives are kept as {_plainly(theirs)}; the table has {_plainly(wanted)}"
-        return Finding(said, at_method, advice, where)
     try:
         wrong = what_is_wrong(node, found)
     except Exception as error:
         return Finding(said, line_of_grad(node.step, ()), f"its step raised {type(error).__name__}: {error}", where)
+    theirs = node.locals
+    if wrong is None and theirs is not None and not agree(found, theirs):
+        wanted = tuple(found.derivatives())
+        advice = f"the local derivatives are kept as {_plainly(theirs)}; the table has {_plainly(wanted)}"
+        return Finding(said, at_method, advice, where)
     variables, advice, is_set = wrong or ([], "", False)
     return Finding(said, line_of_grad(node.step, variables, plain=is_set), advice, where=where)
 

@@ -21,14 +21,6 @@ from micrograd.foreign.reading import MISSING, STEPS, kind, read
 from micrograd.foreign.recognition import rows_of
 from micrograd.table import TABLE, Op
 
-OPERATORS: dict[str, Any] = {
-    "__add__": operator.add,
-    "__sub__": operator.sub,
-    "__mul__": operator.mul,
-    "__truediv__": operator.truediv,
-}
-OPERATORS |= {"__neg__": operator.neg, "__abs__": operator.abs, "__pow__": operator.pow}
-
 
 def operator_of(entry: Op) -> str:
     """The method of Python's operator for a row; empty for functions."""
@@ -68,7 +60,7 @@ class Engine:
         if entry.name == "power":
             return operands[0] ** static["exponent"]
         if operator_of(entry):
-            return OPERATORS[operator_of(entry)](*operands)
+            return getattr(operator, operator_of(entry))(*operands)
         if entry.name in self.functions:
             function = self.functions[entry.name]
             if entry.name == "take":

@@ -1,9 +1,9 @@
 """What `check_engine` found, and how it is printed.
 
->>> from micrograd.foreign.findings import Finding, Report
+>>> from micrograd.foreign.findings import EngineReport, Finding
 >>> from micrograd.foreign.source import Line
 >>> wrong = Finding("x.grad is 3 where x * x has 6 at x = 3", Line("engine.py", 31, "self.grad = out.grad"), "write +=")
->>> print(Report("Value", ("x + y", "x * x"), (wrong,)))
+>>> print(EngineReport("Value", ("x + y", "x * x"), (wrong,)))
 x.grad is 3 where x * x has 6 at x = 3
   your line, engine.py:31:  self.grad = out.grad
   write +=
@@ -38,7 +38,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Report:
+class EngineReport:
     """What `check_engine` found: true, and `ok`, when nothing is wrong. Printed, it opens with the first wrong rule.
 
     `tried` are the names of all trials, `wrong` what is wrong, the first first; `conventions` what other engines do
@@ -65,7 +65,7 @@ class Report:
     def __bool__(self) -> bool:
         return self.ok
 
-    def raise_if_wrong(self) -> Report:
+    def raise_if_wrong(self) -> EngineReport:
         """Raise AssertionError with what is printed if anything is wrong; for a test of one's own."""
         if self.wrong:
             raise AssertionError(str(self))

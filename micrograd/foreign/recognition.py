@@ -74,7 +74,7 @@ def rows_of_class(kind: type) -> list[Op]:
 
 
 def close(x: float, y: float) -> bool:
-    """Equal but for how it was computed: engines write tanh in different ways."""
+    """Equal but for how it was computed, for adopt and for check_engine: engines write tanh in different ways."""
     return math.isclose(x, y, rel_tol=1e-6, abs_tol=1e-12) or (math.isnan(x) and math.isnan(y))
 
 

@@ -20,7 +20,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from micrograd.foreign.adopt import probe
@@ -136,20 +136,3 @@ def _factors(node: Theirs, found: Recognised) -> Iterator[tuple[str, float]]:
     for name, x in candidates:
         if math.isfinite(x) and abs(x) not in (0.0, 1.0):
             yield name, x
-
-
-def first_wrong(
-    order: Sequence[Theirs], readings: Callable[[Theirs], Iterator[Recognised]], agrees: Callable[[Theirs, Any], bool]
-) -> tuple[Theirs, Recognised | None] | None:
-    """The first node whose step does not do what any reading of it says, and its likeliest reading, if it has one."""
-    for node in order:
-        if node.is_plain or not node._prev:
-            continue
-        likely = None
-        for found in readings(node):
-            if agrees(node, found):
-                break
-            likely = likely or found
-        else:
-            return node, likely
-    return None

@@ -13,7 +13,7 @@ A trial is a small program: it runs on their Values and on ours, and must give t
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,13 +54,13 @@ class Ours(Engine):
         return entry.apply(operands, static)
 
 
-def rows(engine: Engine, chosen: Sequence[str] | None = None) -> list[Op]:
+def rows(engine: Engine, chosen: Collection[str] | None = None) -> list[Op]:
     """The rows that an engine has, in the order in which they are tried."""
     names = [*FIRST, *(name for name in TABLE if name not in FIRST)]
     return [TABLE[name] for name in names if engine.has(TABLE[name]) and (chosen is None or name in chosen)]
 
 
-def trials_of(engine: Engine, chosen: Sequence[str] | None = None) -> Iterator[Trial]:
+def trials_of(engine: Engine, chosen: Collection[str] | None = None) -> Iterator[Trial]:
     """Every trial: operations alone, with plain numbers, with more computed from them, on one operand twice; merges."""
     found = rows(engine, chosen)
     for entry in found:
@@ -74,8 +74,9 @@ def trials_of(engine: Engine, chosen: Sequence[str] | None = None) -> Iterator[T
     yield from _merges(engine)
 
 
-def _operands(entry: Op, operands: Sequence[float]) -> dict[str, float]:
-    return dict(zip(LETTERS if len(operands) <= len(LETTERS) else [f"x{i}" for i in range(len(operands))], operands))
+def _named(numbers: Sequence[float]) -> dict[str, float]:
+    """The numbers, each with a name: a letter, or x0, x1, ... where there are many."""
+    return dict(zip(LETTERS if len(numbers) <= len(LETTERS) else [f"x{i}" for i in range(len(numbers))], numbers))
 
 
 def _points(entry: Op) -> Iterator[tuple[tuple[float, ...], dict[str, Any]]]:
@@ -91,7 +92,7 @@ def _points(entry: Op) -> Iterator[tuple[tuple[float, ...], dict[str, Any]]]:
 
 def _alone(engine: Engine, entry: Op) -> Iterator[Trial]:
     for numbers, static in _points(entry):
-        inputs = _operands(entry, [float(x) for x in numbers])
+        inputs = _named([float(x) for x in numbers])
         bound = entry.bind(**static)
 
         def build(engine: Engine, *xs: Any, entry: Op = entry, static: dict[str, Any] = static) -> Any:
@@ -141,7 +142,7 @@ def _under(engine: Engine, entry: Op) -> Iterator[Trial]:
     if not engine.has(TABLE["mul"]):
         return
     numbers, static = next(_points(entry))
-    inputs = _operands(entry, [float(x) for x in numbers])
+    inputs = _named([float(x) for x in numbers])
     bound = entry.bind(**static)
 
     def build(engine: Engine, *xs: Any) -> Any:

@@ -92,7 +92,7 @@ class Step:
             earlier=place,
             before=self.before,
             formula="" if self.local is None else graph.locals_of(sender)[self.position][0],
-            operand=self.position + 1 if sender.operands.count(self.receiver) > 1 else 0,
+            operand=graph.place(sender, self.position),
         )
 
     def __repr__(self) -> str:

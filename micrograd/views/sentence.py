@@ -17,6 +17,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from micrograd.views.snapshot import partial
 from micrograd.words import cut, short
 
 WIDTH = 80  # columns of a terminal
@@ -79,8 +80,7 @@ def backward(
 
     def product(name: int, formula_length: int, local_too: bool = True) -> Line:
         by = name_in(sender, name)
-        to = f"(operand {operand})" if operand else name_in(receiver, name)
-        line = [Part("head", head), Part("", " "), Part("name", f"∂{by}/∂{to}")]
+        line = [Part("head", head), Part("", " "), Part("name", partial(by, name_in(receiver, name), operand))]
         if formula_length:
             line += [Part("", " = "), Part("formula", cut(formula, formula_length))]
         if local_too:

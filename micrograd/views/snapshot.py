@@ -18,7 +18,8 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +91,15 @@ class Edge:
     position: int
 
 
+<<<<<<< HEAD
 BEFORE_CHANGE = "(before data changed)"  # in place of a formula that is not true of the numbers any more
+=======
+def partial(name: str, by: str, operand: int = 0) -> str:
+    """How a local derivative is written: `∂z/∂s`; by the operand's place, from 1, where one is given."""
+    return f"∂{name}/∂(operand {operand})" if operand else f"∂{name}/∂{by}"
+
+
+>>>>>>> m2
 MANY_OPERANDS = 50  # above this no formulas are written, because each would name every operand
 
 
@@ -105,6 +114,7 @@ class Snapshot:
             self._by_value |= {id(getattr(node.value, "_theirs", node.value)): node for node in nodes}
         self._by_name: dict[str, Node] | None = None
         self._locals: dict[int, list[tuple[str, float | None]]] = {}
+        self._repeated: dict[int, set[str]] = {}
 
     @property
     def root(self) -> Node:
@@ -204,6 +214,21 @@ class Snapshot:
         if not isinstance(values, tuple) or len(values) != len(node.operands):
             return [(formula, None) for formula in formulas]
         return [(formula, float(value)) for formula, value in zip(formulas, values)]
+
+    def place(self, node: Node, position: int) -> int:
+        """An operand's place, from 1, where its name stands in the operation more than once; else 0."""
+        if node.index not in self._repeated:
+            names = Counter(self.operand_names(node))
+            self._repeated[node.index] = {name for name, count in names.items() if count > 1}
+        repeated = self.nodes[node.operands[position]].name in self._repeated[node.index]
+        return position + 1 if repeated else 0
+
+    def partial(self, node: Node, position: int, shown: Callable[[str], str] = str) -> str:
+        """The local derivative by the operand at `position`: `∂z/∂s`, and by its place where it repeats. `shown` makes
+        names shorter.
+        """
+        by = self.nodes[node.operands[position]].name
+        return partial(shown(node.name), shown(by), self.place(node, position))
 
     @functools.cached_property
     def relus(self) -> dict[str, list[Node]]:

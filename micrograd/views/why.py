@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from micrograd.views import sentence
-from micrograd.views.record import Record, Step
+from micrograd.views.record import Record
 from micrograd.views.sentence import NAMES, WIDTH, Line, Part, columns, name_in
 from micrograd.views.snapshot import Node
 from micrograd.words import count, short
@@ -44,9 +44,6 @@ class Why:
     def __init__(self, trace: Record, node: Node, limit: int = PATHS):
         self.trace, self.node = trace, node
         self.gradient = trace.grads()[node.index]
-        self._outgoing: dict[int, list[Step]] = {}
-        for step in trace:
-            self._outgoing.setdefault(step.receiver, []).append(step)
         way = trace.graph.between(node.index)
         self.by_hand = any(s.local is None and s.sender in way and s.receiver in way for s in trace)
         counts = self._counts()
@@ -63,7 +60,7 @@ class Why:
         counts = [0] * len(self.trace.graph.nodes)
         counts[-1] = 1
         for index in reversed(range(len(counts) - 1)):
-            counts[index] = sum(counts[step.sender] for step in self._outgoing.get(index, ()))
+            counts[index] = sum(counts[step.sender] for step in self.trace.received(index))
         return counts
 
     def _largest(self, limit: int, counts: list[int]) -> list[tuple[list[int], list[float]]]:
@@ -76,7 +73,7 @@ class Why:
         best = [0.0] * len(counts)
         best[root] = 1.0
         for index in reversed(range(root)):
-            sizes = [_size(step.local, best[step.sender]) for step in self._outgoing.get(index, ())]
+            sizes = [_size(step.local, best[step.sender]) for step in self.trace.received(index)]
             best[index] = max(sizes, default=0.0)
         paths: list[tuple[list[int], list[float]]] = []
         # A path is a node, the local derivative that led to it, and the path before it: paths share their beginnings.
@@ -90,7 +87,7 @@ class Why:
                 paths.append(_unlinked(path))
                 length += len(paths[-1][0])
                 continue
-            for step in reversed(self._outgoing[path[0]]):
+            for step in reversed(self.trace.received(path[0])):
                 if counts[step.sender]:
                     local = step.local or 0.0
                     so_far = _size(local, size)

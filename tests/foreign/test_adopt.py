@@ -180,6 +180,57 @@ def test_steps_show_what_theirs_does_where_it_is_not_what_the_table_says(tmp_pat
     assert all(step.local is not None for step in right)
 
 
+class Both:
+    """An engine whose nodes keep local derivatives and have a step too; backward uses the one or the other."""
+
+    by_step = True
+
+    def __init__(self, data, children=(), op="", local_grads=()):
+        self.data, self.grad, self._children, self._op, self._local_grads = data, 0.0, children, op, local_grads
+        self._backward = lambda: None
+
+    def __mul__(self, other):
+        out = Both(self.data * other.data, (self, other), "*", self.derivatives(other))
+
+        def _backward():
+            self.grad += self.factor(other) * out.grad
+            other.grad += self.data * out.grad
+
+        out._backward = _backward
+        return out
+
+    def derivatives(self, other):
+        return other.data, self.data
+
+    def factor(self, other):
+        return other.data
+
+    def backward(self):
+        self.grad = 1.0
+        for node in reversed(topological_order(Reader().node(self))):
+            if self.by_step:
+                node.theirs._backward()
+            else:
+                for x, local in zip(node.theirs._children, node.theirs._local_grads):
+                    x.grad += local * node.theirs.grad
+
+
+def test_a_step_and_local_derivatives_must_both_be_the_table_s(monkeypatch):
+    x, y = Both(2.0), Both(-3.0)
+    assert check_engine(Both, ops=["mul"]) and not adopt(x * y)._operation.by_hand
+    with monkeypatch.context() as patch:
+        patch.setattr(Both, "factor", lambda self, other: -other.data)
+        report = check_engine(Both, ops=["mul"])
+        assert report.first.line.text == "self.grad += self.factor(other) * out.grad"
+        assert report.first.advice.startswith("the sign is wrong there; the table has ∂out/∂self = other = -3")
+        assert [step.local for step in trace(x * y)] == [None, None]
+    monkeypatch.setattr(Both, "by_step", False)
+    monkeypatch.setattr(Both, "derivatives", lambda self, other: (self.data, self.data))
+    report = check_engine(Both, ops=["mul"])
+    assert report.first.advice == "the local derivatives are kept as (2, 2); the table has (-3, 2)"
+    assert [step.local for step in trace(x * y)] == [None, None]
+
+
 def test_an_operation_that_nobody_knows_runs_its_own_step():
     x = Bare(3.0, label="x")
     z = Bare(5.0, {x}, UNKNOWN)

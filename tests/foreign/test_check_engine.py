@@ -12,7 +12,7 @@ from helpers.engines import lecture, minimal, original
 from helpers.planted import planted
 
 import micrograd
-from micrograd import Value, check_engine
+from micrograd import Value, adopt, check_engine
 from micrograd.foreign.engines import Engine
 from micrograd.foreign.trials import Ours, trials_of
 from micrograd.table import TABLE
@@ -235,6 +235,17 @@ def test_only_some_operations():
     assert {name for name in report.tried if "tanh" in name} and not {name for name in report.tried if "exp" in name}
     with pytest.raises(ValueError, match=r"no operation 'tahn' \(did you mean 'tan'\?\)"):
         check_engine(lecture, ops=["tahn"])
+    for ops, example in [("tanh", "tanh"), ("tahn", "add"), (iter(["tanh"]), "add"), (3, "add")]:
+        with pytest.raises(TypeError, match=rf"ops=.* is not a list of names; write ops=\['{example}'\]$"):
+            check_engine(lecture, ops=ops)
+    assert check_engine(lecture, ops={"tanh"}).tried == check_engine(lecture, ops=("tanh",)).tried
+
+
+def test_adopt_and_check_engine_mean_the_same_by_equal(tmp_path):
+    engine = planted(tmp_path, ("(self.data > 0) * out.grad", "((self.data > 0) or 1e-10) * out.grad"))
+    assert adopt(engine.Value(-2.0).relu())._operation.by_hand
+    report = check_engine(engine, ops=["relu"])
+    assert report.first.what.startswith("x.grad is 1e-10 where relu(x) has 0 at x = -")
 
 
 def test_functions_of_the_module_are_tried(tmp_path):

@@ -16,7 +16,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", *(f"--disable-{w
 def chromium():
     """The browser, or a skipped test that says what is missing."""
     if not CHROMIUM:
-        pytest.skip("no Chromium on PATH: the page was not opened")
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: the page was not opened")
+        pytest.skip("no Chromium on PATH: nothing was opened")
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: nothing was opened")
     with playwright.sync_playwright() as p, p.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS) as browser:
         yield browser

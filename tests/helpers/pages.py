@@ -91,8 +91,13 @@ def numbers(card):
     return card.locator("text.number").all_text_contents()
 
 
+def rgb(colour):
+    """A colour such as #7c3aed as a page tells it: `rgb(124, 58, 237)`."""
+    return "rgb({}, {}, {})".format(*bytes.fromhex(colour[1:]))
+
+
 def contrast(*colours):
-    """The ratio of two colours' luminances, as WCAG 2 defines it."""
+    """The ratio of luminances of two colours, as a page tells them, as WCAG 2 defines it."""
     found = []
     for colour in colours:
         channels = [int(x) / 255 for x in re.findall(r"\d+", colour)[:3]]

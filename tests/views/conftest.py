@@ -1,12 +1,25 @@
-"""A real browser for the pages: it opens files, and whatever a page logs, requests or pops up fails the test."""
+"""Both programs that draw; a real browser, in which whatever a page logs, requests or pops up fails the test."""
 
 from __future__ import annotations
+
+import shutil
 
 import pytest
 from helpers.browser import chromium
 
 from micrograd.views.page import save
 from micrograd.views.trace import Trace, trace
+
+
+@pytest.fixture(params=["dot", "webassembly"])
+def graphviz_kind(request, monkeypatch, tmp_path):
+    """A test of drawings runs twice: with `dot` on PATH, and with a PATH that holds nothing."""
+    if request.param == "dot" and not shutil.which("dot"):
+        pytest.skip("there is no dot program on PATH (install Graphviz to run these with it)")
+    if request.param == "webassembly":
+        monkeypatch.setenv("PATH", str(tmp_path))
+        assert shutil.which("dot") is None
+    return request.param
 
 
 @pytest.fixture(scope="module")

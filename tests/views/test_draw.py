@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -35,17 +34,6 @@ HOSTILE = [
     "]]>",
     "-->",
 ]
-
-
-@pytest.fixture(params=["dot", "webassembly"])
-def graphviz_kind(request, monkeypatch, tmp_path):
-    """Every drawing test runs twice: with `dot` on PATH, and with a PATH that holds nothing."""
-    if request.param == "dot" and not shutil.which("dot"):
-        pytest.skip("there is no dot program on PATH (install Graphviz to run these with it)")
-    if request.param == "webassembly":
-        monkeypatch.setenv("PATH", str(tmp_path))
-        assert shutil.which("dot") is None
-    return request.param
 
 
 def example():

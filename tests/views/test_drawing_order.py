@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import shutil
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -18,16 +17,6 @@ from micrograd.views.snapshot import snapshot
 from micrograd.views.style import MAX_PORTS
 
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-@pytest.fixture(params=["dot", "webassembly"])
-def graphviz_kind(request, monkeypatch, tmp_path):
-    """Every test here runs twice: with `dot` on PATH, and with a PATH that holds nothing."""
-    if request.param == "dot" and not shutil.which("dot"):
-        pytest.skip("there is no dot program on PATH (install Graphviz to run these with it)")
-    if request.param == "webassembly":
-        monkeypatch.setenv("PATH", str(tmp_path))
-    return request.param
 
 
 def groups(picture, kind):

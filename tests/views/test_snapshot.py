@@ -7,7 +7,7 @@ import random
 import numpy
 import pytest
 
-from micrograd import Value, detect_anomaly, logsumexp, no_grad, relu, where
+from micrograd import Value, detect_anomaly, logsumexp, no_grad, relu, trace, where
 from micrograd.losses import hinge
 from micrograd.nn import MLP, Neuron
 from micrograd.views.fold import LEVELS, MAX_BOXES, fold
@@ -36,6 +36,21 @@ def test_nodes_edges_uses_and_formulas():
     assert graph.root is graph.node("v2") is graph.node(4) is graph.node(graph.root.value)
     doubled = snapshot(y + y)
     assert list(doubled.edges) == [Edge(0, 1, 0), Edge(0, 1, 1)]
+
+
+def test_a_local_derivative_names_its_operand_or_the_operand_s_place():
+    x, y = Value(2.0, label="x"), Value(3.0, label="3")
+    for result, by in [(x * y, ["x", "3"]), (x + x, ["(operand 1)", "(operand 2)"]),
+                       (y * 3.0, ["(operand 1)", "(operand 2)"]),
+                       (where(x, x, y), ["(operand 1)", "(operand 2)", "3"])]:  # fmt: skip
+        result.label = "z"
+        graph = snapshot(result)
+        symbols = [graph.partial(graph.root, i) for i in range(len(by))]
+        assert symbols == [f"∂z/∂{name}" for name in by]
+        for step in trace(result):
+            assert f" {symbols[step.position]} = " in repr(step)
+    graph = snapshot(x * y)
+    assert graph.partial(graph.root, 1, lambda name: name[:1] + "…") == "∂v…/∂3…"
 
 
 def test_names_labels_first_then_names_then_numbers():

@@ -7,16 +7,13 @@ import re
 import shutil
 
 import pytest
+from helpers.pages import contrast, rgb
 
 from micrograd import MLP, Value, draw_dot, draw_net, save, svg, trace
 from micrograd.training.history import History
 from micrograd.views.layout import render
 from micrograd.views.small import PAINTS, Picture, paint
 from micrograd.views.theme import DARK, FULL, LIGHT, PRINT, SIGNS, STEPS, THEMES
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ALONE = ["background-networking", "component-update", "sync"]  # parts that would use the network by themselves
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", *(f"--disable-{what}" for what in ALONE)]
 
 
 def example(grad=True):
@@ -26,15 +23,6 @@ def example(grad=True):
     if grad:
         z.backward()
     return z
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM:
-        pytest.skip("no Chromium on PATH: the drawings were not opened")
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: the drawings were not opened")
-    with playwright.sync_playwright() as p, p.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS) as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -55,6 +43,7 @@ def show(browser):
 FILL = "s => getComputedStyle(document.querySelector(s)).fill"
 
 
+<<<<<<< HEAD
 LOOK = "([selector, what]) => getComputedStyle(document.querySelector(selector))[what]"
 
 
@@ -62,6 +51,8 @@ def rgb(colour):
     return "rgb({}, {}, {})".format(*bytes.fromhex(colour[1:]))
 
 
+=======
+>>>>>>> m2
 def colours(tab, where="svg"):
     """The paper of the first card, the ink of its name, and the tint of its gradient."""
     return [tab.evaluate(FILL, f"{where} .b0 {part}") for part in ("rect", "text", "path")]
@@ -224,24 +215,13 @@ def test_names_keep_inside_their_cards(show):
     assert over and not any(over)
 
 
-def luminance(colour):
-    parts = [v / 255 for v in bytes.fromhex(colour[1:])]
-    r, g, b = (v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in parts)
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b
-
-
-def contrast(one, other):
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
 @pytest.mark.parametrize("palette", [LIGHT, DARK, PRINT], ids=["light", "dark", "print"])
 def test_every_text_can_be_read(palette):
     for name in ("ink", "muted", "alarm"):
-        assert contrast(palette[name], palette["paper"]) >= 4.5, name
+        assert contrast(rgb(palette[name]), rgb(palette["paper"])) >= 4.5, name
     for sign in SIGNS:
         for step in range(1, STEPS + 1):
-            assert contrast(palette[f"{sign}-ink"], palette[f"{sign}{step}"]) >= 4.5, (sign, step)
+            assert contrast(rgb(palette[f"{sign}-ink"]), rgb(palette[f"{sign}{step}"])) >= 4.5, (sign, step)
     assert set(FULL) == {"light", "dark", "print"} and len(set(LIGHT.values())) == len(LIGHT)  # colours are keys
 
 

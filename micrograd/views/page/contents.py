@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import math
 import operator
-from collections.abc import Callable
 from typing import Any
 
 from micrograd.table import Op
@@ -32,13 +31,6 @@ KINDS = (LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED)  # the data has th
 NAME_LENGTH, FORMULA_LENGTH, ERROR_LENGTH = 120, 400, 1000  # characters at most in the data
 TITLE_LENGTH = 72
 CALL, INFIX, PREFIX, POSTFIX = range(4)  # how an operation is written around its operands
-OPERATORS: dict[str, Callable[..., Any]] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "div": operator.truediv,
-    "neg": operator.neg,
-}
 
 
 def spelled(graph: Snapshot) -> str:
@@ -52,8 +44,8 @@ def spelled(graph: Snapshot) -> str:
         operands = [texts[i] for i in node.operands]
         if sum(len(x.text) for x in operands) > TITLE_LENGTH:
             return ""
-        if node.op.in_table and node.op.name in OPERATORS:
-            texts.append(OPERATORS[node.op.name](*operands))
+        if node.op.in_table and node.op.method:
+            texts.append(getattr(operator, node.op.method)(*operands))
         else:
             texts.append(Text(node.op.formula([x.text for x in operands])))
     return texts[-1].text if graph.root.formula and len(texts[-1].text) <= TITLE_LENGTH else ""

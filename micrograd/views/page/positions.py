@@ -175,10 +175,7 @@ class _Sizes:
     """How wide and high each box must be for what the script writes into it."""
 
     def __init__(self, trace: Record):
-        self.graph = trace.graph
-        self.received: dict[int, list[float]] = {}
-        for step in trace:
-            self.received.setdefault(step.receiver, []).append(step.contribution)
+        self.trace, self.graph = trace, trace.graph
 
     def of(self, box: Placed) -> tuple[float, float]:
         if box.folded:
@@ -189,9 +186,9 @@ class _Sizes:
     def _card(self, node: Node) -> tuple[float, float]:
         beside = one_line(node.formula, FORMULA) if node.formula else node.kind
         head = min(len(node.name), NAME) * BOLD + len(beside) * SMALL + 18
-        contributions = self.received.get(node.index, [])
-        rows = 2 + (len(contributions) > 1)
-        terms = [short(x) for x in contributions[-3:]]
+        steps = self.trace.received(node.index)
+        rows = 2 + (len(steps) > 1)
+        terms = [short(step.contribution) for step in steps[-3:]]
         grads = len(" + ".join(f"({x})" if x.startswith("-") else x for x in terms)) if len(terms) > 1 else 9
         return max(LEAST, head + 2 * PAD, 42 + grads * DIGIT + 2 * PAD), HEAD + ROW * rows
 
