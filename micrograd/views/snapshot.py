@@ -91,15 +91,12 @@ class Edge:
     position: int
 
 
-<<<<<<< HEAD
-BEFORE_CHANGE = "(before data changed)"  # in place of a formula that is not true of the numbers any more
-=======
 def partial(name: str, by: str, operand: int = 0) -> str:
     """How a local derivative is written: `∂z/∂s`; by the operand's place, from 1, where one is given."""
     return f"∂{name}/∂(operand {operand})" if operand else f"∂{name}/∂{by}"
 
 
->>>>>>> m2
+BEFORE_CHANGE = "(before data changed)"  # in place of a formula that is not true of the numbers any more
 MANY_OPERANDS = 50  # above this no formulas are written, because each would name every operand
 
 

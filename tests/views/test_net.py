@@ -9,7 +9,6 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from helpers.pages import rgb
 
 from micrograd import MLP, Layer, Module, Neuron, Value, draw_net
 from micrograd.losses import cross_entropy, mse
@@ -213,53 +212,6 @@ def test_names_stay_text(name):
 
 
 # ------------------------------------------------------------------ in a browser
-
-
-<<<<<<< HEAD
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM:
-        pytest.skip("Chromium is not installed")
-    with playwright.sync_playwright() as p, p.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS) as found:
-        yield found
-=======
-def colour_of(page, selector, what="fill"):
-    return page.eval_on_selector(selector, f"element => getComputedStyle(element)['{what}']")
-
-
-@pytest.mark.parametrize("system", ["light", "dark"])
-@pytest.mark.parametrize(
-    "attribute, dark",
-    [
-        ("", None),
-        ('data-jp-theme-light="true"', False),
-        ('data-jp-theme-light="false"', True),
-        ('data-vscode-theme-kind="vscode-light"', False),
-        ('data-vscode-theme-kind="vscode-dark"', True),
-        ('data-vscode-theme-kind="vscode-high-contrast-light"', False),
-        ('data-vscode-theme-kind="vscode-high-contrast"', True),
-    ],
-)
-def test_the_colours_are_those_of_the_page_s_theme_or_the_system_s(browser, system, attribute, dark):
-    page = browser.new_page(color_scheme=system)
-    body = "".join(f"<circle {paint(name)} r='9'/>" for name in PAINTS)
-    other = Picture(text(5, 5, "other"), 50, 50, about="another")
-    page.set_content(f"<body {attribute}>{Picture(body, 50, 50, about='all colours').svg}{other.svg}<p class='ink'>")
-    is_dark = dark if dark is not None else system == "dark"
-    for name, (what, *colours) in PAINTS.items():
-        assert colour_of(page, f"circle.{name}", what) == rgb(colours[is_dark]), name
-    assert colour_of(page, "text.ink") == rgb(PAINTS["ink"][1 + is_dark])
-    assert colour_of(page, "p.ink") == "rgb(0, 0, 0)", "a picture's rules stay inside it"
-    page.close()
-
-
-def test_colab_s_dark_theme(browser):
-    page = browser.new_page(color_scheme="light")
-    page.set_content(f"<!doctype html><html theme='dark'><body>{draw_net(made()).svg}")
-    assert colour_of(page, "rect.paper") == rgb(PAINTS["paper"][2])
-    page.close()
->>>>>>> m2
 
 
 def test_over_a_neuron_its_own_weights_come_forward(browser):

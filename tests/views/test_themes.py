@@ -43,16 +43,9 @@ def show(browser):
 FILL = "s => getComputedStyle(document.querySelector(s)).fill"
 
 
-<<<<<<< HEAD
 LOOK = "([selector, what]) => getComputedStyle(document.querySelector(selector))[what]"
 
 
-def rgb(colour):
-    return "rgb({}, {}, {})".format(*bytes.fromhex(colour[1:]))
-
-
-=======
->>>>>>> m2
 def colours(tab, where="svg"):
     """The paper of the first card, the ink of its name, and the tint of its gradient."""
     return [tab.evaluate(FILL, f"{where} .b0 {part}") for part in ("rect", "text", "path")]
