@@ -12,7 +12,6 @@ import os
 import re
 import textwrap
 from pathlib import Path
-from typing import Any
 
 from micrograd.files import write_whole
 from micrograd.views.card import plain
@@ -31,13 +30,19 @@ COLUMN = 0.605 * CAPTION_SIZE  # the width of a character
 
 
 def still(
-    trace: Record, step: int, *, rankdir: str = "LR", fold: str = "auto", derivatives: bool | None = None, **look: Any
+    trace: Record,
+    step: int,
+    *,
+    rankdir: str = "LR",
+    fold: str = "auto",
+    derivatives: bool | None = None,
+    theme: str = "auto",
 ) -> str:
     """The drawing after the first `step` steps of backward, the last one lit. Raises IndexError past the end.
 
     `fold`, `derivatives` and `theme` are as in `draw_dot`; small graphs have their local derivatives on the edges.
     """
-    frames = _Frames(trace, rankdir, fold, derivatives, **look)
+    frames = _Frames(trace, rankdir, fold, derivatives, theme)
     size, body = frames.content(step)
     css = frames.lit(trace[step - 1]) if step else ""
     return framed(frames.id(step), size, body, frames.style.theme, css=css, lit=True) + "\n"
@@ -51,7 +56,7 @@ def save(
     rankdir: str = "LR",
     fold: str = "auto",
     derivatives: bool | None = None,
-    **look: Any,
+    theme: str = "auto",
 ) -> Path:
     """Save an SVG that plays backward step by step, `seconds` each, and starts again; settings as for `still`.
 
@@ -65,14 +70,14 @@ def save(
         )
     if seconds <= 0:
         raise ValueError(f"seconds, the time of one step, must be more than 0, not {seconds}")
-    frames = _Frames(trace, rankdir, fold, derivatives, **look)
+    frames = _Frames(trace, rankdir, fold, derivatives, theme)
     return write_whole(path, frames.animation(seconds).encode())
 
 
 class _Frames:
     """The drawings of a trace's moments, all with the same layout."""
 
-    def __init__(self, trace: Record, rankdir: str, by: str, derivatives: bool | None, *, theme: str = "auto"):
+    def __init__(self, trace: Record, rankdir: str, by: str, derivatives: bool | None, theme: str):
         self.trace, self.folded = trace, fold_graph(trace.graph, by=by)
         if derivatives is None:
             derivatives = len(self.folded.boxes) <= LABELLED

@@ -26,7 +26,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from micrograd.views.snapshot import CONSTANT_NUMBER, OPERATION, PARAMETER, Node, Snapshot
-from micrograd.views.titles import Title, matrix_of, more, title_of
+from micrograd.views.titles import Title, matrix_of, more, names_given, title_of
 from micrograd.words import count, one_line
 
 LEVELS = ("none", "operation", "neuron", "layer", "repeated")
@@ -163,9 +163,7 @@ def _checked(folded: Folded) -> Folded:
 
 def outputs(graph: Snapshot, classes: Sequence[str]) -> dict[int, str]:
     """The class of each output of the net's last layer, by node. Raises ValueError for another number of classes."""
-    if isinstance(classes, str):
-        raise ValueError(f"classes={classes!r} is one text: give a list with a name for each output of the net")
-    names = [str(name) for name in classes]
+    names = names_given(classes, "classes", "output")
     made = [node for node in graph.nodes if node.group is not None and node.group.call >= 0]
     if not made:
         raise ValueError("classes= names the outputs of a net's last layer, and there is no net in this graph")

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from micrograd.coerce import float_of
+from micrograd.coerce import as_float, float_of
 from micrograd.engine import Value
 from micrograd.intake import rows_of
 from micrograd.modes import no_grad
@@ -29,7 +29,8 @@ from micrograd.nn import Layer, Module, Neuron
 from micrograd.node import UNREACHED
 from micrograd.number import number_at
 from micrograd.views.small import Picture, escaped, number, paint, text
-from micrograd.words import count, cut
+from micrograd.views.titles import names_given
+from micrograd.words import count, cut, shown
 
 MOST = 16  # circles in a column, unless the caller asks for more; the middle of a longer one is left out
 NAME_LENGTH, LETTER = 22, 6.6  # characters of a name that are shown, and about how wide one is
@@ -73,6 +74,7 @@ def draw_net(
         raise ValueError(f"draw_net: most={most!r}: show at least 3 circles of a column")
     layers = _layers(net)
     sizes = [len(layers[0][0].w), *map(len, layers)]
+    inputs, classes = names_given(inputs, "inputs", "input"), names_given(classes, "classes", "output")
     for names, size, what in ((inputs, sizes[0], "input"), (classes, sizes[-1], "output")):
         if len(names) not in (0, size):
             raise ValueError(f"draw_net: {count(len(names), 'name')} for {count(size, what)}: {list(names)[:5]!r}")
@@ -280,9 +282,15 @@ def _outputs(layers: list[list[Neuron]], row: Any, size: int) -> list[list[float
     if row is None:
         return []
     (values,) = rows_of([row], "row")
+    if isinstance(values, (str, bytes, Mapping)) or not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0:
+        raise TypeError(
+            f"draw_net: the row is {shown(row)}: give a list with a number for each of the net's {count(size, 'input')}"
+        )
     if len(values) != size:
         raise ValueError(f"draw_net: a row of {count(len(values), 'number')} for a net of {count(size, 'input')}")
-    outputs = [[float_of(x) for x in values]]
+    outputs = [
+        [float_of(x) if isinstance(x, Value) else as_float(x, f"draw_net: input {i}") for i, x in enumerate(values)]
+    ]
     with no_grad():
         for layer in layers:
             outputs.append([float_of(neuron(outputs[-1])) for neuron in layer])

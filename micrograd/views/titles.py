@@ -14,8 +14,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from micrograd.nn import Layer
 from micrograd.views.groups import Group
@@ -73,6 +73,14 @@ def title_of(graph: Snapshot, key: Hashable, members: Sequence[Node]) -> Title:
 def more(members: Sequence[object]) -> Title:
     """The title of the box of all that is far from the result."""
     return Title(f"{len(members):,} more values")
+
+
+def names_given(names: Any, setting: str, what: str) -> list[str]:
+    """Names for the inputs or outputs of a net, as a list. Raises ValueError for one text or a number."""
+    if isinstance(names, (str, bytes)) or not isinstance(names, Iterable):
+        wrong = "one text" if isinstance(names, (str, bytes)) else "not a list"
+        raise ValueError(f"{setting}={names!r} is {wrong}: give a list with a name for each {what} of the net")
+    return [str(name) for name in names]
 
 
 def matrix_of(node: Node) -> str:

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import html
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from micrograd.engine import Value
 from micrograd.views import animate, page
@@ -42,13 +43,39 @@ class Trace(Record):
         """
         return Why(self, self.graph.node(which), limit)
 
-    def svg(self, step: int | None = None, **options: Any) -> str:
-        """The drawing after some steps of backward (all by default), as the text of an SVG, its edge lit."""
-        return animate.still(self, len(self) if step is None else step, **options)
+    def svg(
+        self,
+        step: int | None = None,
+        *,
+        rankdir: str = "LR",
+        fold: str = "auto",
+        derivatives: bool | None = None,
+        theme: str = "auto",
+    ) -> str:
+        """The drawing after some steps of backward (all by default), as the text of an SVG, its edge lit.
 
-    def animate(self, path: str | os.PathLike[str], **options: Any) -> Path:
-        """Save an SVG that plays the steps by itself; for readers who ask for less motion it shows the last."""
-        return animate.save(self, path, **options)
+        The settings are as in `draw_dot`; small graphs have their local derivatives on the edges.
+        """
+        step = len(self) if step is None else step
+        return animate.still(self, step, rankdir=rankdir, fold=fold, derivatives=derivatives, theme=theme)
+
+    def animate(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        seconds: float = 1.5,
+        rankdir: str = "LR",
+        fold: str = "auto",
+        derivatives: bool | None = None,
+        theme: str = "auto",
+    ) -> Path:
+        """Save an SVG that plays the steps by itself, `seconds` each; settings as for `svg`.
+
+        For readers who ask for less motion it shows the last step.
+        """
+        return animate.save(
+            self, path, seconds=seconds, rankdir=rankdir, fold=fold, derivatives=derivatives, theme=theme
+        )
 
     def html(self, path: str | os.PathLike[str]) -> Path:
         """Save the interactive page of this trace: one file, which needs no network."""
@@ -60,9 +87,19 @@ class Trace(Record):
             return f"<pre>{html.escape(repr(self))}</pre>"
         return page.Page(self)._repr_html_()
 
-    def debug(self, **options: Any) -> None:
-        """Open the prompt, which speaks pdb, on this trace."""
-        Prompt(self, **options).cmdloop()
+    def debug(
+        self,
+        *,
+        names: Mapping[str, Any] | None = None,
+        forward: bool = False,
+        stdin: IO[str] | None = None,
+        stdout: IO[str] | None = None,
+    ) -> None:
+        """Open the prompt, which speaks pdb, on this trace: at the start of backward, or with `forward` before it.
+
+        `names` are other variables in scope for Python there; `stdin` and `stdout` take the place of the terminal.
+        """
+        Prompt(self, names=names, forward=forward, stdin=stdin, stdout=stdout).cmdloop()
 
 
 def trace(root: Any, *, names: Any = None) -> Trace:

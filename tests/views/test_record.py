@@ -251,6 +251,11 @@ def test_stills_and_animations_take_what_drawings_take(tmp_path):
     assert "Layer 2 → 3" in text and "prefers-color-scheme" not in text
     with pytest.raises(ValueError, match="theme='sepia' is not a theme"):
         t.svg(theme="sepia")
+    for wrong in (lambda: t.svg(colour=1), lambda: t.animate(tmp_path / "a.svg", colour=1), lambda: t.debug(colour=1)):
+        with pytest.raises(
+            TypeError, match=r"^(Trace\.)?(svg|animate|debug)\(\) got an unexpected keyword argument 'colour'"
+        ):
+            wrong()
 
 
 def test_the_animation_plays_by_css_and_stands_still_on_request(tmp_path):
