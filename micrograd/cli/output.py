@@ -24,6 +24,8 @@ def whole_output(*, is_program: bool) -> Iterator[None]:
     Unbuffered, Python prints as much as one system call takes and drops the rest; buffered, it meets a full disk only
     as it exits.
     """
+    if sys.stdout is None:  # closed, as by >&-
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF), "standard output")
     out: Any = sys.stdout
     is_raw = isinstance(getattr(out, "buffer", None), io.RawIOBase)
     whole = _lines_of(out) if is_raw else out

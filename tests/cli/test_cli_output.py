@@ -259,3 +259,10 @@ def test_answers_are_in_the_order_of_the_file(trained, capsys):
     for i in (0, 7, 19):
         one = command("predict", "m.safetensors", ask(rows[i]), capsys=capsys)[1].splitlines()
         assert one[1] == whole[i + 1]
+
+
+def test_a_closed_standard_output_is_an_error_in_one_line(tmp_path):
+    command = f'"{sys.executable}" -m micrograd draw "x*y" x=2 y=3 -o "{tmp_path / "a.svg"}" >&-'
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert ended.returncode == 2 and "Traceback" not in ended.stderr
+    assert ended.stderr.startswith("micrograd draw: ") and "standard output" in ended.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import re
@@ -87,7 +88,8 @@ def test_why_sums_to_the_gradient(program, point):
         else:
             assert f"… and {why.count - 3000:,} more paths: " in repr(why)
         assert f"over {why.count:,} path" in repr(why) or why.count == 0
-        assert [abs(x) for x in why.products] == sorted(map(abs, why.products), reverse=True)
+        sizes = [abs(x) for x in why.products]  # the search multiplies in another order than the product that is shown
+        assert all(x >= y * (1 - 1e-12) for x, y in itertools.pairwise(sizes))
 
 
 @given(programs(), st.tuples(*[st.floats(-2, 2)] * 3), st.integers(1, 12))
