@@ -155,7 +155,7 @@ def relus(path):
 
 @picture("The birth of a nan")
 def nan(path):
-    """`big` is where the first infinity was born. What it reached is marked too, quietly."""
+    """`big` is where the infinity was born, and `product` the nan: infinity × 0. What they reached is marked too."""
     x, w = Value(1e200, label="x"), Value(0.0, label="w")
     big = x * x
     big.label = "big"

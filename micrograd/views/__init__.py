@@ -3,6 +3,7 @@
 Read in this order:
 
     groups, snapshot     which neuron made each value; the graph as it is now, in numbered nodes
+    objective            which loss is computed from a net's outputs
     titles, fold         what a folded box is called; fewer boxes: what repeats, or belongs to a neuron, is shown as one
     sentence, terminal   forward and backward in words: each step the same in every view; their colours in a terminal
     tree                 the graph as indented lines, for a terminal

@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from micrograd.nn import Layer, Neuron
 from micrograd.views.snapshot import CONSTANT_NUMBER, OPERATION, PARAMETER, Node, Snapshot
 from micrograd.views.titles import Title, matrix_of, more, names_given, title_of
 from micrograd.words import count, one_line
@@ -167,17 +168,33 @@ def outputs(graph: Snapshot, classes: Sequence[str]) -> dict[int, str]:
     made = [node for node in graph.nodes if node.group is not None and node.group.call >= 0]
     if not made:
         raise ValueError("classes= names the outputs of a net's last layer, and there is no net in this graph")
-    last = made[-1].group
-    assert last is not None
-    own = [node for node in made if node.group is not None and node.group.module is last.module]
-    found = {(node.group.call, node.group.position): node.index for node in own if node.group is not None}
-    size = len({position for _, position in found})
-    if size != len(names):
+    heads = _heads(graph, made)
+    sizes = {key: len(head.neurons) if isinstance(head, Layer) else 1 for key, head in heads.items()}
+    fitting = {key for key, size in sizes.items() if size == len(names)}
+    if not fitting:
+        found = " and ".join(count(size, "output") for size in sizes.values())
         raise ValueError(
-            f"classes= has {count(len(names), 'name')}, and the net's last layer {count(size, 'output')}: give one "
-            "name for each"
+            f"classes= has {count(len(names), 'name')}, and the net's last layer{'s' * (len(sizes) > 1)} {found}: give "
+            "one name for each"
         )
-    return {index: names[position] for (_, position), index in found.items()}
+    return {
+        node.index: names[node.group.position]
+        for node in made
+        if node.group is not None and node.is_output and id(node.group.module) in fitting
+    }
+
+
+def _heads(graph: Snapshot, made: Sequence[Node]) -> dict[int, Layer | Neuron]:
+    """The layers, and neurons on their own, whose outputs feed no other; the very last one if they feed each other."""
+    inner = set()
+    for node in made:
+        for i in node.operands:
+            group = graph.nodes[i].group
+            if group is not None and node.group is not None and graph.nodes[i].operands and group != node.group:
+                inner.add(id(group.module))
+    modules = {id(node.group.module): node.group.module for node in made if node.group is not None}
+    last = [key for key in modules if key not in inner] or list(modules)[-1:]
+    return {key: module for key in last if (module := modules[key]) is not None}
 
 
 def _keys(graph: Snapshot, nodes: list[Node], level: str, named: dict[int, str]) -> dict[int, Hashable]:

@@ -15,10 +15,11 @@ Group(neuron='layers.0.neurons.0', layer='layers.0', call=0)
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass, field
 
 from micrograd.engine import Value
-from micrograd.nn import Call, Layer, Neuron
+from micrograd.nn import Call, Layer, Module, Neuron
 
 SHARED = -1  # the call of a parameter that several calls use
 
@@ -76,13 +77,13 @@ class Groups:
             stack += [index[p] for p in order[i]._prev if id(p) not in inputs]
 
     def _layer_name(self, call: Call) -> str:
-        key = id(call.layer)
+        layer = call.layer
+        assert layer is not None
+        key = id(layer)
         if key not in self._layers:
-            first = self._found.get(id(call.neuron.w[0]), "")
-            if first.count(".") >= 4:
-                self._layers[key] = first.rsplit(".", 4)[0]
-            else:
-                free = (f"layers.{n}" for n in itertools.count(len(self._layers)))
+            self._layers[key] = self._path_of(layer)
+            if not self._layers[key]:
+                free = (f"layers.{n}" for n in itertools.count(len(self._layers) - 1))
                 taken = {path.rsplit(".", 4)[0] for path in self._found.values()} | set(self._layers.values())
                 self._layers[key] = next(name for name in free if name not in taken)
         return self._layers[key]
@@ -92,10 +93,25 @@ class Groups:
         if key not in self._neurons:
             alone = sum("." not in name for name in self._neurons.values()) + 1
             name = f"{layer}.neurons.{position}" if layer else "neuron" if alone == 1 else f"neuron_{alone}"
-            first = self._found.get(id(neuron.w[0]), "")
-            if not layer and first.endswith(".w.0"):
-                name = first.removesuffix(".w.0")
+            if not layer:
+                name = self._path_of(neuron) or name
             self._neurons[key] = name
             for path, p in neuron.named_parameters():
-                self.parameter_names[id(p)] = f"{name}.{path}"
+                self.parameter_names.setdefault(id(p), f"{name}.{path}")  # a tied one has its first name
         return self._neurons[key]
+
+    def _path_of(self, module: Module) -> str:
+        """Where the given names lead to a module: to most of its parameters. Some may be tied, and named elsewhere."""
+        taken = {*self._layers.values(), *self._neurons.values()}
+        votes: Counter[str] = Counter()
+        own = 0  # parameters that have no name elsewhere
+        for path, p in module.named_parameters():
+            found = self._found.get(id(p), "")
+            start = found.removesuffix(f".{path}")
+            if start != found and start not in taken:
+                votes[start] += 1
+                own += 1
+            elif not found:
+                own += 1
+        best, most = max(votes.items(), key=lambda item: item[1], default=("", 0))
+        return best if 2 * most > own else ""

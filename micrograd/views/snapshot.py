@@ -58,9 +58,19 @@ class Node:
         return self.value._operation
 
     @property
+    def is_output(self) -> bool:
+        """Whether a call of a neuron gave this value back."""
+        return self.group is not None and self.value.__dict__.get("_call") is self.group.made_by
+
+    @property
+    def is_relu(self) -> bool:
+        """Whether this is a neuron's ReLU: its output, not a part of another activation, nor a loss's own."""
+        return self.op.name == "relu" and self.is_output
+
+    @property
     def is_off(self) -> bool:
-        """Whether this is a neuron's ReLU that lets no gradient pass for its input; a loss's own ReLU is never off."""
-        return self.op.name == "relu" and self.group is not None and self.data <= 0
+        """Whether this is a neuron's ReLU that lets no gradient pass for its input."""
+        return self.is_relu and self.data <= 0
 
     def __str__(self) -> str:
         return (
@@ -74,8 +84,9 @@ class Node:
 class Births:
     """Where numbers stopped being finite: what is not finite elsewhere was reached from there.
 
-    `data` are the nodes whose own operands are all finite; `grads` the nodes to which a finite gradient was handed on
-    as one that is not finite, each with the node that did so; with itself, where only the sum is not finite.
+    A nan is born where no operand is nan, as in inf × 0; an infinity where no operand is infinite or nan. `data` are
+    the nodes where that happened. `grads` are those whose gradient is such a product of an upstream gradient and a
+    local derivative, each with the node that handed it on; with itself, where only the sum of what came is so.
     """
 
     data: frozenset[int]
@@ -232,7 +243,7 @@ class Snapshot:
         """The ReLUs of each neuron, one for each call."""
         found: dict[str, list[Node]] = {}
         for node in self.nodes:
-            if node.group is not None and node.op.name == "relu":
+            if node.group is not None and node.is_relu:
                 found.setdefault(node.group.neuron, []).append(node)
         return found
 
@@ -246,30 +257,41 @@ class Snapshot:
         own = [node.grad for node in self.nodes] if grads is None else grads
         finite = math.isfinite
         data = {node.index for node in self.nodes if not finite(node.data) and node.kind != FAILED}
-        born = {i for i in data if not any(self._spoilt(j) for j in self.nodes[i].operands)}
+        born = {i for i in data if not any(self._spoilt(j, self.nodes[i].data) for j in self.nodes[i].operands)}
         senders: dict[int, int] = {}
         odd = [node for node, grad in zip(self.nodes, own) if grad is not None and not finite(grad)]
         if not odd:
             return Births(frozenset(born), senders)
-        reached: set[int] = set()
+        handed: set[tuple[int, bool]] = set()  # receivers of a contribution that is nan (True) or infinite (False)
+        births: dict[tuple[int, bool], int] = {}  # of those, the ones that were born on the way, with their senders
         for node in reversed(self.nodes):
             upstream, local = own[node.index], node.value._local
             if upstream is None or not isinstance(local, tuple):
-                reached.update(node.operands)  # by hand: what it handed on is not known
+                handed.update((i, kind) for i in node.operands for kind in (True, False))  # by hand: not known
                 continue
-            for operand, factor in zip(node.operands, local):
-                if not finite(float_of(factor) * upstream):
-                    reached.add(operand)
-                    if finite(upstream) and node.index not in data and operand not in data:
-                        senders.setdefault(operand, node.index)
-        for node in odd:  # finite contributions, and a sum that is not
-            if node.index not in reached and node is not self.root:
+            for operand, factor in zip(node.operands, map(float_of, local)):
+                if not finite(contribution := factor * upstream):
+                    key = operand, math.isnan(contribution)
+                    handed.add(key)
+                    known = node.index in data or operand in data  # what is not finite in the data is in the factor
+                    by_factor = finite(upstream) and not known
+                    if by_factor or (key[1] and not math.isnan(factor) and not math.isnan(upstream)):
+                        births.setdefault(key, node.index)
+        for node in odd:
+            key = node.index, math.isnan(own[node.index] or 0.0)
+            if key in births:
+                senders[node.index] = births[key]
+            elif key not in handed and node is not self.root:  # the sum, of finite contributions or of inf and -inf
                 senders[node.index] = node.index
         return Births(frozenset(born), senders)
 
-    def _spoilt(self, i: int) -> bool:
-        """Whether a node that is shown is not finite; a constant stands inside the formula that uses it."""
-        return not math.isfinite(self.nodes[i].data) and self.nodes[i].kind != CONSTANT_NUMBER
+    def _spoilt(self, i: int, result: float) -> bool:
+        """Whether an operand explains a result that is not finite: nan only by nan. A constant does not: it stands
+        inside the formula that uses it.
+        """
+        node = self.nodes[i]
+        odd = math.isnan(node.data) if math.isnan(result) else not math.isfinite(node.data)
+        return odd and node.kind != CONSTANT_NUMBER
 
     def operand_names(self, node: Node) -> list[str]:
         return [self.nodes[i].name for i in node.operands]

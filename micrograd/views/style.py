@@ -296,7 +296,7 @@ class Painter:
 
     def _off(self, members: Sequence[Node]) -> list[tuple[str, str]]:
         """How many of the ReLUs in a box are off, and which neurons are off in every row."""
-        relus = [m for m in members if m.op.name == "relu" and m.group is not None]
+        relus = [m for m in members if m.is_relu]
         off = sum(m.is_off for m in relus)
         if not off:
             return []

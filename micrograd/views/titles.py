@@ -1,14 +1,12 @@
 """Say what a folded box holds: `Layer 2 → 4, ReLU`, `hinge loss over 20 rows`, `sum of 3 products`.
 
 >>> import random
->>> from micrograd.losses import hinge
 >>> from micrograd.nn import MLP
 >>> from micrograd.views.snapshot import snapshot
->>> from micrograd.views.titles import loss_title
->>> net = MLP(1, [1], rng=random.Random(0))
->>> graph = snapshot(hinge([net([0.5]), net([1.5])], [1, -1]))
->>> loss_title(graph, [node for node in graph.nodes if node.group is None and node.formula])
-'hinge loss over 2 rows'
+>>> from micrograd.views.titles import layer_title
+>>> graph = snapshot(MLP(1, [1], rng=random.Random(0))([0.5]))
+>>> layer_title(graph.root.group)
+'Layer 1 → 1, linear'
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from typing import Any, NamedTuple
 
 from micrograd.nn import Layer
 from micrograd.views.groups import Group
+from micrograd.views.objective import loss_title
 from micrograd.views.snapshot import OPERATION, PARAMETER, Node, Snapshot
 from micrograd.words import count, listed, one_line
 
@@ -106,34 +105,3 @@ def neuron_title(group: Group) -> Title:
     assert group.made_by is not None
     name = f"neuron {group.position}" if group.layer else one_line(group.neuron)
     return Title(name, one_line(group.made_by.neuron.kind, KIND_LENGTH))
-
-
-def loss_title(graph: Snapshot, members: Sequence[Node]) -> str:
-    """What a net's loss is, where its operations tell, and over how many rows."""
-    counts: dict[str, int] = {}
-    for m in members:
-        counts[m.op.name] = counts.get(m.op.name, 0) + 1
-    root = members[-1]
-    squares = sum(m.op.symbol == "**2" for m in members)
-    telling = [name for name in ("relu", "softplus", "logsumexp") if name in counts]
-    words = ""
-    if len(telling) + bool(squares) == 1:
-        rows = squares or counts[telling[0]]
-        if squares:
-            how = {"div": "mean ", "mul": "half of the "}.get(root.op.name, "sum of the ")
-            words = "squared error" if rows == 1 else f"{how}squared error{'' if how == 'mean ' else 's'}"
-        elif telling == ["relu"]:
-            words = "hinge loss" if all(_is_hinge(graph, m) for m in members if m.op.name == "relu") else ""
-        else:
-            words = "cross-entropy" if telling == ["logsumexp"] else "binary cross-entropy"
-        if words:
-            return words if rows == 1 else f"{words} over {count(rows, 'row')}"
-    if root.op.name == "div" and not graph.nodes[root.operands[1]].operands:
-        return f"mean of {graph.nodes[root.operands[1]].name} terms"
-    return f"{count(len(members), 'operation')} after the net"
-
-
-def _is_hinge(graph: Snapshot, relu: Node) -> bool:
-    """Whether this is relu(1 - something)."""
-    margin = graph.nodes[relu.operands[0]]
-    return margin.op.name == "sub" and graph.nodes[margin.operands[0]].name == "1"

@@ -30,6 +30,7 @@ from micrograd.words import count, short
 PATHS = 20  # listed unless more are asked for
 MAX_PATHS = 1000  # found, so that the sum of those not listed is the sum of their products
 MAX_LENGTH = 200_000  # nodes on all paths together
+MAX_COUNTED = 10**15  # digit by digit
 FEW_FACTORS = 4  # that are all written out, as many as arrows
 
 
@@ -121,10 +122,10 @@ class Why:
             return [[*head, Part("", ": a backward written by hand hides the paths")]]
         if self.count == 0:
             return [[Part("name", name), Part("", f" does not reach {name_in(nodes[-1].name, 20)}: its gradient is 0")]]
-        lines = [[*head, Part("", f", the sum over {count(self.count, 'path')}")]]
+        lines = [[*head, Part("", f", the sum over {counted(self.count, 'path')}")]]
         lines += [line for way, locals_ in self.paths for line in self._path(way, locals_)]
         if not self.complete:
-            more = count(self.count - len(self.paths), "more path")
+            more = counted(self.count - len(self.paths), "more path")
             lines.append(
                 [Part("", f"  … and {more}: "), Part("sum", short(self.rest), self.rest), Part("", " together")]
             )
@@ -164,6 +165,14 @@ class Why:
 
     def __repr__(self) -> str:
         return sentence.text(*self.lines)
+
+
+def counted(n: int, thing: str) -> str:
+    """`3 paths`; of a number too long to read, and for Python to write, its power of ten: `about 10^4515 paths`."""
+    if n < MAX_COUNTED:
+        return count(n, thing)
+    power = int(math.log10(n))
+    return f"about 10^{power - (10**power > n)} {thing}s"
 
 
 def product(path: tuple[Any, list[float]]) -> float:

@@ -139,7 +139,7 @@ LOSSES = [
     (lambda outputs: half_squared_sum(outputs, [1.0, 2.0, 3.0]), "half of the squared errors over 3 rows"),
     (lambda outputs: binary_cross_entropy(outputs, [1, 0, 1]), "binary cross-entropy over 3 rows"),
     (lambda outputs: cross_entropy(outputs, [0, 1, 1]), "cross-entropy over 3 rows"),
-    (lambda outputs: sum(o.exp() for o in outputs) / 3, "mean of 3 terms"),
+    (lambda outputs: sum(o.exp() for o in outputs) / 3, "computed from 3 rows"),
 ]
 
 

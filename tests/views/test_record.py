@@ -19,6 +19,7 @@ from micrograd.losses import mse
 from micrograd.nn import MLP
 from micrograd.views.record import Record
 from micrograd.views.sentence import columns
+from micrograd.views.why import counted
 from micrograd.words import short
 
 
@@ -112,6 +113,19 @@ def test_why_finds_the_largest_of_too_many_paths_at_once_and_says_so():
     assert not why.complete and why.rest == pytest.approx(why.gradient - 1.875)
     assert f"… and {2**40 - 4:,} more paths: {short(why.rest)} together" in repr(why)
     assert why.gradient == pytest.approx(y.data)
+
+
+def test_why_counts_paths_too_many_for_digits_by_their_power_of_ten():
+    x = y = Value(1.0, label="x")
+    for _ in range(15_000):
+        y = 0.5 * y + 0.5 * y
+    why = trace(y).why(x, limit=2)
+    assert why.count == 2**15_000 and "the sum over about 10^4515 paths\n" in repr(why)
+    assert "… and about 10^4515 more paths: 1 together" in repr(why)
+    assert counted(10**15 - 1, "path") == "999,999,999,999,999 paths" and counted(1, "path") == "1 path"
+    for power in (15, 16, 300, 4999):  # where the logarithm, rounded, is off by one
+        assert counted(10**power, "path") == f"about 10^{power} paths"
+        assert counted(10 ** (power + 1) - 1, "path") == f"about 10^{power} paths"
 
 
 def test_why_stays_within_a_terminal():

@@ -24,7 +24,7 @@ function short(x) {
 const full = (x) => repr(x).replace(/\.0$/, "");
 
 // A count of paths can have thousands of digits.
-const counted = (n) => n < 1e18 ? n.toLocaleString("en-US") : `about 10^${String(n).length - 1}`;
+const counted = (n) => n < 1e15 ? n.toLocaleString("en-US") : `about 10^${String(n).length - 1}`;
 const many = (n, what) => `${counted(n)} ${what}${String(n) === "1" ? "" : "s"}`;
 const cut = (text, length) => text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 // Of a path such as layers.0.neurons.2.w.1, the end says most.
