@@ -107,13 +107,28 @@ class _Check:
             self._failed_backward(trial, error)
             return
         said = _difference(trial, wanted, found)
-        if said:
+        if said and not self._stops_there(trial, said, found):
             finding = self._diagnosed(trial, said, result, inputs)
             why = _convention(trial, wanted, found)
             if not why:
                 self.wrong.append(finding)
             elif all((other.where, other.advice) != (finding.where, why) for other in self.conventions):  # said once
                 self.conventions.append(dataclasses.replace(finding, advice=why))
+
+    def _stops_there(self, trial: Trial, said: str, found: _Numbers) -> bool:
+        """Whether a number is nan or inf because NumPy gives these where Python's numbers raise an error."""
+        if all(map(math.isfinite, found.values())):
+            return False
+        try:
+            limited(lambda: _run(self.engine, trial), self.seconds, strict=True)
+        except ArithmeticError as error:
+            said = f"{said}: {unwrapped(error)}"
+            if all(limit.what != said for limit in self.limits):
+                self._add(trial, self.limits, said, error)
+            return True
+        except Exception:
+            return False
+        return False
 
     def _diagnosed(self, trial: Trial, said: str, result: Any, inputs: dict[str, Any]) -> Finding:
         try:

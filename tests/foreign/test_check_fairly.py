@@ -1,0 +1,31 @@
+"""check_engine is fair: right engines of other kinds pass, and a mistake is named where it was made."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import pytest
+from helpers.planted import planted
+
+from micrograd import check_engine
+
+NUMPY = ("import math", "import math\nimport numpy as np")
+
+
+@pytest.mark.parametrize("numbers", ["np.float32(data)", "np.float64(data)", "np.array(data, dtype=float)"])
+def test_an_engine_of_numpy_numbers_stops_where_one_of_floats_does(tmp_path, numbers):
+    with warnings.catch_warnings(record=True) as warned:  # an error would be caught by check_engine
+        report = check_engine(planted(tmp_path, NUMPY, ("self.data = data", f"self.data = {numbers}")))
+    assert report and not warned, report
+    zero = report.limits[0]
+    assert re.match(r"x\.grad is nan where x\*\*0 has 0 at x = 0: divide by zero", zero.what)
+    assert zero.line.text == "self.grad += other * (self.data ** (other - 1)) * out.grad"
+
+
+def test_a_wrong_gradient_of_numpy_numbers_is_wrong(tmp_path):
+    wrong = [("(1 - t**2) * out.grad", "math.nan * out.grad")]
+    report = check_engine(planted(tmp_path, NUMPY, ("self.data = data", "self.data = np.float64(data)"), *wrong))
+    assert report.first.where == "Value.tanh"
+    assert report.first.what == "x.grad is nan where tanh(x) has 0.7864 at x = 0.5"
+    assert report.first.advice == "self.grad is nan there; the table has ∂out/∂self = 1 - out * out = 0.7864"
