@@ -23,7 +23,7 @@ from micrograd.foreign.engines import Engine
 from micrograd.foreign.findings import Finding, Report
 from micrograd.foreign.limited import limited
 from micrograd.foreign.reading import Reader
-from micrograd.foreign.source import code_of, line_of_error
+from micrograd.foreign.source import code_of, first_line, line_of_error
 from micrograd.foreign.trials import Ours, Trial, rows, trials_of
 from micrograd.table import FLOAT, TABLE
 from micrograd.words import did_you_mean, short, unwrapped
@@ -210,7 +210,7 @@ class _Check:
                 self.wrong.append(Finding(f"{name}: the gradients are {found} where they are {(1.0, float(CHAIN))}"))
 
     def _again(self) -> None:
-        """Backward twice on one graph; on two graphs with a value in both; and after its gradient was set to 0."""
+        """Backward twice on one graph; on two with a value in both, used or computed; after gradients were set to 0."""
         kind = self.engine.kind
         if not (self.engine.has(TABLE["mul"]) and self.engine.has(TABLE["add"])):
             return
@@ -230,17 +230,33 @@ class _Check:
             (x * y + x).backward()
             return _gradient(x)
 
+        def on_a_shared_value() -> float:
+            x, y = kind(2.0), kind(5.0)
+            p = x * y
+            first = p + x
+            first.backward()
+            for value in (x, y, p, first):
+                value.grad = 0.0
+            (p * y).backward()
+            return _gradient(x)
+
         self.tried += ["backward twice", "two graphs", "a gradient set to 0 between two graphs"]
+        self.tried += ["two results of one value in between"]
+        runs = (twice, lambda: on_two_graphs(False), lambda: on_two_graphs(True), on_a_shared_value)
         try:
-            again, both, cleared = limited(lambda: (twice(), on_two_graphs(False), on_two_graphs(True)), self.seconds)
+            again, both, cleared, shared = limited(lambda: [run() for run in runs], self.seconds)
         except Exception as error:
-            self.wrong.append(Finding(f"backward for a second time raised {_named(error)}"))
+            self.wrong.append(self._kept(f"backward for a second time raised {_named(error)}"))
             return
         if not _close(cleared, 6.0):
             advice = "gradients of values inside a graph must start at 0 in each graph"
             self.wrong.append(
                 Finding(f"x.grad is {short(cleared)} after x.grad = 0 and another backward, not 6", None, advice)
             )
+        if not _close(shared, 25.0):
+            said = f"x.grad is {short(shared)} where p * y, where p = x * y, has 25 at x = 2, y = 5, after backward of "
+            said += "p + x and with all gradients set to 0"
+            self.wrong.append(self._kept(said))
         if _close(both, 6.0):
             text = "backward sets gradients to 0 first; in the table's engine, and in PyTorch, those of leaves add up"
             self.conventions.append(Finding("x.grad is 6 after backward on two graphs of 6 each, not 12", None, text))
@@ -253,6 +269,16 @@ class _Check:
             )
             said = f"backward() twice on one graph: x.grad is {short(again)} where 26 + 26 is 52"
             self.conventions.append(Finding(said, None, text))
+
+
+    def _kept(self, said: str) -> Finding:
+        """Something of one backward is there in the next."""
+        advice = (
+            "what backward visited is kept between calls: make the set, and the list of the order, inside backward, "
+            "not as a default argument, outside it or on the values"
+        )
+        backward = self.engine.kind.backward  # type: ignore[attr-defined]
+        return Finding(said, first_line(backward), advice, f"{self.engine.name}.backward")
 
 
 _Numbers = dict[str, float]

@@ -29,3 +29,30 @@ def test_a_wrong_gradient_of_numpy_numbers_is_wrong(tmp_path):
     assert report.first.where == "Value.tanh"
     assert report.first.what == "x.grad is nan where tanh(x) has 0.7864 at x = 0.5"
     assert report.first.advice == "self.grad is nan there; the table has ∂out/∂self = 1 - out * out = 0.7864"
+
+
+KEPT_BETWEEN_CALLS = {
+    "a set": [("def backward(self):", "def backward(self, visited=set()):"), ("        visited = set()\n", "")],
+    "a set and the order": [
+        ("def backward(self):", "def backward(self, visited=set(), topo=[]):"),
+        ("        visited = set()\n", ""),
+        ("        topo = []\n", ""),
+    ],
+    "a mark on each value": [
+        ("        visited = set()\n", ""),
+        ("if v not in visited:", "if not hasattr(v, 'seen'):"),
+        ("visited.add(v)", "v.seen = True"),
+    ],
+}
+
+
+@pytest.mark.parametrize("kept", KEPT_BETWEEN_CALLS)
+def test_what_backward_visited_must_not_be_kept_between_calls(tmp_path, kept):
+    report = check_engine(planted(tmp_path, *KEPT_BETWEEN_CALLS[kept]))
+    assert not report and report.first.where == "Value.backward"
+    if kept == "a set and the order":  # the steps of all that came before run too
+        assert "backward for a second time raised ZeroDivisionError" in report.first.what
+    else:
+        assert report.first.what.startswith("x.grad is 0 where p * y, where p = x * y, has 25 at x = 2, y = 5, after")
+    assert report.first.advice.startswith("what backward visited is kept between calls: make the set")
+    assert report.first.line.text.startswith("def backward(self")
