@@ -56,3 +56,33 @@ def test_what_backward_visited_must_not_be_kept_between_calls(tmp_path, kept):
         assert report.first.what.startswith("x.grad is 0 where p * y, where p = x * y, has 25 at x = 2, y = 5, after")
     assert report.first.advice.startswith("what backward visited is kept between calls: make the set")
     assert report.first.line.text.startswith("def backward(self")
+
+
+ALONE = '    def __rmul__(self, other):\n        return Value(self.data * other, (self,), "*")\n'
+TIMES = "    def __rmul__(self, other):\n        return self * other\n"
+FORGOTTEN = "its result still has the empty _backward from __init__: did you forget out._backward = _backward?"
+KEPT = "        out._backward = _backward\n"
+RELU = "            self.grad += (self.data > 0) * out.grad\n\n"
+
+
+@pytest.mark.parametrize(
+    "changes, where, what, text",
+    [
+        ([(RELU + KEPT, RELU)], "Value.relu", "x.grad is 0 where relu(x) has 1 at x = 2", "return out"),
+        ([(KEPT, "")], "Value.__add__", "x.grad is 0 where x + y has 1 at x = 2, y = -3", "return out"),
+        (
+            [(TIMES, ALONE)],
+            "Value.__rmul__",
+            "x.grad is 0 where 2 * x has 2 at x = 3",
+            'return Value(self.data * other, (self,), "*")',
+        ),
+    ],
+    ids=["relu", "+", "2 * x"],
+)
+def test_a_step_that_was_not_set_is_missed_where_the_result_is_made(tmp_path, changes, where, what, text):
+    report = check_engine(planted(tmp_path, *changes))
+    assert (report.first.where, report.first.what, report.first.advice) == (where, what, FORGOTTEN)
+    assert report.first.line.text == text
+    lines = (tmp_path / report.first.line.file).read_text().splitlines()
+    above = [line.strip() for line in lines[: report.first.line.number] if line.startswith("    def ")]
+    assert above[-1].startswith(f"def {where.removeprefix('Value.')}(")
