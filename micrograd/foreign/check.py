@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from micrograd.coerce import float_of
+from micrograd.foreign.conventions import Numbers, close, convention
 from micrograd.foreign.diagnosis import diagnose
 from micrograd.foreign.engines import Engine
 from micrograd.foreign.findings import Finding, Report
@@ -25,7 +25,7 @@ from micrograd.foreign.limited import limited
 from micrograd.foreign.reading import Reader
 from micrograd.foreign.source import code_of, first_line, line_of_error
 from micrograd.foreign.trials import Ours, Trial, rows, trials_of
-from micrograd.table import FLOAT, TABLE
+from micrograd.table import TABLE
 from micrograd.words import did_you_mean, short, unwrapped
 
 SECONDS = 10.0  # for one trial
@@ -95,7 +95,7 @@ class _Check:
         try:
             result, inputs = limited(lambda: _forward(self.engine, trial), self.seconds)
         except Exception as error:
-            self._failed_forward(trial, error)
+            self._failed_forward(trial, error, wanted)
             return
         if not isinstance(result, self.engine.kind):
             self.missing.append(f"{trial.name} (it gives a {type(result).__name__})")
@@ -104,18 +104,18 @@ class _Check:
         try:
             found = limited(lambda: _backward(result, inputs), self.seconds)
         except Exception as error:
-            self._failed_backward(trial, error)
+            self._failed_backward(trial, error, wanted)
             return
         said = _difference(trial, wanted, found)
         if said and not self._stops_there(trial, said, found):
-            finding = self._diagnosed(trial, said, result, inputs)
-            why = _convention(trial, wanted, found)
+            finding = self._of_equality(trial, said, wanted) or self._diagnosed(trial, said, result, inputs)
+            why = convention(self.engine, trial, wanted, found)
             if not why:
                 self.wrong.append(finding)
             elif all((other.where, other.advice) != (finding.where, why) for other in self.conventions):  # said once
                 self.conventions.append(dataclasses.replace(finding, advice=why))
 
-    def _stops_there(self, trial: Trial, said: str, found: _Numbers) -> bool:
+    def _stops_there(self, trial: Trial, said: str, found: Numbers) -> bool:
         """Whether a number is nan or inf because NumPy gives these where Python's numbers raise an error."""
         if all(map(math.isfinite, found.values())):
             return False
@@ -130,6 +130,28 @@ class _Check:
             return False
         return False
 
+    def _of_equality(self, trial: Trial, said: str, wanted: Numbers) -> Finding | None:
+        """A class whose values are equal by their data, if that is what is wrong: by identity the trial succeeds."""
+        try:
+            names = self.engine.equality
+            if not names:
+                return None
+            with self.engine.by_identity():
+                for _ in range(5):  # sets have another order each time, and some order may hide another mistake
+                    if _difference(trial, wanted, limited(lambda: _run(self.engine, trial), self.seconds)):
+                        return None
+        except Exception:
+            return None
+        own = [
+            name for name in names if getattr(self.engine.kind, name) is not None
+        ]  # __eq__ alone takes __hash__ away
+        advice = (
+            f"{self.engine.name} has {' and '.join(own)} of its own, so two values with equal numbers can be one value "
+            "in a set, or none can be in a set: leave these methods out, then each value equals only itself"
+        )
+        line = first_line(getattr(self.engine.kind, own[0]))
+        return Finding(said, line, advice, f"{self.engine.name}.{own[0]}")
+
     def _diagnosed(self, trial: Trial, said: str, result: Any, inputs: dict[str, Any]) -> Finding:
         try:
             finding: Finding = limited(lambda: diagnose(self.engine, trial, said, result, inputs), self.seconds)
@@ -137,7 +159,7 @@ class _Check:
             return Finding(said, where=self.engine.written(trial.method) if trial.method else "")
         return finding
 
-    def _failed_forward(self, trial: Trial, error: Exception) -> None:
+    def _failed_forward(self, trial: Trial, error: Exception, wanted: Numbers) -> None:
         said = f"{trial.name} at {trial.place} raised {_named(error)}"
         if isinstance(error, TimeoutError):
             self._add(trial, self.wrong, f"{trial.name} at {trial.place}: {error}", error)
@@ -145,6 +167,9 @@ class _Check:
             self._add(trial, self.wrong, f"{said}: a method calls itself without end", error)
         elif isinstance(error, (ArithmeticError, ValueError)):
             self._add(trial, self.limits, said, error)
+        elif isinstance(error, TypeError) and (finding := self._of_equality(trial, said, wanted)):
+            self.tried.append(trial.name)
+            self.wrong.append(finding)
         elif trial.optional:
             if not isinstance(error, NameError):
                 self.missing.append(trial.name)
@@ -153,11 +178,14 @@ class _Check:
         else:
             self._add(trial, self.wrong, said, error)
 
-    def _failed_backward(self, trial: Trial, error: Exception) -> None:
+    def _failed_backward(self, trial: Trial, error: Exception, wanted: Numbers) -> None:
         if isinstance(error, TimeoutError):
             said = f"backward of {trial.name} at {trial.place}: {error}"
         else:
             said = f"backward of {trial.name} at {trial.place} raised {_named(error)}"
+        if isinstance(error, TypeError) and (finding := self._of_equality(trial, said, wanted)):
+            self.wrong.append(finding)
+            return
         corner = isinstance(error, (ArithmeticError, ValueError))
         self._add(trial, self.limits if corner else self.wrong, said, error)
 
@@ -248,28 +276,27 @@ class _Check:
         except Exception as error:
             self.wrong.append(self._kept(f"backward for a second time raised {_named(error)}"))
             return
-        if not _close(cleared, 6.0):
+        if not close(cleared, 6.0):
             advice = "gradients of values inside a graph must start at 0 in each graph"
             self.wrong.append(
                 Finding(f"x.grad is {short(cleared)} after x.grad = 0 and another backward, not 6", None, advice)
             )
-        if not _close(shared, 25.0):
+        if not close(shared, 25.0):
             said = f"x.grad is {short(shared)} where p * y, where p = x * y, has 25 at x = 2, y = 5, after backward of "
             said += "p + x and with all gradients set to 0"
             self.wrong.append(self._kept(said))
-        if _close(both, 6.0):
+        if close(both, 6.0):
             text = "backward sets gradients to 0 first; in the table's engine, and in PyTorch, those of leaves add up"
             self.conventions.append(Finding("x.grad is 6 after backward on two graphs of 6 each, not 12", None, text))
-        elif not _close(both, 12.0):
+        elif not close(both, 12.0):
             self.wrong.append(Finding(f"x.grad is {short(both)} after backward on two graphs of 6 each, not 12"))
-        if not _close(again, 52.0) and not _close(again, 26.0):
+        if not close(again, 52.0) and not close(again, 26.0):
             text = (
                 "gradients of the values in between are kept, and passed on again with the new ones; set all gradients "
                 "of the graph to 0 before, or make a new graph for each backward, as training loops do"
             )
             said = f"backward() twice on one graph: x.grad is {short(again)} where 26 + 26 is 52"
             self.conventions.append(Finding(said, None, text))
-
 
     def _kept(self, said: str) -> Finding:
         """Something of one backward is there in the next."""
@@ -281,48 +308,18 @@ class _Check:
         return Finding(said, first_line(backward), advice, f"{self.engine.name}.backward")
 
 
-_Numbers = dict[str, float]
-
-OTHER_FORMULAS: dict[str, tuple[str, Callable[[float], float]]] = {
-    "gelu": (
-        "this is the approximation with tanh, up to 0.0005 from the exact function, which the table has",
-        lambda x: 0.5 * x * (1.0 + math.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3))),
-    )
-}
-
-
-def _convention(trial: Trial, wanted: _Numbers, found: _Numbers) -> str:
-    """Why other numbers than the table's are right too; empty where they are not."""
-    if trial.entry is None:
-        return ""
-    if _close(wanted["data"], found["data"]) and (between := _slopes(trial)):
-        theirs = [found[name] for name in trial.inputs]
-        if all(low - 1e-9 <= x <= high + 1e-9 for x, (low, high) in zip(theirs, between)):
-            return (
-                "there is a kink there: any slope between those of its two sides is right, and the table takes the one "
-                "that PyTorch takes"
-            )
-    if (other := OTHER_FORMULAS.get(trial.entry.name)) and len(trial.inputs) <= 2:
-        why, function = other
-        x, upstream = [*trial.inputs.values(), 1.0][:2]
-        data, slope = function(x), (function(x + 1e-6) - function(x - 1e-6)) / 2e-6
-        if _close(found["data"], data * upstream) and math.isclose(found["x"], slope * upstream, rel_tol=1e-4):
-            return why
-    return ""
-
-
 def _forward(engine: Engine, trial: Trial) -> tuple[Any, dict[str, Any]]:
     inputs = {name: engine.kind(x) for name, x in trial.inputs.items()}
     return trial.build(engine, *inputs.values()), inputs
 
 
-def _backward(result: Any, inputs: dict[str, Any]) -> _Numbers:
+def _backward(result: Any, inputs: dict[str, Any]) -> Numbers:
     data = Reader().node(result).number()
     result.backward()
     return {"data": data, **{name: _gradient(x) for name, x in inputs.items()}}
 
 
-def _run(engine: Engine, trial: Trial) -> _Numbers:
+def _run(engine: Engine, trial: Trial) -> Numbers:
     return _backward(*_forward(engine, trial))
 
 
@@ -331,14 +328,10 @@ def _gradient(x: Any) -> float:
     return 0.0 if grad is None else grad
 
 
-def _close(x: float, y: float) -> bool:
-    return math.isclose(x, y, rel_tol=1e-6, abs_tol=1e-9) or (math.isnan(x) and math.isnan(y))
-
-
-def _difference(trial: Trial, wanted: _Numbers, found: _Numbers) -> str:
+def _difference(trial: Trial, wanted: Numbers, found: Numbers) -> str:
     """Which number is wrong, with both; empty where all agree."""
     for name, x in found.items():
-        if not _close(x, wanted[name]):
+        if not close(x, wanted[name]):
             both = short(x), short(wanted[name])
             if name == "data":
                 return f"{trial.name} is {both[0]} where the table has {both[1]} at {trial.place}"
@@ -348,21 +341,3 @@ def _difference(trial: Trial, wanted: _Numbers, found: _Numbers) -> str:
 
 def _named(error: Exception) -> str:
     return f"{type(error).__name__}: {unwrapped(error)}" if str(error) else type(error).__name__
-
-
-def _slopes(trial: Trial) -> list[tuple[float, float]] | None:
-    """For each operand the derivatives a little to either side; None where they are the same, so there is no kink."""
-    entry, point = trial.entry, list(trial.inputs.values())
-    if entry is None or len(entry.operands) != len(point):
-        return None
-    found = []
-    for i in range(len(point)):
-        sides = []
-        for step in (-1e-6, 0.0, 1e-6):
-            moved = [x + step * (i == j) for j, x in enumerate(point)]
-            try:
-                sides.append(float_of(entry.rule(FLOAT, *moved)[1]()[i]))
-            except (ArithmeticError, ValueError, TypeError):  # TypeError: a row without its settings, as in x**2
-                return None
-        found.append((min(sides), max(sides)))
-    return found if any(high - low > 1e-3 for low, high in found) else None

@@ -65,4 +65,4 @@ def _numpy(strict: bool) -> contextlib.AbstractContextManager[Any]:
     how: Any = numpy.errstate(all="ignore")
     if strict:
         how = numpy.errstate(divide="raise", over="raise", invalid="raise", under="ignore")
-    return how  # type: ignore[no-any-return]
+    return how

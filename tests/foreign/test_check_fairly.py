@@ -86,3 +86,75 @@ def test_a_step_that_was_not_set_is_missed_where_the_result_is_made(tmp_path, ch
     lines = (tmp_path / report.first.line.file).read_text().splitlines()
     above = [line.strip() for line in lines[: report.first.line.number] if line.startswith("    def ")]
     assert above[-1].startswith(f"def {where.removeprefix('Value.')}(")
+
+
+EQUAL = "    def __eq__(self, other):\n        return isinstance(other, Value) and self.data == other.data\n\n"
+HASH = "    def __hash__(self):\n        return hash(self.data)\n\n"
+
+
+@pytest.mark.parametrize("both", [True, False], ids=["with __hash__", "not hashable"])
+def test_values_that_are_equal_by_their_data_are_named(tmp_path, both):
+    engine = planted(tmp_path, ("    def __add__", EQUAL + HASH * both + "    def __add__"))
+    before = dict(vars(engine.Value))
+    report = check_engine(engine)
+    assert report.first.where == "Value.__eq__" and report.first.line.text == "def __eq__(self, other):"
+    names = "__eq__ and __hash__" if both else "__eq__"
+    assert report.first.advice.startswith(f"Value has {names} of its own, so two values with equal numbers")
+    if both:
+        assert not {finding.where for finding in report.wrong} - {"Value.__eq__"}
+    else:
+        assert "raised TypeError: unhashable type: 'Value'" in report.first.what
+    assert dict(vars(engine.Value)) == before
+
+
+def test_a_hash_that_does_no_harm_is_not_blamed(tmp_path):
+    wrong = ("self.grad += 1.0 * out.grad", "self.grad = 1.0 * out.grad")
+    engine = planted(tmp_path, ("    def __add__", HASH.replace("self.data", "7") + "    def __add__"), wrong)
+    assert {finding.where for finding in check_engine(engine).wrong} == {"Value.__add__"}
+
+
+BACKWARD = "    def backward(self):"
+LEAKY = """    def leaky_relu(self{argument}):
+        out = Value(self.data if self.data > 0 else {slope} * self.data, (self,), "leaky_relu")
+
+        def _backward():
+            self.grad += (1.0 if self.data > 0 else {derivative}) * out.grad
+
+        out._backward = _backward
+        return out
+
+"""
+GELU = """    def gelu(self):
+        s = 1 / (1 + math.exp(-1.702 * self.data))
+        out = Value(self.data * s, (self,), "gelu")
+
+        def _backward():
+            self.grad += (s + 1.702 * self.data * s * (1 - s)) * out.grad
+
+        out._backward = _backward
+        return out
+
+"""
+
+
+@pytest.mark.parametrize("argument, slope", [(", alpha=0.1", "alpha"), ("", "0.1"), (", slope=0.1", "slope")])
+def test_another_default_of_a_setting_is_a_convention(tmp_path, argument, slope):
+    def checked(derivative):
+        leaky = LEAKY.format(argument=argument, slope=slope, derivative=derivative)
+        return check_engine(planted(tmp_path, (BACKWARD, leaky + BACKWARD)))
+
+    report = checked(slope)
+    assert report, report
+    (finding,) = [finding for finding in report.conventions if "leaky_relu" in finding.what]
+    assert str(finding).startswith("Value.leaky_relu: leaky_relu(x) is -0.3 where the table has -0.03 at x = -3\n")
+    assert finding.advice.startswith("yours takes 0.1 for slope, the table 0.01 where none is given")
+    assert str(checked("0.2")).startswith(
+        "Value.leaky_relu: leaky_relu(x) is -0.3 where"
+    )  # its two numbers are not of one slope
+
+
+def test_the_sigmoid_approximation_of_gelu_is_a_convention(tmp_path):
+    report = check_engine(planted(tmp_path, (BACKWARD, GELU + BACKWARD)))
+    assert report and any("approximation with a sigmoid" in finding.advice for finding in report.conventions), report
+    wrong = GELU.replace(" * (1 - s)", "")
+    assert str(check_engine(planted(tmp_path, (BACKWARD, wrong + BACKWARD)))).startswith("Value.gelu: ")
