@@ -25,6 +25,8 @@ def formula(entry: Any, names: Sequence[str]) -> str:
         names[0] = _in_parentheses(names[0])
     if entry.static and not entry.symbol.isidentifier():
         return names[0] + entry.symbol
+    if len(names) == 1 and entry.symbol.startswith("**"):  # by hand: "**2", or "**" with an exponent that nobody kept
+        return names[0] + (entry.symbol if entry.symbol != "**" else "**…")
     if len(names) == 2 and not entry.symbol.isidentifier():
         symbol = entry.symbol if entry.symbol.startswith("**") else f" {entry.symbol} "
         return names[0] + symbol + _in_parentheses(names[1])

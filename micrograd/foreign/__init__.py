@@ -7,6 +7,7 @@ Read in this order:
     adopt            the whole graph as a graph of ours
     source, limited  the line of code that a finding is about; code that runs for so long and no longer
     engines, trials  a class of Values behind its operations; what it is tried on
+    conventions      why other numbers than the table's may be right too
     findings         what was found, and how it is printed
     rules            what is wrong with one step of backward
     diagnosis        from a trial that failed to what is wrong and where

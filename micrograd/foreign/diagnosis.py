@@ -13,13 +13,23 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from micrograd.foreign.adopt import MANY, does, gradients_put_back, in_order
+from micrograd.foreign.adopt import MANY, does, gradients_put_back, in_order, probe
 from micrograd.foreign.engines import Engine
 from micrograd.foreign.findings import Finding
 from micrograd.foreign.reading import MISSING, OPERANDS, Reader, Theirs, read
 from micrograd.foreign.recognition import Recognised, agree, computed, recognised, rows_of
 from micrograd.foreign.rules import what_is_wrong
-from micrograd.foreign.source import Line, calls, line_of_grad, line_of_loop, line_of_result, sets_grad, statements
+from micrograd.foreign.source import (
+    Line,
+    calls,
+    line_of_grad,
+    line_of_loop,
+    line_of_making,
+    line_of_result,
+    line_of_return,
+    sets_grad,
+    statements,
+)
 from micrograd.foreign.trials import Trial
 from micrograd.text import derivative_formulas
 from micrograd.words import short
@@ -39,7 +49,7 @@ def diagnose(engine: Engine, trial: Trial, said: str, result: Any, inputs: dict[
     with gradients_put_back([node.theirs for node in order]) as settable:
         found = _first_wrong(order, settable)
         if found:
-            return _of_node(engine, trial, *found, said, at_method)
+            return _of_node(engine, trial, result, *found, said, at_method)
     if " is " in said and not said.startswith(trial.name):
         lost = [name for name, x in inputs.items() if all(node.theirs is not x for node in order)]
         if lost:
@@ -71,15 +81,29 @@ def _first_wrong(order: list[Theirs], settable: bool) -> tuple[Theirs, Recognise
 
 
 def _of_node(
-    engine: Engine, trial: Trial, node: Theirs, found: Recognised | None, said: str, at_method: Line | None
+    engine: Engine,
+    trial: Trial,
+    result: Any,
+    node: Theirs,
+    found: Recognised | None,
+    said: str,
+    at_method: Line | None,
 ) -> Finding:
     """A node whose number or whose step is wrong."""
     rows = rows_of(node.symbol) or rows_of(node.method) or rows_of(trial.method)
     if found is None and not node.symbol:  # nothing but its number tells which operation it is
         found = next((x for entry in rows for x in computed(node, entry, node._prev)), None)
-    name = node.method or (engine.method_of(found.entry if found else rows[0]) if found or rows else trial.method)
+    of_row = engine.method_of(found.entry if found else rows[0]) if found or rows else trial.method
+    unset = node.method == "__init__"  # its step was defined there, for values without operands
+    name = of_row if unset else node.method or of_row
+    if unset and node.theirs is result and line_of_making(engine.method(trial.method), {engine.name}):
+        name = trial.method  # as a __rmul__ that makes its result by itself
     where, method = engine.written(name) if name else engine.name, engine.method(name)
     at_method = line_of_result(method, {engine.name}) if method else at_method
+    if unset and not said.startswith(trial.name) and _adds_nothing(node):
+        advice = f"its result still has the empty {engine.step_name} from __init__: did you forget "
+        variable = f"out.{engine.step_name} = {engine.step_name}?"
+        return Finding(said, line_of_return(method) if method else at_method, advice + variable, where=where)
     if found is None:
         kept = [x.theirs for x in node._prev] + [node.theirs]
         for variable, x in node.cells.items():
@@ -100,6 +124,11 @@ def _of_node(
         return Finding(said, at_method, advice, where)
     variables, advice, is_set = wrong or ([], "", False)
     return Finding(said, line_of_grad(node.step, variables, plain=is_set), advice, where=where)
+
+
+def _adds_nothing(node: Theirs) -> bool:
+    """Whether a node's step leaves the gradients of all its operands as they are."""
+    return node.step is not None and set(probe(node, node.step, 3.0, 1.0).values()) == {3.0}
 
 
 @contextlib.contextmanager

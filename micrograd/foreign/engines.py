@@ -10,11 +10,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import itertools
 import operator
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from micrograd.foreign.reading import MISSING, STEPS, kind, read
@@ -81,6 +82,28 @@ class Engine:
     def written(self, name: str) -> str:
         """A method as an error names it: `Value.__mul__`; a function of the module by its own name."""
         return f"{self.name}.{name}" if hasattr(self.kind, name) else name
+
+    @property
+    def equality(self) -> list[str]:
+        """`__eq__` and `__hash__`, as far as the class has its own, where these make two values of one number equal."""
+        own = [name for name in ("__eq__", "__hash__") if getattr(self.kind, name) is not getattr(object, name)]
+        equal = "__eq__" in own and self.kind(2.0) == self.kind(2.0)
+        return own if equal else []
+
+    @contextlib.contextmanager
+    def by_identity(self) -> Iterator[None]:
+        """Let each value equal itself and no other for a while."""
+        names = self.equality
+        own = {name: vars(self.kind)[name] for name in names if name in vars(self.kind)}
+        try:
+            for name in names:
+                setattr(self.kind, name, getattr(object, name))
+            yield
+        finally:
+            for name in names:
+                delattr(self.kind, name)
+            for name, function in own.items():
+                setattr(self.kind, name, function)
 
     @property
     def step_name(self) -> str:

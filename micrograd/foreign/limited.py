@@ -14,14 +14,19 @@ TimeoutError: it did not end within 0.1 seconds
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
 
-def limited(function: Callable[[], Any], seconds: float) -> Any:
+def limited(function: Callable[[], Any], seconds: float, *, strict: bool = False) -> Any:
     """What the function returns or raises; TimeoutError where it takes longer, with the traceback of where it was.
+
+    NumPy's numbers give nan or inf where Python's raise ZeroDivisionError or OverflowError, and warn. Here they do so
+    without a word, or raise FloatingPointError, which is an ArithmeticError as Python's are, with `strict=True`.
 
     It runs in a thread of its own, in which Python can raise an error from outside. Code that is not Python, or that
     catches every error, is left behind in its thread, which does not keep the program from ending.
@@ -31,7 +36,8 @@ def limited(function: Callable[[], Any], seconds: float) -> Any:
 
     def run() -> None:
         try:
-            result.append(function())
+            with _numpy(strict):
+                result.append(function())
         except BaseException as error:
             errors.append(error)
 
@@ -49,3 +55,14 @@ def limited(function: Callable[[], Any], seconds: float) -> Any:
     if errors:
         raise errors[0]
     return result[0]
+
+
+def _numpy(strict: bool) -> contextlib.AbstractContextManager[Any]:
+    """What NumPy does where a number is not finite; nothing has to be done where nobody has loaded it."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return contextlib.nullcontext()
+    how: Any = numpy.errstate(all="ignore")
+    if strict:
+        how = numpy.errstate(divide="raise", over="raise", invalid="raise", under="ignore")
+    return how

@@ -60,6 +60,8 @@ def what_is_wrong(node: Theirs, found: Recognised) -> Wrong | None:
         names = variables_of(node, x)
         grad = f"{names[0]}.grad"
         theirs = at_once[x]
+        if math.isfinite(local) and not math.isfinite(theirs):  # which says nothing of why
+            return names, f"{grad} is {theirs} there; {_should(node, found, x, local)}", False
         if close(later[x], theirs) and not close(later[x], 3.0 + theirs):
             advice = f"{grad} is set there, where it must be added to: write +=, because each use of a value adds its "
             return names, advice + "contribution", True

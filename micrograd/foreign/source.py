@@ -82,8 +82,8 @@ def line_of_grad(step: Any, variables: Container[str], *, plain: bool = False) -
     return found[0][1] if found else first_line(step)
 
 
-def line_of_result(method: Any, names: Container[str]) -> Line | None:
-    """The line of a method that makes its result: a call of the class with operands, or its `return`."""
+def line_of_making(method: Any, names: Container[str]) -> Line | None:
+    """The line of a method with a call of the class with operands; None where another method makes its result."""
 
     def makes(node: ast.AST) -> bool:
         if not isinstance(node, ast.Call):
@@ -92,7 +92,17 @@ def line_of_result(method: Any, names: Container[str]) -> Line | None:
         name = called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
         return name in names and len(node.args) + len(node.keywords) > 1
 
-    return _first(method, makes) or _first(method, lambda node: isinstance(node, ast.Return)) or first_line(method)
+    return _first(method, makes)
+
+
+def line_of_return(method: Any) -> Line | None:
+    """The line of a method's `return`, its first; or where it begins."""
+    return _first(method, lambda node: isinstance(node, ast.Return)) or first_line(method)
+
+
+def line_of_result(method: Any, names: Container[str]) -> Line | None:
+    """The line of a method that makes its result: a call of the class with operands, or its `return`."""
+    return line_of_making(method, names) or line_of_return(method)
 
 
 def line_of_loop(backward: Any, does: Callable[[ast.AST], bool]) -> Line | None:

@@ -149,6 +149,16 @@ def test_formulas_are_written_as_python_writes_them(open_page):
             assert entry.bind(**static).formula(some) in tab.evaluate(write, some), (entry.name, some)
 
 
+def test_powers_by_hand_are_written_as_python_writes_them(open_page):
+    powers = [Value(9.0, (Value(2.0),), symbol) for symbol in ("**2", "**-1", "**")]
+    for z in powers:
+        z._backward = lambda: None
+    tab = open_page(sum(powers))
+    said = tab.evaluate("computed.map((node) => [node.formula, written(node.how, ['-y'])]).flat()")
+    for z in powers:
+        assert z._operation.formula(["-y"]) in said and z._op.replace("**", "(-y)**", 1) in z._operation.formula(["-y"])
+
+
 def test_numbers_are_written_as_python_writes_them(open_page):
     rng = random.Random(0)
     some = "0 -0.0 .03125 .09375 -2.0625 1.00005 999.95 9999.5 1e-5 1e-4 99995 1e21 1.5e300 2.5 1e22 5e-324 10003.5"

@@ -104,6 +104,8 @@ def _written(op: Op, operands: int) -> tuple[int, str, str]:
     if not op.symbol.isidentifier():
         if op.static:
             return POSTFIX, symbol, ""
+        if operands == 1 and symbol.startswith("**"):
+            return POSTFIX, symbol if symbol != "**" else "**…", ""
         if operands == 2:
             return INFIX, symbol if symbol.startswith("**") else f" {symbol} ", ""
         if operands == 1:
