@@ -15,7 +15,6 @@ opened, its members inside a frame, and all the rest making room.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import re
 import textwrap
@@ -33,6 +32,7 @@ Triple = tuple[int, int, int]  # an edge: its source, its target, and the operan
 SVG = "{http://www.w3.org/2000/svg}"
 MAX_LAYOUTS = 12  # each takes Graphviz some hundredths of a second, and the page some kilobytes
 MAX_OPENED = 36  # boxes that an opened one may turn into
+MAX_DRAWN = 250  # boxes in all the layouts with an opened box: the page should be made in a moment
 MAX_EDGES = 120  # in a layout with an opened box; Graphviz needs seconds for some hundreds
 MAX_PORTS = 8  # with more operands, edges end in the middle
 FAN = 3  # edges of one value that leave it side by side
@@ -88,14 +88,15 @@ def layouts(trace: Record) -> list[Layout]:
     """
     graph, edges = trace.graph, [(e.source, e.target, e.position) for e in trace.graph.edges]
     boxes = [Placed(box.title, tuple(box.members), box.has_result) for box in fold(graph).boxes]
-    found = [Layout(boxes, _edges(edges, boxes))]
+    found, drawn = [Layout(boxes, _edges(edges, boxes))], 0
     for number, each in enumerate(found):  # grows on the way
         for i, box in enumerate(each.boxes):
             if not box.folded or len(found) >= MAX_LAYOUTS or (number and i not in each.inside):
                 continue  # a box outside of the opened one is opened instead of it
             parts = _parts(graph, box)
             opened = _opened(edges, each, number, i, parts) if len(parts) > 1 else None
-            if opened and len(opened.edges) <= MAX_EDGES:
+            drawn += len(opened.boxes) if opened else 0
+            if opened and len(opened.edges) <= MAX_EDGES and drawn <= MAX_DRAWN:
                 found.append(opened)
                 each.boxes[i] = replace(box, opens=len(found) - 1)
     sizes = _Sizes(trace)
@@ -108,17 +109,18 @@ def _rendered(found: list[Layout], sizes: _Sizes) -> list[str]:
     """Graphviz's pictures: the `dot` program draws them all in one run, and WebAssembly the first one.
 
     Graphviz cannot place an edge between neighbours of one column when one of them has ports, as happens inside an
-    opened box: that picture is drawn without ports.
+    opened box: then the pictures with an opened box are drawn without ports.
     """
-    pictures: list[str] = []
-    with contextlib.suppress(LayoutError):
-        pictures = layout.render("\n".join(_dot(each, sizes) for each in found)).decode().split("</svg>")[:-1]
-    for each in found[len(pictures) :]:
+    for ports in (True, False):
+        sources = [_dot(each, sizes, ports=ports or each.frame is None) for each in found]
+        pictures: list[str] = []
         try:
-            text = layout.render(_dot(each, sizes))
+            while len(pictures) < len(sources):
+                pictures += layout.render("\n".join(sources[len(pictures) :])).decode().split("</svg>")[:-1]
+            break
         except LayoutError:
-            text = layout.render(_dot(each, sizes, ports=False))
-        pictures.append(text.decode().split("</svg>")[0])
+            if not ports:
+                raise
     return [picture[picture.index("<svg") :] + "</svg>" for picture in pictures]
 
 
