@@ -5,8 +5,8 @@
 >>> from micrograd.views.snapshot import snapshot
 >>> from micrograd.views.titles import layer_title
 >>> graph = snapshot(MLP(1, [1], rng=random.Random(0))([0.5]))
->>> layer_title(graph.root.group)
-'Layer 1 → 1, linear'
+>>> str(layer_title(graph.root.group))
+'Layer 1 → 1, Linear'
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def test_layers_that_share_weights_are_two_layers(how, names):
         assert paths == [{f"{start}layers.{i}"} for i in range(3)]
     assert len({node.group.neuron for node in graph.nodes if node.group and node.operands}) == 5
     titles = [box.title for box in fold(graph, by="layer").boxes if box.kind == "layer"]
-    assert titles == ["Layer 2 → 2, ReLU", "Layer 2 → 2, ReLU", "Layer 2 → 1, linear"]
+    assert titles == ["Layer 2 → 2, ReLU", "Layer 2 → 2, ReLU", "Layer 2 → 1, Linear"]
 
 
 @pytest.mark.parametrize("named", [True, False])
