@@ -30,6 +30,11 @@ def short(x: Any) -> str:
     return "·" if x is None else f"{float(x) + 0.0:.4g}"  # + 0.0 writes -0.0 as 0
 
 
+def drawn(x: float | None) -> str:
+    """A number as pictures show it: 4 significant digits, a true minus, and a dot for what is not computed."""
+    return short(x).replace("-", "\N{MINUS SIGN}")
+
+
 def number_text(x: float | None) -> str:
     """A number for a table: a whole one as it is, any other with four decimals or in powers of ten."""
     if x is None:

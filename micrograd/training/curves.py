@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from micrograd.views.small import DASHES, Picture, escaped, number, paint, text
-from micrograd.words import count, cut
+from micrograd.views.small import DASHES, Picture, escaped, paint, text
+from micrograd.words import count, cut, drawn
 
 VALIDATION = "validation "
 BESIDE = ("epoch", "seconds", "gradient norm", "learning rate")  # measures of the training, not of the net
@@ -72,7 +72,7 @@ def _panel(
     parts = [text(LEFT, top - 13, cut(kind, 50), size=13, more='font-weight="bold"')]
     for tick in ticks:
         parts.append(f'<path {paint("rule")} d="M{LEFT} {up(tick):.1f}H{WIDE - RIGHT}"/>')
-        parts.append(text(LEFT - 8, round(up(tick) + 4, 1), number(tick), "muted", size=11, more='text-anchor="end"'))
+        parts.append(text(LEFT - 8, round(up(tick) + 4, 1), drawn(tick), "muted", size=11, more='text-anchor="end"'))
     ends = []
     for name, xs in lines.items():
         is_validation = name.startswith(VALIDATION)
@@ -88,7 +88,7 @@ def _panel(
         ends.append((up(last), across(at), is_validation, last))
         if best and (is_validation or len(lines) == 1) and best in epochs:
             x = xs[list(epochs).index(best)]
-            said = f"lowest {name}, {number(x)}, at epoch {best:,}"
+            said = f"lowest {name}, {drawn(x)}, at epoch {best:,}"
             dot = f'<circle {paint("paper")} cx="{across(best):.1f}" cy="{up(x):.1f}" r="4" stroke-width="2">'
             parts.append(f"<g {colour}>{dot}<title>{escaped(said)}</title></circle></g>")
     return "".join([*parts, *_names(ends, top, theme, is_alone=len(lines) == 1)])
@@ -111,11 +111,11 @@ def _names(ends: list[tuple[float, float, bool, float]], top: float, theme: str,
     for y, (_, _, is_validation, last) in zip(places, ends):
         x = WIDE - RIGHT + 10
         if is_alone:
-            parts.append(text(x, y + 4, number(last), size=12))
+            parts.append(text(x, y + 4, drawn(last), size=12))
             continue
         parts.append(f'<path {_line(is_validation, theme)} stroke-width="3" d="M{x} {y - 4:.1f}h10"/>')
         parts.append(text(x + 16, round(y, 1), "validation" if is_validation else "training"))
-        parts.append(text(x + 16, round(y + 12, 1), number(last), "muted", size=11))
+        parts.append(text(x + 16, round(y + 12, 1), drawn(last), "muted", size=11))
     return parts
 
 

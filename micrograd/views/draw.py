@@ -39,9 +39,10 @@ from micrograd.views.fold import fold as fold_graph
 from micrograd.views.record_style import draw_records
 from micrograd.views.sentence import text as text_of
 from micrograd.views.snapshot import Snapshot, root_of, snapshot
-from micrograd.views.style import MAX_PORTS, PLAIN, Painter, Style, number
+from micrograd.views.style import MAX_PORTS, PLAIN, Painter, Style
 from micrograd.views.theme import LIGHT, PALETTES, fixed
 from micrograd.views.tree import tree, tree_lines
+from micrograd.words import drawn
 
 __all__ = ["Drawing", "draw_dot", "save", "svg", "tree"]
 
@@ -245,7 +246,7 @@ def drawing(
         dot.attr("graph", ranksep="1.3")  # room for the edges to part
     cards = {f"b{box.index}": painter.card(box) for box in folded.boxes}
     for node, _ in painter.floats():
-        cards[f"c{node.index}"] = Card(number(node.data), small=True, title=f"the number {node.data!r}")
+        cards[f"c{node.index}"] = Card(drawn(node.data), small=True, title=f"the number {node.data!r}")
     for name, card in cards.items():
         wanted = entering.get(name, 0)
         ports = [f"i{i}" for i in range(wanted)] if 1 < wanted <= MAX_PORTS else []

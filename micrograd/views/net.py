@@ -28,9 +28,9 @@ from micrograd.modes import no_grad
 from micrograd.nn import Layer, Module, Neuron
 from micrograd.node import UNREACHED
 from micrograd.number import number_at
-from micrograd.views.small import Picture, escaped, number, paint, text
+from micrograd.views.small import Picture, escaped, paint, text
 from micrograd.views.titles import names_given
-from micrograd.words import count, cut, shown
+from micrograd.words import count, cut, drawn, shown
 
 MOST = 16  # circles in a column, unless the caller asks for more; the middle of a longer one is left out
 NAME_LENGTH, LETTER = 22, 6.6  # characters of a name that are shown, and about how wide one is
@@ -159,7 +159,7 @@ class _Drawing:
 
         The name stands above the number.
         """
-        numbers = [number(x) for x in self.outputs[column]] if self.outputs else []
+        numbers = [drawn(x) for x in self.outputs[column]] if self.outputs else []
         return [list(words) for words in zip(*filter(None, ([cut(str(n), NAME_LENGTH) for n in names], numbers)))]
 
     def _column(self, number: int, size: int, x: float) -> list[Spot]:
@@ -268,8 +268,8 @@ class _Drawing:
             parts.append(f'<path {paint(colour)} stroke-width="3" d="M{x:g} {y - 4:g}h14"/>')
             parts.append(text(x + 19, y, word, "muted", size=11))
             x += 72
-        said = f"{what} up to {number(self.largest)}"
-        said += f"; tint: {tint} up to {number(self.largest_tint)}" if self.largest_tint else ""
+        said = f"{what} up to {drawn(self.largest)}"
+        said += f"; tint: {tint} up to {drawn(self.largest_tint)}" if self.largest_tint else ""
         return "".join(parts) + text(x + 4, y, said, "muted", size=11)
 
 
@@ -303,4 +303,4 @@ def _grad(p: Value) -> float | None:
 
 
 def _exact(x: float | None) -> str:
-    return number(x) if x is None else repr(x + 0.0).replace("-", "\N{MINUS SIGN}")
+    return drawn(x) if x is None else repr(x + 0.0).replace("-", "\N{MINUS SIGN}")

@@ -43,6 +43,12 @@ def loss_title(graph: Snapshot, members: Sequence[Node]) -> str:
     return words if rows == 1 else f"{words} over {count(rows, 'row')}"
 
 
+def heading(title: str) -> str:
+    """What a card calls a result without a name, by its `loss_title`: a loss only where it is known to be one."""
+    known = not title.startswith("computed from ") and not title.endswith(" after the net")
+    return "loss" if known else "result"
+
+
 class _Box:
     """The operations that are computed from a net's outputs, and which of them have been explained."""
 

@@ -21,7 +21,6 @@ from pathlib import Path
 
 from micrograd.files import write_whole
 from micrograd.views.theme import LIGHT, STEPS, checked, fixed, hatching, sheet_of
-from micrograd.words import short
 
 # What a class paints, and with which colour of the palette.
 PAINTS = {
@@ -88,11 +87,6 @@ def text(x: float, y: float, words: object, colour: str = "ink", *, size: float 
     return (
         f'<text {paint(colour)} x="{x:g}" y="{y:g}" font-size="{size:g}"{more and " " + more}>{escaped(words)}</text>'
     )
-
-
-def number(x: float | None) -> str:
-    """A number as pictures show it: 4 significant digits, a true minus, and a dot for what is not computed."""
-    return short(None if x is None else x + 0.0).replace("-", "\N{MINUS SIGN}")
 
 
 def escaped(words: object) -> str:

@@ -28,11 +28,12 @@ from dataclasses import dataclass
 
 from micrograd.views.card import Card, Row
 from micrograd.views.fold import Box, Folded, Link
+from micrograd.views.objective import heading
 from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, PARAMETER, Node, Snapshot
 from micrograd.views.theme import STEPS, checked, tint
 from micrograd.views.titles import calls_of, neuron_title
 from micrograd.views.tree import not_finite
-from micrograd.words import count, one_line, short
+from micrograd.words import count, drawn, one_line, short
 
 TITLE_LENGTH = 1000
 NAME_LENGTH, FORMULA_LENGTH = 26, 42
@@ -84,18 +85,13 @@ class Wire:
         return f"e{self.source.removeprefix('b')}_{self.target.removeprefix('b')}_{self.position}"
 
 
-def number(x: float | None) -> str:
-    """A number as pictures show it, with a true minus sign; a gradient that is not computed is a dot."""
-    return short(x if x is None else x + 0.0).replace("-", "−")
-
-
 class Painter:
     """The cards and edges of a folded snapshot, with these gradients on it."""
 
     def __init__(self, graph: Snapshot, folded: Folded, style: Style, grads: Sequence[float | None]):
         self.graph, self.folded, self.style, self.grads = graph, folded, style, grads
         self._largest = max((abs(g) for g in grads if g is not None and math.isfinite(g)), default=0.0)
-        self._births = graph.births(list(grads))
+        self._births = graph.births(grads)
         self._box_of = {i: box.index for box in folded.boxes for i in box.members}
 
     def card(self, box: Box) -> Card:
@@ -159,12 +155,10 @@ class Painter:
     def _derivative(self, node: Node, position: int) -> tuple[str, str]:
         """What an edge says: its local derivative as formula and number; and its hover title."""
         formula, value = self.graph.locals_of(node)[position]
-        names = self.graph.operand_names(node)
-        repeated = names.count(names[position]) > 1
-        by = f"(operand {position + 1})" if repeated else one_line(names[position], FORMULA_LENGTH)
-        symbol = f"∂{one_line(node.name, FORMULA_LENGTH)}/∂{by}"
+        names, repeated = self.graph.operand_names(node), self.graph.place(node, position)
+        symbol = self.graph.partial(node, position, lambda name: one_line(name, FORMULA_LENGTH))
         formula = self._minus(one_line(formula, 200), [node.name, *names])
-        known = "" if value is None else number(value)
+        known = "" if value is None else drawn(value)
         equals = f" = {known}" if known and known != formula else ""
         title = f"operand {position + 1}: {symbol} = {formula}{equals}"
         if not self.style.derivatives:
@@ -181,7 +175,7 @@ class Painter:
         return formula if hyphen else formula.replace("-", "−")
 
     def _row(self, grad: float | None, label: str = "grad") -> Row:
-        return Row(label, number(grad), self._tint(grad))
+        return Row(label, drawn(grad), self._tint(grad))
 
     def _tint(self, grad: float | None) -> str | None:
         if grad is None or not math.isfinite(grad) or not self._largest:
@@ -195,7 +189,7 @@ class Painter:
         name, where = self._name(node)
         names = [self._name(self.graph.nodes[i])[0] for i in node.operands]
         formula = self._minus(node.op.formula(names), names) if node.formula else node.kind
-        wide = number(-0.08471) if self.style.steady else ""
+        wide = drawn(-0.08471) if self.style.steady else ""
         card = Card(one_line(name, NAME_LENGTH), one_line(formula, FORMULA_LENGTH), sub=where, wide=wide)
         card.title = self._described(node, grad)
         if node.kind == FAILED:
@@ -203,7 +197,7 @@ class Painter:
             card.marks = [(line, "alarm") for line in textwrap.wrap(one_line(self.graph.error, 300), 40)]
             card.rows = [Row("data", "failed")]
             return card
-        card.rows = [Row("data", number(node.data)), self._row(grad)]
+        card.rows = [Row("data", drawn(node.data)), self._row(grad)]
         if node.is_off and node.group is not None:
             rows = len(self.graph.relus[node.group.neuron])
             dead = self.graph.is_dead(node.group.neuron)
@@ -243,13 +237,14 @@ class Painter:
         if box.kind == "neuron" and last.index in self.folded.classes and last.group is not None:
             card.kind = str(neuron_title(last.group))
         if box.kind == "loss":
-            card.name = one_line(last.name, NAME_LENGTH) if last.named else "loss" if box.has_result else card.name
+            if last.named or box.has_result:
+                card.name = one_line(last.name, NAME_LENGTH) if last.named else heading(box.title)
             card.sub = box.title
         elif box.kind == "sum":
             card.name, card.kind = one_line(self._name(last)[0], NAME_LENGTH), said.detail
         card.rows += self._facts(box, members)
         if box.has_result:
-            card.rows += [Row("data", number(last.data)), self._row(self.grads[last.index])]
+            card.rows += [Row("data", drawn(last.data)), self._row(self.grads[last.index])]
         elif grads:
             card.rows.append(self._mean(members))
         else:
@@ -292,7 +287,7 @@ class Painter:
         if colour and any(g < 0 for g in own):
             sign = "negative" if all(g <= 0 for g in own) else "mixed"
             colour = f"{sign}{colour[-1]}"
-        return Row("mean |grad|", number(mean), colour)
+        return Row("mean |grad|", drawn(mean), colour)
 
     def _off(self, members: Sequence[Node]) -> list[tuple[str, str]]:
         """How many of the ReLUs in a box are off, and which neurons are off in every row."""
@@ -317,9 +312,9 @@ class Painter:
         lines.append(", ".join(count(n, kind) for kind, n in counts.items()))
         data = [m.data for m in members if m.kind != FAILED and math.isfinite(m.data)]
         if data:
-            lines.append(f"data from {number(min(data))} to {number(max(data))}")
+            lines.append(f"data from {drawn(min(data))} to {drawn(max(data))}")
         sizes = [abs(g) for m in members if (g := self.grads[m.index]) is not None]
-        lines.append(f"largest gradient {number(max(sizes))}" if sizes else "no gradient computed yet")
+        lines.append(f"largest gradient {drawn(max(sizes))}" if sizes else "no gradient computed yet")
         return "\n".join(one_line(line, TITLE_LENGTH) for line in lines)
 
     def _described(self, node: Node, grad: float | None) -> str:
@@ -331,9 +326,7 @@ class Painter:
             return "\n".join([*lines, self.graph.error])
         lines += [f"data {node.data!r}", "gradient not computed yet" if grad is None else f"grad {grad!r}"]
         lines += [f"used {node.uses} times"] if node.uses > 1 else []
-        names = self.graph.operand_names(node)
         for i, (formula, value) in enumerate(self.graph.locals_of(node)):
-            by = f"(operand {i + 1})" if names.count(names[i]) > 1 else one_line(names[i])
             equals = "" if value is None or formula == short(value) else f" = {value!r}"
-            lines.append(f"∂{one_line(node.name)}/∂{by} = {one_line(formula, 200)}{equals}")
+            lines.append(f"{self.graph.partial(node, i, one_line)} = {one_line(formula, 200)}{equals}")
         return "\n".join(lines)

@@ -13,7 +13,7 @@ import pytest
 from micrograd import MLP, Layer, Module, Neuron, Value, draw_net
 from micrograd.losses import cross_entropy, mse
 from micrograd.optim import SGD
-from micrograd.views.small import number
+from micrograd.words import drawn
 
 MINUS = "\N{MINUS SIGN}"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -49,12 +49,12 @@ def circles(picture):
 def test_every_weight_is_a_line_with_its_exact_numbers():
     net = made()
     mse(net([1.0, -2.0]), 1.0).backward()
-    drawn = lines(draw_net(net))
+    found = lines(draw_net(net))
     weights = {name: p for name, p in net.named_parameters() if ".w." in name}
-    assert drawn.keys() == weights.keys()
+    assert found.keys() == weights.keys()
     largest = max(abs(p.data) for p in weights.values())
     for name, p in weights.items():
-        attributes, title = drawn[name]
+        attributes, title = found[name]
         assert title == f"{name} = {p.data!r}\ngradient {p.grad + 0.0!r}".replace("-", MINUS)
         assert attributes["class"] == ("plus" if p.data > 0 else "minus")
         assert float(attributes["stroke-width"]) == pytest.approx(0.5 + 3.5 * abs(p.data) / largest, abs=0.006)
@@ -85,7 +85,7 @@ def test_a_row_tints_neurons_by_their_outputs():
         x = float(re.search(r"(?:output|=) (.*)", title)[1].replace(MINUS, "-"))
         assert circle.attrib["class"] == ("positive" if x > 0 else "negative")
         assert float(circle.attrib["fill-opacity"]) == pytest.approx(0.15 + 0.85 * abs(x) / largest, abs=0.006)
-    assert {number(x) for x in [*row, *outputs[-2:]]} <= set(words(draw_net(net, row)))
+    assert {drawn(x) for x in [*row, *outputs[-2:]]} <= set(words(draw_net(net, row)))
 
 
 def test_without_a_row_neurons_are_tinted_by_their_biases():
@@ -146,9 +146,9 @@ def test_odd_numbers_are_marked_apart():
     net.layers[0].neurons[0].w[0].data = math.nan
     net.layers[0].neurons[0].w[1].data = 0.0
     net.layers[0].neurons[1].b.data = math.inf
-    drawn = lines(draw_net(net))
-    assert drawn["layers.0.neurons.0.w.0"][0]["class"] == "now" and "nan" in drawn["layers.0.neurons.0.w.0"][1]
-    assert drawn["layers.0.neurons.0.w.1"][0]["class"] == "rule"
+    found = lines(draw_net(net))
+    assert found["layers.0.neurons.0.w.0"][0]["class"] == "now" and "nan" in found["layers.0.neurons.0.w.0"][1]
+    assert found["layers.0.neurons.0.w.1"][0]["class"] == "rule"
     for p in net.parameters():
         p.data = 0.0
     assert "weights are all 0" in words(draw_net(net))
