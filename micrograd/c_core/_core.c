@@ -141,7 +141,7 @@ static PyObject *core_keep_in(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "OOn", &x, &memory, &place) || !checked(PyModule_GetState(module), x))
         return NULL;
     node *v = (node *)x;
-    if (PyObject_GetBuffer(memory, &view, PyBUF_WRITABLE | PyBUF_FORMAT) < 0)
+    if (PyObject_GetBuffer(memory, &view, PyBUF_CONTIG | PyBUF_FORMAT) < 0)
         return NULL;
     int fits = view.format && !strcmp(view.format, "d") && 0 <= place && place < view.len / (Py_ssize_t)sizeof(double);
     double *at = (double *)view.buf + place;
