@@ -86,8 +86,7 @@ class Value(Number):
                 "backward() in a jitted function", "call it on the result, or use train_step"
             )
         with modes.one_sweep:
-            if native and not (create_graph or modes.active):
-                native.backward(self)
+            if native and not create_graph and native.backward(self):
                 return
             order = order_beyond(self, set())
             before = [node.grad for node in order]
@@ -112,7 +111,7 @@ class Value(Number):
 
 
 if native:
-    native.bind(init=Value.__init__, made_by_hand=written_by_hand(""))
+    native.bind(init=Value.__init__, made_by_hand=written_by_hand(""), constant=CONSTANT, detached=DETACHED)
     del Value.__init__  # C makes a Value of a plain number, and calls this for all others
 
 

@@ -13,7 +13,7 @@ from micrograd.coerce import as_float, holds_one, is_array, is_bool
 from micrograd.derivatives import local_derivatives
 from micrograd.engine import Value, constant, record
 from micrograd.number import number_at, number_for, number_of, recorded_number
-from micrograd.table import CONSTANT, FLOAT, TABLE, Op, on_new_op
+from micrograd.table import FLOAT, TABLE, Op, on_new_op
 from micrograd.words import shown
 
 
@@ -143,7 +143,6 @@ def _named(entry: Op) -> Any:
 if native:
     native.bind(
         Value=Value,
-        constant=CONSTANT,
         number_for=number_for,
         recorded_number=recorded_number,
         local_derivatives=local_derivatives,
