@@ -26,6 +26,7 @@ from typing import Any
 
 import micrograd.ops  # noqa: F401  (fills the table)
 from micrograd import modes
+from micrograd.c_core import native
 from micrograd.coerce import as_float
 from micrograd.derivatives import ByHand, Pending, derivatives_as_graphs, local_derivatives
 from micrograd.formulas import in_words
@@ -84,8 +85,11 @@ class Value(Number):
             raise modes.state.recorder.error(
                 "backward() in a jitted function", "call it on the result, or use train_step"
             )
-        order = order_beyond(self, set())
         with modes.one_sweep:
+            if native and not (create_graph or modes.active):
+                native.backward(self)
+                return
+            order = order_beyond(self, set())
             before = [node.grad for node in order]
             try:
                 sweep(self, order, create_graph=create_graph)
@@ -105,6 +109,11 @@ class Value(Number):
     @_backward.setter
     def _backward(self, step: Callable[[], None]) -> None:
         self._local = ByHand(step)
+
+
+if native:
+    native.bind(init=Value.__init__, made_by_hand=written_by_hand(""))
+    del Value.__init__  # C makes a Value of a plain number, and calls this for all others
 
 
 def constant(x: Any, where: str) -> Value:
@@ -152,7 +161,7 @@ def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Valu
     A value is visited once, however often it is used. The search stops at `inputs`, which are left out. It is
     depth-first and without recursion: a chain of a million values is fine.
     """
-    return order_beyond(root, {*inputs})
+    return native.topological_order(root, [*inputs]) if native else order_beyond(root, {*inputs})
 
 
 def order_beyond(root: Value, seen: set[Value]) -> list[Value]:
@@ -177,6 +186,10 @@ def order_beyond(root: Value, seen: set[Value]) -> list[Value]:
             done(node)
             path.pop()
     return order
+
+
+if native:
+    order_beyond = native.order_beyond
 
 
 def sweep(

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from micrograd.anomaly import check_forward, check_sums
+from micrograd.c_core import native
 from micrograd.locks import new_in_child
 from micrograd.table import DETACHED
 
@@ -64,6 +65,8 @@ def _set(counter: str, count: int) -> None:
     with _counting:  # so that a thread that enters a mode between the sum and `active` is not forgotten
         _entered[threading.get_ident()] = state.no_grad + state.anomaly + state.recorders
         active = sum(_entered.values())
+        if native:
+            native.set_modes(active)
 
 
 class no_grad(_Mode):

@@ -90,6 +90,16 @@ def number_of(x: Any, where: str) -> Any:
     return x if modes.active and modes.state.recorder and modes.state.recorder.owns(x) else as_float(x, where)
 
 
+def recorded_number(node: Any, number: float) -> Any:
+    """What a parameter's number in native memory is while some thread is in a mode: a symbol where that is recording."""
+    return modes.state.recorder.number(node) if modes.state.recorder else number
+
+
+def number_for(node_holds: Any, node: Any, what: str) -> float:
+    """The float for something that was assigned as the data, or the gradient, of a Value."""
+    return as_float(node_holds, f"the {what} of {node.label or 'a Value'}")
+
+
 def number_at(node: Any) -> Any:
     """The float that a Value's `data` stands for, whatever was assigned; a symbol stands for itself."""
     x = node.data

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from micrograd.c_core import native
 from micrograd.coerce import Recordable, as_float, elementwise, is_array
 from micrograd.formulas import formula, in_words
 from micrograd.words import count
@@ -51,6 +52,8 @@ class Op:
     method: str = field(default="", repr=False)
     prepare: Callable[..., Sequence[Any]] | None = field(default=None, repr=False)
     static: tuple[tuple[str, Any], ...] = ()
+    function: Any = field(default=None, init=False, repr=False)  # what users call
+    road: Any = field(default=None, init=False, repr=False)  # what it calls for operands alone, without settings
 
     @functools.cached_property
     def operands(self) -> tuple[str, ...]:
@@ -206,19 +209,29 @@ def op(
             prepare.__name__ = prepare.__qualname__ = rule.__name__  # what Python's own messages call it
         entry = Op(rule.__name__, symbol, rule, tuple(cases), domain, needs, method, prepare)
         _check_row(entry)
+        function = _function(entry)
         for install in _installers:
             install(entry)
         TABLE[entry.name] = entry
 
-        @functools.wraps(rule)
-        def function(*args: Any, **static: Any) -> Any:
-            return entry(*args, **static)
-
-        function.__signature__ = _public_signature(entry)  # type: ignore[attr-defined]
-        function.op = entry  # type: ignore[attr-defined]
         return function
 
     return enter
+
+
+def _function(entry: Op) -> Callable[..., Any]:
+    """What users call: the function of a row, which is the method of Value as well."""
+
+    @functools.wraps(entry.rule)
+    def function(*args: Any, **static: Any) -> Any:
+        return entry(*args, **static) if static or entry.road is None else entry.road(*args)
+
+    function.__signature__ = _public_signature(entry)  # type: ignore[attr-defined]
+    function.op = entry  # type: ignore[attr-defined]
+    if native and entry.name in native.rows:
+        function = functools.update_wrapper(native.Operation(function, native.rows[entry.name][0]), function)
+    object.__setattr__(entry, "function", function)
+    return function
 
 
 def on_new_op(install: Callable[[Op], None]) -> None:
