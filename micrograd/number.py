@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from micrograd import modes
-from micrograd.coerce import Recordable, as_float
+from micrograd.coerce import ARRAY_PRIORITY, Recordable, as_float
 from micrograd.errors import GraphLostError
 from micrograd.node import Node
 from micrograd.table import CONSTANT, DETACHED
@@ -21,9 +21,7 @@ class Number(Node):
 
     __slots__ = ()
 
-    # So that NumPy leaves its operators with a Value to Value: it would turn a result into an array, and a longdouble
-    # would call itself without end.
-    __array_priority__ = 1000.0
+    __array_priority__ = ARRAY_PRIORITY
 
     def __lt__(self, other: Any) -> Any:
         return data_of(self) < data_of(other)
