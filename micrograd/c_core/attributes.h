@@ -1,9 +1,8 @@
 /* The attributes of a node as Python sees them: data, grad, label, _operation, _prev, _local. */
 
-static PyObject *absent(const char *name)
+static PyObject *absent(node *v, const char *name) /* as for a slot that was never set */
 {
-    PyErr_SetString(PyExc_AttributeError, name); /* as for a slot that was never set */
-    return NULL;
+    return PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%s'", Py_TYPE(v)->tp_name, name);
 }
 
 static int deleted(const char *name)
@@ -20,7 +19,7 @@ static PyObject *get_data(node *v, void *unused)
     }
     if (v->at)
         return PyFloat_FromDouble(v->number);
-    return v->extra && v->extra->data ? Py_NewRef(v->extra->data) : absent("data");
+    return v->extra && v->extra->data ? Py_NewRef(v->extra->data) : absent(v, "data");
 }
 
 static int set_data(node *v, PyObject *x, void *unused)
@@ -57,7 +56,7 @@ static PyObject *get_grad(node *v, void *unused)
         return Py_NewRef(v->extra->grad);
     if (v->flags & UNREACHED)
         return Py_NewRef(core_of(Py_TYPE(v))->unreached);
-    return v->operation ? PyFloat_FromDouble(v->grad) : absent("grad");
+    return v->operation ? PyFloat_FromDouble(v->grad) : absent(v, "grad");
 }
 
 static void set_grad_number(node *v, double x)
@@ -104,7 +103,7 @@ static int set_label(node *v, PyObject *x, void *unused)
 
 static PyObject *get_operation(node *v, void *unused)
 {
-    return v->operation ? Py_NewRef(v->operation) : absent("_operation");
+    return v->operation ? Py_NewRef(v->operation) : absent(v, "_operation");
 }
 
 static int set_operation(node *v, PyObject *x, void *unused)
