@@ -31,7 +31,7 @@ WILD = (
     "True False np.float64(0.5) np.float32(0.1) np.float16(0.1) np.longdouble(0.25) np.int64(-2) np.uint8(3) "
     "np.bool_(True) np.float64('nan') np.array(2.0) np.array([0.5]) Fraction(1,3) Float(0.5) Integer(2)"
 ).split()
-WRONG = "'2' None 1j [1.0] (1.0,) {} object() np.array([1.0,2.0]) np.array(['a']) b'2' ... Value len".split()
+WRONG = "'2' None 1j [1.0] (1.0,) {} object() np.array([1.0,2.0]) np.array(['a']) b'2' ... type len".split()
 EXPONENTS = "2 3 1 0 -1 -2 0.5 -0.5 2.0 3.0 1.0 0.0 -0.0 1/3 -1.5 2.5 1e3 300 -300 2**53 2**53+1 10**400 1e16 0.1".split()
 OPERATORS = "+ - * / + - * / **".split()
 ONCE = [name for name in TABLE if name not in ("take", "logsumexp", "where", "power")]
