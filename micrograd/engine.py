@@ -51,11 +51,12 @@ class Value(Number):
     __slots__ = ()
 
     def __init__(self, data: Any, _children: Iterable[Value] = (), _op: str = "", label: str = ""):
-        set_up(self, number_of(data, "Value()"), tuple(_children), written_by_hand(_op), ())
-        self.label = label
-        for child in self._prev:
+        number, children = number_of(data, "Value()"), tuple(_children)
+        for child in children:
             if not isinstance(child, Value):
                 raise TypeError(f"Value(): the children are the Values this one was made from, not {child!r}")
+        set_up(self, number, children, written_by_hand(_op), ())
+        self.label = label
         if modes.active:
             modes.made_by_hand(self)
 

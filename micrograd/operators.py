@@ -62,7 +62,9 @@ def infix(entry: Op, left: Any, right: Any, foreign: Any) -> Any:
     return record(entry, (left, right), (FLOAT, x, y))
 
 
-def _pow(self: Value, exponent: Any) -> Any:
+def _pow(self: Value, exponent: Any, modulus: None = None) -> Any:
+    if modulus is not None:
+        return NotImplemented
     kind = exponent.__class__
     if kind is not int and kind is not float:
         if is_bool(exponent):
@@ -93,18 +95,18 @@ def _install(entry: Op) -> None:
 
     make = record if entry.built_in else record_checked
 
-    def unary(*operands: Any) -> Any:
-        if len(operands) != 1 or not isinstance(operands[0], Value):
-            return entry(*operands)
+    def unary(*operands: Any, **static: Any) -> Any:
+        if static or len(operands) != 1 or not isinstance(operands[0], Value):
+            return entry(*operands, **static)
         x = operands[0].data
         return make(entry, operands, (FLOAT, x if x.__class__ is float else number_at(operands[0])))
 
-    def binary(*operands: Any) -> Any:
-        if len(operands) == 2 and operands[0].__class__ is operands[1].__class__ is Value:
+    def binary(*operands: Any, **static: Any) -> Any:
+        if not static and len(operands) == 2 and operands[0].__class__ is operands[1].__class__ is Value:
             x, y = operands[0].data, operands[1].data
             if x.__class__ is y.__class__ is float:
                 return make(entry, operands, (FLOAT, x, y))
-        return entry(*operands)
+        return entry(*operands, **static)
 
     def between(self: Value, other: Any) -> Any:
         if other.__class__ is Value:

@@ -1,10 +1,9 @@
 /* The attributes of a node as Python sees them: data, grad, label, _operation, _prev, _local. */
 
 /* What a slot of Python's raises that was not set, or was deleted. */
-static PyObject *absent(const char *name)
+static PyObject *absent(node *v, const char *name)
 {
-    PyErr_SetString(PyExc_AttributeError, name);
-    return NULL;
+    return PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%s'", Py_TYPE(v)->tp_name, name);
 }
 
 static PyObject *get_data(node *v, void *unused)
@@ -15,7 +14,7 @@ static PyObject *get_data(node *v, void *unused)
     }
     if (v->at)
         return PyFloat_FromDouble(v->number);
-    return v->extra && v->extra->data ? Py_NewRef(v->extra->data) : absent("data");
+    return v->extra && v->extra->data ? Py_NewRef(v->extra->data) : absent(v, "data");
 }
 
 static int set_data(node *v, PyObject *x, void *unused)
@@ -46,10 +45,10 @@ static int set_data(node *v, PyObject *x, void *unused)
 static PyObject *get_grad(node *v, void *unused)
 {
     if (v->flags & GRAD_IS_OBJECT)
-        return v->extra->grad ? Py_NewRef(v->extra->grad) : absent("grad");
+        return v->extra->grad ? Py_NewRef(v->extra->grad) : absent(v, "grad");
     if (v->flags & UNREACHED)
         return Py_NewRef(core_of(Py_TYPE(v))->unreached);
-    return v->operation ? PyFloat_FromDouble(v->grad) : absent("grad");
+    return v->operation ? PyFloat_FromDouble(v->grad) : absent(v, "grad");
 }
 
 static void set_grad_number(node *v, double x)
@@ -111,7 +110,7 @@ static int set_prev(node *v, PyObject *x, void *unused)
 static PyObject *get_local(node *v, void *unused)
 {
     if (v->locals == OBJECT)
-        return v->extra->local ? Py_NewRef(v->extra->local) : absent("_local");
+        return v->extra->local ? Py_NewRef(v->extra->local) : absent(v, "_local");
     const double *numbers = v->locals == MANY ? v->extra->many : v->local;
     PyObject *local = PyTuple_New(local_count(v));
     for (Py_ssize_t i = 0; local && i < local_count(v); i++) {

@@ -167,7 +167,7 @@ static PyObject *node_pow(PyObject *x, PyObject *y, PyObject *modulus)
     if (Py_TYPE(y) == (PyTypeObject *)c->Value)
         out = record(c, ROW_pow, operands, NULL, 0.0);
     else if (Py_TYPE(x) == (PyTypeObject *)c->Value && !PyBool_Check(y) && plain_number(c, y, &exponent, &values) &&
-             fabs(exponent) <= 9007199254740992.0) {
+             fabs(exponent) <= 9007199254740992.0 && (exponent != 0.0 || !signbit(exponent))) {
         PyObject *operation = power_of(c, y);
         if (!operation)
             return NULL;
