@@ -161,7 +161,7 @@ def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Valu
     A value is visited once, however often it is used. The search stops at `inputs`, which are left out. It is
     depth-first and without recursion: a chain of a million values is fine.
     """
-    return native.topological_order(root, [*inputs]) if native else order_beyond(root, {*inputs})
+    return order_beyond(root, {*inputs})
 
 
 def order_beyond(root: Value, seen: set[Value]) -> list[Value]:
@@ -189,6 +189,7 @@ def order_beyond(root: Value, seen: set[Value]) -> list[Value]:
 
 
 if native:
+    native.bind(order_beyond=order_beyond)  # which C calls for graphs of somebody else's Values
     order_beyond = native.order_beyond
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from micrograd.c_core import native
 from micrograd.coerce import as_float, holds_one, is_array, is_bool
-from micrograd.derivatives import local_derivatives
 from micrograd.engine import Value, constant, record
 from micrograd.number import number_at, number_for, number_of, recorded_number
 from micrograd.table import FLOAT, TABLE, Op, on_new_op
@@ -147,7 +146,6 @@ if native:
         Value=Value,
         number_for=number_for,
         recorded_number=recorded_number,
-        local_derivatives=local_derivatives,
         power=lambda left, right: _pow(left, right) if isinstance(left, Value) else _rpow(right, left),
         bind_power=_with_exponent,
     )

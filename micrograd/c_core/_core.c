@@ -159,7 +159,6 @@ static PyObject *core_bring_home(PyObject *module, PyObject *x)
 static PyMethodDef core_functions[] = {
     {"backward", core_backward, METH_O, NULL},
     {"order_beyond", core_order_beyond, METH_VARARGS, NULL},
-    {"topological_order", core_topological_order, METH_VARARGS, NULL},
     {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS, NULL},
     {"install", core_install, METH_VARARGS, NULL},
     {"set_active", core_set_active, METH_O, NULL},
