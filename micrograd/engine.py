@@ -166,6 +166,8 @@ def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Valu
 
 def order_beyond(root: Value, seen: set[Value]) -> list[Value]:
     """`topological_order` without the values in `seen`, to which it adds all that it gives."""
+    if native and isinstance(root, Value):
+        return native.order_beyond(root, seen)
     order: list[Value] = []
     done = order.append
     see = seen.add
@@ -186,11 +188,6 @@ def order_beyond(root: Value, seen: set[Value]) -> list[Value]:
             done(node)
             path.pop()
     return order
-
-
-if native:
-    native.bind(order_beyond=order_beyond)  # which C calls for graphs of somebody else's Values
-    order_beyond = native.order_beyond
 
 
 def sweep(

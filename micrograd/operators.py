@@ -8,6 +8,7 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
+from micrograd import in_c
 from micrograd.c_core import native
 from micrograd.coerce import as_float, holds_one, is_array, is_bool
 from micrograd.engine import Value, constant, record
@@ -126,7 +127,7 @@ def _install(entry: Op) -> None:
         setattr(Value, entry.name, entry.function if native or not entry.road else _named(entry))
     is_prefix = len(entry.operands) == 1
     if native and entry.name in native.rows:
-        native.install(native.rows[entry.name][0], entry, unary if is_prefix else either, ())
+        in_c.give(entry, unary if is_prefix else either)
     elif entry.method:
         setattr(Value, entry.method, unary if is_prefix else between)
         if not is_prefix:
@@ -137,7 +138,7 @@ def _named(entry: Op) -> Any:
     """The road of a row as a method: a function of its name."""
     method: Any = entry.road
     method.__name__, method.__qualname__, method.__doc__ = entry.name, f"Value.{entry.name}", entry.rule.__doc__
-    method.op = entry
+    method.__signature__, method.op = entry.function.__signature__, entry
     return method
 
 

@@ -26,7 +26,8 @@
 #include "sweep.h"
 
 static PyType_Slot node_slots[] = {
-    {Py_tp_doc, "A place in a graph: `data`, the gradient `grad`, a `label`, the operands `_prev`, and what made it."},
+    {Py_tp_doc, "Node(data, _children=(), _op='', label='')\n--\n\n" /* which inspect.signature(Value) reads */
+                "A place in a graph: `data`, the gradient `grad`, a `label`, the operands `_prev`, and what made it."},
     {Py_tp_init, node_init},
     {Py_tp_dealloc, node_dealloc},
     {Py_tp_traverse, node_traverse},

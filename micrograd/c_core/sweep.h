@@ -151,10 +151,8 @@ static PyObject *core_order_beyond(PyObject *module, PyObject *args)
     core *c = PyModule_GetState(module);
     order o = {NULL, 0, 0, 1};
     PyObject *root, *seen;
-    if (!PyArg_ParseTuple(args, "OO!", &root, &PySet_Type, &seen))
+    if (!PyArg_ParseTuple(args, "OO!", &root, &PySet_Type, &seen) || !checked(c, root))
         return NULL;
-    if (!is_node(c, root)) /* somebody else's */
-        return PyObject_CallFunctionObjArgs(c->order_beyond, root, seen, NULL);
     PyObject *list = order_from(c, (node *)root, seen, &o) < 0 ? NULL : PyList_New(o.count);
     for (Py_ssize_t i = 0; list && i < o.count; i++)
         PyList_SET_ITEM(list, i, Py_NewRef(o.nodes[i])); /* until here `seen` kept them alive */
