@@ -26,7 +26,8 @@
 #include "sweep.h"
 
 static PyType_Slot node_slots[] = {
-    {Py_tp_doc, "A place in a graph: `data`, the gradient `grad`, a `label`, the operands `_prev`, and what made it."},
+    {Py_tp_doc, "Node(data, _children=(), _op='', label='')\n--\n\n" /* which inspect.signature(Value) reads */
+                "A place in a graph: `data`, the gradient `grad`, a `label`, the operands `_prev`, and what made it."},
     {Py_tp_init, node_init},
     {Py_tp_dealloc, node_dealloc},
     {Py_tp_traverse, node_traverse},
@@ -175,7 +176,6 @@ static PyObject *core_bring_home(PyObject *module, PyObject *x)
 static PyMethodDef core_functions[] = {
     {"backward", core_backward, METH_O, NULL},
     {"order_beyond", core_order_beyond, METH_VARARGS, NULL},
-    {"topological_order", core_topological_order, METH_VARARGS, NULL},
     {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS, NULL},
     {"install", core_install, METH_VARARGS, NULL},
     {"set_active", core_set_active, METH_O, NULL},

@@ -40,7 +40,7 @@ typedef struct table_row {
 /* The objects of Python's that the core uses: bind(Value=Value, constant=CONSTANT, ...) tells it. */
 #define FROM_PYTHON(X) \
     X(Value) X(init) X(unlabelled) X(unreached) X(made_by_hand) X(constant) X(detached) X(number_for) \
-    X(recorded_number) X(local_derivatives) X(power) X(bind_power)
+    X(recorded_number) X(power) X(bind_power)
 #define DECLARED(name) PyObject *name;
 
 /* The module's state. */
