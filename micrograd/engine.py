@@ -51,11 +51,12 @@ class Value(Number):
     __slots__ = ()
 
     def __init__(self, data: Any, _children: Iterable[Value] = (), _op: str = "", label: str = ""):
-        set_up(self, number_of(data, "Value()"), tuple(_children), written_by_hand(_op), ())
-        self.label = label
-        for child in self._prev:
+        number, children = number_of(data, "Value()"), tuple(_children)
+        for child in children:
             if not isinstance(child, Value):
                 raise TypeError(f"Value(): the children are the Values this one was made from, not {child!r}")
+        set_up(self, number, children, written_by_hand(_op), ())
+        self.label = label
         if modes.active:
             modes.made_by_hand(self)
 
@@ -86,8 +87,7 @@ class Value(Number):
                 "backward() in a jitted function", "call it on the result, or use train_step"
             )
         with modes.one_sweep:
-            if native and not (create_graph or modes.active):
-                native.backward(self)
+            if native and not create_graph and native.backward(self):
                 return
             order = order_beyond(self, set())
             before = [node.grad for node in order]
@@ -112,7 +112,7 @@ class Value(Number):
 
 
 if native:
-    native.bind(init=Value.__init__, made_by_hand=written_by_hand(""))
+    native.bind(init=Value.__init__, made_by_hand=written_by_hand(""), constant=CONSTANT, detached=DETACHED)
     del Value.__init__  # C makes a Value of a plain number, and calls this for all others
 
 

@@ -13,7 +13,7 @@ from micrograd.coerce import as_float, holds_one, is_array, is_bool
 from micrograd.derivatives import local_derivatives
 from micrograd.engine import Value, constant, record
 from micrograd.number import number_at, number_for, number_of, recorded_number
-from micrograd.table import CONSTANT, FLOAT, TABLE, Op, on_new_op
+from micrograd.table import FLOAT, TABLE, Op, on_new_op
 from micrograd.words import shown
 
 
@@ -62,7 +62,9 @@ def infix(entry: Op, left: Any, right: Any, foreign: Any) -> Any:
     return record(entry, (left, right), (FLOAT, x, y))
 
 
-def _pow(self: Value, exponent: Any) -> Any:
+def _pow(self: Value, exponent: Any, modulus: None = None) -> Any:
+    if modulus is not None:
+        return NotImplemented
     kind = exponent.__class__
     if kind is not int and kind is not float:
         if is_bool(exponent):
@@ -93,18 +95,18 @@ def _install(entry: Op) -> None:
 
     make = record if entry.built_in else record_checked
 
-    def unary(*operands: Any) -> Any:
-        if len(operands) != 1 or not isinstance(operands[0], Value):
-            return entry(*operands)
+    def unary(*operands: Any, **static: Any) -> Any:
+        if static or len(operands) != 1 or not isinstance(operands[0], Value):
+            return entry(*operands, **static)
         x = operands[0].data
         return make(entry, operands, (FLOAT, x if x.__class__ is float else number_at(operands[0])))
 
-    def binary(*operands: Any) -> Any:
-        if len(operands) == 2 and operands[0].__class__ is operands[1].__class__ is Value:
+    def binary(*operands: Any, **static: Any) -> Any:
+        if not static and len(operands) == 2 and operands[0].__class__ is operands[1].__class__ is Value:
             x, y = operands[0].data, operands[1].data
             if x.__class__ is y.__class__ is float:
                 return make(entry, operands, (FLOAT, x, y))
-        return entry(*operands)
+        return entry(*operands, **static)
 
     def between(self: Value, other: Any) -> Any:
         if other.__class__ is Value:
@@ -143,7 +145,6 @@ def _named(entry: Op) -> Any:
 if native:
     native.bind(
         Value=Value,
-        constant=CONSTANT,
         number_for=number_for,
         recorded_number=recorded_number,
         local_derivatives=local_derivatives,

@@ -126,7 +126,9 @@ class Op:
         for name, x in static.items():
             kind = x.__class__
             if kind is not float and kind is not bool and not (kind is int and -WHOLE <= x <= WHOLE):
-                static[name] = as_float(x, f"{self.name}(): the constant {name}")
+                static[name] = x = as_float(x, f"{self.name}(): the constant {name}")
+            if x == 0.0 and math.copysign(1.0, x) < 0.0:
+                return _bind.__wrapped__(self, **static)  # -0.0 equals 0.0, which the cache would give
         return _bind(self, **static)
 
     def check_arity(self, operands: Sequence[Any]) -> None:

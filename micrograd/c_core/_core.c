@@ -33,7 +33,6 @@ static PyType_Slot node_slots[] = {
     {Py_tp_clear, node_clear},
     {Py_tp_getset, node_attributes},
     {Py_tp_members, node_members},
-    {Py_tp_methods, node_methods},
     {Py_nb_add, node_add},
     {Py_nb_subtract, node_sub},
     {Py_nb_multiply, node_mul},
@@ -65,36 +64,16 @@ static PyType_Spec operation_spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
     operation_slots};
 
-/* What Python tells the core by name: bind(Value=Value, constant=CONSTANT, ...). */
-static const struct {
-    const char *name;
-    size_t place;
-} names[] = {
-    {"Value", offsetof(core, Value)},
-    {"init", offsetof(core, init)},
-    {"made_by_hand", offsetof(core, made_by_hand)},
-    {"unreached", offsetof(core, unreached)},
-    {"constant", offsetof(core, constant)},
-    {"number_for", offsetof(core, number_for)},
-    {"recorded_number", offsetof(core, recorded_number)},
-    {"local_derivatives", offsetof(core, local_derivatives)},
-    {"power", offsetof(core, power)},
-    {"bind_power", offsetof(core, bind_power)},
-};
-
-#define NAMES (sizeof(names) / sizeof(names[0]))
-#define named(c, i) (*(PyObject **)((char *)(c) + names[i].place))
-
 static PyObject *core_bind(PyObject *module, PyObject *none, PyObject *given)
 {
     core *c = PyModule_GetState(module);
-    for (size_t i = 0; given && i < NAMES; i++) {
-        PyObject *x = PyDict_GetItemString(given, names[i].name);
-        if (x)
-            Py_XSETREF(named(c, i), Py_NewRef(x));
-        if (x && i == 0) /* a Value has nothing of its own to free: spare each the search for what frees a node */
-            ((PyTypeObject *)x)->tp_dealloc = (destructor)node_dealloc;
-    }
+    PyObject *x;
+#define BIND(name) \
+    if ((x = PyDict_GetItemString(given, #name))) \
+        Py_XSETREF(c->name, Py_NewRef(x));
+    FROM_PYTHON(BIND)
+    if (c->Value) /* it has nothing of its own to free: spare each Value the search for what frees a node */
+        ((PyTypeObject *)c->Value)->tp_dealloc = (destructor)node_dealloc;
     Py_RETURN_NONE;
 }
 
@@ -121,15 +100,28 @@ static PyObject *core_install(PyObject *module, PyObject *args)
         one->is_built = i < MOST_EXPANDED;
         one->expands[one->is_built ? i : 0] = (int)PyLong_AsLong(PyTuple_GET_ITEM(expands, i));
     }
-    PyDict_Clear(c->powers[0]);
-    PyDict_Clear(c->powers[1]);
+    PyDict_Clear(c->int_powers);
+    PyDict_Clear(c->float_powers);
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
-static PyObject *core_set_modes(PyObject *module, PyObject *count)
+/* set_active(count): how many modes are entered, in all threads. */
+static PyObject *core_set_active(PyObject *module, PyObject *count)
 {
     ((core *)PyModule_GetState(module))->modes = PyLong_AsLong(count);
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
+/* put(state, name, value, mode): set one of this thread's modes in Python and here. One call, so that Ctrl-C cannot come
+   between the two. */
+static PyObject *core_put(PyObject *module, PyObject *args)
+{
+    core *c = PyModule_GetState(module);
+    PyObject *state, *name, *value;
+    int mode;
+    if (!PyArg_ParseTuple(args, "OOOi", &state, &name, &value, &mode) || PyObject_SetAttr(state, name, value) < 0)
+        return NULL;
+    return PyThread_tss_set(&c->thread_mode, (void *)(intptr_t)mode) ? PyErr_NoMemory() : Py_NewRef(Py_None);
 }
 
 /* keep_in(node, view, place): move a node's number to view[place], a memoryview of doubles, which the node then owns. */
@@ -141,7 +133,7 @@ static PyObject *core_keep_in(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "OOn", &x, &memory, &place) || !checked(PyModule_GetState(module), x))
         return NULL;
     node *v = (node *)x;
-    if (PyObject_GetBuffer(memory, &view, PyBUF_WRITABLE | PyBUF_FORMAT) < 0)
+    if (PyObject_GetBuffer(memory, &view, PyBUF_CONTIG | PyBUF_FORMAT) < 0)
         return NULL;
     int fits = view.format && !strcmp(view.format, "d") && 0 <= place && place < view.len / (Py_ssize_t)sizeof(double);
     double *at = (double *)view.buf + place;
@@ -170,7 +162,8 @@ static PyMethodDef core_functions[] = {
     {"topological_order", core_topological_order, METH_VARARGS, NULL},
     {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS, NULL},
     {"install", core_install, METH_VARARGS, NULL},
-    {"set_modes", core_set_modes, METH_O, NULL},
+    {"set_active", core_set_active, METH_O, NULL},
+    {"put", core_put, METH_VARARGS, NULL},
     {"keep_in", core_keep_in, METH_VARARGS, NULL},
     {"bring_home", core_bring_home, METH_O, NULL},
     {NULL, NULL, 0, NULL}};
@@ -193,41 +186,35 @@ static int add_rows(PyObject *module)
 static int core_exec(PyObject *module)
 {
     core *c = PyModule_GetState(module);
-    PyObject *coerce = PyImport_ImportModule("micrograd.coerce"), *slots = NULL;
-    PyObject *base = coerce ? PyObject_GetAttrString(coerce, "Recordable") : NULL;
+    PyObject *coerce = PyImport_ImportModule("micrograd.coerce");
+    PyObject *base = coerce ? PyObject_GetAttrString(coerce, "Recordable") : NULL, *slots = NULL;
     Py_XDECREF(coerce);
     if (!base)
         return -1;
     c->Node = (PyTypeObject *)PyType_FromModuleAndSpec(module, &node_spec, base);
     Py_DECREF(base);
     c->Operation = (PyTypeObject *)PyType_FromModuleAndSpec(module, &operation_spec, NULL);
+    c->int_powers = PyDict_New();
+    c->float_powers = PyDict_New();
     slots = Py_BuildValue("(ssssssss)", "__dict__", "__weakref__", "_local", "_operation", "_prev", "data", "grad", "label");
-    c->powers[0] = PyDict_New();
-    c->powers[1] = PyDict_New();
-    if (!c->Node || !c->Operation || !slots || !c->powers[0] || !c->powers[1] ||
-        PyObject_SetAttrString((PyObject *)c->Node, "__slots__", slots) < 0 || /* for copies and pickles */
-        PyModule_AddObjectRef(module, "Node", (PyObject *)c->Node) < 0 ||
-        PyModule_AddObjectRef(module, "Operation", (PyObject *)c->Operation) < 0 || add_rows(module) < 0) {
-        Py_XDECREF(slots);
-        return -1;
-    }
-    Py_DECREF(slots);
-    return 0;
+    int status = !c->Node || !c->Operation || !c->int_powers || !c->float_powers || !slots ||
+                 PyThread_tss_create(&c->thread_mode) ||
+                 PyObject_SetAttrString((PyObject *)c->Node, "__slots__", slots) < 0 || /* for copies and pickles */
+                 PyModule_AddObjectRef(module, "Node", (PyObject *)c->Node) < 0 ||
+                 PyModule_AddObjectRef(module, "Operation", (PyObject *)c->Operation) < 0 || add_rows(module) < 0;
+    Py_XDECREF(slots);
+    return status ? -1 : 0;
 }
+
+#define VISIT(name) Py_VISIT(c->name);
+#define CLEAR(name) Py_CLEAR(c->name);
 
 static int core_traverse(PyObject *module, visitproc visit, void *arg)
 {
     core *c = PyModule_GetState(module);
-    Py_VISIT(c->Node);
-    Py_VISIT(c->Operation);
-    Py_VISIT(c->powers[0]);
-    Py_VISIT(c->powers[1]);
-    for (size_t i = 0; i < NAMES; i++)
-        Py_VISIT(named(c, i));
+    VISIT(Node) VISIT(Operation) VISIT(int_powers) VISIT(float_powers) FROM_PYTHON(VISIT)
     for (int r = 0; r < ROWS; r++) {
-        Py_VISIT(c->rows[r].entry);
-        Py_VISIT(c->rows[r].rule);
-        Py_VISIT(c->rows[r].infix);
+        VISIT(rows[r].entry) VISIT(rows[r].rule) VISIT(rows[r].infix)
     }
     return 0;
 }
@@ -235,27 +222,19 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg)
 static int core_clear(PyObject *module)
 {
     core *c = PyModule_GetState(module);
-    c->modes = 1; /* nothing is plain from now on */
     for (int r = 0; r < ROWS; r++) {
         c->rows[r].is_built = 0;
-        Py_CLEAR(c->rows[r].entry);
-        Py_CLEAR(c->rows[r].rule);
-        Py_CLEAR(c->rows[r].code);
-        Py_CLEAR(c->rows[r].infix);
+        CLEAR(rows[r].entry) CLEAR(rows[r].rule) CLEAR(rows[r].code) CLEAR(rows[r].infix)
     }
-    Py_CLEAR(c->powers[0]);
-    Py_CLEAR(c->powers[1]);
-    for (size_t i = 0; i < NAMES; i++)
-        Py_CLEAR(named(c, i));
-    Py_CLEAR(c->Operation);
-    Py_CLEAR(c->Node);
+    CLEAR(Node) CLEAR(Operation) CLEAR(int_powers) CLEAR(float_powers) FROM_PYTHON(CLEAR)
     return 0;
 }
 
 static void core_free(void *module)
 {
-    if (PyModule_GetState(module))
-        core_clear(module);
+    core *c = PyModule_GetState(module);
+    core_clear(module);
+    PyThread_tss_delete(&c->thread_mode);
 }
 
 static PyModuleDef_Slot core_slots[] = {

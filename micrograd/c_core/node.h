@@ -20,8 +20,7 @@ typedef struct extra {
 typedef struct node {
     PyObject_HEAD
     PyObject *dict, *weakrefs;
-    PyObject *label; /* NULL is "" */
-    PyObject *operation;
+    PyObject *label, *operation;
     double *at; /* where the number is: in this node, or in native memory; NULL if it is not a float */
     double number, grad, local[2];
     struct node *operand[2];
@@ -32,21 +31,36 @@ typedef struct node {
 
 /* A row of the table as this module knows it. It runs in C while its rule is the one that C was generated from. */
 typedef struct table_row {
-    PyObject *entry, *rule, *code; /* the Op; its rule, a function; that function's code */
-    PyObject *infix;               /* what does x + y in Python, for a row that is an operator */
+    PyObject *entry, *rule, *code;  /* the Op; its rule, a function; that function's code */
+    PyObject *infix;                /* what does x + y in Python, for a row that is an operator */
     int expands[MOST_EXPANDED + 1]; /* the rows that the rule expands, -1 after the last */
-    int is_built;                  /* whether the rule was found to be the one that C was generated from */
+    int is_built;                   /* whether the rule was found to be the one that C was generated from */
 } row;
 
-/* The module's state. The objects from `unreached` on come from Python: see `names` in _core.c. */
+/* The objects of Python's that the core uses: bind(Value=Value, constant=CONSTANT, ...) tells it. */
+#define FROM_PYTHON(X) \
+    X(Value) X(init) X(unlabelled) X(unreached) X(made_by_hand) X(constant) X(detached) X(number_for) \
+    X(recorded_number) X(local_derivatives) X(power) X(bind_power)
+#define DECLARED(name) PyObject *name;
+
+/* The module's state. */
 typedef struct core {
     PyTypeObject *Node, *Operation;
-    uint64_t searches;
-    long modes; /* how many modes are entered, in all threads: no_grad, detect_anomaly, a recorder */
+    PyObject *int_powers, *float_powers; /* the operation for each constant exponent */
+    FROM_PYTHON(DECLARED)
     row rows[ROWS];
-    PyObject *powers[2]; /* the operation for each constant exponent: of type int, of type float */
-    PyObject *Value, *init, *made_by_hand, *unreached, *constant, *number_for, *recorded_number, *local_derivatives, *power, *bind_power;
+    uint64_t searches;
+    long modes;           /* how many modes are entered, in all threads */
+    Py_tss_t thread_mode; /* what this thread is in */
 } core;
+
+/* What a thread is in: nothing; no_grad() alone; something that C leaves to Python. */
+enum { PLAIN, NO_GRAD, PYTHON };
+
+static int mode_of(core *c)
+{
+    return c->modes ? (int)(intptr_t)PyThread_tss_get(&c->thread_mode) : PLAIN;
+}
 
 static struct PyModuleDef core_module;
 
@@ -68,6 +82,11 @@ static node *operand_at(const node *v, Py_ssize_t i)
     return v->operands == MANY ? (node *)PyTuple_GET_ITEM(v->extra->operands, i) : v->operand[i];
 }
 
+static Py_ssize_t local_count(const node *v)
+{
+    return v->locals == MANY ? v->extra->count : v->locals;
+}
+
 static extra *extra_of(node *v)
 {
     if (!v->extra && !(v->extra = PyMem_Calloc(1, sizeof(extra))))
@@ -81,7 +100,8 @@ static node *new_node(core *c, PyObject *operation, double number)
     node *v = PyObject_GC_New(node, (PyTypeObject *)c->Value);
     if (!v)
         return NULL;
-    v->dict = v->weakrefs = v->label = NULL;
+    v->dict = v->weakrefs = NULL;
+    v->label = Py_NewRef(c->unlabelled);
     v->operation = Py_NewRef(operation);
     v->number = number;
     v->at = &v->number;

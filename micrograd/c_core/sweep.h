@@ -78,7 +78,7 @@ static int order_from(core *c, node *root, PyObject *seen, order *o)
 static void send(const node *v)
 {
     const double *local = v->locals == MANY ? v->extra->many : v->local;
-    Py_ssize_t count = operand_count(v), locals = v->locals == MANY ? v->extra->count : v->locals;
+    Py_ssize_t count = operand_count(v), locals = local_count(v);
     for (Py_ssize_t k = 0; k < count && k < locals; k++)
         operand_at(v, k)->grad += local[k] * v->grad;
 }
@@ -207,13 +207,15 @@ static node *checked(core *c, PyObject *x)
     return NULL;
 }
 
-/* backward(root): what Value.backward() does when no mode is on. */
+/* backward(root): Value.backward(). False, and nothing done, where Python has to do it. */
 static PyObject *core_backward(PyObject *module, PyObject *root)
 {
     core *c = PyModule_GetState(module);
     order o = {NULL, 0, 0, 1};
     if (!checked(c, root))
         return NULL;
+    if (mode_of(c) == PYTHON)
+        Py_RETURN_FALSE;
     c->searches++;
     int status = order_from(c, (node *)root, NULL, &o);
     if (!status && o.is_plain)
@@ -221,7 +223,7 @@ static PyObject *core_backward(PyObject *module, PyObject *root)
     else if (!status)
         status = sweep_any(c, (node *)root, &o);
     PyMem_Free(o.nodes);
-    return status ? NULL : Py_NewRef(Py_None);
+    return status ? NULL : Py_NewRef(Py_True);
 }
 
 /* order_beyond(root, seen): the order without the nodes in the set `seen`, to which it adds all that it gives.
