@@ -161,11 +161,15 @@ def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Valu
     A value is visited once, however often it is used. The search stops at `inputs`, which are left out. It is
     depth-first and without recursion: a chain of a million values is fine.
     """
-    return native.topological_order(root, [*inputs]) if native else order_beyond(root, {*inputs})
+    if native and isinstance(root, Value):
+        return native.topological_order(root, [*inputs])
+    return order_beyond(root, {*inputs})
 
 
 def order_beyond(root: Value, seen: set[Value]) -> list[Value]:
     """`topological_order` without the values in `seen`, to which it adds all that it gives."""
+    if native and isinstance(root, Value):
+        return native.order_beyond(root, seen)
     order: list[Value] = []
     done = order.append
     see = seen.add
@@ -186,10 +190,6 @@ def order_beyond(root: Value, seen: set[Value]) -> list[Value]:
             done(node)
             path.pop()
     return order
-
-
-if native:
-    order_beyond = native.order_beyond
 
 
 def sweep(

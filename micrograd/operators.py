@@ -8,6 +8,7 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
+from micrograd import in_c
 from micrograd.c_core import native
 from micrograd.coerce import as_float, holds_one, is_array, is_bool
 from micrograd.derivatives import local_derivatives
@@ -127,7 +128,7 @@ def _install(entry: Op) -> None:
         setattr(Value, entry.name, entry.function if native or not entry.road else _named(entry))
     is_prefix = len(entry.operands) == 1
     if native and entry.name in native.rows:
-        native.install(native.rows[entry.name][0], entry, unary if is_prefix else either, ())
+        in_c.give(entry, unary if is_prefix else either)
     elif entry.method:
         setattr(Value, entry.method, unary if is_prefix else between)
         if not is_prefix:

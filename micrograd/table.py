@@ -30,7 +30,22 @@ def _no_rule(*operands: Any) -> Any:
     raise TypeError("this operation was written by hand: it has no rule")
 
 
-TABLE: dict[str, Op] = {}
+class _Table(dict[str, "Op"]):
+    """The rows by name. Who asked `on_replaced` hears of each that is set or deleted."""
+
+    def __setitem__(self, name: str, entry: Op) -> None:
+        super().__setitem__(name, entry)
+        for hear in _hearing:
+            hear(name)
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
+        for hear in _hearing:
+            hear(name)
+
+
+TABLE = _Table()
+_hearing: list[Callable[[str], None]] = []
 WHOLE = 2**53  # up to here every whole number is a float
 _installers: list[Callable[[Op], None]] = []
 
@@ -241,6 +256,11 @@ def on_new_op(install: Callable[[Op], None]) -> None:
     for entry in TABLE.values():
         install(entry)
     _installers.append(install)
+
+
+def on_replaced(hear: Callable[[str], None]) -> None:
+    """Call `hear` with the name of every row that is set in the table, or deleted from it, from now on."""
+    _hearing.append(hear)
 
 
 def _check_row(entry: Op) -> None:
