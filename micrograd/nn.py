@@ -59,6 +59,8 @@ def init_for(activation: str | Callable[[Any], Any]) -> str:
 
 
 MAX_DEPTH = 50  # of lists in lists
+RESULTS = (RECORDED, CONSTANT, DETACHED)  # what made a Value without operands that is not a parameter
+HOLD_NOTHING = frozenset([bool, int, float, str, type(None), type(init_for)])  # classes that a search passes over
 
 
 class Module:
@@ -83,12 +85,12 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Pairs such as `("layers.0.neurons.2.w.1", Value)`. A parameter kept in two places has its first name."""
-        seen: set[int] = set()
-        for name, p in named_values(self, "", seen):
-            # Results that a module keeps are not parameters.
-            if id(p) not in seen and not p._prev and p._operation not in (RECORDED, CONSTANT, DETACHED):
-                seen.add(id(p))
-                yield name, p
+        found: dict[int, tuple[str, Value]] = {}
+        for pair in named_values(self, "", set()):
+            p = pair[1]
+            if not p._prev and p._operation not in RESULTS:  # results that a module keeps are not parameters
+                found.setdefault(id(p), pair)
+        return iter(found.values())
 
     def state_dict(self) -> dict[str, float]:
         """The parameters' numbers by name, to keep and to give to `load_state_dict`."""
@@ -134,7 +136,7 @@ def named_values(thing: Any, name: str, seen: set[int], depth: int = 0) -> Itera
 
 
 def _name_values(thing: Any, name: str, seen: set[int], depth: int, found: list[tuple[str, Value]]) -> None:
-    """Add the Values in a container to `found`. A training step asks for its parameters twice or more."""
+    """Add the Values in a container to `found`; quickly, because a training step looks for its parameters twice."""
     if id(thing) in seen or depth > MAX_DEPTH:
         return
     if isinstance(thing, (Module, list, tuple, dict)):
@@ -151,7 +153,7 @@ def _name_values(thing: Any, name: str, seen: set[int], depth: int, found: list[
         path = f"{name}.{key}" if name else str(key)
         if isinstance(x, Value):
             found.append((path, x))
-        else:
+        elif x.__class__ not in HOLD_NOTHING:
             _name_values(x, path, seen, depth + 1, found)
 
 
