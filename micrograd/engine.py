@@ -26,6 +26,7 @@ from typing import Any
 
 import micrograd.ops  # noqa: F401  (fills the table)
 from micrograd import modes
+from micrograd.c_core import native
 from micrograd.coerce import as_float
 from micrograd.derivatives import ByHand, Pending, derivatives_as_graphs, local_derivatives
 from micrograd.formulas import in_words
@@ -50,11 +51,12 @@ class Value(Number):
     __slots__ = ()
 
     def __init__(self, data: Any, _children: Iterable[Value] = (), _op: str = "", label: str = ""):
-        set_up(self, number_of(data, "Value()"), tuple(_children), written_by_hand(_op), ())
-        self.label = label
-        for child in self._prev:
+        number, children = number_of(data, "Value()"), tuple(_children)
+        for child in children:
             if not isinstance(child, Value):
                 raise TypeError(f"Value(): the children are the Values this one was made from, not {child!r}")
+        set_up(self, number, children, written_by_hand(_op), ())
+        self.label = label
         if modes.active:
             modes.made_by_hand(self)
 
@@ -84,8 +86,10 @@ class Value(Number):
             raise modes.state.recorder.error(
                 "backward() in a jitted function", "call it on the result, or use train_step"
             )
-        order = order_beyond(self, set())
         with modes.one_sweep:
+            if native and not create_graph and native.backward(self):
+                return
+            order = order_beyond(self, set())
             before = [node.grad for node in order]
             try:
                 sweep(self, order, create_graph=create_graph)
@@ -105,6 +109,11 @@ class Value(Number):
     @_backward.setter
     def _backward(self, step: Callable[[], None]) -> None:
         self._local = ByHand(step)
+
+
+if native:
+    native.bind(init=Value.__init__, made_by_hand=written_by_hand(""), constant=CONSTANT, detached=DETACHED)
+    del Value.__init__  # C makes a Value of a plain number, and calls this for all others
 
 
 def constant(x: Any, where: str) -> Value:
@@ -152,11 +161,15 @@ def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Valu
     A value is visited once, however often it is used. The search stops at `inputs`, which are left out. It is
     depth-first and without recursion: a chain of a million values is fine.
     """
+    if native and isinstance(root, Value):
+        return native.topological_order(root, [*inputs])
     return order_beyond(root, {*inputs})
 
 
 def order_beyond(root: Value, seen: set[Value]) -> list[Value]:
     """`topological_order` without the values in `seen`, to which it adds all that it gives."""
+    if native and isinstance(root, Value):
+        return native.order_beyond(root, seen)
     order: list[Value] = []
     done = order.append
     see = seen.add

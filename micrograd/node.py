@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from micrograd.c_core import native
 from micrograd.coerce import Recordable
 from micrograd.table import Op
 
@@ -35,9 +36,15 @@ class Node(Recordable):
     data: Any  # a float; while the compiler records, a symbol for one
     grad: Any  # a float, or a Value after backward(create_graph=True)
     label: str
+    _memory: Any = None  # the native memory that `data` is in, if it is not in the node
     _call: Any  # set by nn on what a neuron gave
     _made_at: str  # set by detect_anomaly
     _theirs: Any  # set by foreign: the object that a copy stands for
+
+
+if native:
+    Node = native.Node  # type: ignore[misc]  # the same in C
+    native.bind(unreached=UNREACHED, unlabelled="")
 
 
 def set_up(node: Any, data: Any, operands: tuple[Any, ...], operation: Op, local: Any) -> Any:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
+from micrograd import in_c
+from micrograd.c_core import native
 from micrograd.coerce import as_float, holds_one, is_array, is_bool
+from micrograd.derivatives import local_derivatives
 from micrograd.engine import Value, constant, record
-from micrograd.number import number_at, number_of
+from micrograd.number import number_at, number_for, number_of, recorded_number
 from micrograd.table import FLOAT, TABLE, Op, on_new_op
 from micrograd.words import shown
 
@@ -60,7 +63,9 @@ def infix(entry: Op, left: Any, right: Any, foreign: Any) -> Any:
     return record(entry, (left, right), (FLOAT, x, y))
 
 
-def _pow(self: Value, exponent: Any) -> Any:
+def _pow(self: Value, exponent: Any, modulus: None = None) -> Any:
+    if modulus is not None:
+        return NotImplemented
     kind = exponent.__class__
     if kind is not int and kind is not float:
         if is_bool(exponent):
@@ -70,12 +75,15 @@ def _pow(self: Value, exponent: Any) -> Any:
         else:
             return infix(TABLE["pow"], self, exponent, exponent)
     x = self.data
-    bound = TABLE["power"].bind(exponent=exponent)
-    return record(bound, (self,), (FLOAT, x if x.__class__ is float else number_at(self)))
+    return record(_with_exponent(exponent), (self,), (FLOAT, x if x.__class__ is float else number_at(self)))
 
 
 def _rpow(self: Value, base: Any) -> Any:
     return infix(TABLE["pow"], base, self, base)
+
+
+def _with_exponent(exponent: Any) -> Op:
+    return TABLE["power"].bind(exponent=exponent)
 
 
 def _install(entry: Op) -> None:
@@ -83,21 +91,25 @@ def _install(entry: Op) -> None:
     existing = getattr(Value, entry.name, None)
     if existing is not None and not hasattr(existing, "op"):
         raise ValueError(f"Value already has an attribute {entry.name!r}: choose another name for the operation")
+    if entry.method and not entry.built_in:
+        raise ValueError(f"the operator {entry.method} is one of micrograd's own: leave out method=")
 
     make = record if entry.built_in else record_checked
 
-    def unary(self: Value) -> Value:
-        x = self.data
-        return make(
-            entry,
-            (self,),
-            (
-                FLOAT,
-                x if x.__class__ is float else number_at(self),
-            ),
-        )
+    def unary(*operands: Any, **static: Any) -> Any:
+        if static or len(operands) != 1 or not isinstance(operands[0], Value):
+            return entry(*operands, **static)
+        x = operands[0].data
+        return make(entry, operands, (FLOAT, x if x.__class__ is float else number_at(operands[0])))
 
-    def binary(self: Value, other: Any) -> Any:
+    def binary(*operands: Any, **static: Any) -> Any:
+        if not static and len(operands) == 2 and operands[0].__class__ is operands[1].__class__ is Value:
+            x, y = operands[0].data, operands[1].data
+            if x.__class__ is y.__class__ is float:
+                return make(entry, operands, (FLOAT, x, y))
+        return entry(*operands, **static)
+
+    def between(self: Value, other: Any) -> Any:
         if other.__class__ is Value:
             x, y = self.data, other.data
             if x.__class__ is y.__class__ is float:
@@ -107,23 +119,40 @@ def _install(entry: Op) -> None:
     def reflected(self: Value, other: Any) -> Any:
         return infix(entry, other, self, other)
 
-    def method(self: Value, *others: Any, **static: Any) -> Any:
-        return entry(self, *others, **static)
+    def either(left: Any, right: Any) -> Any:
+        return infix(entry, left, right, right if isinstance(left, Value) else left)
 
-    if entry.method and not entry.built_in:
-        raise ValueError(f"the operator {entry.method} is one of micrograd's own: leave out method=")
-
-    plain: Any = unary if entry.is_unary and not entry.settings else method
+    if not entry.prepare and not entry.settings and len(entry.operands) <= 2 and entry.operands[0][0] != "*":
+        object.__setattr__(entry, "road", unary if len(entry.operands) == 1 else binary)
     if not entry.prepare:  # take(values, index) and its like are functions only
-        plain.__name__, plain.__qualname__, plain.__doc__ = entry.name, f"Value.{entry.name}", entry.rule.__doc__
-        plain.op = entry
-        setattr(Value, entry.name, plain)
-    if entry.method:
-        setattr(Value, entry.method, unary if len(entry.operands) == 1 else binary)
-        if len(entry.operands) == 2:
+        setattr(Value, entry.name, entry.function if native or not entry.road else _named(entry))
+    is_prefix = len(entry.operands) == 1
+    if native and entry.name in native.rows:
+        in_c.give(entry, unary if is_prefix else either)
+    elif entry.method:
+        setattr(Value, entry.method, unary if is_prefix else between)
+        if not is_prefix:
             setattr(Value, entry.method.replace("__", "__r", 1), reflected)
 
 
-Value.__pow__ = _pow
-Value.__rpow__ = _rpow
+def _named(entry: Op) -> Any:
+    """The road of a row as a method: a function of its name."""
+    method: Any = entry.road
+    method.__name__, method.__qualname__, method.__doc__ = entry.name, f"Value.{entry.name}", entry.rule.__doc__
+    method.op = entry
+    return method
+
+
+if native:
+    native.bind(
+        Value=Value,
+        number_for=number_for,
+        recorded_number=recorded_number,
+        local_derivatives=local_derivatives,
+        power=lambda left, right: _pow(left, right) if isinstance(left, Value) else _rpow(right, left),
+        bind_power=_with_exponent,
+    )
+else:
+    Value.__pow__ = _pow
+    Value.__rpow__ = _rpow
 on_new_op(_install)

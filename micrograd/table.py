@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from micrograd.c_core import native
 from micrograd.coerce import Recordable, as_float, elementwise, is_array
 from micrograd.formulas import formula, in_words
 from micrograd.words import count
@@ -29,7 +30,22 @@ def _no_rule(*operands: Any) -> Any:
     raise TypeError("this operation was written by hand: it has no rule")
 
 
-TABLE: dict[str, Op] = {}
+class _Table(dict[str, "Op"]):
+    """The rows by name. Who asked `on_replaced` hears of each that is set or deleted."""
+
+    def __setitem__(self, name: str, entry: Op) -> None:
+        super().__setitem__(name, entry)
+        for hear in _hearing:
+            hear(name)
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
+        for hear in _hearing:
+            hear(name)
+
+
+TABLE = _Table()
+_hearing: list[Callable[[str], None]] = []
 WHOLE = 2**53  # up to here every whole number is a float
 _installers: list[Callable[[Op], None]] = []
 
@@ -51,6 +67,8 @@ class Op:
     method: str = field(default="", repr=False)
     prepare: Callable[..., Sequence[Any]] | None = field(default=None, repr=False)
     static: tuple[tuple[str, Any], ...] = ()
+    function: Any = field(default=None, init=False, repr=False)  # what users call
+    road: Any = field(default=None, init=False, repr=False)  # what it calls for operands alone, without settings
 
     @functools.cached_property
     def operands(self) -> tuple[str, ...]:
@@ -123,7 +141,9 @@ class Op:
         for name, x in static.items():
             kind = x.__class__
             if kind is not float and kind is not bool and not (kind is int and -WHOLE <= x <= WHOLE):
-                static[name] = as_float(x, f"{self.name}(): the constant {name}")
+                static[name] = x = as_float(x, f"{self.name}(): the constant {name}")
+            if x == 0.0 and math.copysign(1.0, x) < 0.0:
+                return _bind.__wrapped__(self, **static)  # -0.0 equals 0.0, which the cache would give
         return _bind(self, **static)
 
     def check_arity(self, operands: Sequence[Any]) -> None:
@@ -206,19 +226,29 @@ def op(
             prepare.__name__ = prepare.__qualname__ = rule.__name__  # what Python's own messages call it
         entry = Op(rule.__name__, symbol, rule, tuple(cases), domain, needs, method, prepare)
         _check_row(entry)
+        function = _function(entry)
         for install in _installers:
             install(entry)
         TABLE[entry.name] = entry
 
-        @functools.wraps(rule)
-        def function(*args: Any, **static: Any) -> Any:
-            return entry(*args, **static)
-
-        function.__signature__ = _public_signature(entry)  # type: ignore[attr-defined]
-        function.op = entry  # type: ignore[attr-defined]
         return function
 
     return enter
+
+
+def _function(entry: Op) -> Callable[..., Any]:
+    """What users call: the function of a row, which is the method of Value as well."""
+
+    @functools.wraps(entry.rule)
+    def function(*args: Any, **static: Any) -> Any:
+        return entry(*args, **static) if static or entry.road is None else entry.road(*args)
+
+    function.__signature__ = _public_signature(entry)  # type: ignore[attr-defined]
+    function.op = entry  # type: ignore[attr-defined]
+    if native and entry.name in native.rows:
+        function = functools.update_wrapper(native.Operation(function, native.rows[entry.name][0]), function)
+    object.__setattr__(entry, "function", function)
+    return function
 
 
 def on_new_op(install: Callable[[Op], None]) -> None:
@@ -226,6 +256,11 @@ def on_new_op(install: Callable[[Op], None]) -> None:
     for entry in TABLE.values():
         install(entry)
     _installers.append(install)
+
+
+def on_replaced(hear: Callable[[str], None]) -> None:
+    """Call `hear` with the name of every row that is set in the table, or deleted from it, from now on."""
+    _hearing.append(hear)
 
 
 def _check_row(entry: Op) -> None:

@@ -43,7 +43,7 @@ class Engine:
         self.functions = {
             entry.name: function
             for module, entry in itertools.product(reversed(own), TABLE.values())
-            if inspect.isfunction(function := getattr(module, entry.name, None)) and entry.name not in self.methods
+            if inspect.isfunction(inspect.unwrap(function := getattr(module, entry.name, None))) and entry.name not in self.methods
         }
 
     @property

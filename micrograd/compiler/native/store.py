@@ -12,7 +12,11 @@
     5.0
 
 The Values stay the same objects in models and optimizers; only their `data` moves to the array. So nothing is copied
-before or after a step, and reading a parameter always gives its present number.
+before or after a step, and reading a parameter always gives its present number. When a store is gone, its numbers are
+in their Values again.
+
+In C a Value points at its number, wherever that is. In Python a Value's class says where its number is, so there it
+becomes a `Stored`, a subclass with the same name.
 """
 
 from __future__ import annotations
@@ -20,20 +24,23 @@ from __future__ import annotations
 import functools
 import threading
 import types
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
 from micrograd import modes
-from micrograd.coerce import as_float
+from micrograd.c_core import native
 from micrograd.compiler.native.memory import Memory
 from micrograd.engine import Value
 from micrograd.locks import held_over_forks, new_in_child
+from micrograd.number import number_at, number_for, recorded_number
 
 _moving = held_over_forks()
+_stores: weakref.WeakValueDictionary[int, Store] = weakref.WeakValueDictionary()  # by the id of the array's view
 
 
 class Stored(Value):
-    """A Value whose `data` lives in a store. Copies and pickles are plain Values.
+    """In the Python core, a Value whose `data` lives in a store. Copies and pickles are plain Values.
 
     While a function is recorded, `data` is a symbol that stands for its number at each step.
     """
@@ -42,10 +49,8 @@ class Stored(Value):
 
     @property
     def data(self) -> Any:
-        if modes.active and modes.state.recorder:
-            return modes.state.recorder.number(self)
         view, place = self._cell
-        return view[place]
+        return recorded_number(self, view[place]) if modes.active else view[place]
 
     @data.setter
     def data(self, number: float) -> None:
@@ -53,11 +58,15 @@ class Stored(Value):
         try:
             view[place] = number
         except (TypeError, ValueError):
-            view[place] = as_float(number, f"the data of {self.label or 'a parameter'}")
+            view[place] = number_for(number, self, "data")
+
+    @property
+    def _memory(self) -> Any:
+        return self._cell[0]
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         plain = type(self)._plain  # type: ignore[attr-defined]
-        own = {name: x for name, x in self.__dict__.items() if name not in ("_cell", "_store")}
+        own = {name: x for name, x in self.__dict__.items() if name != "_cell"}
         names = [name for kind in plain.__mro__ for name in _slots(kind)]
         slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
         return _blank, (plain,), (own or None, slots)
@@ -78,6 +87,31 @@ def _stored_class(plain: Any) -> Any:
     return type(plain.__name__, (Stored,) if plain is Value else (Stored, plain), {"__slots__": (), "_plain": plain})
 
 
+def _keep_in(value: Any, view: Any, place: int) -> None:
+    """Move a Value's number to `view[place]`."""
+    number = value.data = number_at(value)
+    if native:
+        native.keep_in(value, view, place)
+        return
+    view[place], value._cell = number, (view, place)
+    if not isinstance(value, Stored):
+        value.__class__ = _stored_class(type(value))
+
+
+def _bring_home(value: Any) -> None:
+    """Move a Value's number back into the Value."""
+    if native:
+        native.bring_home(value)
+        return
+    number, value.__class__ = value.data, type(value)._plain
+    value.data = number
+    del value._cell
+
+
+def _store_holding(value: Value) -> Store | None:
+    return _stores.get(id(value._memory))
+
+
 class Store:
     """The numbers of some Values in one array. It `is_current` until another store takes over one of the Values.
 
@@ -89,6 +123,7 @@ class Store:
         self.values: list[Any] = list(values)
         self.memory = Memory(-(-len(self.values) // 8) * 8)  # whole vectors
         self.is_current = False
+        _stores[id(self.memory.view)] = self
         # Python's own lock, taken only by `with`: Ctrl-C could come between any two lines of our code.
         self.lock: Any = threading.RLock()
         new_in_child(self, "lock")
@@ -122,22 +157,25 @@ class Store:
             if not self._owners() <= stores:  # another thread moved some first
                 return None
             for place, value in enumerate(self.values):
-                self.memory.view[place] = value.data
-                if isinstance(value, Stored):
-                    value._store.is_current = False
-                value._cell, value._store = (self.memory.view, place), self
-                if not isinstance(value, Stored):
-                    value.__class__ = _stored_class(type(value))  # type: ignore[arg-type]
+                if (before := _store_holding(value)) is not None:
+                    before.is_current = False
+                _keep_in(value, self.memory.view, place)
             self.is_current = True
             return None
 
     def _owners(self) -> set[Store]:
-        return {value._store for value in self.values if isinstance(value, Stored)}
+        return {store for value in self.values if (store := _store_holding(value)) is not None}
+
+    def __del__(self) -> None:
+        view = self.memory.view
+        for value in self.values:
+            if value._memory is view:
+                _bring_home(value)
 
 
 def store_of(values: Sequence[Value]) -> Store:
     """A store with exactly these Values in this order: their present one if it fits, or a new one."""
-    store = getattr(values[0], "_store", None) if values else None
+    store = _store_holding(values[0]) if values else None
     if store is not None and store.is_current and store.values == list(values):
         return store
     return Store(values)

@@ -21,6 +21,7 @@ from typing import Any
 from micrograd.changes import CountedList
 from micrograd.coerce import is_array, is_bool
 from micrograd.compiler.outside.generators import state_of
+from micrograd.node import Node
 
 Within = frozenset[int]  # the ids of the containers that contain the one that is looked at
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
@@ -111,7 +112,10 @@ def look(kind: str, container: Any, by: Any) -> Any:
         if by in vars(each):
             own = vars(each)[by]
             break
-    if isinstance(own, types.MemberDescriptorType):
+    is_node = isinstance(container, Node)
+    if is_node and by == "data" and container._memory is not None:
+        return MISSING  # a trained parameter's number: a symbol stands for it
+    if isinstance(own, types.MemberDescriptorType) or (is_node and isinstance(own, types.GetSetDescriptorType)):
         try:
             return own.__get__(container) if not isinstance(container, type) else MISSING
         except AttributeError:

@@ -52,10 +52,7 @@ from micrograd.transforms import borrowed_gradients
 
 def number_inside(value: Value) -> Any:
     """A Value's number as stored in its slot; None if it is stored elsewhere, as for a trained parameter."""
-    try:
-        return Value.data.__get__(value)
-    except AttributeError:
-        return None
+    return None if value._memory is not None else Value.data.__get__(value)
 
 
 def _described(number: Any) -> str:

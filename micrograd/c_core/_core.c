@@ -1,0 +1,254 @@
+/* The native core: a computation graph's nodes in C. Python's definition of the same is node.py, engine.py and
+   operators.py; results are equal to the last bit. Read in this order:
+
+       rules.h         the value and the local derivatives of each row of the table, written by export/c_rules.py
+       node.h          what a node keeps; how it is made and freed
+       attributes.h    data, grad, label and the others, as Python sees them
+       operations.h    record an operation: x + y, x.tanh(), tanh(x)
+       sweep.h         the topological order, and backward through it
+*/
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <structmember.h>
+
+#ifdef Py_GIL_DISABLED
+#error "the native core needs the interpreter lock: a free-threaded Python runs micrograd's Python core"
+#endif
+
+#include "rules.h"
+#include "node.h"
+#include "attributes.h"
+#include "operations.h"
+#include "sweep.h"
+
+static PyType_Slot node_slots[] = {
+    {Py_tp_doc, "A place in a graph: `data`, the gradient `grad`, a `label`, the operands `_prev`, and what made it."},
+    {Py_tp_init, node_init},
+    {Py_tp_dealloc, node_dealloc},
+    {Py_tp_traverse, node_traverse},
+    {Py_tp_clear, node_clear},
+    {Py_tp_getset, node_attributes},
+    {Py_tp_members, node_members},
+    {Py_nb_add, node_add},
+    {Py_nb_subtract, node_sub},
+    {Py_nb_multiply, node_mul},
+    {Py_nb_true_divide, node_div},
+    {Py_nb_negative, node_neg},
+    {Py_nb_absolute, node_abs},
+    {Py_nb_power, node_pow},
+    {0, NULL}};
+
+static PyType_Spec node_spec = {
+    "micrograd.node.Node", sizeof(node), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, node_slots};
+
+static PyType_Slot operation_slots[] = {
+    {Py_tp_doc, "A function of the table of operations, and a method of Value."},
+    {Py_tp_new, operation_new},
+    {Py_tp_dealloc, operation_dealloc},
+    {Py_tp_traverse, operation_traverse},
+    {Py_tp_clear, operation_clear},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_descr_get, operation_get},
+    {Py_tp_repr, operation_repr},
+    {Py_tp_getset, operation_attributes},
+    {Py_tp_members, operation_members},
+    {Py_tp_methods, operation_methods},
+    {0, NULL}};
+
+static PyType_Spec operation_spec = {
+    "micrograd.table.Operation", sizeof(operation), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
+    operation_slots};
+
+static PyObject *core_bind(PyObject *module, PyObject *none, PyObject *given)
+{
+    core *c = PyModule_GetState(module);
+    PyObject *x;
+#define BIND(name) \
+    if ((x = PyDict_GetItemString(given, #name))) \
+        Py_XSETREF(c->name, Py_NewRef(x));
+    FROM_PYTHON(BIND)
+    if (c->Value) /* it has nothing of its own to free: spare each Value the search for what frees a node */
+        ((PyTypeObject *)c->Value)->tp_dealloc = (destructor)node_dealloc;
+    Py_RETURN_NONE;
+}
+
+/* install(row, entry, infix, expands): the row's Op; what its operator does in Python; the rows that its rule expands.
+   `expands` is None where the rule is not the one that C was generated from: the row then runs in Python. */
+static PyObject *core_install(PyObject *module, PyObject *args)
+{
+    core *c = PyModule_GetState(module);
+    PyObject *entry, *infix, *expands;
+    int r;
+    if (!PyArg_ParseTuple(args, "iOOO", &r, &entry, &infix, &expands))
+        return NULL;
+    row *one = &c->rows[r];
+    PyObject *rule = PyObject_GetAttrString(entry, "rule");
+    if (!rule)
+        return NULL;
+    Py_XSETREF(one->entry, Py_NewRef(entry));
+    Py_XSETREF(one->infix, Py_NewRef(infix));
+    Py_XSETREF(one->rule, rule);
+    one->is_built = expands != Py_None && PyFunction_Check(rule);
+    Py_XSETREF(one->code, one->is_built ? Py_NewRef(PyFunction_GET_CODE(rule)) : NULL);
+    memset(one->expands, -1, sizeof(one->expands));
+    for (Py_ssize_t i = 0; one->is_built && i < PyTuple_Size(expands); i++) {
+        one->is_built = i < MOST_EXPANDED;
+        one->expands[one->is_built ? i : 0] = (int)PyLong_AsLong(PyTuple_GET_ITEM(expands, i));
+    }
+    PyDict_Clear(c->int_powers);
+    PyDict_Clear(c->float_powers);
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
+/* set_active(count): how many modes are entered, in all threads. */
+static PyObject *core_set_active(PyObject *module, PyObject *count)
+{
+    ((core *)PyModule_GetState(module))->modes = PyLong_AsLong(count);
+    return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
+/* put(state, name, value, mode): set one of this thread's modes in Python and here. One call, so that Ctrl-C cannot come
+   between the two. */
+static PyObject *core_put(PyObject *module, PyObject *args)
+{
+    core *c = PyModule_GetState(module);
+    PyObject *state, *name, *value;
+    int mode;
+    if (!PyArg_ParseTuple(args, "OOOi", &state, &name, &value, &mode) || PyObject_SetAttr(state, name, value) < 0)
+        return NULL;
+    return PyThread_tss_set(&c->thread_mode, (void *)(intptr_t)mode) ? PyErr_NoMemory() : Py_NewRef(Py_None);
+}
+
+/* keep_in(node, view, place): move a node's number to view[place], a memoryview of doubles, which the node then owns. */
+static PyObject *core_keep_in(PyObject *module, PyObject *args)
+{
+    PyObject *x, *memory;
+    Py_ssize_t place;
+    Py_buffer view;
+    if (!PyArg_ParseTuple(args, "OOn", &x, &memory, &place) || !checked(PyModule_GetState(module), x))
+        return NULL;
+    node *v = (node *)x;
+    if (PyObject_GetBuffer(memory, &view, PyBUF_CONTIG | PyBUF_FORMAT) < 0)
+        return NULL;
+    int fits = view.format && !strcmp(view.format, "d") && 0 <= place && place < view.len / (Py_ssize_t)sizeof(double);
+    double *at = (double *)view.buf + place;
+    PyBuffer_Release(&view);
+    if (!fits || !v->at)
+        return PyErr_Format(PyExc_ValueError, "there is no double at place %zd, or %R has no number", place, x);
+    if (!extra_of(v))
+        return NULL;
+    *at = *v->at;
+    v->at = at;
+    Py_XSETREF(v->extra->memory, Py_NewRef(memory));
+    Py_RETURN_NONE;
+}
+
+static PyObject *core_bring_home(PyObject *module, PyObject *x)
+{
+    if (!checked(PyModule_GetState(module), x))
+        return NULL;
+    leave_memory((node *)x);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef core_functions[] = {
+    {"backward", core_backward, METH_O, NULL},
+    {"order_beyond", core_order_beyond, METH_VARARGS, NULL},
+    {"topological_order", core_topological_order, METH_VARARGS, NULL},
+    {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS, NULL},
+    {"install", core_install, METH_VARARGS, NULL},
+    {"set_active", core_set_active, METH_O, NULL},
+    {"put", core_put, METH_VARARGS, NULL},
+    {"keep_in", core_keep_in, METH_VARARGS, NULL},
+    {"bring_home", core_bring_home, METH_O, NULL},
+    {NULL, NULL, 0, NULL}};
+
+/* `rows`: for each row that is in C, its number here and the fingerprint of the rule that it was generated from. */
+static int add_rows(PyObject *module)
+{
+    PyObject *rows = PyDict_New();
+    int status = rows ? 0 : -1;
+    for (int r = 0; !status && r < ROWS; r++) {
+        PyObject *one = Py_BuildValue("(is)", r, ROW_CODE[r].fingerprint);
+        status = one ? PyDict_SetItemString(rows, ROW_CODE[r].name, one) : -1;
+        Py_XDECREF(one);
+    }
+    status = status ? status : PyModule_AddObjectRef(module, "rows", rows);
+    Py_XDECREF(rows);
+    return status;
+}
+
+static int core_exec(PyObject *module)
+{
+    core *c = PyModule_GetState(module);
+    PyObject *coerce = PyImport_ImportModule("micrograd.coerce");
+    PyObject *base = coerce ? PyObject_GetAttrString(coerce, "Recordable") : NULL, *slots = NULL;
+    Py_XDECREF(coerce);
+    if (!base)
+        return -1;
+    c->Node = (PyTypeObject *)PyType_FromModuleAndSpec(module, &node_spec, base);
+    Py_DECREF(base);
+    c->Operation = (PyTypeObject *)PyType_FromModuleAndSpec(module, &operation_spec, NULL);
+    c->int_powers = PyDict_New();
+    c->float_powers = PyDict_New();
+    slots = Py_BuildValue("(ssssssss)", "__dict__", "__weakref__", "_local", "_operation", "_prev", "data", "grad", "label");
+    int status = !c->Node || !c->Operation || !c->int_powers || !c->float_powers || !slots ||
+                 PyThread_tss_create(&c->thread_mode) ||
+                 PyObject_SetAttrString((PyObject *)c->Node, "__slots__", slots) < 0 || /* for copies and pickles */
+                 PyModule_AddObjectRef(module, "Node", (PyObject *)c->Node) < 0 ||
+                 PyModule_AddObjectRef(module, "Operation", (PyObject *)c->Operation) < 0 || add_rows(module) < 0;
+    Py_XDECREF(slots);
+    return status ? -1 : 0;
+}
+
+#define VISIT(name) Py_VISIT(c->name);
+#define CLEAR(name) Py_CLEAR(c->name);
+
+static int core_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    core *c = PyModule_GetState(module);
+    VISIT(Node) VISIT(Operation) VISIT(int_powers) VISIT(float_powers) FROM_PYTHON(VISIT)
+    for (int r = 0; r < ROWS; r++) {
+        VISIT(rows[r].entry) VISIT(rows[r].rule) VISIT(rows[r].infix)
+    }
+    return 0;
+}
+
+static int core_clear(PyObject *module)
+{
+    core *c = PyModule_GetState(module);
+    for (int r = 0; r < ROWS; r++) {
+        c->rows[r].is_built = 0;
+        CLEAR(rows[r].entry) CLEAR(rows[r].rule) CLEAR(rows[r].code) CLEAR(rows[r].infix)
+    }
+    CLEAR(Node) CLEAR(Operation) CLEAR(int_powers) CLEAR(float_powers) FROM_PYTHON(CLEAR)
+    return 0;
+}
+
+static void core_free(void *module)
+{
+    core *c = PyModule_GetState(module);
+    core_clear(module);
+    PyThread_tss_delete(&c->thread_mode);
+}
+
+static PyModuleDef_Slot core_slots[] = {
+    {Py_mod_exec, core_exec},
+#ifdef Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, NULL}};
+
+static struct PyModuleDef core_module = {
+    PyModuleDef_HEAD_INIT, "_core", "Nodes of computation graphs, in C.", sizeof(core), core_functions,
+    core_slots, core_traverse, core_clear, core_free};
+
+PyMODINIT_FUNC PyInit__core(void)
+{
+    return PyModuleDef_Init(&core_module);
+}

@@ -1,0 +1,199 @@
+/* The node: what it keeps, and how it is made and freed. The definition is Node in node.py.
+
+   The usual node, with at most two operands and with numbers only, is one piece of memory of 128 bytes (144 with the
+   collector's part). Whatever is rarer is in `extra`: more operands, derivatives that are functions, a symbol as data. */
+
+enum { MOST_OPERANDS = 3, MOST_EXPANDED = 3 }; /* of the rows in C */
+enum { MANY = 3, OBJECT = 4 }; /* counts above two: in `extra->operands` and `extra->many`; in `extra->local` */
+enum { UNREACHED = 1, GRAD_IS_OBJECT = 2 }; /* flags */
+
+typedef struct extra {
+    PyObject *data;     /* data that is not a float, while `at` is NULL */
+    PyObject *grad;     /* a gradient that is not a float */
+    PyObject *local;    /* local derivatives that are not a tuple of floats */
+    PyObject *operands; /* the tuple of all operands, where there are more than two */
+    double *many;       /* local derivatives, where there are more than two */
+    Py_ssize_t count;   /* how many those are */
+    PyObject *memory;   /* what owns the native memory that `at` points into */
+} extra;
+
+typedef struct node {
+    PyObject_HEAD
+    PyObject *dict, *weakrefs;
+    PyObject *label, *operation;
+    double *at; /* where the number is: in this node, or in native memory; NULL if it is not a float */
+    double number, grad, local[2];
+    struct node *operand[2];
+    extra *extra;
+    uint64_t mark; /* the last search that came here */
+    uint8_t operands, locals, flags;
+} node;
+
+/* A row of the table as this module knows it. It runs in C while its rule is the one that C was generated from. */
+typedef struct table_row {
+    PyObject *entry, *rule, *code;  /* the Op; its rule, a function; that function's code */
+    PyObject *infix;                /* what does x + y in Python, for a row that is an operator */
+    int expands[MOST_EXPANDED + 1]; /* the rows that the rule expands, -1 after the last */
+    int is_built;                   /* whether the rule was found to be the one that C was generated from */
+} row;
+
+/* The objects of Python's that the core uses: bind(Value=Value, constant=CONSTANT, ...) tells it. */
+#define FROM_PYTHON(X) \
+    X(Value) X(init) X(unlabelled) X(unreached) X(made_by_hand) X(constant) X(detached) X(number_for) \
+    X(recorded_number) X(local_derivatives) X(power) X(bind_power)
+#define DECLARED(name) PyObject *name;
+
+/* The module's state. */
+typedef struct core {
+    PyTypeObject *Node, *Operation;
+    PyObject *int_powers, *float_powers; /* the operation for each constant exponent */
+    FROM_PYTHON(DECLARED)
+    row rows[ROWS];
+    uint64_t searches;
+    long modes;           /* how many modes are entered, in all threads */
+    Py_tss_t thread_mode; /* what this thread is in */
+} core;
+
+/* What a thread is in: nothing; no_grad() alone; something that C leaves to Python. */
+enum { PLAIN, NO_GRAD, PYTHON };
+
+static int mode_of(core *c)
+{
+    return c->modes ? (int)(intptr_t)PyThread_tss_get(&c->thread_mode) : PLAIN;
+}
+
+static struct PyModuleDef core_module;
+
+static core *core_of(PyTypeObject *type)
+{
+    PyObject *module = PyType_GetModuleByDef(type, &core_module);
+    return module ? PyModule_GetState(module) : NULL;
+}
+
+#define is_node(c, x) PyObject_TypeCheck(x, (c)->Node)
+
+static Py_ssize_t operand_count(const node *v)
+{
+    return v->operands == MANY ? PyTuple_GET_SIZE(v->extra->operands) : v->operands;
+}
+
+static node *operand_at(const node *v, Py_ssize_t i)
+{
+    return v->operands == MANY ? (node *)PyTuple_GET_ITEM(v->extra->operands, i) : v->operand[i];
+}
+
+static Py_ssize_t local_count(const node *v)
+{
+    return v->locals == MANY ? v->extra->count : v->locals;
+}
+
+static extra *extra_of(node *v)
+{
+    if (!v->extra && !(v->extra = PyMem_Calloc(1, sizeof(extra))))
+        PyErr_NoMemory();
+    return v->extra;
+}
+
+/* A node with a number and nothing else, not yet seen by the collector. */
+static node *new_node(core *c, PyObject *operation, double number)
+{
+    node *v = PyObject_GC_New(node, (PyTypeObject *)c->Value);
+    if (!v)
+        return NULL;
+    v->dict = v->weakrefs = NULL;
+    v->label = Py_NewRef(c->unlabelled);
+    v->operation = Py_NewRef(operation);
+    v->number = number;
+    v->at = &v->number;
+    v->grad = 0.0;
+    v->extra = NULL;
+    v->mark = 0;
+    v->operands = v->locals = 0;
+    v->flags = UNREACHED;
+    return v;
+}
+
+static void drop_operands(node *v)
+{
+    node *first = v->operands == 1 || v->operands == 2 ? v->operand[0] : NULL;
+    node *second = v->operands == 2 ? v->operand[1] : NULL;
+    int was = v->operands;
+    v->operands = 0; /* before the references go: freeing an operand may run code that looks at this node */
+    if (was == MANY)
+        Py_CLEAR(v->extra->operands);
+    Py_XDECREF(first);
+    Py_XDECREF(second);
+}
+
+static void drop_locals(node *v)
+{
+    int was = v->locals;
+    v->locals = 0;
+    if (was == MANY) {
+        PyMem_Free(v->extra->many);
+        v->extra->many = NULL;
+    }
+    else if (was == OBJECT)
+        Py_CLEAR(v->extra->local);
+}
+
+/* The number comes home: native memory is let go. */
+static void leave_memory(node *v)
+{
+    if (v->at && v->at != &v->number) {
+        v->number = *v->at;
+        v->at = &v->number;
+        Py_CLEAR(v->extra->memory);
+    }
+}
+
+static int node_traverse(node *v, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(v));
+    Py_VISIT(v->dict);
+    Py_VISIT(v->label);
+    Py_VISIT(v->operation);
+    for (int i = 0; i < v->operands && v->operands != MANY; i++)
+        Py_VISIT(v->operand[i]);
+    if (v->extra) {
+        Py_VISIT(v->extra->data);
+        Py_VISIT(v->extra->grad);
+        Py_VISIT(v->extra->local);
+        Py_VISIT(v->extra->operands);
+        Py_VISIT(v->extra->memory);
+    }
+    return 0;
+}
+
+static int node_clear(node *v)
+{
+    drop_operands(v);
+    Py_CLEAR(v->dict);
+    Py_CLEAR(v->label);
+    if (v->extra) {
+        leave_memory(v);
+        drop_locals(v);
+        v->flags &= ~GRAD_IS_OBJECT;
+        Py_CLEAR(v->extra->grad);
+        Py_CLEAR(v->extra->data);
+    }
+    return 0;
+}
+
+static void node_dealloc(node *v)
+{
+    PyTypeObject *type = Py_TYPE(v);
+    if (type->tp_finalize && type->tp_dealloc == (destructor)node_dealloc && /* else subtype_dealloc has done it */
+        PyObject_CallFinalizerFromDealloc((PyObject *)v) < 0)
+        return;
+    PyObject_GC_UnTrack(v);
+    Py_TRASHCAN_BEGIN(v, node_dealloc) /* a chain of a million nodes is freed without a million calls deep */
+    if (v->weakrefs)
+        PyObject_ClearWeakRefs((PyObject *)v);
+    node_clear(v);
+    Py_CLEAR(v->operation);
+    PyMem_Free(v->extra);
+    type->tp_free(v);
+    Py_DECREF(type);
+    Py_TRASHCAN_END
+}

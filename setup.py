@@ -1,0 +1,156 @@
+"""Build the native core where that can be done; everything else about the package is in setup.cfg.
+
+    python -m pip install .                       with a C compiler: the native core; without: the Python core, and why
+    MICROGRAD_PURE=1 python -m pip install .      the Python core
+    python setup.py build_ext --inplace           the native core in this folder, as `pip install -e .` builds it
+
+The core is built from micrograd/c_core/_core.c and from rules.h, which the package's own modules write from the table
+of operations; they run in a Python of their own, in which nothing is installed. A core that cannot be built is left
+out: what is installed then says why (`micrograd --version`), and is a wheel for any Python (py3-none-any).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import runpy
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
+
+try:
+    from setuptools.command.bdist_wheel import bdist_wheel
+except ImportError:  # setuptools before 70.1 has it from the package wheel
+    from wheel.bdist_wheel import bdist_wheel
+
+FOLDER, NOT_BUILT = Path("micrograd", "c_core"), "not_built.txt"
+COMPILER = (
+    "install a C compiler (Debian: apt install gcc python3-dev; macOS: xcode-select --install; Windows: Visual Studio "
+    "Build Tools) and then micrograd again, with pip's --force-reinstall and --no-cache-dir"
+)
+# What writes rules.h: the packages' own __init__.py files do not run, because they import what is not installed yet.
+WRITE = """
+import sys, types
+root, path = sys.argv[1:]
+for name in ("micrograd", "micrograd.compiler", "micrograd.compiler.tape", "micrograd.export"):
+    package = sys.modules[name] = types.ModuleType(name)
+    package.__path__ = [root + "/" + name.replace(".", "/")]
+import micrograd.ops
+from micrograd.export.c_rules import rules_text
+with open(path, "w", encoding="ascii", newline="\\n") as file:
+    file.write(rules_text())
+"""
+
+
+def write_rules(path: Path) -> None:
+    """Write rules.h. A file that is right already is left alone, so that the core is not compiled again."""
+    new = path.with_suffix(".new")
+    root = str(Path(__file__).resolve().parent)
+    without = {**os.environ, "MICROGRAD_PURE": "1"}  # a core that is there already is not asked
+    subprocess.run([sys.executable, "-I", "-S", "-B", "-c", WRITE, root, str(new)], env=without, check=True)
+    if path.exists() and path.read_bytes() == new.read_bytes():
+        new.unlink()
+    else:
+        new.replace(path)
+
+
+def flags(compiler: str) -> list[str]:
+    """What makes a compiler's results those of Python, to the bit: no fused or reordered operations, no own math."""
+    if compiler == "msvc":
+        return ["/O2", "/fp:precise", "/Oi-"]
+    x87 = platform.machine().lower() in ("i386", "i486", "i586", "i686", "x86") or (
+        platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize < 2**32
+    )
+    return ["-O2", "-fno-fast-math", "-ffp-contract=off", "-fno-builtin"] + ["-msse2", "-mfpmath=sse"] * x87
+
+
+class BuildCore(build_ext):
+    """Builds the core; or leaves it out and notes why, for `micrograd.c_core` to say."""
+
+    def run(self) -> None:
+        inplace = self.inplace = bool(self.inplace or getattr(self, "editable_mode", False))
+        home = FOLDER if inplace else Path(self.build_lib, FOLDER)  # what is put there is installed
+        source = FOLDER if inplace else Path(self.build_temp, FOLDER)
+        refused = refusal()
+        if refused is None:
+            try:
+                self.prepare(source)
+                super().run()
+            except Exception as error:  # there are many ways in which a compiler fails, or is not there
+                self.inplace, refused = inplace, (self.failure(error), COMPILER)
+        home.mkdir(parents=True, exist_ok=True)
+        if refused is None:
+            (home / NOT_BUILT).unlink(missing_ok=True)
+            if not inplace:
+                shutil.copyfile(source / "rules.h", home / "rules.h")
+            return
+        for old in (home / "rules.h", *(self.get_ext_fullpath(extension.name) for extension in self.extensions)):
+            Path(old).unlink(missing_ok=True)  # by an earlier build
+        self.extensions = self.distribution.ext_modules = []
+        (home / NOT_BUILT).write_text("\n".join(refused) + "\n", "utf-8")
+        print(
+            f"micrograd is installed without its native core: {refused[0]}; for the core, {refused[1]}", file=sys.stderr
+        )
+
+    def prepare(self, source: Path) -> None:
+        """Write rules.h next to the rest of the core: in this folder, or in a copy of its own for each Python."""
+        (extension,) = self.extensions
+        if source != FOLDER:
+            source.mkdir(parents=True, exist_ok=True)
+            for path in (*FOLDER.glob("*.c"), *FOLDER.glob("*.h")):
+                shutil.copyfile(path, source / path.name)
+            extension.sources = [str(source / Path(name).name) for name in extension.sources]
+        write_rules(source / "rules.h")
+        self.force = True  # it takes seconds, and times of files do not tell all that a build depends on
+
+    def build_extension(self, ext: Extension) -> None:
+        ext.extra_compile_args = flags(self.compiler.compiler_type)
+        if self.compiler.compiler_type != "msvc":
+            ext.libraries = ["m"]
+        super().build_extension(ext)
+
+    def failure(self, error: Exception) -> str:
+        """Why there is no core, in words that `micrograd --version` can say later."""
+        command = getattr(self.compiler, "compiler_so", None) or []
+        if command and not shutil.which(command[0]):
+            return f"no C compiler was found when micrograd was installed ({command[0]} is not there)"
+        if not Path(sysconfig.get_path("include"), "Python.h").exists():
+            return "Python's own C headers (Python.h) were not found when micrograd was installed"
+        return f"it could not be built when micrograd was installed ({' '.join(str(error).split())})"
+
+
+def refusal() -> tuple[str, str] | None:
+    """Why no core is to be built, if so, and what to do."""
+    if os.environ.get("MICROGRAD_PURE", "0") not in ("", "0"):
+        return "MICROGRAD_PURE=1 was set when micrograd was installed", "install it again without"
+    return runpy.run_path(str(FOLDER / "support.py"))["refusal"]()
+
+
+class Wheel(bdist_wheel):
+    """Names the wheel for what is in it: without the core it is for every Python."""
+
+    def run(self) -> None:
+        self.run_command("build")
+        self.root_is_pure = not self.distribution.has_ext_modules()
+        super().run()
+
+
+class Source(sdist):
+    """Carries rules.h, for people to read: a build writes its own."""
+
+    def run(self) -> None:
+        write_rules(FOLDER / "rules.h")
+        super().run()
+
+
+if __name__ == "__main__":
+    setup(
+        ext_modules=[Extension("micrograd.c_core._core", [str(FOLDER / "_core.c")])],
+        cmdclass={"build_ext": BuildCore, "bdist_wheel": Wheel, "sdist": Source},
+    )
