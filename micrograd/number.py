@@ -95,9 +95,9 @@ def recorded_number(node: Any, number: float) -> Any:
     return modes.state.recorder.number(node) if modes.state.recorder else number
 
 
-def number_for(node_holds: Any, node: Any, what: str) -> float:
+def number_for(x: Any, node: Any, what: str) -> float:
     """The float for something that was assigned as the data, or the gradient, of a Value."""
-    return as_float(node_holds, f"the {what} of {node.label or 'a Value'}")
+    return as_float(x, f"the {what} of {node.label or 'a Value'}")
 
 
 def number_at(node: Any) -> Any:
