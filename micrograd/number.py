@@ -91,7 +91,7 @@ def number_of(x: Any, where: str) -> Any:
 
 
 def recorded_number(node: Any, number: float) -> Any:
-    """What a parameter's number in native memory is while some thread is in a mode: a symbol where that is recording."""
+    """What a number in native memory is while some thread is in a mode: a symbol, where this thread records."""
     return modes.state.recorder.number(node) if modes.state.recorder else number
 
 
