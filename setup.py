@@ -29,7 +29,7 @@ except ImportError:  # setuptools before 70.1 has it from the package wheel
     from wheel.bdist_wheel import bdist_wheel
 
 FOLDER, NOT_BUILT = Path("micrograd", "c_core"), "not_built.txt"
-SUPPORT = runpy.run_path(str(FOLDER / "support.py"))
+SUPPORT, SOURCES = (runpy.run_path(str(FOLDER / name)) for name in ("support.py", "sources.py"))
 COMPILER = (
     "install a C compiler (Debian: apt install gcc python3-dev; macOS: xcode-select --install; Windows: Visual Studio "
     "Build Tools) and then micrograd again, with pip's --force-reinstall and --no-cache-dir"
@@ -105,6 +105,7 @@ class BuildCore(build_ext):
             ext.extra_compile_args.append("-g0")  # Python's own flags ask for what a debugger reads: most of the file
         if self.compiler.compiler_type != "msvc":
             ext.libraries = ["m"]
+        ext.define_macros = [("MICROGRAD_SOURCES", str(SOURCES["digest"](str(FOLDER))))]
         super().build_extension(ext)
 
     def failure(self, error: Exception) -> str:
