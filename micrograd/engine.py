@@ -161,8 +161,6 @@ def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Valu
     A value is visited once, however often it is used. The search stops at `inputs`, which are left out. It is
     depth-first and without recursion: a chain of a million values is fine.
     """
-    if native and isinstance(root, Value):
-        return native.topological_order(root, [*inputs])
     return order_beyond(root, {*inputs})
 
 

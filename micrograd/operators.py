@@ -11,7 +11,6 @@ from typing import Any
 from micrograd import in_c
 from micrograd.c_core import native
 from micrograd.coerce import as_float, holds_one, is_array, is_bool
-from micrograd.derivatives import local_derivatives
 from micrograd.engine import Value, constant, record
 from micrograd.number import number_at, number_for, number_of, recorded_number
 from micrograd.table import FLOAT, TABLE, Op, on_new_op
@@ -139,7 +138,7 @@ def _named(entry: Op) -> Any:
     """The road of a row as a method: a function of its name."""
     method: Any = entry.road
     method.__name__, method.__qualname__, method.__doc__ = entry.name, f"Value.{entry.name}", entry.rule.__doc__
-    method.op = entry
+    method.__signature__, method.op = entry.function.__signature__, entry
     return method
 
 
@@ -148,7 +147,6 @@ if native:
         Value=Value,
         number_for=number_for,
         recorded_number=recorded_number,
-        local_derivatives=local_derivatives,
         power=lambda left, right: _pow(left, right) if isinstance(left, Value) else _rpow(right, left),
         bind_power=_with_exponent,
     )

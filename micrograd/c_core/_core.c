@@ -26,7 +26,8 @@
 #include "sweep.h"
 
 static PyType_Slot node_slots[] = {
-    {Py_tp_doc, "A place in a graph: `data`, the gradient `grad`, a `label`, the operands `_prev`, and what made it."},
+    {Py_tp_doc, "Node(data, _children=(), _op='', label='')\n--\n\n" /* which inspect.signature(Value) reads */
+                "A place in a graph: `data`, the gradient `grad`, a `label`, the operands `_prev`, and what made it."},
     {Py_tp_init, node_init},
     {Py_tp_dealloc, node_dealloc},
     {Py_tp_traverse, node_traverse},
@@ -64,6 +65,17 @@ static PyType_Spec operation_spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
     operation_slots};
 
+static PyObject *value_alloc(PyTypeObject *type, Py_ssize_t unused)
+{
+    core *c = core_of(type);
+    if (!c->spare || type != (PyTypeObject *)c->Value)
+        return PyType_GenericAlloc(type, 0);
+    node *v = from_spare(c);
+    memset((char *)v + sizeof(PyObject), 0, sizeof(node) - sizeof(PyObject));
+    PyObject_GC_Track(v);
+    return (PyObject *)v;
+}
+
 static PyObject *core_bind(PyObject *module, PyObject *none, PyObject *given)
 {
     core *c = PyModule_GetState(module);
@@ -72,8 +84,13 @@ static PyObject *core_bind(PyObject *module, PyObject *none, PyObject *given)
     if ((x = PyDict_GetItemString(given, #name))) \
         Py_XSETREF(c->name, Py_NewRef(x));
     FROM_PYTHON(BIND)
-    if (c->Value) /* it has nothing of its own to free: spare each Value the search for what frees a node */
-        ((PyTypeObject *)c->Value)->tp_dealloc = (destructor)node_dealloc;
+    if (c->Value) { /* it adds nothing to a node, so each Value is spared the search for what makes and frees one */
+        PyTypeObject *type = (PyTypeObject *)c->Value;
+        type->tp_dealloc = (destructor)node_dealloc;
+        type->tp_traverse = (traverseproc)node_traverse;
+        type->tp_clear = (inquiry)node_clear;
+        type->tp_alloc = value_alloc;
+    }
     Py_RETURN_NONE;
 }
 
@@ -159,7 +176,6 @@ static PyObject *core_bring_home(PyObject *module, PyObject *x)
 static PyMethodDef core_functions[] = {
     {"backward", core_backward, METH_O, NULL},
     {"order_beyond", core_order_beyond, METH_VARARGS, NULL},
-    {"topological_order", core_topological_order, METH_VARARGS, NULL},
     {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS, NULL},
     {"install", core_install, METH_VARARGS, NULL},
     {"set_active", core_set_active, METH_O, NULL},
@@ -239,6 +255,11 @@ static void core_free(void *module)
 {
     core *c = PyModule_GetState(module);
     core_clear(module);
+    while (c->spare) {
+        node *v = c->spare;
+        c->spare = v->operand[0];
+        PyObject_GC_Del(v);
+    }
     PyThread_tss_delete(&c->thread_mode);
 }
 
