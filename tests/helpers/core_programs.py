@@ -32,7 +32,9 @@ WILD = (
     "np.bool_(True) np.float64('nan') np.array(2.0) np.array([0.5]) Fraction(1,3) Float(0.5) Integer(2)"
 ).split()
 WRONG = "'2' None 1j [1.0] (1.0,) {} object() np.array([1.0,2.0]) np.array(['a']) b'2' ... type len".split()
-EXPONENTS = "2 3 1 0 -1 -2 0.5 -0.5 2.0 3.0 1.0 0.0 -0.0 1/3 -1.5 2.5 1e3 300 -300 2**53 2**53+1 10**400 1e16 0.1".split()
+EXPONENTS = (
+    "2 3 1 0 -1 -2 0.5 -0.5 2.0 3.0 1.0 0.0 -0.0 1/3 -1.5 2.5 1e3 300 -300 2**53 2**53+1 10**400 1e16 0.1".split()
+)
 OPERATORS = "+ - * / + - * / **".split()
 ONCE = [name for name in TABLE if name not in ("take", "logsumexp", "where", "power")]
 
@@ -174,7 +176,22 @@ def made(p):
     return p.pick(("Value({})", "Value({}, label='x')", "Value(data={})")).format(p.pick((p.number(), p.anything())))
 
 
-EXPRESSIONS = (infix,) * 8 + (prefix, row, row, row, row, reflected, many, many, where, power, by_hand, made, subclass, copied)
+EXPRESSIONS = (infix,) * 8 + (
+    prefix,
+    row,
+    row,
+    row,
+    row,
+    reflected,
+    many,
+    many,
+    where,
+    power,
+    by_hand,
+    made,
+    subclass,
+    copied,
+)
 
 
 def assigned(p):
@@ -205,7 +222,14 @@ def label(p):
 
 
 def attribute(p):
-    choices = ("{}.note = 'kept'", "del {}.note", "{}.more = 1", "{}.__dict__ = {{'a': 1}}", "{}.nothing", "{}.tanh = 3")
+    choices = (
+        "{}.note = 'kept'",
+        "del {}.note",
+        "{}.more = 1",
+        "{}.__dict__ = {{'a': 1}}",
+        "{}.nothing",
+        "{}.tanh = 3",
+    )
     return p.pick(choices).format(p.value())
 
 
