@@ -12,7 +12,6 @@ out: what is installed then says why (`micrograd --version`), and is a wheel for
 from __future__ import annotations
 
 import os
-import platform
 import runpy
 import shutil
 import subprocess
@@ -30,6 +29,7 @@ except ImportError:  # setuptools before 70.1 has it from the package wheel
     from wheel.bdist_wheel import bdist_wheel
 
 FOLDER, NOT_BUILT = Path("micrograd", "c_core"), "not_built.txt"
+SUPPORT = runpy.run_path(str(FOLDER / "support.py"))
 COMPILER = (
     "install a C compiler (Debian: apt install gcc python3-dev; macOS: xcode-select --install; Windows: Visual Studio "
     "Build Tools) and then micrograd again, with pip's --force-reinstall and --no-cache-dir"
@@ -58,16 +58,6 @@ def write_rules(path: Path) -> None:
         new.unlink()
     else:
         new.replace(path)
-
-
-def flags(compiler: str) -> list[str]:
-    """What makes a compiler's results those of Python, to the bit: no fused or reordered operations, no own math."""
-    if compiler == "msvc":
-        return ["/O2", "/fp:precise", "/Oi-"]
-    x87 = platform.machine().lower() in ("i386", "i486", "i586", "i686", "x86") or (
-        platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize < 2**32
-    )
-    return ["-O2", "-fno-fast-math", "-ffp-contract=off", "-fno-builtin"] + ["-msse2", "-mfpmath=sse"] * x87
 
 
 class BuildCore(build_ext):
@@ -110,18 +100,22 @@ class BuildCore(build_ext):
         self.force = True  # it takes seconds, and times of files do not tell all that a build depends on
 
     def build_extension(self, ext: Extension) -> None:
-        ext.extra_compile_args = flags(self.compiler.compiler_type)
+        ext.extra_compile_args = SUPPORT["flags"](self.compiler.compiler_type)
+        if self.compiler.compiler_type != "msvc" and "CFLAGS" not in os.environ:
+            ext.extra_compile_args.append("-g0")  # Python's own flags ask for what a debugger reads: most of the file
         if self.compiler.compiler_type != "msvc":
             ext.libraries = ["m"]
         super().build_extension(ext)
 
     def failure(self, error: Exception) -> str:
         """Why there is no core, in words that `micrograd --version` can say later."""
-        command = getattr(self.compiler, "compiler_so", None) or []
-        if command and not shutil.which(command[0]):
+        command = getattr(self.compiler, "compiler_so", None) or ["the C compiler"]  # MSVC has no such list
+        if len(command) > 1 and not shutil.which(command[0]):
             return f"no C compiler was found when micrograd was installed ({command[0]} is not there)"
         if not Path(sysconfig.get_path("include"), "Python.h").exists():
             return "Python's own C headers (Python.h) were not found when micrograd was installed"
+        if type(error).__name__ in ("CompileError", "LinkError"):
+            return f"{command[0]} failed when micrograd was installed (pip's -v shows what it said)"
         return f"it could not be built when micrograd was installed ({' '.join(str(error).split())})"
 
 
@@ -129,7 +123,7 @@ def refusal() -> tuple[str, str] | None:
     """Why no core is to be built, if so, and what to do."""
     if os.environ.get("MICROGRAD_PURE", "0") not in ("", "0"):
         return "MICROGRAD_PURE=1 was set when micrograd was installed", "install it again without"
-    return runpy.run_path(str(FOLDER / "support.py"))["refusal"]()
+    return SUPPORT["refusal"]()
 
 
 class Wheel(bdist_wheel):

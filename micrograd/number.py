@@ -91,13 +91,13 @@ def number_of(x: Any, where: str) -> Any:
 
 
 def recorded_number(node: Any, number: float) -> Any:
-    """What a parameter's number in native memory is while some thread is in a mode: a symbol where that is recording."""
+    """What a number in native memory is while some thread is in a mode: a symbol, where this thread records."""
     return modes.state.recorder.number(node) if modes.state.recorder else number
 
 
-def number_for(node_holds: Any, node: Any, what: str) -> float:
+def number_for(x: Any, node: Any, what: str) -> float:
     """The float for something that was assigned as the data, or the gradient, of a Value."""
-    return as_float(node_holds, f"the {what} of {node.label or 'a Value'}")
+    return as_float(x, f"the {what} of {node.label or 'a Value'}")
 
 
 def number_at(node: Any) -> Any:

@@ -60,5 +60,5 @@ NAME = "native" if native else "python"
 
 
 def described() -> str:
-    """Which core runs and, of the Python core, why and how to get the other: for people, in one or two lines."""
-    return "native core" if native else f"Python core, without the native one: {why}\nfor the native core, {how}"
+    """Which core runs and, if it is the Python one, why and how to get the other: for people, in one or two lines."""
+    return "native core" if native else f"Python core: {why}\nfor the native core, {how}"

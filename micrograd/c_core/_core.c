@@ -65,6 +65,17 @@ static PyType_Spec operation_spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
     operation_slots};
 
+static PyObject *value_alloc(PyTypeObject *type, Py_ssize_t unused)
+{
+    core *c = core_of(type);
+    if (!c->spare || type != (PyTypeObject *)c->Value)
+        return PyType_GenericAlloc(type, 0);
+    node *v = from_spare(c);
+    memset((char *)v + sizeof(PyObject), 0, sizeof(node) - sizeof(PyObject));
+    PyObject_GC_Track(v);
+    return (PyObject *)v;
+}
+
 static PyObject *core_bind(PyObject *module, PyObject *none, PyObject *given)
 {
     core *c = PyModule_GetState(module);
@@ -73,8 +84,13 @@ static PyObject *core_bind(PyObject *module, PyObject *none, PyObject *given)
     if ((x = PyDict_GetItemString(given, #name))) \
         Py_XSETREF(c->name, Py_NewRef(x));
     FROM_PYTHON(BIND)
-    if (c->Value) /* it has nothing of its own to free: spare each Value the search for what frees a node */
-        ((PyTypeObject *)c->Value)->tp_dealloc = (destructor)node_dealloc;
+    if (c->Value) { /* it adds nothing to a node, so each Value is spared the search for what makes and frees one */
+        PyTypeObject *type = (PyTypeObject *)c->Value;
+        type->tp_dealloc = (destructor)node_dealloc;
+        type->tp_traverse = (traverseproc)node_traverse;
+        type->tp_clear = (inquiry)node_clear;
+        type->tp_alloc = value_alloc;
+    }
     Py_RETURN_NONE;
 }
 
@@ -234,6 +250,11 @@ static void core_free(void *module)
 {
     core *c = PyModule_GetState(module);
     core_clear(module);
+    while (c->spare) {
+        node *v = c->spare;
+        c->spare = v->operand[0];
+        PyObject_GC_Del(v);
+    }
     PyThread_tss_delete(&c->thread_mode);
 }
 

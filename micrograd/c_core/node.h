@@ -49,6 +49,8 @@ typedef struct core {
     PyObject *int_powers, *float_powers; /* the operation for each constant exponent */
     FROM_PYTHON(DECLARED)
     row rows[ROWS];
+    node *spare; /* freed nodes, to be used again, each with the next as its first operand; and how many */
+    long spares;
     uint64_t searches;
     long modes;           /* how many modes are entered, in all threads */
     Py_tss_t thread_mode; /* what this thread is in */
@@ -94,10 +96,22 @@ static extra *extra_of(node *v)
     return v->extra;
 }
 
+/* The memory of freed Values is used again: a training loop builds the next graph from that of the last, and gives the
+   collector no reason to look through it, because it counts what is allocated. */
+enum { MOST_SPARES = 1 << 16 };
+
+static node *from_spare(core *c)
+{
+    node *v = c->spare;
+    c->spare = v->operand[0];
+    c->spares--;
+    return (node *)PyObject_Init((PyObject *)v, (PyTypeObject *)c->Value);
+}
+
 /* A node with a number and nothing else, not yet seen by the collector. */
 static node *new_node(core *c, PyObject *operation, double number)
 {
-    node *v = PyObject_GC_New(node, (PyTypeObject *)c->Value);
+    node *v = c->spare ? from_spare(c) : PyObject_GC_New(node, (PyTypeObject *)c->Value);
     if (!v)
         return NULL;
     v->dict = v->weakrefs = NULL;
@@ -147,11 +161,18 @@ static void leave_memory(node *v)
     }
 }
 
+static void node_dealloc(node *v);
+
+/* Whether a node is a Value, and not of a subclass: see core_bind. */
+#define is_value(v) (Py_TYPE(v)->tp_dealloc == (destructor)node_dealloc)
+
 static int node_traverse(node *v, visitproc visit, void *arg)
 {
-    Py_VISIT(Py_TYPE(v));
+    if (!is_value(v))
+        Py_VISIT(Py_TYPE(v)); /* Value itself stays */
+    if (v->label && !PyUnicode_CheckExact(v->label))
+        Py_VISIT(v->label);
     Py_VISIT(v->dict);
-    Py_VISIT(v->label);
     Py_VISIT(v->operation);
     for (int i = 0; i < v->operands && v->operands != MANY; i++)
         Py_VISIT(v->operand[i]);
@@ -183,7 +204,8 @@ static int node_clear(node *v)
 static void node_dealloc(node *v)
 {
     PyTypeObject *type = Py_TYPE(v);
-    if (type->tp_finalize && type->tp_dealloc == (destructor)node_dealloc && /* else subtype_dealloc has done it */
+    int can_be_used_again = is_value(v) && !type->tp_finalize;
+    if (is_value(v) && type->tp_finalize && /* for a subclass, Python has done it */
         PyObject_CallFinalizerFromDealloc((PyObject *)v) < 0)
         return;
     PyObject_GC_UnTrack(v);
@@ -193,7 +215,14 @@ static void node_dealloc(node *v)
     node_clear(v);
     Py_CLEAR(v->operation);
     PyMem_Free(v->extra);
-    type->tp_free(v);
+    core *c = can_be_used_again ? core_of(type) : NULL;
+    if (c && c->spares < MOST_SPARES) {
+        v->operand[0] = c->spare;
+        c->spare = v;
+        c->spares++;
+    }
+    else
+        type->tp_free(v);
     Py_DECREF(type);
     Py_TRASHCAN_END
 }
