@@ -56,7 +56,7 @@ class OtherCore:
             pytest.skip(self._missing)
         if self._process:
             return
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop())
         environment = {**os.environ, PURE: "1" if self.name == "python" else "0"}
         self._process = subprocess.Popen(
             [sys.executable, "-X", "faulthandler", __file__],
