@@ -1,15 +1,13 @@
-"""What Python does with objects, and that it works with Values on both cores: each case runs in both processes."""
+"""What Python does with objects, and that it works with Values on both cores."""
 
 from __future__ import annotations
 
 import abc
-import base64
 import collections
 import copy
 import functools
 import gc
 import inspect
-import json
 import numbers
 import pickle
 import pydoc
@@ -17,151 +15,22 @@ import sys
 import types
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Sized
-from pathlib import Path
-from typing import Generic, TypeVar
 
-import pytest
-from helpers.described import described
-from helpers.other_core import OTHER, OtherCore, assert_same
+from helpers.other_core import assert_same
+from helpers.subclasses import Sub
+from helpers.works import Works, raised
 
 import micrograd
 from micrograd import Value, maximum, tanh
 from micrograd.engine import record
-from micrograd.node import UNREACHED, Node
+from micrograd.node import Node
 from micrograd.number import Number
 from micrograd.table import FLOAT, TABLE
 
-PICKLES = json.loads(Path(__file__).parents[1].joinpath("old_pickles.json").read_text())
-CASES = []
+case = Works()
 
 
-def works(case):
-    """A case of the table: what it gives is compared between the cores, and it checks itself too."""
-    CASES.append(pytest.param(case, id=case.__name__))
-    return case
-
-
-def raised(f, *args, **settings):
-    """The kind and the words of the error that f raises."""
-    with pytest.raises(Exception) as error:
-        f(*args, **settings)
-    return type(error.value).__name__, str(error.value)
-
-
-class Sub(Value):
-    """A subclass with nothing of its own."""
-
-
-class Slotted(Value):
-    """A subclass with slots."""
-
-    __slots__ = ("first", "second")
-
-
-class Bare(Value):
-    """A subclass that adds no place."""
-
-    __slots__ = ()
-
-
-class Mixin:
-    """Another base."""
-
-    def twice(self):
-        return self + self
-
-
-class Mixed(Mixin, Value):
-    """A subclass of two."""
-
-
-class MixedLast(Value, Mixin):
-    """The same in the other order."""
-
-
-class Holder(Generic[TypeVar("T")], Value):
-    """A generic subclass."""
-
-
-class Abstract(Value, abc.ABC):
-    """A subclass whose class is of another class."""
-
-
-class Named(Value):
-    """A subclass with its own __init__."""
-
-    def __init__(self, name, data=0.5):
-        super().__init__(data, label=name)
-        self.name = name
-
-
-class Late(Value):
-    """A subclass that sets something before its number."""
-
-    def __init__(self, data):
-        self.before = "set"
-        Value.__init__(self, data, (), "late")
-
-
-class Own(Value):
-    """A subclass with its own __new__."""
-
-    def __new__(cls, data, *more):
-        self = super().__new__(cls)
-        self.made_with = more
-        return self
-
-    def __init__(self, data, *more):
-        super().__init__(data)
-
-
-class Equal(Value):
-    """A subclass that compares by its number."""
-
-    def __eq__(self, other):
-        return self.data == getattr(other, "data", other)
-
-    def __hash__(self):
-        return hash(self.data)
-
-
-class Clipped(Value):
-    """A subclass whose gradient is a property."""
-
-    @property
-    def grad(self):
-        return self.__dict__.get("kept", UNREACHED)
-
-    @grad.setter
-    def grad(self, x):
-        self.__dict__["kept"] = x if isinstance(x, Value) else max(-1.0, min(1.0, x))
-
-
-class Doubled(Value):
-    """A subclass whose number is a property."""
-
-    @property
-    def data(self):
-        return 2.0 * Value.data.__get__(self)
-
-    @data.setter
-    def data(self, x):
-        Value.data.__set__(self, x)
-
-
-SUBCLASSES = [Sub, Slotted, Bare, Mixed, MixedLast, Holder, Abstract, Late, Own]
-
-
-def graph():
-    """A graph of most kinds of node, after backward."""
-    x, y = Value(0.5, label="x"), Value(-2.0)
-    z = (x * y + tanh(x) ** 3) / (y - 1.0) + micrograd.logsumexp([x, y, 2.0]) * micrograd.where(x > y, x, 3)
-    z.backward()
-    x.note = ["kept", 1]
-    return z
-
-
-@works
+@case
 def weak_references():
     x, y = Value(1.0), Value(2.0)
     z, called = x * y, []
@@ -175,7 +44,7 @@ def weak_references():
     return [str(type(one).__name__) for one in called], sorted(named)
 
 
-@works
+@case
 def a_weak_reference_sees_the_number_until_the_node_is_gone():
     x = Value(1.0)
     seen = []
@@ -187,140 +56,13 @@ def a_weak_reference_sees_the_number_until_the_node_is_gone():
     return seen == [(None, 1.0)], reference() is None
 
 
-@works
-def class_assignment():
-    x = Value(2.0, label="x")
-    x.__class__ = Sub
-    y = x * 3.0
-    assert isinstance(x, Sub) and y._prev[0] is x
-    y.backward()
-    x.__class__ = Value
-    z = x * x
-    z.backward()
-    assert type(x) is Value and type(y) is Value
-    y.__class__ = Bare
-    said = [raised(setattr, x, "__class__", kind) for kind in (Slotted, int, object)]
-    return x.grad, y.data, type(y).__name__, said
-
-
-@works
-def operations_with_subclasses():
-    said = []
-    for kind in SUBCLASSES:
-        x = kind(0.5)
-        for z in (x * 2.0, 2.0 - x, x / x, -x, abs(x), x**2, x**x, 2.0**x, tanh(x), x.relu(), maximum(x, 0.1)):
-            z.backward()
-            said.append((type(z).__name__, z.data, type(z._prev[0]).__name__))
-        said.append((kind.__name__, x.grad, x.label, x._op))
-    return said
-
-
-@works
-def subclasses_with_slots():
-    x = Slotted(1.0)
-    said = [raised(getattr, x, "first")]
-    x.first, x.second, x.third = [1], Value(2.0), "in __dict__"
-    y = copy.deepcopy(x)
-    assert y.first == [1] and y.first is not x.first and y.second.data == 2.0 and y.third == "in __dict__"
-    del x.first
-    return said, raised(getattr, x, "first"), vars(x)
-
-
-@works
-def subclasses_with_del():
-    ended = []
-
-    class Ending(Value):
-        def __del__(self):
-            ended.append(self.data)
-
-    class Kept(Value):
-        def __del__(self):
-            ended.append("kept")
-            saved.append(self)
-
-    saved = []
-    x = Ending(1.0)
-    y = x * 2.0
-    del x
-    assert ended == []
-    del y
-    assert ended == [1.0]
-    Kept(2.0) * 3.0
-    assert saved[0].data == 2.0 and len(saved) == 1
-    z = saved[0] + 1.0
-    z.backward()
-    grad = saved[0].grad
-    del z
-    saved.clear()
-    gc.collect()
-    return ended, grad
-
-
-@works
-def a_del_given_to_value_itself():
-    ended = []
-    Value.__del__ = lambda self: ended.append(self.data)
-    try:
-        x = Value(1.0)
-        y = x * 2.0
-        del x, y
-    finally:
-        del Value.__del__
-    del_is_gone = Value(5.0) * 1.0
-    del del_is_gone
-    return ended
-
-
-@works
-def subclasses_with_their_own_beginning():
-    x, y, z = Named("x"), Late(2), Own(3.0, "more")
-    assert (x.name, x.label, x.data) == ("x", "x", 0.5) and (y.before, y._op) == ("set", "late")
-    assert z.made_with == ("more",) and inspect.signature(Named).parameters.keys() == {"name", "data"}
-    w = x * y + z
-    w.backward()
-    x.__init__("again", 7.0)
-    assert x.data == 7.0 and x.grad is UNREACHED and x._prev == ()
-    w.__init__(1.0)
-    return w._prev, w.data, w._op, x.label, raised(Named), raised(Late, "2"), raised(Own)
-
-
-@works
+@case
 def a_value_that_was_never_begun():
     x = Value.__new__(Value)
     return [raised(getattr, x, name) for name in ("data", "grad", "label", "_operation", "_op")]
 
 
-@works
-def several_bases():
-    class Other:
-        __slots__ = ("other",)
-
-    said = [raised(type, "Both", (Value, base), {}) for base in (int, float, Exception, Other, list, str)]
-    return said, Mixed(1.0).twice().data, MixedLast(2.0).twice().data, Holder[int](3.0).data, Abstract(4.0).data
-
-
-@works
-def subclasses_whose_attributes_are_properties():
-    x, y = Clipped(2.0), Value(3.0)
-    z = x * y
-    z.backward()
-    z.backward()
-    assert x.grad == 1.0 and y.grad == 4.0  # each time cut to 1
-    w = Doubled(2.0)
-    return x.grad, y.grad, (w * 1.0).data, (w + y).data, w.tanh().data, tanh(w).data, (w**2).data
-
-
-@works
-def a_subclass_that_compares_by_its_number():
-    x, y, z = Equal(1.0), Equal(1.0), Equal(2.0)
-    out = x * y + z
-    order = micrograd.topological_order(out)
-    out.backward()
-    return [node.data for node in order], x.grad, y.grad, z.grad
-
-
-@works
+@case
 def any_new_attribute():
     x = Value(1.0)
     assert vars(x) == {}
@@ -338,12 +80,12 @@ def any_new_attribute():
     return said, vars(x), x.data
 
 
-@works
+@case
 def shown_names():
     return [name for name in sorted({*dir(Value(1.0))}) if name not in ("_memory", "__weakref__", "__sizeof__")]
 
 
-@works
+@case
 def setting_what_a_node_keeps():
     x, y = Value(2.0), Value(3.0)
     z = x * y
@@ -375,7 +117,7 @@ def setting_what_a_node_keeps():
     return x.grad, y.grad, z.grad, z._op, z._operation.name, z.label, z.data, raised(lambda: z * 2.0)
 
 
-@works
+@case
 def deleting_what_a_node_keeps():
     said = []
     for name in ("data", "grad", "label", "_operation", "_local"):
@@ -388,7 +130,7 @@ def deleting_what_a_node_keeps():
     return said, raised(delattr, Value(1.0), "_op"), raised(delattr, Value(1.0), "_backward")
 
 
-@works
+@case
 def reaching_attributes_from_the_class():
     x = Value(2.0)
     Value.data.__set__(x, 3.0)
@@ -398,14 +140,14 @@ def reaching_attributes_from_the_class():
     return Value.data.__get__(x), Value.grad.__get__(x), x.__getattribute__("label"), raised(Value.data.__get__, 3)[0]
 
 
-@works
+@case
 def what_it_is():
     x = Value(1.0)
     kinds = (numbers.Number, numbers.Real, numbers.Complex, Hashable, Sized, Iterable, Callable, float, Node, Number)
     return [isinstance(x, kind) for kind in kinds], [issubclass(Value, kind) for kind in kinds], callable(tanh)
 
 
-@works
+@case
 def registered_as_a_number():
     class Base(abc.ABC):  # noqa: B024
         """A class of its own, to which Value is registered."""
@@ -414,7 +156,7 @@ def registered_as_a_number():
     return isinstance(Value(1.0), Base), issubclass(Sub, Base)
 
 
-@works
+@case
 def equality_and_containers():
     x, y = Value(1.0), Value(1.0)
     assert x == x and x != y and hash(x) != hash(y) and x in [x] and x not in [y] and {x, y, x} == {y, x}
@@ -423,7 +165,7 @@ def equality_and_containers():
     return x == 1.0, x != 1.0, x < 2, x <= y, x > y, x >= 1, bool(x), raised(lambda: x < "1"), raised(lambda: x[0])
 
 
-@works
+@case
 def as_text():
     x = Value(1 / 3, label="x")
     x.grad = 2
@@ -441,14 +183,14 @@ def as_text():
     )
 
 
-@works
+@case
 def as_a_float():
     x = Value(2.0)
     z = x * 1.0
     return [raised(float, value) for value in (x, z)], raised(int, z), raised(round, z), float(z._prev[1])
 
 
-@works
+@case
 def signatures():
     given = inspect.signature(Value)
     assert str(inspect.signature(tanh)) == "(x)" and str(inspect.signature(Value(1.0).maximum)) == "(y)"
@@ -458,14 +200,14 @@ def signatures():
     return [(p.name, str(p.kind), p.default) for p in given.parameters.values()], rows, methods
 
 
-@works
+@case
 def help_texts():
     pages = [pydoc.render_doc(f, renderer=pydoc.plaintext).split("\n", 1) for f in (tanh, micrograd.leaky_relu)]
     assert pages[0][1].strip().startswith("tanh(x)\n    Hyperbolic tangent")
     return [page[1] for page in pages], tanh.__doc__, Value.tanh.__doc__, Value.__doc__, inspect.getdoc(maximum)
 
 
-@works
+@case
 def functions_of_the_table():
     kept = [(f.__name__, f.__qualname__, f.__module__, f.op.name) for f in (tanh, micrograd.where, micrograd.exp)]
     assert pickle.loads(pickle.dumps(tanh)) is tanh and copy.copy(tanh) is tanh and copy.deepcopy([tanh])[0] is tanh
@@ -479,7 +221,7 @@ def functions_of_the_table():
     return kept, [pickle.dumps(tanh, protocol) for protocol in range(6)], repr(tanh).split(" at ")[0]
 
 
-@works
+@case
 def methods():
     x = Value(0.5)
     bound = x.tanh
@@ -506,7 +248,7 @@ def methods():
     )
 
 
-@works
+@case
 def changing_the_class():
     x, y = Value(2.0), Value(3.0)
     said = []
@@ -539,22 +281,7 @@ def changing_the_class():
     return [*said, raised(getattr, x, "nothing"), Value(1.0).data, (x + y + 1).data, repr(x)]
 
 
-@works
-def operators_of_subclasses():
-    class Loud(Value):
-        def __add__(self, other):
-            return "loud", super().__add__(other).data
-
-        __radd__ = __add__
-
-        def __mul__(self, other):
-            return NotImplemented
-
-    x, y = Loud(2.0), Value(1.0)
-    return x + 1, 1 + x, y + x, x + y, raised(lambda: x * 2.0)[0], (2.0 * x).data, (y * x).data, (x - y).data
-
-
-@works
+@case
 def other_numbers_that_take_over():
     class Left:
         def __add__(self, other):
@@ -566,7 +293,7 @@ def other_numbers_that_take_over():
     return Left() + Value(1.0), Value(1.0) + Left(), raised(lambda: Value(1.0) - Left())
 
 
-@works
+@case
 def the_size_of_a_node():
     x = Value(2.0)
     z = x * x
@@ -576,7 +303,7 @@ def the_size_of_a_node():
     return gc.is_tracked(z), gc.is_tracked(x), len(gc.get_referents(z)) > 2
 
 
-@works
+@case
 def references_that_the_collector_sees():
     x, y = Value(2.0), Value(3.0)
     for z in (x * y, micrograd.where(x, y, x), micrograd.logsumexp([x, y])):
@@ -589,21 +316,7 @@ def references_that_the_collector_sees():
     return True
 
 
-@works
-def copies():
-    x = Value(2.0, label="x")
-    x.note = [1]
-    z = x * x
-    z.backward()
-    shallow, deep = copy.copy(z), copy.deepcopy(z)
-    assert shallow._prev[0] is x and deep._prev[0] is deep._prev[1] is not x and deep._prev[0].note is not x.note
-    both = copy.deepcopy({"a": [z, x]})["a"]
-    assert both[0]._prev[0] is both[1]
-    replaced = copy.copy(Slotted(1.0)), copy.copy(Named("n"))
-    return described(shallow), described(deep), [type(one).__name__ for one in replaced]
-
-
-@works
+@case
 def records_by_hand():
     x = Value(0.5)
     z = record(TABLE["tanh"], (x,), (FLOAT, x.data))
@@ -611,76 +324,6 @@ def records_by_hand():
     return z.data, x.grad, type(z).__name__
 
 
-@works
-def pickles():
-    out = []
-    for protocol in range(6):
-        z = pickle.loads(pickle.dumps(graph(), protocol))
-        z.backward()
-        out.append(described(z))
-    return out
-
-
-@works
-def pickles_of_subclasses():
-    values = [Sub(1.0), Slotted(2.0), Named("n"), Late(3.0), Mixed(4.0), Bare(5.0)]
-    values[1].first = values[0]
-    again = pickle.loads(pickle.dumps([v * 2.0 for v in values]))
-    return described(*again), again[1]._prev[0].first is again[0]._prev[0]
-
-
-@works
-def pickles_made_before():
-    return [described(pickle.loads(base64.b64decode(PICKLES[name]))) for name in ("graph",)], [
-        p.data for p in pickle.loads(base64.b64decode(PICKLES["net"])).parameters()
-    ]
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_it_works_on_both_cores(case):
-    assert_same(case)
-
-
-def pickled(protocol):
-    return pickle.dumps(graph(), protocol)
-
-
-def described_pickle(data):
-    z = pickle.loads(data)
-    z.backward()
-    return described(z)
-
-
-@pytest.mark.parametrize("protocol", range(6))
-def test_pickles_of_one_core_are_read_by_the_other(protocol):
-    here, there = pickled(protocol), OTHER.call(pickled, protocol)
-    assert described_pickle(there) == OTHER.call(described_pickle, here)
-
-
-def test_the_other_core_is_another():
-    assert OTHER.call(core) == OTHER.name != micrograd.core
-    with pytest.raises(Exception, match="ValueError: from there"):
-        OTHER.call(failing)
-    assert OTHER.call(core) == OTHER.name
-
-
-def test_a_process_that_ends_is_told_and_started_again():
-    own = OtherCore()
-    with pytest.raises(AssertionError, match=f"process of the {own.name} core ended with 3"):
-        own.call(ending)
-    assert own.call(core) == own.name
-    own.stop()
-
-
-def core():
-    return micrograd.core
-
-
-def failing():
-    raise ValueError("from there")
-
-
-def ending():
-    import os
-
-    os._exit(3)
+@case.tests
+def test_it_works_on_both_cores(entered):
+    assert_same(entered)
