@@ -22,7 +22,7 @@ import numbers
 import operator
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from micrograd.changes import CountedList, changes
 from micrograd.coerce import as_count, as_float, is_array, is_bool
@@ -158,24 +158,38 @@ def _name_values(thing: Any, name: str, seen: set[int], depth: int, found: list[
 
 
 class Call:
-    """Which neuron made a value, from which inputs: what drawings group by."""
+    """A call of a layer, or of a neuron on its own, and its inputs: what drawings group by.
 
-    __slots__ = ("inputs", "layer", "neuron", "position")
-
-    def __init__(self, neuron: Neuron, inputs: Any, layer: Layer | None = None, position: int = 0):
-        self.neuron, self.inputs = neuron, inputs
-        self.layer, self.position = layer, position  # of the neuron in the layer
-
-
-def call_of(value: Value) -> Call | None:
-    """The call of the neuron that gave `value`, if one did.
-
-    The neuron leaves a tuple, which costs a third of a Call; who asks makes the Call, and always gets the same one.
+    All that a layer gives shares one Call, and each value has its `_position`: an object for each neuron would cost as
+    much as a few operations, and call Python's collector more often.
     """
-    found = getattr(value, "_call", None) if value._prev else None
-    if found.__class__ is tuple:
-        found = value._call = Call(*found)
-    return found if isinstance(found, Call) else None
+
+    __slots__ = ("inputs", "layer", "neuron", "neurons", "position")
+
+    neuron: Neuron  # in old pickles, where each neuron has a Call
+    position: int
+
+    def __init__(self, inputs: tuple[Any, ...], neurons: Sequence[Any], layer: Layer | None):
+        self.inputs, self.neurons, self.layer = inputs, tuple(neurons), layer
+
+
+class Made(NamedTuple):
+    """Which neuron made a value, from which inputs: `made_of(value)`."""
+
+    neuron: Neuron
+    inputs: tuple[Any, ...]
+    layer: Layer | None
+    position: int  # of the neuron in the layer
+
+
+def made_of(value: Value) -> Made | None:
+    """The neuron that gave `value`, if one did."""
+    call = getattr(value, "_call", None) if value._prev else None
+    if not isinstance(call, Call):
+        return None
+    position = value._position if hasattr(value, "_position") else call.position
+    neuron = call.neurons[position] if hasattr(call, "neurons") else call.neuron
+    return Made(neuron, call.inputs, call.layer, position)
 
 
 class Neuron(Module):
@@ -213,10 +227,11 @@ class Neuron(Module):
 
     def __call__(self, x: Any) -> Any:
         """The neuron's output for a row of numbers or Values. Raises ValueError for a row of another length."""
-        return self._output(_row(x), None, 0)
+        x = _row(x)
+        return self._output(x, Call(x, (self,), None), 0)
 
-    def _output(self, x: tuple[Any, ...], layer: Layer | None, position: int) -> Any:
-        """The output for a row that was checked, as the neuron at this position of its layer."""
+    def _output(self, x: tuple[Any, ...], call: Call, position: int) -> Any:
+        """The output for a row that was checked, as the neuron at this position of the layer that was called."""
         w, b = self.w, self.b
         if len(x) != len(w):
             raise ValueError(f"{self} takes {len(w)} inputs, got {len(x)}: {_brief(x)}")
@@ -224,7 +239,7 @@ class Neuron(Module):
         act = sum(terms, b) if b is not None else functools.reduce(operator.add, terms)
         out = self.activation(act) if self.nonlin else act
         if isinstance(out, Value) and out._prev:
-            out._call = self, x, layer, position  # see call_of
+            out._call, out._position = call, position
         return out
 
     @property
@@ -253,19 +268,16 @@ class Layer(Module):
 
     def __call__(self, x: Any) -> Any:
         x = _row(x)
-        out = [
-            n._output(x, self, i) if n.__class__ is Neuron else self._output_of(n, x, i)
-            for i, n in enumerate(self.neurons)
-        ]
+        call, out = Call(x, self.neurons, self), []
+        for position, neuron in enumerate(self.neurons):
+            if neuron.__class__ is Neuron:
+                out.append(neuron._output(x, call, position))
+                continue
+            v = neuron(x)  # of a class that may have its own way
+            if isinstance(getattr(v, "_call", None), Call):
+                v._call, v._position = call, position
+            out.append(v)
         return out[0] if len(out) == 1 else out
-
-    def _output_of(self, neuron: Any, x: tuple[Any, ...], position: int) -> Any:
-        """The output of a neuron of another class, which may have its own `__call__`."""
-        out = neuron(x)
-        call = getattr(out, "_call", None)
-        if call is not None:
-            out._call = *(call if call.__class__ is tuple else (call.neuron, call.inputs))[:2], self, position
-        return out
 
     @property
     def kind(self) -> str:

@@ -38,6 +38,7 @@ class Node(Recordable):
     label: str
     _memory: Any = None  # the native memory that `data` is in, if it is not in the node
     _call: Any  # set by nn on what a neuron gave
+    _position: int  # of that neuron in its layer
     _made_at: str  # set by detect_anomaly
     _theirs: Any  # set by foreign: the object that a copy stands for
 

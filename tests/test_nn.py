@@ -12,7 +12,7 @@ import pytest
 
 import nn as nn_of_the_checkout
 from micrograd import Value, nn, no_grad, op
-from micrograd.nn import MLP, Layer, Module, Neuron
+from micrograd.nn import MLP, Call, Layer, Module, Neuron, made_of
 from micrograd.table import TABLE
 
 
@@ -265,3 +265,38 @@ def test_a_layer_of_different_neurons_says_so():
     layer = Layer(2, 2)
     layer.neurons[1].nonlin = False
     assert layer.summary() == "Layer 2 → 2, mixed, 6 parameters"
+
+
+def test_what_a_neuron_gave_says_so_whatever_happens_to_its_layer_later():
+    layer = Layer(2, 3, rng=random.Random(0))
+    first, second, third = layer([1.0, 2.0])
+    neurons = list(layer.neurons)
+    del layer.neurons[0]
+    assert [made_of(v).neuron for v in (first, second, third)] == neurons
+    assert made_of(third).layer is layer and made_of(third).position == 2 and made_of(third).inputs == (1.0, 2.0)
+    alone = neurons[0]([1.0, 2.0])
+    assert made_of(alone) == (neurons[0], (1.0, 2.0), None, 0)
+    assert made_of(alone * 1.0) is made_of(Value(1.0)) is None
+
+
+def test_neurons_of_other_classes_are_called_as_they_wish():
+    class Doubled(Neuron):
+        def __call__(self, x):
+            return super().__call__([2.0 * number for number in x]) if self.nonlin else 0.5
+
+    layer = Layer(1, 3, rng=random.Random(0))
+    layer.neurons[1], layer.neurons[2] = Doubled(1, activation="tanh"), Doubled(1, False)
+    plain, doubled, number = layer([3.0])
+    assert doubled.data == pytest.approx(layer.neurons[1].activation(6.0 * layer.neurons[1].w[0]).data)
+    assert number == 0.5 and made_of(plain).position == 0
+    assert made_of(doubled)[2:] == (layer, 1) and made_of(doubled).neuron is layer.neurons[1]
+
+
+def test_the_calls_of_older_pickles_are_read():
+    """There each neuron had a Call of its own, with its position."""
+    neuron = Neuron(1, rng=random.Random(0))
+    out, call = neuron([1.0]), Call.__new__(Call)
+    del out._position
+    call.neuron, call.inputs, call.layer, call.position = neuron, (1.0,), None, 4
+    out._call = call
+    assert made_of(pickle.loads(pickle.dumps(out)))[1:] == ((1.0,), None, 4)

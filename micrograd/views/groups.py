@@ -19,7 +19,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from micrograd.engine import Value
-from micrograd.nn import Call, Layer, Module, Neuron, call_of
+from micrograd.nn import Layer, Made, Module, Neuron, made_of
 
 SHARED = -1  # the call of a parameter that several calls use
 
@@ -31,7 +31,7 @@ class Group:
     neuron: str
     layer: str  # "" for a neuron on its own
     call: int  # which call of the layer, or of the neuron on its own
-    made_by: Call | None = field(default=None, compare=False, repr=False)
+    made_by: Made | None = field(default=None, compare=False, repr=False)
 
     @property
     def position(self) -> int:
@@ -55,11 +55,11 @@ class Groups:
         self._calls: dict[tuple[int, int], int] = {}
         self._found = found
         for i, value in enumerate(order):
-            call = call_of(value)
-            if call is not None:
-                self._enter(call, i, order, index)
+            made = made_of(value)
+            if made is not None:
+                self._enter(made, i, order, index)
 
-    def _enter(self, call: Call, output: int, order: list[Value], index: dict[Value, int]) -> None:
+    def _enter(self, call: Made, output: int, order: list[Value], index: dict[Value, int]) -> None:
         layer = self._layer_name(call) if call.layer is not None else ""
         neuron = self._neuron_name(call.neuron, layer, call.position)
         key = (id(call.layer or call.neuron), id(call.inputs))
@@ -76,7 +76,7 @@ class Groups:
             self.of[i] = group
             stack += [index[p] for p in order[i]._prev if id(p) not in inputs]
 
-    def _layer_name(self, call: Call) -> str:
+    def _layer_name(self, call: Made) -> str:
         layer = call.layer
         assert layer is not None
         key = id(layer)
