@@ -26,6 +26,9 @@ from micrograd.engine import Value, order_beyond
 from micrograd.node import UNREACHED
 
 
+BY_NN = ("_call", "_position")
+
+
 class _Current(threading.local):
     session: Any = None  # a weak reference to the last pickle's _Session, which that pickle keeps alive
     naming = 0  # how many values are listing what is behind them right now, one inside the other
@@ -72,8 +75,11 @@ def set_state(value: Any, state: Any) -> None:
     """`__setstate__`, the last step of copying and unpickling."""
     own, slots = (state, {}) if isinstance(state, dict) else state[-2:]
     value.grad = UNREACHED
-    if own:
-        value.__dict__.update(own)
+    for name, x in (own or {}).items():
+        if name in BY_NN:
+            setattr(value, name, x)  # in C a node has a place for it
+        else:
+            value.__dict__[name] = x
     for name, x in slots.items():
         setattr(value, name, x)
 

@@ -187,8 +187,9 @@ def made_of(value: Value) -> Made | None:
     call = getattr(value, "_call", None) if value._prev else None
     if not isinstance(call, Call):
         return None
-    position = value._position if hasattr(value, "_position") else call.position
-    neuron = call.neurons[position] if hasattr(call, "neurons") else call.neuron
+    is_old = not hasattr(call, "neurons")  # from a pickle
+    position = call.position if is_old else value._position
+    neuron = call.neuron if is_old else call.neurons[position]
     return Made(neuron, call.inputs, call.layer, position)
 
 

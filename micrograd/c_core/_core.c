@@ -217,7 +217,8 @@ static int core_exec(PyObject *module)
     c->Operation = (PyTypeObject *)PyType_FromModuleAndSpec(module, &operation_spec, NULL);
     c->int_powers = PyDict_New();
     c->float_powers = PyDict_New();
-    slots = Py_BuildValue("(ssssssss)", "__dict__", "__weakref__", "_local", "_operation", "_prev", "data", "grad", "label");
+    slots = Py_BuildValue("(ssssssssss)", "__dict__", "__weakref__", "_local", "_operation", "_prev", "data", "grad", "label",
+                          "_call", "_position");
     int status = !c->Node || !c->Operation || !c->int_powers || !c->float_powers || !slots ||
                  PyThread_tss_create(&c->thread_mode) ||
                  PyObject_SetAttrString((PyObject *)c->Node, "__slots__", slots) < 0 || /* for copies and pickles */

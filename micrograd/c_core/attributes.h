@@ -151,6 +151,19 @@ static int set_local(node *v, PyObject *x, void *unused)
     return 0;
 }
 
+static PyObject *get_call(node *v, void *unused)
+{
+    return v->extra && v->extra->call ? Py_NewRef(v->extra->call) : absent(v, "_call");
+}
+
+static int set_call(node *v, PyObject *x, void *unused)
+{
+    if (!extra_of(v))
+        return -1;
+    Py_XSETREF(v->extra->call, Py_XNewRef(x));
+    return 0;
+}
+
 /* What owns the native memory that the number is in; None if it is in the node. */
 static PyObject *get_memory(node *v, void *unused)
 {
@@ -162,6 +175,7 @@ static PyGetSetDef node_attributes[] = {
     {"grad", (getter)get_grad, (setter)set_grad, NULL, NULL},
     {"_prev", (getter)get_prev, (setter)set_prev, NULL, NULL},
     {"_local", (getter)get_local, (setter)set_local, NULL, NULL},
+    {"_call", (getter)get_call, (setter)set_call, NULL, NULL},
     {"_memory", (getter)get_memory, NULL, NULL, NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
@@ -169,6 +183,7 @@ static PyGetSetDef node_attributes[] = {
 static PyMemberDef node_members[] = {
     {"label", T_OBJECT_EX, offsetof(node, label), 0, NULL},
     {"_operation", T_OBJECT_EX, offsetof(node, operation), 0, NULL},
+    {"_position", T_UINT, offsetof(node, position), 0, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(node, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(node, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL}};

@@ -14,6 +14,7 @@ typedef struct extra {
     PyObject *operands; /* the tuple of all operands, where there are more than two */
     double *many;       /* local derivatives, where there are more than two */
     Py_ssize_t count;   /* how many those are */
+    PyObject *call;     /* which call of a layer gave this, for drawings */
     PyObject *memory;   /* what owns the native memory that `at` points into */
 } extra;
 
@@ -27,6 +28,7 @@ typedef struct node {
     extra *extra;
     uint64_t mark; /* the last search that came here */
     uint8_t operands, locals, flags;
+    uint32_t position; /* of the neuron that gave this, in its layer */
 } node;
 
 /* A row of the table as this module knows it. It runs in C while its rule is the one that C was generated from. */
@@ -121,7 +123,7 @@ static node *new_node(core *c, PyObject *operation, double number)
     v->at = &v->number;
     v->grad = 0.0;
     v->extra = NULL;
-    v->mark = 0;
+    v->mark = v->position = 0;
     v->operands = v->locals = 0;
     v->flags = UNREACHED;
     return v;
@@ -181,6 +183,7 @@ static int node_traverse(node *v, visitproc visit, void *arg)
         Py_VISIT(v->extra->grad);
         Py_VISIT(v->extra->local);
         Py_VISIT(v->extra->operands);
+        Py_VISIT(v->extra->call);
         Py_VISIT(v->extra->memory);
     }
     return 0;
@@ -197,6 +200,7 @@ static int node_clear(node *v)
         v->flags &= ~GRAD_IS_OBJECT;
         Py_CLEAR(v->extra->grad);
         Py_CLEAR(v->extra->data);
+        Py_CLEAR(v->extra->call);
     }
     return 0;
 }
