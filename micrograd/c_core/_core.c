@@ -68,7 +68,7 @@ static PyType_Spec operation_spec = {
 static PyObject *value_alloc(PyTypeObject *type, Py_ssize_t unused)
 {
     core *c = core_of(type);
-    if (!c->spare || type != (PyTypeObject *)c->Value)
+    if (!c->spares || type != (PyTypeObject *)c->Value)
         return PyType_GenericAlloc(type, 0);
     node *v = from_spare(c);
     memset((char *)v + sizeof(PyObject), 0, sizeof(node) - sizeof(PyObject));
@@ -256,11 +256,11 @@ static void core_free(void *module)
 {
     core *c = PyModule_GetState(module);
     core_clear(module);
-    while (c->spare) {
-        node *v = c->spare;
-        c->spare = v->operand[0];
-        PyObject_GC_Del(v);
-    }
+    for (int i = 0; i < SHELVES; i++)
+        for (node *v = c->spare[i], *next; v; v = next) {
+            next = v->operand[0];
+            PyObject_GC_Del(v);
+        }
     PyThread_tss_delete(&c->thread_mode);
 }
 

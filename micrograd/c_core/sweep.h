@@ -90,8 +90,11 @@ static int order_from(core *c, node *root, PyObject *seen, order *o)
             status = new;
         else if (!v->operands)
             status = append(c, o, v);
-        else if (depth < room || !(status = grow((void **)&path, &room, sizeof(place))))
+        else if (depth < room || !(status = grow((void **)&path, &room, sizeof(place)))) {
             path[depth++] = (place){v, 0};
+            if (v->operands == 2)
+                prefetch(&v->operand[1]->mark);
+        }
     }
     PyMem_Free(path);
     return status;
@@ -105,6 +108,8 @@ static void send(const node *v)
         operand_at(v, k)->grad += local[k] * upstream;
 }
 
+enum { AHEAD = 8 };
+
 /* Set the gradients of a graph that is plain. Nothing here can fail, and no code of Python's runs. */
 static void sweep(node *root, const order *o)
 {
@@ -114,8 +119,11 @@ static void sweep(node *root, const order *o)
         set_grad_number(v, v->operands || v->grad == 0.0 ? 0.0 : v->grad);
     }
     root->grad = root->operands ? 1.0 : root->grad + 1.0;
-    for (Py_ssize_t i = o->count; i--;)
+    for (Py_ssize_t i = o->count; i--;) {
+        if (i >= AHEAD)
+            prefetch(&o->nodes[i - AHEAD]->grad);
         send(o->nodes[i]);
+    }
 }
 
 /* ---------------------------------------------------------------- what Python calls */
