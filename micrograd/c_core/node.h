@@ -98,7 +98,11 @@ static extra *extra_of(node *v)
 
 /* The memory of freed Values is used again: a training loop builds the next graph from that of the last, and gives the
    collector no reason to look through it, because it counts what is allocated. */
+#ifdef __SANITIZE_ADDRESS__
+enum { MOST_SPARES = 0 }; /* so that a freed node's memory is not touched again */
+#else
 enum { MOST_SPARES = 1 << 16 };
+#endif
 
 static node *from_spare(core *c)
 {
