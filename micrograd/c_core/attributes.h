@@ -78,9 +78,16 @@ static PyObject *get_prev(node *v, void *unused)
 {
     if (v->operands == MANY)
         return Py_NewRef(v->extra->operands);
-    PyObject *operands = PyTuple_New(v->operands);
-    for (int i = 0; operands && i < v->operands; i++)
-        PyTuple_SET_ITEM(operands, i, Py_NewRef(v->operand[i]));
+    int count = v->operands;
+    PyObject *operand[2] = {NULL, NULL};
+    for (int i = 0; i < count; i++)
+        operand[i] = Py_NewRef(v->operand[i]); /* first, because to make a tuple may run the collector */
+    PyObject *operands = PyTuple_New(count);
+    for (int i = 0; i < count; i++)
+        if (operands)
+            PyTuple_SET_ITEM(operands, i, operand[i]);
+        else
+            Py_DECREF(operand[i]);
     return operands;
 }
 
@@ -94,16 +101,16 @@ static int set_prev(node *v, PyObject *x, void *unused)
         PyErr_SetString(PyExc_TypeError, "_prev is the tuple of the Values that this one was made from");
         return -1;
     }
-    if (count > 2 && !extra_of(v))
+    PyObject *before = count > 2 && !extra_of(v) ? NULL : get_prev(v, NULL); /* freed at last: it may run any code */
+    if (!before)
         return -1;
-    Py_INCREF(x); /* it may be all that keeps the operands alive, which are dropped first */
     drop_operands(v);
     for (int i = 0; i < count && count <= 2; i++)
         v->operand[i] = (node *)Py_NewRef(PyTuple_GET_ITEM(x, i));
     if (count > 2)
         v->extra->operands = Py_NewRef(x);
     v->operands = count > 2 ? MANY : (uint8_t)count;
-    Py_DECREF(x);
+    Py_DECREF(before);
     return 0;
 }
 
@@ -111,9 +118,14 @@ static PyObject *get_local(node *v, void *unused)
 {
     if (v->locals == OBJECT)
         return v->extra->local ? Py_NewRef(v->extra->local) : absent(v, "_local");
-    const double *numbers = v->locals == MANY ? v->extra->many : v->local;
+    int was = v->locals;
     PyObject *local = PyTuple_New(local_count(v));
-    for (Py_ssize_t i = 0; local && i < local_count(v); i++) {
+    if (local && (v->locals != was || local_count(v) != PyTuple_GET_SIZE(local))) {
+        Py_DECREF(local); /* the collector ran, and code that set them */
+        return get_local(v, NULL);
+    }
+    const double *numbers = was == MANY ? v->extra->many : v->local;
+    for (Py_ssize_t i = 0; local && i < PyTuple_GET_SIZE(local); i++) {
         PyObject *number = PyFloat_FromDouble(numbers[i]);
         if (number)
             PyTuple_SET_ITEM(local, i, number);
@@ -136,7 +148,8 @@ static int set_local(node *v, PyObject *x, void *unused)
         PyErr_NoMemory();
         return -1;
     }
-    Py_XINCREF(x);
+    PyObject *before = v->locals == OBJECT ? v->extra->local : NULL; /* freed at last: it may run any code */
+    Py_XINCREF(before);
     drop_locals(v);
     for (Py_ssize_t i = 0; are_floats && i < count; i++)
         (many ? many : v->local)[i] = PyFloat_AS_DOUBLE(PyTuple_GET_ITEM(x, i));
@@ -147,7 +160,7 @@ static int set_local(node *v, PyObject *x, void *unused)
     }
     else if (!are_floats)
         v->extra->local = Py_XNewRef(x);
-    Py_XDECREF(x);
+    Py_XDECREF(before);
     return 0;
 }
 

@@ -47,7 +47,11 @@ typedef struct table_row {
 
 /* Freed nodes are put on shelves, one for each page of memory: taken page by page, those of one graph lie together. In
    any order they would soon be all over memory, which made a step of training twice as slow. */
+#ifdef __SANITIZE_ADDRESS__
+enum { SHELVES = 4096, MOST_SPARES = 0 }; /* so that a freed node's memory is not touched again */
+#else
 enum { SHELVES = 4096, MOST_SPARES = 1 << 16 };
+#endif
 #define shelf_of(v) ((uintptr_t)(v) >> 12 & (SHELVES - 1))
 
 /* The module's state. */

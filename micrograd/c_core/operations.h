@@ -56,10 +56,11 @@ static PyObject *record(core *c, int r, PyObject *const *operands, PyObject *ope
     int is_wide = count > 2;
     if (!v || mode == NO_GRAD)
         goto done;
-    if (is_wide && (!extra_of(v) || !(v->extra->many = PyMem_New(double, count)) ||
-                    !(v->extra->operands = PyTuple_New(count))))
+    if (is_wide && !extra_of(v))
         goto failed;
     v->locals = v->operands = is_wide ? MANY : 0;
+    if (is_wide && (!(v->extra->many = PyMem_New(double, count)) || !(v->extra->operands = PyTuple_New(count))))
+        goto failed;
     for (int i = 0; i < count; i++) {
         PyObject *operand = operands[i];
         if (Py_TYPE(operand) == (PyTypeObject *)c->Value)
@@ -93,7 +94,8 @@ static int node_init(node *v, PyObject *args, PyObject *options)
     core *c = core_of(Py_TYPE(v));
     int values = 0;
     double number;
-    if (!options && PyTuple_GET_SIZE(args) == 1 && mode_of(c) != PYTHON && !v->operation &&
+    int is_blank = !v->operation && !v->label && !v->extra && !v->operands && !v->locals;
+    if (is_blank && !options && PyTuple_GET_SIZE(args) == 1 && mode_of(c) != PYTHON &&
         plain_number(c, PyTuple_GET_ITEM(args, 0), &number, &values) && !values) {
         v->number = number;
         v->at = &v->number;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import weakref
 
 import pytest
 from helpers.other_core import assert_same
@@ -175,3 +176,36 @@ def random_surgery(seed):
 def test_random_surgery():
     for seed in range(20):
         assert_same(random_surgery, seed)
+
+
+def cut_while_freed(count):
+    """Values whose end sets again what is being set."""
+    seen = []
+
+    class Ending(Value):
+        def __del__(self):
+            node = self.node()
+            if node is not None:
+                node._prev, node._local = (Value(1.0),) * (len(seen) % 4), (0.5,) * (len(seen) % 4)
+                node.grad, node.data = self.data, Value(2.0)
+            seen.append(len(node._prev))
+
+    gc.collect()
+    before = sum(isinstance(x, Value) for x in gc.get_objects())
+    for i in range(count):
+        x = Ending(float(i))
+        node = x * 2.0 if i % 2 else micrograd.where(1.0, x, x)
+        x.node = lambda node=node: node
+        held, x = weakref.ref(x), None
+        node._prev = (Value(3.0),) * (i % 4)
+        node.__dict__.clear()
+        del node
+        gc.collect()
+        assert held() is None
+    return seen, sum(isinstance(x, Value) for x in gc.get_objects()) - before
+
+
+def test_what_is_set_again_while_it_is_being_set():
+    """`_prev` is another after code of the user set it in the midst of setting it; no reference is lost."""
+    seen, left = assert_same(cut_while_freed, 12)
+    assert len(seen) == 12 and left == 0
