@@ -6,6 +6,7 @@
        attributes.h    data, grad, label and the others, as Python sees them
        operations.h    record an operation: x + y, x.tanh(), tanh(x)
        sweep.h         the topological order, and backward through it
+       calls.h         call what jit(f) compiled
 */
 
 #define PY_SSIZE_T_CLEAN
@@ -24,6 +25,7 @@
 #include "attributes.h"
 #include "operations.h"
 #include "sweep.h"
+#include "calls.h"
 
 static PyType_Slot node_slots[] = {
     {Py_tp_doc, "A place in a graph: `data`, the gradient `grad`, a `label`, the operands `_prev`, and what made it."},
@@ -65,6 +67,29 @@ static PyType_Spec operation_spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
     operation_slots};
 
+static PyType_Slot call_slots[] = {
+    {Py_tp_doc, "What jit(f) gives: calls with floats and Values go to machine code, others to Python."},
+    {Py_tp_dealloc, call_dealloc},
+    {Py_tp_traverse, call_traverse},
+    {Py_tp_clear, call_clear},
+    {Py_tp_call, call_call},
+    {Py_tp_members, call_members},
+    {0, NULL}};
+
+static PyType_Spec call_spec = {
+    "micrograd.compiler.jit.Call", sizeof(call), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    call_slots};
+
+static PyType_Slot code_slots[] = {
+    {Py_tp_doc, "Machine code, and what its call needs."},
+    {Py_tp_new, code_new},
+    {Py_tp_dealloc, code_dealloc},
+    {Py_tp_traverse, code_traverse},
+    {0, NULL}};
+
+static PyType_Spec code_spec = {
+    "micrograd.compiler.program.Code", sizeof(code), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, code_slots};
+
 /* What Python tells the core by name: bind(Value=Value, constant=CONSTANT, ...). */
 static const struct {
     const char *name;
@@ -80,6 +105,7 @@ static const struct {
     {"local_derivatives", offsetof(core, local_derivatives)},
     {"power", offsetof(core, power)},
     {"bind_power", offsetof(core, bind_power)},
+    {"called", offsetof(core, called)},
 };
 
 #define NAMES (sizeof(names) / sizeof(names[0]))
@@ -201,13 +227,17 @@ static int core_exec(PyObject *module)
     c->Node = (PyTypeObject *)PyType_FromModuleAndSpec(module, &node_spec, base);
     Py_DECREF(base);
     c->Operation = (PyTypeObject *)PyType_FromModuleAndSpec(module, &operation_spec, NULL);
+    c->Call = (PyTypeObject *)PyType_FromModuleAndSpec(module, &call_spec, NULL);
+    c->Code = (PyTypeObject *)PyType_FromModuleAndSpec(module, &code_spec, NULL);
     slots = Py_BuildValue("(ssssssss)", "__dict__", "__weakref__", "_local", "_operation", "_prev", "data", "grad", "label");
     c->powers[0] = PyDict_New();
     c->powers[1] = PyDict_New();
-    if (!c->Node || !c->Operation || !slots || !c->powers[0] || !c->powers[1] ||
+    if (!c->Node || !c->Operation || !c->Call || !c->Code || !slots || !c->powers[0] || !c->powers[1] ||
         PyObject_SetAttrString((PyObject *)c->Node, "__slots__", slots) < 0 || /* for copies and pickles */
         PyModule_AddObjectRef(module, "Node", (PyObject *)c->Node) < 0 ||
-        PyModule_AddObjectRef(module, "Operation", (PyObject *)c->Operation) < 0 || add_rows(module) < 0) {
+        PyModule_AddObjectRef(module, "Operation", (PyObject *)c->Operation) < 0 ||
+        PyModule_AddObjectRef(module, "Call", (PyObject *)c->Call) < 0 ||
+        PyModule_AddObjectRef(module, "Code", (PyObject *)c->Code) < 0 || add_rows(module) < 0) {
         Py_XDECREF(slots);
         return -1;
     }
@@ -220,6 +250,8 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg)
     core *c = PyModule_GetState(module);
     Py_VISIT(c->Node);
     Py_VISIT(c->Operation);
+    Py_VISIT(c->Call);
+    Py_VISIT(c->Code);
     Py_VISIT(c->powers[0]);
     Py_VISIT(c->powers[1]);
     for (size_t i = 0; i < NAMES; i++)
@@ -248,6 +280,8 @@ static int core_clear(PyObject *module)
     for (size_t i = 0; i < NAMES; i++)
         Py_CLEAR(named(c, i));
     Py_CLEAR(c->Operation);
+    Py_CLEAR(c->Call);
+    Py_CLEAR(c->Code);
     Py_CLEAR(c->Node);
     return 0;
 }

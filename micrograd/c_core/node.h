@@ -40,12 +40,12 @@ typedef struct table_row {
 
 /* The module's state. The objects from `unreached` on come from Python: see `names` in _core.c. */
 typedef struct core {
-    PyTypeObject *Node, *Operation;
+    PyTypeObject *Node, *Operation, *Call, *Code;
     uint64_t searches;
     long modes; /* how many modes are entered, in all threads: no_grad, detect_anomaly, a recorder */
     row rows[ROWS];
     PyObject *powers[2]; /* the operation for each constant exponent: of type int, of type float */
-    PyObject *Value, *init, *made_by_hand, *unreached, *constant, *number_for, *recorded_number, *local_derivatives, *power, *bind_power;
+    PyObject *Value, *init, *made_by_hand, *unreached, *constant, *number_for, *recorded_number, *local_derivatives, *power, *bind_power, *called;
 } core;
 
 static struct PyModuleDef core_module;

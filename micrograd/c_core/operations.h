@@ -35,30 +35,16 @@ static int plain_number(const core *c, PyObject *x, double *number, int *values)
     return 1;
 }
 
-/* The node for row r applied to its operands, of which one at least is a Value; `operation` is the row's Op, with its
-   setting, if it has one. NULL without an error where Python has to do it. */
-static PyObject *record(core *c, int r, PyObject *const *operands, PyObject *operation, double setting)
+/* The node for an operation with this number and these local derivatives. A number among the operands, x[i], becomes a
+   constant. */
+static inline PyObject *recorded(core *c, PyObject *operation, double number, Py_ssize_t count,
+                                 PyObject *const *operands, const double *x, const double *local)
 {
-    double x[MOST_OPERANDS + 1], local[MOST_OPERANDS];
-    int count = ROW_CODE[r].operands, values = 0;
-    if (c->modes || !is_live(c, r))
-        return NULL;
-    for (int i = 0; i < count; i++)
-        if (!plain_number(c, operands[i], &x[i], &values))
-            return NULL;
-    if (!values)
-        return NULL;
-    x[count] = setting;
-    double number = ROW_CODE[r].rule(x, local), check = number * 0.0;
-    for (int i = 0; i < count; i++)
-        check += local[i] * 0.0;
-    if (check != 0.0) /* something is nan or infinite */
-        return NULL;
-    node *v = new_node(c, operation ? operation : c->rows[r].entry, number);
+    node *v = new_node(c, operation, number);
     PyObject *many = v && count > 2 ? PyTuple_New(count) : NULL;
     if (!v || (count > 2 && (!many || !extra_of(v) || !(v->extra->many = PyMem_New(double, count)))))
         goto failed;
-    for (int i = 0; i < count; i++) {
+    for (Py_ssize_t i = 0; i < count; i++) {
         node *operand = (node *)operands[i];
         if (Py_TYPE(operand) == (PyTypeObject *)c->Value)
             Py_INCREF(operand);
@@ -81,9 +67,33 @@ static PyObject *record(core *c, int r, PyObject *const *operands, PyObject *ope
     PyObject_GC_Track(v);
     return (PyObject *)v;
 failed:
+    if (v && v->extra)
+        PyMem_Free(v->extra->many);
     Py_XDECREF(many);
     Py_XDECREF(v);
     return PyErr_Occurred() ? NULL : PyErr_NoMemory();
+}
+
+/* The node for row r applied to its operands, of which one at least is a Value; `operation` is the row's Op, with its
+   setting, if it has one. NULL without an error where Python has to do it. */
+static PyObject *record(core *c, int r, PyObject *const *operands, PyObject *operation, double setting)
+{
+    double x[MOST_OPERANDS + 1], local[MOST_OPERANDS];
+    int count = ROW_CODE[r].operands, values = 0;
+    if (c->modes || !is_live(c, r))
+        return NULL;
+    for (int i = 0; i < count; i++)
+        if (!plain_number(c, operands[i], &x[i], &values))
+            return NULL;
+    if (!values)
+        return NULL;
+    x[count] = setting;
+    double number = ROW_CODE[r].rule(x, local), check = number * 0.0;
+    for (int i = 0; i < count; i++)
+        check += local[i] * 0.0;
+    if (check != 0.0) /* something is nan or infinite */
+        return NULL;
+    return recorded(c, operation ? operation : c->rows[r].entry, number, count, operands, x, local);
 }
 
 /* Value(2.0), whose definition is Value.__init__. */
