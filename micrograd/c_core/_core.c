@@ -6,7 +6,7 @@
        attributes.h    data, grad, label and the others, as Python sees them
        operations.h    record an operation: x + y, x.tanh(), tanh(x)
        sweep.h         the topological order, and backward through it
-       calls.h         call what jit(f) compiled
+       calls.h         call what jit(f) and train_step compiled
 */
 
 #define PY_SSIZE_T_CLEAN
@@ -77,18 +77,19 @@ static PyType_Slot call_slots[] = {
     {0, NULL}};
 
 static PyType_Spec call_spec = {
-    "micrograd.compiler.jit.Call", sizeof(call), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    "micrograd.c_core._core.Call", sizeof(call), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     call_slots};
 
-static PyType_Slot code_slots[] = {
+static PyType_Slot prepared_slots[] = {
     {Py_tp_doc, "Machine code, and what its call needs."},
-    {Py_tp_new, code_new},
-    {Py_tp_dealloc, code_dealloc},
-    {Py_tp_traverse, code_traverse},
+    {Py_tp_new, prepared_new},
+    {Py_tp_dealloc, call_dealloc},
+    {Py_tp_traverse, call_traverse},
+    {Py_tp_methods, prepared_methods},
     {0, NULL}};
 
-static PyType_Spec code_spec = {
-    "micrograd.compiler.program.Code", sizeof(code), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, code_slots};
+static PyType_Spec prepared_spec = {
+    "micrograd.c_core._core.Prepared", sizeof(prepared), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, prepared_slots};
 
 /* What Python tells the core by name: bind(Value=Value, constant=CONSTANT, ...). */
 static const struct {
@@ -228,16 +229,16 @@ static int core_exec(PyObject *module)
     Py_DECREF(base);
     c->Operation = (PyTypeObject *)PyType_FromModuleAndSpec(module, &operation_spec, NULL);
     c->Call = (PyTypeObject *)PyType_FromModuleAndSpec(module, &call_spec, NULL);
-    c->Code = (PyTypeObject *)PyType_FromModuleAndSpec(module, &code_spec, NULL);
+    c->Prepared = (PyTypeObject *)PyType_FromModuleAndSpec(module, &prepared_spec, NULL);
     slots = Py_BuildValue("(ssssssss)", "__dict__", "__weakref__", "_local", "_operation", "_prev", "data", "grad", "label");
     c->powers[0] = PyDict_New();
     c->powers[1] = PyDict_New();
-    if (!c->Node || !c->Operation || !c->Call || !c->Code || !slots || !c->powers[0] || !c->powers[1] ||
+    if (!c->Node || !c->Operation || !c->Call || !c->Prepared || !slots || !c->powers[0] || !c->powers[1] ||
         PyObject_SetAttrString((PyObject *)c->Node, "__slots__", slots) < 0 || /* for copies and pickles */
         PyModule_AddObjectRef(module, "Node", (PyObject *)c->Node) < 0 ||
         PyModule_AddObjectRef(module, "Operation", (PyObject *)c->Operation) < 0 ||
         PyModule_AddObjectRef(module, "Call", (PyObject *)c->Call) < 0 ||
-        PyModule_AddObjectRef(module, "Code", (PyObject *)c->Code) < 0 || add_rows(module) < 0) {
+        PyModule_AddObjectRef(module, "Prepared", (PyObject *)c->Prepared) < 0 || add_rows(module) < 0) {
         Py_XDECREF(slots);
         return -1;
     }
@@ -251,7 +252,7 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(c->Node);
     Py_VISIT(c->Operation);
     Py_VISIT(c->Call);
-    Py_VISIT(c->Code);
+    Py_VISIT(c->Prepared);
     Py_VISIT(c->powers[0]);
     Py_VISIT(c->powers[1]);
     for (size_t i = 0; i < NAMES; i++)
@@ -281,7 +282,7 @@ static int core_clear(PyObject *module)
         Py_CLEAR(named(c, i));
     Py_CLEAR(c->Operation);
     Py_CLEAR(c->Call);
-    Py_CLEAR(c->Code);
+    Py_CLEAR(c->Prepared);
     Py_CLEAR(c->Node);
     return 0;
 }

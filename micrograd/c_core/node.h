@@ -40,7 +40,7 @@ typedef struct table_row {
 
 /* The module's state. The objects from `unreached` on come from Python: see `names` in _core.c. */
 typedef struct core {
-    PyTypeObject *Node, *Operation, *Call, *Code;
+    PyTypeObject *Node, *Operation, *Call, *Prepared;
     uint64_t searches;
     long modes; /* how many modes are entered, in all threads: no_grad, detect_anomaly, a recorder */
     row rows[ROWS];

@@ -166,9 +166,8 @@ class Program:
             return None
         kinds = bytes(kind == "value" for kind in self._structures)
         holds = self.outside.holds if self.outside.reads else None
-        return native.Code(
-            computer.native.address("call"), computer.native, self._entries[0], kinds, tuple(self._leaves), holds
-        )
+        kept = self._entries[0], kinds, tuple(self._leaves), holds, computer.native  # as calls.h has them
+        return native.Prepared((computer.native.address("call"),), kept)
 
     @property
     def native(self) -> Native:

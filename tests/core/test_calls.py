@@ -263,10 +263,11 @@ def test_code_of_another_kind_is_not_run():
     for wrong in (None, 3, "code", object(), fast):
         fast._code = wrong
         assert fast(3.0) == 9.0
-    with pytest.raises(TypeError):
-        native.Code("address", None, None, b"", (), None)
-    with pytest.raises(TypeError):
-        native.Code(0, None, None, b"", [], None)
+    for wrong in ((), ("address", ()), (("address",), ()), ((1,), []), (1, 2, 3)):
+        with pytest.raises((TypeError, OverflowError)):
+            native.Prepared(*wrong)
+    fast._code = native.Prepared((), ())  # a step's, or nothing's
+    assert fast(3.0) == 9.0 and native.Prepared((), ()).take((), None) is None
 
 
 def test_a_compiled_function_is_collected():
@@ -320,8 +321,8 @@ def test_an_allocation_that_fails_is_a_memory_error():
         (ready(lambda x, y: x * y, 3.0, 4.0), (3.0, 4.0)),
         (ready(lambda x, y: w * x * y * scale, x, 4.0), (x, 4.0)),
     ):
-        outcomes = set()
-        for n in range(30):
+        outcomes, blocks = set(), sys.getallocatedblocks()
+        for n in [*range(30)] * 20:
             out = None
             failing.set_nomemory(n, n + 1)
             try:
@@ -337,6 +338,7 @@ def test_an_allocation_that_fails_is_a_memory_error():
                 outcomes.add("result")
             out = None
         assert outcomes == {"MemoryError", "result"} or isinstance(args[0], float)
+        assert sys.getallocatedblocks() - blocks < 100
         quickly(fast, *args)
 
 
