@@ -115,19 +115,28 @@ def test_settings_states_and_steps_that_are_set():
         steps[0](X, Y)
 
 
-def test_an_optimizer_that_computes_its_rate():
-    class Own(SGD):
-        lr = property(lambda self: 0.1 / (1 + self.steps), lambda self, x: None)
+class Computed(SGD):
+    @property
+    def lr(self):
+        return 0.1 / (1 + self.steps)
 
-    steps = [xor(lambda p: Own(p), in_c=in_c) for in_c in (True, False)]
+    @lr.setter
+    def lr(self, rate):
+        vars(self)["lr"] = rate
+
+
+def test_an_optimizer_that_computes_its_rate():
+    steps = [xor(lambda p: Computed(p, lr=0.1), in_c=in_c) for in_c in (True, False)]
     for _ in range(5):
         assert steps[0](X, Y).hex() == steps[1](X, Y).hex()
     slowly(steps[0], X, Y)
 
 
-def test_another_optimizer_takes_the_place():
+@pytest.mark.parametrize("kind", [SGD, Computed])
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_another_optimizer_takes_the_place(kind, rate):
     steps = [ready(xor(in_c=in_c), X, Y) for in_c in (True, False)]
-    others = [SGD(step.optimizer.parameters, lr=0.5) for step in steps]
+    others = [kind(step.optimizer.parameters, lr=rate) for step in steps]
     for step, other in zip(steps, others):
         step(X, Y)
         step.optimizer = other
