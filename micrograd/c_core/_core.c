@@ -6,6 +6,7 @@
        attributes.h    data, grad, label and the others, as Python sees them
        operations.h    record an operation: x + y, x.tanh(), tanh(x)
        sweep.h         the topological order, and backward through it
+       calls.h         call what jit(f) and train_step compiled
 */
 
 #define PY_SSIZE_T_CLEAN
@@ -24,6 +25,7 @@
 #include "attributes.h"
 #include "operations.h"
 #include "sweep.h"
+#include "calls.h"
 
 static PyType_Slot node_slots[] = {
     {Py_tp_doc, "Node(data, _children=(), _op='', label='')\n--\n\n" /* which inspect.signature(Value) reads */
@@ -64,6 +66,30 @@ static PyType_Spec operation_spec = {
     "micrograd.table.Operation", sizeof(operation), 0,
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR,
     operation_slots};
+
+static PyType_Slot call_slots[] = {
+    {Py_tp_doc, "What jit(f) gives: calls with floats and Values go to machine code, others to Python."},
+    {Py_tp_dealloc, call_dealloc},
+    {Py_tp_traverse, call_traverse},
+    {Py_tp_clear, call_clear},
+    {Py_tp_call, call_call},
+    {Py_tp_members, call_members},
+    {0, NULL}};
+
+static PyType_Spec call_spec = {
+    "micrograd.c_core._core.Call", sizeof(call), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    call_slots};
+
+static PyType_Slot prepared_slots[] = {
+    {Py_tp_doc, "Machine code, and what its call needs."},
+    {Py_tp_new, prepared_new},
+    {Py_tp_dealloc, call_dealloc},
+    {Py_tp_traverse, call_traverse},
+    {Py_tp_methods, prepared_methods},
+    {0, NULL}};
+
+static PyType_Spec prepared_spec = {
+    "micrograd.c_core._core.Prepared", sizeof(prepared), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, prepared_slots};
 
 static PyObject *value_alloc(PyTypeObject *type, Py_ssize_t unused)
 {
@@ -215,15 +241,19 @@ static int core_exec(PyObject *module)
     c->Node = (PyTypeObject *)PyType_FromModuleAndSpec(module, &node_spec, base);
     Py_DECREF(base);
     c->Operation = (PyTypeObject *)PyType_FromModuleAndSpec(module, &operation_spec, NULL);
+    c->Call = (PyTypeObject *)PyType_FromModuleAndSpec(module, &call_spec, NULL);
+    c->Prepared = (PyTypeObject *)PyType_FromModuleAndSpec(module, &prepared_spec, NULL);
     c->int_powers = PyDict_New();
     c->float_powers = PyDict_New();
     slots = Py_BuildValue("(ssssssssss)", "__dict__", "__weakref__", "_local", "_operation", "_prev", "data", "grad", "label",
                           "_call", "_position");
-    int status = !c->Node || !c->Operation || !c->int_powers || !c->float_powers || !slots ||
+    int status = !c->Node || !c->Operation || !c->Call || !c->Prepared || !c->int_powers || !c->float_powers || !slots ||
                  PyThread_tss_create(&c->thread_mode) ||
                  PyObject_SetAttrString((PyObject *)c->Node, "__slots__", slots) < 0 || /* for copies and pickles */
                  PyModule_AddObjectRef(module, "Node", (PyObject *)c->Node) < 0 ||
-                 PyModule_AddObjectRef(module, "Operation", (PyObject *)c->Operation) < 0 || add_rows(module) < 0;
+                 PyModule_AddObjectRef(module, "Operation", (PyObject *)c->Operation) < 0 ||
+                 PyModule_AddObjectRef(module, "Call", (PyObject *)c->Call) < 0 ||
+                 PyModule_AddObjectRef(module, "Prepared", (PyObject *)c->Prepared) < 0 || add_rows(module) < 0;
     Py_XDECREF(slots);
     return status ? -1 : 0;
 }
@@ -234,7 +264,7 @@ static int core_exec(PyObject *module)
 static int core_traverse(PyObject *module, visitproc visit, void *arg)
 {
     core *c = PyModule_GetState(module);
-    VISIT(Node) VISIT(Operation) VISIT(int_powers) VISIT(float_powers) FROM_PYTHON(VISIT)
+    VISIT(Node) VISIT(Operation) VISIT(Call) VISIT(Prepared) VISIT(int_powers) VISIT(float_powers) FROM_PYTHON(VISIT)
     for (int r = 0; r < ROWS; r++) {
         VISIT(rows[r].entry) VISIT(rows[r].rule) VISIT(rows[r].infix)
     }
@@ -248,7 +278,7 @@ static int core_clear(PyObject *module)
         c->rows[r].is_built = 0;
         CLEAR(rows[r].entry) CLEAR(rows[r].rule) CLEAR(rows[r].code) CLEAR(rows[r].infix)
     }
-    CLEAR(Node) CLEAR(Operation) CLEAR(int_powers) CLEAR(float_powers) FROM_PYTHON(CLEAR)
+    CLEAR(Node) CLEAR(Operation) CLEAR(Call) CLEAR(Prepared) CLEAR(int_powers) CLEAR(float_powers) FROM_PYTHON(CLEAR)
     return 0;
 }
 

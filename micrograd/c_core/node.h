@@ -42,7 +42,7 @@ typedef struct table_row {
 /* The objects of Python's that the core uses: bind(Value=Value, constant=CONSTANT, ...) tells it. */
 #define FROM_PYTHON(X) \
     X(Value) X(init) X(unlabelled) X(unreached) X(made_by_hand) X(constant) X(detached) X(number_for) \
-    X(recorded_number) X(power) X(bind_power)
+    X(recorded_number) X(power) X(bind_power) X(called)
 #define DECLARED(name) PyObject *name;
 
 /* Freed nodes are put on shelves, one for each page of memory: taken page by page, those of one graph lie together. In
@@ -56,7 +56,7 @@ enum { SHELVES = 4096, MOST_SPARES = 1 << 16 };
 
 /* The module's state. */
 typedef struct core {
-    PyTypeObject *Node, *Operation;
+    PyTypeObject *Node, *Operation, *Call, *Prepared;
     PyObject *int_powers, *float_powers; /* the operation for each constant exponent */
     FROM_PYTHON(DECLARED)
     row rows[ROWS];

@@ -35,33 +35,21 @@ static int plain_number(const core *c, PyObject *x, double *number, int *values)
     return 1;
 }
 
-/* The node for row r applied to its operands, of which one at least is a Value; `operation` is the row's Op, with its
-   setting, if it has one. NULL without an error where Python has to do it. */
-static PyObject *record(core *c, int r, PyObject *const *operands, PyObject *operation, double setting)
+/* The node for an operation with this number and these local derivatives. A number among the operands, x[i], becomes a
+   constant. */
+static inline PyObject *recorded(core *c, PyObject *operation, double number, Py_ssize_t count,
+                                 PyObject *const *operands, const double *x, const double *local)
 {
-    double x[MOST_OPERANDS + 1], local[MOST_OPERANDS];
-    int count = ROW_CODE[r].operands, values = 0, mode = mode_of(c);
-    if (mode == PYTHON || !is_live(c, r))
-        return NULL;
-    for (int i = 0; i < count; i++)
-        if (!plain_number(c, operands[i], &x[i], &values))
-            return NULL;
-    x[count] = setting;
-    double number = values ? ROW_CODE[r].rule(x, local) : NAN, check = number * 0.0;
-    for (int i = 0; i < count; i++)
-        check += local[i] * 0.0;
-    if (check != 0.0) /* something is nan or infinite */
-        return NULL;
-    node *v = new_node(c, mode == NO_GRAD ? c->detached : operation ? operation : c->rows[r].entry, number);
+    node *v = new_node(c, operation, number);
     int is_wide = count > 2;
-    if (!v || mode == NO_GRAD)
-        goto done;
+    if (!v)
+        return NULL;
     if (is_wide && !extra_of(v))
         goto failed;
     v->locals = v->operands = is_wide ? MANY : 0;
     if (is_wide && (!(v->extra->many = PyMem_New(double, count)) || !(v->extra->operands = PyTuple_New(count))))
         goto failed;
-    for (int i = 0; i < count; i++) {
+    for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *operand = operands[i];
         if (Py_TYPE(operand) == (PyTypeObject *)c->Value)
             Py_INCREF(operand);
@@ -79,13 +67,33 @@ static PyObject *record(core *c, int r, PyObject *const *operands, PyObject *ope
             v->local[v->locals++] = local[i];
         }
     }
-done:
-    if (v)
-        PyObject_GC_Track(v);
+    PyObject_GC_Track(v);
     return (PyObject *)v;
 failed:
     Py_DECREF(v);
     return PyErr_Occurred() ? NULL : PyErr_NoMemory();
+}
+
+/* The node for row r applied to its operands, of which one at least is a Value; `operation` is the row's Op, with its
+   setting, if it has one. NULL without an error where Python has to do it. */
+static PyObject *record(core *c, int r, PyObject *const *operands, PyObject *operation, double setting)
+{
+    double x[MOST_OPERANDS + 1], local[MOST_OPERANDS];
+    int count = ROW_CODE[r].operands, values = 0, mode = mode_of(c);
+    if (mode == PYTHON || !is_live(c, r))
+        return NULL;
+    for (int i = 0; i < count; i++)
+        if (!plain_number(c, operands[i], &x[i], &values))
+            return NULL;
+    x[count] = setting;
+    double number = values ? ROW_CODE[r].rule(x, local) : NAN, check = number * 0.0;
+    for (int i = 0; i < count; i++)
+        check += local[i] * 0.0;
+    if (check != 0.0) /* something is nan or infinite */
+        return NULL;
+    if (mode == NO_GRAD)
+        return recorded(c, c->detached, number, 0, NULL, NULL, NULL);
+    return recorded(c, operation ? operation : c->rows[r].entry, number, count, operands, x, local);
 }
 
 /* Value(2.0), whose definition is Value.__init__. */

@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from micrograd.c_core import native
 from micrograd.compiler.native.context import BAD_INDEX, COLUMNS, PAUSED, WIDEST
 from micrograd.compiler.native.memory import Memory
 from micrograd.compiler.native.native import Native
@@ -26,6 +27,7 @@ from micrograd.engine import Value
 from micrograd.extras import require
 from micrograd.locks import new_in_child
 
+ATTRIBUTES = ("unmoved", "lr", "steps", "state")  # those that C reads
 PAUSE = 0.02  # seconds after which native code returns to Python, so that Ctrl-C works
 
 
@@ -68,11 +70,11 @@ class BatchProgram:
         if rows.count != self._count or batch_size != self._size:
             context.rows = self._count = rows.count
             context.batch = self._size = batch_size
-        native = self.code.of(batch_size)
-        if native is not self._native:  # code with another number of lanes lays the sums out differently
+        code = self.code.of(batch_size)
+        if code is not self._native:  # code with another number of lanes lays the sums out differently
             for memory in (self._sums, self._tail):
                 ctypes.memset(memory.address, 0, memory.view.nbytes)
-            self._native = native
+            self._native = code
 
     def start(self, twister: Twister | None = None) -> None:
         """Begin at the first row, with the rows in their own order or, given a generator, shuffled in each epoch."""
@@ -97,17 +99,32 @@ class BatchProgram:
 
         Native code returns to Python every PAUSE seconds, so that Ctrl-C works, and then goes on.
         """
-        context, native = self.context, self._native
-        assert native is not None
-        context.asked = steps
-        status = native.run(self._address)
+        assert self._native is not None
+        self.context.asked = steps
+        return self.go_on(self._native.run(self._address))
+
+    def go_on(self, status: int) -> int:
+        """Finish the steps that a first call of native `run`, which returned this status, has begun."""
+        context, code = self.context, self._native
+        assert code is not None
         while status == PAUSED:
             began = time.perf_counter()
-            status = native.run(self._address)
+            status = code.run(self._address)
             took = time.perf_counter() - began
             if status == PAUSED:
                 context.allowance = max(1, int(context.allowance * min(4.0, PAUSE / max(took, 1e-9))))
         return status
+
+    def again(self, data: tuple[Any, ...], places: Any, optimizer: Any, memory: OptimizerMemory) -> Any:
+        """For C: this step, to be taken again on the same arrays. False where that needs Python."""
+        own = any(hasattr(type(optimizer), name) for name in ATTRIBUTES)  # as properties
+        if self.leaves or own or places is None or self._native is None:
+            return False
+        context, kind = self.context, type(self.context)
+        fields = [self._address + getattr(kind, name).offset for name in ("restart", "asked", "taken")]
+        addresses = self._native.address("run"), self._address, *fields, context.rates, context.losses
+        states, owners = tuple(memory.views.items()), (self, self._native, memory)
+        return native.Prepared(addresses, (data, places, states, self.outside, optimizer, ATTRIBUTES, owners))
 
     # ------------------------------------------------------------ read what came out
 

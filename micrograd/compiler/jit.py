@@ -24,10 +24,11 @@ import inspect
 import operator
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from micrograd import modes
 from micrograd.blame import of_row
+from micrograd.c_core import native
 from micrograd.compiler.arguments import flatten, names_of
 from micrograd.compiler.arguments import static as as_static
 from micrograd.compiler.batch import BatchProgram
@@ -116,8 +117,9 @@ class _Jitted(CompiledForms):
     def _names(self, args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
         return self._positional(len(args)) + list(kwargs)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
     def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
         """The program for a structure that fits what is outside now."""
@@ -170,10 +172,16 @@ class _Jitted(CompiledForms):
         raise AttributeError(f"{self!r} has no attribute {name!r}; its attribute f is the original function")
 
 
-class Jitted(_Jitted):
-    """A compiled function of numbers."""
+_Call: Any = native.Call if native else object
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+
+class Jitted(_Jitted, _Call):
+    """A compiled function of numbers. With the native core, C calls the machine code for floats and Values itself.
+
+    C does this for the program used last, where `_code` has that program's code.
+    """
+
+    def _called(self, *args: Any, **kwargs: Any) -> Any:
         connected = True
         if modes.active:
             if modes.state.recorder or modes.state.anomaly:
@@ -193,10 +201,16 @@ class Jitted(_Jitted):
             if program is None:
                 return self._itself(args, kwargs)
         self._programs.latest = program
+        self._code = None if kwargs else program.code
         try:
             return program(numbers, connected=connected)
         except NotFiniteError:
             return self._itself(args, kwargs)
+
+    if native:
+        native.bind(called=_called)
+    else:
+        __call__ = _called
 
     def _itself(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Call the function, with floats for ints: with Python's ints, 10 ** (10 ** 9) would take forever."""

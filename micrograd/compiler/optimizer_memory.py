@@ -30,7 +30,7 @@ class OptimizerMemory:
         self.store, self.parameters = store, tuple(store.values)
         self.losses, self.norms, self._rates = Memory(COLUMNS), Memory(COLUMNS), Memory(COLUMNS)
         self.states = {name: Memory(len(store.memory.view)) for name in optimizer.state}
-        self._views = {name: memory.view[: len(self.parameters)] for name, memory in self.states.items()}
+        self.views = {name: memory.view[: len(self.parameters)] for name, memory in self.states.items()}
         self._settings = settings_of(optimizer)
         self.constant_rate: Any = None  # the learning rate in memory, if it is the same for all steps
 
@@ -49,7 +49,7 @@ class OptimizerMemory:
     def read_states(self, optimizer: Optimizer) -> None:
         """Copy in a state that was loaded or set."""
         state = optimizer.state
-        for name, view in self._views.items():
+        for name, view in self.views.items():
             if state[name] is not view:
                 view[:] = array("d", state[name])
                 state[name] = view

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any, NamedTuple
 
+from micrograd.c_core import native
 from micrograd.compiler.arguments import Structure, rebuild
 from micrograd.compiler.native.emit import call_module
 from micrograd.compiler.native.machine import this_machine
@@ -38,6 +39,7 @@ from micrograd.text import TEXT, opaque
 from micrograd.transforms import gradients, inside_another, map_numbers
 
 READABLE = 30  # the longest tape whose derivatives are shown as formulas
+SHORT = 2000  # the longest tape whose code C calls without releasing the interpreter lock
 
 
 class _Recording(NamedTuple):
@@ -78,6 +80,7 @@ class Program:
         self._tape: Tape | None = None
         self._of_values: _Computer | None = None
         self._of_tape: _Computer | None = None
+        self.code: Any = None  # for C: see `_code_of`
         given = len(found.kinds)
         self._leaves = list(found.recorder.leaves)
         self._by = [i for i, kind in enumerate(found.kinds) if kind == "value"]
@@ -144,13 +147,27 @@ class Program:
         with self._lock:
             if self._of_values is None:  # else another thread made it first
                 self._of_values = _Computer(self.values, exact=self.exact)
+                if not self._by:
+                    self.code = self._code_of(self._of_values)
             return self._of_values
 
     def _with_derivatives(self) -> _Computer:
         with self._lock:
             if self._of_tape is None:
                 self._of_tape = _Computer(self.tape, exact=self.exact)
+                self.code = self._code_of(self._of_tape)
             return self._of_tape
+
+    def _code_of(self, computer: _Computer) -> Any:
+        """What C needs to do a call with floats and Values alone, without Python; None where it cannot."""
+        if not (native and self._is_single and set(self._structures) <= {"value", "number"}):
+            return None
+        if len(computer.tape) > SHORT:
+            return None
+        kinds = bytes(kind == "value" for kind in self._structures)
+        holds = self.outside.holds if self.outside.reads else None
+        kept = self._entries[0], kinds, tuple(self._leaves), holds, computer.native  # as calls.h has them
+        return native.Prepared((computer.native.address("call"),), kept)
 
     @property
     def native(self) -> Native:
@@ -258,6 +275,7 @@ class _Computer:
     """Native code for a tape: takes a list of numbers; gives the list of outputs or raises NotFiniteError."""
 
     def __init__(self, tape: Tape, *, exact: bool):
+        self.tape = tape
         self.native = native_of(call_module(tape, this_machine(), exact=exact), this_machine(), call=CALL)
         self._call, self._inputs = self.native.call, len(tape.inputs)
         self._buffer = ctypes.c_double * (len(tape.inputs) + len(tape.outputs))

@@ -171,25 +171,30 @@ def address_of(array: Any) -> int:
         return array.__array_interface__["data"][0]
 
 
-def watch_of(arrays: Sequence[Any]) -> Callable[[], bool]:
-    """A function that says whether every array is still where it was, with the same shape.
+class Watch:
+    """Arrays where they are now: `are_in_place()` says whether each is still there, with the same shape.
 
     `X.resize(n, refcheck=False)` moves an array's numbers but keeps its object. The object holds their address, and the
     address of its dimensions and strides (PyArrayObject in NumPy's C API); reading these takes a tenth of the time of
-    asking NumPy. Dimensions and strides are read last: their address is valid only if the object has not changed.
+    asking NumPy. `places` are the addresses of these bytes, with the bytes; None if we cannot know where they are.
+    Dimensions and strides are read last: their address is valid only if the object has not changed.
     """
-    objects, shapes = [], []
-    for x in arrays:
-        if not _is_laid_out_as_known():
-            return _as_numpy_tells(arrays)
-        start = id(x) + object.__basicsize__
-        fields = (ctypes.c_size_t * 4).from_address(start)  # data, number of dimensions, dimensions, strides
-        if fields[3] != fields[2] + 8 * x.ndim:
-            return _as_numpy_tells(arrays)
-        objects.append((ctypes.c_char * 48).from_address(start))
-        shapes.append((ctypes.c_char * (16 * x.ndim)).from_address(fields[2]))
-    join = b"".join
-    objects_then, shapes_then = join(objects), join(shapes)
+
+    def __init__(self, arrays: Sequence[Any]):
+        objects = [(id(x) + object.__basicsize__, 48) for x in arrays]
+        self.places: tuple[tuple[int, bytes], ...] | None = None
+        if _is_laid_out_as_known():
+            fields = [(ctypes.c_size_t * 4).from_address(at) for at, _ in objects]  # data, number of dimensions, ...
+            if all(each[3] == each[2] + 8 * x.ndim for each, x in zip(fields, arrays)):  # dimensions, strides
+                shapes = [(each[2], 16 * x.ndim) for each, x in zip(fields, arrays)]
+                self.places = tuple([(at, ctypes.string_at(at, size)) for at, size in [*objects, *shapes]])
+        self.are_in_place = _same_bytes(self.places) if self.places is not None else _as_numpy_tells(arrays)
+
+
+def _same_bytes(places: Sequence[tuple[int, bytes]]) -> Callable[[], bool]:
+    join, half = b"".join, len(places) // 2
+    views, then = [(ctypes.c_char * len(x)).from_address(at) for at, x in places], [x for _, x in places]
+    objects, shapes, objects_then, shapes_then = views[:half], views[half:], join(then[:half]), join(then[half:])
     return lambda: join(objects) == objects_then and join(shapes) == shapes_then
 
 
@@ -203,7 +208,7 @@ def _as_numpy_tells(arrays: Sequence[Any]) -> Callable[[], bool]:
 
 @functools.cache
 def _is_laid_out_as_known() -> bool:
-    """Whether an array's object begins with the fields that `watch_of` reads."""
+    """Whether an array's object begins with the fields that `Watch` reads."""
     if sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_void_p) != 8:
         return False
     x = require("numpy", extra="jit").zeros((3, 5))

@@ -26,6 +26,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from micrograd.blame import FEW, first_bad_row, first_refused, not_finite
+from micrograd.c_core import native
 from micrograd.changes import changes
 from micrograd.coerce import as_count, is_bool
 from micrograd.compiler.arguments import names_of
@@ -37,7 +38,7 @@ from micrograd.compiler.native.store import Store, store_of
 from micrograd.compiler.optimizer_memory import OptimizerMemory
 from micrograd.compiler.outside.recording import Programs
 from micrograd.compiler.row_tape import row_tape
-from micrograd.compiler.rows import Rows, as_rows, watch_of
+from micrograd.compiler.rows import Rows, Watch, as_rows
 from micrograd.compiler.tape.rule import scale_tape, update_tape
 from micrograd.compiler.tape.tape import Tape
 from micrograd.errors import TraceError
@@ -69,17 +70,18 @@ class _Batches(NamedTuple):
     batch_size: int | None
     program: BatchProgram
     rows: Rows
-    are_in_place: Callable[[], bool] | None = None  # whether no array was moved since; None if nobody watches
+    watch: Watch | None = None  # knows whether an array was moved since; None if nobody watches
+    again: Any = None  # for C: the step on all rows, to be taken again; False where that needs Python
 
     def are_for(self, data: tuple[Any, ...], batch_size: int | None) -> bool:
         """Whether these are the arrays, nothing was moved, and what the loss takes from outside is the same."""
-        then, size, program, _, are_in_place = self
+        then, size, program, _, watch, _ = self
         return (
-            are_in_place is not None
+            watch is not None
             and batch_size == size
             and len(data) == len(then)
             and all(map(operator.is_, data, then))
-            and are_in_place()
+            and watch.are_in_place()
             and program.outside.unmoved()
         )
 
@@ -121,9 +123,20 @@ class TrainStep(CompiledForms):
             with lock:  # the cheap test comes first: usually nothing has changed since the last step
                 unchanged = changes.count == self._changes and store.is_current and store is self._store
                 if unchanged or self._works_on(store):
+                    last = self._last_batches
+                    if last is not None and (again := last.again):
+                        done = again.take(data, self.optimizer)
+                        if done.__class__ is float:
+                            return done
+                        if done is not None:  # C has begun the step
+                            self._take(last, 1, 0, begun=done)
+                            return self._memory.losses.view[0]
                     batches = self._prepared(data, None)
                     batches.program.start()
                     self._take(batches, 1, 0)
+                    if native and batches.again is None and batches.watch is not None:
+                        again = batches.program.again(data, batches.watch.places, self.optimizer, self._memory)
+                        self._last_batches = batches._replace(again=again)
                     return self._memory.losses.view[0]
             self._catch_up()
 
@@ -192,6 +205,8 @@ class TrainStep(CompiledForms):
         if rng is None:
             program.start()
             return self._run(batches, losses, callback, every)
+        if self._last_batches is not None:  # C knows the rows in their own order
+            self._last_batches = batches._replace(again=None)
         twister = self._twister
         twister.take_over(rng)
         try:
@@ -233,20 +248,23 @@ class TrainStep(CompiledForms):
             raise RuntimeError(
                 "a callback changed the optimizer's settings or parameters: it may change lr; change others after run()"
             )
-        if batches.are_in_place is not None and not batches.are_in_place():
+        if batches.watch is not None and not batches.watch.are_in_place():
             raise RuntimeError("a callback moved or reshaped the data of its own run: do that after the run")
         if not batches.program.outside.holds():
             raise batches.program.outside.refusal("was changed by a callback of run()")
 
-    def _take(self, batches: _Batches, count: int, before: int) -> None:
-        """Take `count` steps, at most STEPS_AT_ONCE, and leave their losses in memory; `before` counts earlier ones."""
+    def _take(self, batches: _Batches, count: int, before: int, *, begun: int | None = None) -> None:
+        """Take `count` steps, at most STEPS_AT_ONCE, and leave their losses in memory; `before` counts earlier ones.
+
+        `begun` is what native code returned where C has called it for the first time.
+        """
         optimizer, program = self.optimizer, batches.program
         context = program.context
-        if optimizer.lr != self._memory.constant_rate:  # always so for a schedule
+        if begun is None and optimizer.lr != self._memory.constant_rate:  # always so for a schedule
             self._memory.read_rates(optimizer, count)
         start = context.taken = optimizer.steps  # before anything that Ctrl-C may end
         try:
-            status = program.run(count)
+            status = program.run(count) if begun is None else program.go_on(begun)
         finally:
             optimizer.__dict__["steps"] = context.taken  # faster than setting a watched attribute
         if status:
@@ -284,7 +302,7 @@ class TrainStep(CompiledForms):
             if rows.are_arrays:  # a list may hold different numbers next time
                 again = last is not None and len(data) == len(last.data) and all(map(operator.is_, data, last.data))
                 if watched or again:
-                    batches = batches._replace(are_in_place=watch_of(rows.arrays))
+                    batches = batches._replace(watch=Watch(rows.arrays))
                 self._last_batches = batches
         if self._memory.states or batches.program.leaves:
             self._read_outside(batches.program)

@@ -40,6 +40,10 @@ class Native:
     if TYPE_CHECKING:
         call = run = lambda self, address: 0
 
+    def address(self, name: str) -> int:
+        """Where the code of a function begins: for C, which calls it without ctypes."""
+        return ctypes.cast(getattr(self, name), ctypes.c_void_p).value or 0
+
     @functools.cached_property
     def assembly(self) -> str:
         return assembly_of(self.llvm_ir, self.machine)

@@ -1,0 +1,210 @@
+/* Call machine code without Python in between: functions of floats and Values, and a training step that is taken again
+   on the same arrays. The definitions are Jitted in compiler/jit.py with Program in compiler/program.py, and TrainStep in
+   compiler/train_step.py. What is not plain is left to them: a mode that is on, arguments by name or of another kind,
+   something outside that changed, a result or a derivative that is not finite, a step that is not finished. */
+
+enum { MOST_NUMBERS = 128 }; /* that a function reads and writes: they lie on the stack */
+
+/* What `kept` of a function's code has, and of a step's: see Program._code_of and BatchProgram.again. */
+enum { OPERATION, KINDS, LEAVES, HOLDS, OWNER, PARTS_OF_A_CALL };
+enum { DATA, PLACES, STATES, OUTSIDE, OPTIMIZER, NAMES_OF_ATTRIBUTES, OWNERS, PARTS_OF_A_STEP };
+enum { UNMOVED, LR, STEPS, STATE };                             /* names of attributes */
+enum { RUN, CONTEXT, RESTART, ASKED, TAKEN, RATE, LOSS, MOST_ADDRESSES }; /* for a function's code, RUN alone */
+
+/* Machine code, and what its call needs; it never changes. Prepared(addresses, kept), two tuples, is for program.py and
+   batch.py alone: nothing checks addresses. */
+typedef struct prepared {
+    PyObject_HEAD
+    PyObject *kept;
+    void *at[MOST_ADDRESSES];
+} prepared;
+
+/* What jit(f) gives: Jitted, in Python, is a subclass. `code` is that of the program used last, or NULL. */
+typedef struct call {
+    PyObject_HEAD
+    PyObject *code;
+} call;
+
+#define part(it, i) PyTuple_GET_ITEM((it)->kept, i)
+
+/* ---------------------------------------------------------------- jit(f)(x, y) */
+
+/* NULL without an error where Python has to do it. */
+static PyObject *call_code(core *c, const prepared *it, PyObject *args)
+{
+    PyObject *leaves = part(it, LEAVES), *operands[MOST_NUMBERS];
+    Py_ssize_t given = PyBytes_GET_SIZE(part(it, KINDS)), count = given + PyTuple_GET_SIZE(leaves), derivatives = 0;
+    const char *is_value = PyBytes_AS_STRING(part(it, KINDS));
+    double numbers[MOST_NUMBERS], local[MOST_NUMBERS], sum = 0.0;
+    if (PyTuple_GET_SIZE(args) != given || 2 * count + 1 > MOST_NUMBERS)
+        return NULL;
+    if (part(it, HOLDS) != Py_None) { /* the function reads something outside */
+        PyObject *yes = PyObject_CallNoArgs(part(it, HOLDS));
+        Py_XDECREF(yes);
+        if (yes != Py_True)
+            return NULL;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *x = operands[i] = i < given ? PyTuple_GET_ITEM(args, i) : PyTuple_GET_ITEM(leaves, i - given);
+        int values = 0, wanted = i >= given || is_value[i];
+        if (!(wanted || PyFloat_CheckExact(x)) || !plain_number(c, x, &numbers[i], &values) || values != wanted)
+            return NULL;
+        derivatives += wanted;
+    }
+    ((void (*)(double *))it->at[RUN])(numbers); /* writes its outputs after its inputs */
+    const double *out = numbers + count;
+    for (Py_ssize_t i = 0; i <= derivatives; i++)
+        sum += out[i];
+    if (!isfinite(sum))
+        return NULL;
+    if (!derivatives)
+        return PyFloat_FromDouble(out[0]);
+    for (Py_ssize_t i = 0, k = 0; i < count; i++)
+        local[i] = i >= given || is_value[i] ? out[++k] : 0.0;
+    return recorded(c, part(it, OPERATION), out[0], count, operands, numbers, local);
+}
+
+static PyObject *call_call(call *f, PyObject *args, PyObject *options)
+{
+    core *c = core_of(Py_TYPE(f));
+    prepared *it = (prepared *)f->code;
+    PyObject *out = NULL;
+    if (it && Py_TYPE(it) == c->Prepared && PyTuple_GET_SIZE(it->kept) == PARTS_OF_A_CALL && !options && mode_of(c) == PLAIN) {
+        Py_INCREF(it); /* another call may put other code here */
+        out = call_code(c, it, args);
+        Py_DECREF(it);
+    }
+    if (out || PyErr_Occurred())
+        return out;
+    PyObject *python = PyMethod_New(c->called, (PyObject *)f);
+    out = python ? PyObject_Call(python, args, options) : NULL;
+    Py_XDECREF(python);
+    return out;
+}
+
+/* ---------------------------------------------------------------- step(X, y) */
+
+/* Whether the optimizer, whose attributes are given, takes the step as before; sets how many steps it has taken. */
+static int is_as_before(const prepared *it, PyObject *attributes, int64_t *taken)
+{
+    PyObject *names = part(it, NAMES_OF_ATTRIBUTES), *states = part(it, STATES);
+    PyObject *lr = PyDict_GetItemWithError(attributes, PyTuple_GET_ITEM(names, LR));
+    PyObject *steps = PyDict_GetItemWithError(attributes, PyTuple_GET_ITEM(names, STEPS));
+    PyObject *state = PyDict_GetItemWithError(attributes, PyTuple_GET_ITEM(names, STATE));
+    int overflow;
+    if (!lr || !PyFloat_CheckExact(lr) || PyFloat_AS_DOUBLE(lr) != *(double *)it->at[RATE] || !steps ||
+        !PyLong_CheckExact(steps) || !state || !PyDict_CheckExact(state))
+        return 0;
+    *taken = PyLong_AsLongLongAndOverflow(steps, &overflow);
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(states); i++) {
+        PyObject *name = PyTuple_GET_ITEM(PyTuple_GET_ITEM(states, i), 0);
+        if (PyDict_GetItemWithError(state, name) != PyTuple_GET_ITEM(PyTuple_GET_ITEM(states, i), 1))
+            return 0;
+    }
+    return !overflow && *taken >= 0 && *taken < INT64_MAX;
+}
+
+/* Whether memory still holds the same: (address, bytes), ... An address is valid if the bytes before it are the same. */
+static int are_in_place(PyObject *places)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(places); i++) {
+        PyObject *place = PyTuple_GET_ITEM(places, i), *then = PyTuple_GET_ITEM(place, 1);
+        if (memcmp(PyLong_AsVoidPtr(PyTuple_GET_ITEM(place, 0)), PyBytes_AS_STRING(then), PyBytes_GET_SIZE(then)))
+            return 0;
+    }
+    return 1;
+}
+
+static int are_the_same(PyObject *data, PyObject *then)
+{
+    int same = PyTuple_GET_SIZE(data) == PyTuple_GET_SIZE(then);
+    for (Py_ssize_t i = 0; same && i < PyTuple_GET_SIZE(then); i++)
+        same = PyTuple_GET_ITEM(data, i) == PyTuple_GET_ITEM(then, i);
+    return same;
+}
+
+/* take(data, optimizer): the loss; None if Python has to take the step; a status if it has begun but is not finished. */
+static PyObject *prepared_take(prepared *it, PyObject *args)
+{
+    PyObject *data, *optimizer, *check, *yes = NULL, *attributes, *after = NULL, *out = NULL;
+    int64_t taken, status;
+    if (!PyArg_ParseTuple(args, "O!O", &PyTuple_Type, &data, &optimizer))
+        return NULL;
+    if (PyTuple_GET_SIZE(it->kept) != PARTS_OF_A_STEP || optimizer != part(it, OPTIMIZER) ||
+        !are_the_same(data, part(it, DATA)))
+        Py_RETURN_NONE;
+    if ((check = PyObject_GetAttr(part(it, OUTSIDE), PyTuple_GET_ITEM(part(it, NAMES_OF_ATTRIBUTES), UNMOVED))))
+        yes = PyObject_CallNoArgs(check);
+    Py_XDECREF(check);
+    Py_XDECREF(yes);
+    if (yes != Py_True)
+        return yes ? Py_NewRef(Py_None) : NULL;
+    if (!(attributes = PyObject_GenericGetDict(optimizer, NULL)))
+        return NULL;
+    if (!is_as_before(it, attributes, &taken) || !are_in_place(part(it, PLACES))) {
+        out = PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+    }
+    else if ((after = PyLong_FromLongLong(taken + 1)) && (out = PyFloat_FromDouble(0.0))) { /* both before the step */
+        *(int64_t *)it->at[RESTART] = *(int64_t *)it->at[ASKED] = 1;
+        *(int64_t *)it->at[TAKEN] = taken;
+        Py_BEGIN_ALLOW_THREADS
+        status = ((int64_t (*)(void *))it->at[RUN])(it->at[CONTEXT]);
+        Py_END_ALLOW_THREADS
+        if (status)
+            Py_SETREF(out, PyLong_FromLongLong(status));
+        else if (PyDict_SetItem(attributes, PyTuple_GET_ITEM(part(it, NAMES_OF_ATTRIBUTES), STEPS), after) < 0)
+            Py_CLEAR(out);
+        else
+            ((PyFloatObject *)out)->ob_fval = *(double *)it->at[LOSS];
+    }
+    Py_XDECREF(after);
+    Py_DECREF(attributes);
+    return out;
+}
+
+/* ---------------------------------------------------------------- the two types */
+
+static PyObject *prepared_new(PyTypeObject *type, PyObject *args, PyObject *options)
+{
+    PyObject *addresses, *kept;
+    if (!PyArg_ParseTuple(args, "O!O!", &PyTuple_Type, &addresses, &PyTuple_Type, &kept))
+        return NULL;
+    prepared *it = (prepared *)type->tp_alloc(type, 0);
+    if (!it)
+        return NULL;
+    it->kept = Py_NewRef(kept);
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(addresses) && i < MOST_ADDRESSES; i++)
+        it->at[i] = PyLong_AsVoidPtr(PyTuple_GET_ITEM(addresses, i));
+    if (PyErr_Occurred())
+        Py_CLEAR(it);
+    return (PyObject *)it;
+}
+
+/* Both types have one object of their own, in the same place. That of `prepared` is never cleared, so that a call in the
+   midst of a collection is safe: it is a tuple, and other objects of a cycle are cleared. */
+static int call_traverse(call *f, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(f));
+    Py_VISIT(f->code);
+    return 0;
+}
+
+static int call_clear(call *f)
+{
+    Py_CLEAR(f->code);
+    return 0;
+}
+
+static void call_dealloc(call *f)
+{
+    PyTypeObject *type = Py_TYPE(f);
+    PyObject_GC_UnTrack(f);
+    call_clear(f);
+    type->tp_free(f);
+    Py_DECREF(type);
+}
+
+static PyMemberDef call_members[] = {{"_code", T_OBJECT, offsetof(call, code), 0, NULL}, {NULL, 0, 0, 0, NULL}};
+
+static PyMethodDef prepared_methods[] = {
+    {"take", (PyCFunction)prepared_take, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
