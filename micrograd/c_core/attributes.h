@@ -48,14 +48,14 @@ static PyObject *get_grad(node *v, void *unused)
         return v->extra->grad ? Py_NewRef(v->extra->grad) : absent(v, "grad");
     if (v->flags & UNREACHED)
         return Py_NewRef(core_of(Py_TYPE(v))->unreached);
-    return v->operation ? PyFloat_FromDouble(v->grad) : absent(v, "grad");
+    return v->flags & REACHED ? PyFloat_FromDouble(v->grad) : absent(v, "grad");
 }
 
 static void set_grad_number(node *v, double x)
 {
     int was = v->flags;
     v->grad = x;
-    v->flags = 0;
+    v->flags = REACHED;
     if (was & GRAD_IS_OBJECT)
         Py_CLEAR(v->extra->grad);
 }

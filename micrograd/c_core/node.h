@@ -5,7 +5,7 @@
 
 enum { MOST_OPERANDS = 3, MOST_EXPANDED = 3 }; /* of the rows in C */
 enum { MANY = 3, OBJECT = 4 }; /* counts above two: in `extra->operands` and `extra->many`; in `extra->local` */
-enum { UNREACHED = 1, GRAD_IS_OBJECT = 2 }; /* flags */
+enum { REACHED = 1, UNREACHED = 2, GRAD_IS_OBJECT = 4 }; /* flags; without one there is no gradient */
 
 typedef struct extra {
     PyObject *data;     /* data that is not a float, while `at` is NULL */
@@ -215,7 +215,7 @@ static int node_clear(node *v)
     if (v->extra) {
         leave_memory(v);
         drop_locals(v);
-        v->flags &= ~GRAD_IS_OBJECT;
+        v->flags = 0;
         Py_CLEAR(v->extra->grad);
         Py_CLEAR(v->extra->data);
         Py_CLEAR(v->extra->call);

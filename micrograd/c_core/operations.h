@@ -96,15 +96,21 @@ static PyObject *record(core *c, int r, PyObject *const *operands, PyObject *ope
     return recorded(c, operation ? operation : c->rows[r].entry, number, count, operands, x, local);
 }
 
-/* Value(2.0), whose definition is Value.__init__. */
+/* Whether nothing was set yet. */
+static int is_blank(const node *v)
+{
+    return !v->at && !v->flags && !v->label && !v->operation && !v->operands && !v->locals && !v->extra;
+}
+
+/* Value(2.0), whose definition is Value.__init__. A subclass may have a `data` of its own, or __setattr__: that is
+   Python's. */
 static int node_init(node *v, PyObject *args, PyObject *options)
 {
     core *c = core_of(Py_TYPE(v));
     int values = 0;
     double number;
-    int is_blank = !v->operation && !v->label && !v->extra && !v->operands && !v->locals;
-    if (is_blank && !options && PyTuple_GET_SIZE(args) == 1 && mode_of(c) != PYTHON &&
-        plain_number(c, PyTuple_GET_ITEM(args, 0), &number, &values) && !values) {
+    if (Py_TYPE(v) == (PyTypeObject *)c->Value && is_blank(v) && !options && PyTuple_GET_SIZE(args) == 1 &&
+        mode_of(c) != PYTHON && plain_number(c, PyTuple_GET_ITEM(args, 0), &number, &values) && !values) {
         v->number = number;
         v->at = &v->number;
         v->label = Py_NewRef(c->unlabelled);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import inspect
+import weakref
 
 from helpers.other_core import assert_same
 from helpers.subclasses import (
@@ -128,6 +129,53 @@ def subclasses_with_their_own_beginning():
     assert x.data == 7.0 and x.grad is UNREACHED and x._prev == ()
     w.__init__(1.0)
     return w._prev, w.data, w._op, x.label, raised(Named), raised(Late, "2"), raised(Own)
+
+
+@case
+def subclasses_that_see_how_they_are_begun():
+    seen = []
+
+    class Watched(Value):
+        def __setattr__(self, name, x):
+            seen.append(name)
+            super().__setattr__(name, x)
+
+    class Bounded(Value):
+        @property
+        def data(self):
+            return Value.data.__get__(self)
+
+        @data.setter
+        def data(self, x):
+            Value.data.__set__(self, min(x, 1.0))
+
+    class Shadowing(Value):
+        __slots__ = ("data", "label")
+
+    class Labelled(Value):
+        def __init__(self, data):
+            self.label = label = Sub(0.0)  # anything that can be weakly referenced
+            self.before = weakref.ref(label)
+            del label
+            super().__init__(data)
+
+    x, y = Shadowing(5.0), Labelled(2.0)
+    Watched(3.0)
+    assert Bounded(5.0).data == 1.0 and (Bounded(5.0) * 3.0).data == 3.0 and y.before() is None
+    return seen, x.data, x.label, (x * 2.0).data, y.label
+
+
+@case
+def a_value_that_is_begun_by_and_by():
+    x, y = Value(2.0), Value.__new__(Value)
+    y.grad = 5.0
+    assert y.grad == 5.0
+    y._prev, y._local, y.label = (x,), (3.0,), "y"
+    y.__init__(4.0)
+    y.backward()
+    said = y._prev, y._local, y.label, y.grad, x.grad
+    del y._operation
+    return said, y.grad
 
 
 @case
