@@ -25,7 +25,6 @@ from typing import Any
 from micrograd.engine import Value, order_beyond
 from micrograd.node import UNREACHED
 
-
 BY_NN = ("_call", "_position")
 
 

@@ -199,6 +199,15 @@ static PyObject *core_bring_home(PyObject *module, PyObject *x)
     Py_RETURN_NONE;
 }
 
+/* free_spares(): give the memory of freed nodes back to Python. */
+static PyObject *core_free_spares(PyObject *module, PyObject *unused)
+{
+    core *c = PyModule_GetState(module);
+    while (c->spares)
+        PyObject_GC_Del(take_spare(c));
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef core_functions[] = {
     {"backward", core_backward, METH_O, NULL},
     {"order_beyond", core_order_beyond, METH_VARARGS, NULL},
@@ -208,6 +217,7 @@ static PyMethodDef core_functions[] = {
     {"put", core_put, METH_VARARGS, NULL},
     {"keep_in", core_keep_in, METH_VARARGS, NULL},
     {"bring_home", core_bring_home, METH_O, NULL},
+    {"free_spares", core_free_spares, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL}};
 
 #ifndef MICROGRAD_SOURCES /* setup.py's checksum of the C that is compiled: see sources.py */
@@ -274,6 +284,7 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg)
 static int core_clear(PyObject *module)
 {
     core *c = PyModule_GetState(module);
+    Py_XDECREF(core_free_spares(module, NULL)); /* while their type is there */
     for (int r = 0; r < ROWS; r++) {
         c->rows[r].is_built = 0;
         CLEAR(rows[r].entry) CLEAR(rows[r].rule) CLEAR(rows[r].code) CLEAR(rows[r].infix)
@@ -286,11 +297,6 @@ static void core_free(void *module)
 {
     core *c = PyModule_GetState(module);
     core_clear(module);
-    for (int i = 0; i < SHELVES; i++)
-        for (node *v = c->spare[i], *next; v; v = next) {
-            next = v->operand[0];
-            PyObject_GC_Del(v);
-        }
     PyThread_tss_delete(&c->thread_mode);
 }
 

@@ -177,6 +177,17 @@ static int set_call(node *v, PyObject *x, void *unused)
     return 0;
 }
 
+static PyObject *get_position(node *v, void *unused)
+{
+    return v->extra && v->extra->call ? PyLong_FromUnsignedLong(v->position) : absent(v, "_position");
+}
+
+static int set_position(node *v, PyObject *x, void *unused)
+{
+    v->position = x ? (uint32_t)PyLong_AsUnsignedLong(x) : 0;
+    return PyErr_Occurred() ? -1 : 0;
+}
+
 /* What owns the native memory that the number is in; None if it is in the node. */
 static PyObject *get_memory(node *v, void *unused)
 {
@@ -189,6 +200,7 @@ static PyGetSetDef node_attributes[] = {
     {"_prev", (getter)get_prev, (setter)set_prev, NULL, NULL},
     {"_local", (getter)get_local, (setter)set_local, NULL, NULL},
     {"_call", (getter)get_call, (setter)set_call, NULL, NULL},
+    {"_position", (getter)get_position, (setter)set_position, NULL, NULL},
     {"_memory", (getter)get_memory, NULL, NULL, NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
@@ -196,7 +208,6 @@ static PyGetSetDef node_attributes[] = {
 static PyMemberDef node_members[] = {
     {"label", T_OBJECT_EX, offsetof(node, label), 0, NULL},
     {"_operation", T_OBJECT_EX, offsetof(node, operation), 0, NULL},
-    {"_position", T_UINT, offsetof(node, position), 0, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(node, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(node, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL}};

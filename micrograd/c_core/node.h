@@ -50,7 +50,7 @@ typedef struct table_row {
 #ifdef __SANITIZE_ADDRESS__
 enum { SHELVES = 4096, MOST_SPARES = 0 }; /* so that a freed node's memory is not touched again */
 #else
-enum { SHELVES = 4096, MOST_SPARES = 1 << 16 };
+enum { SHELVES = 4096, MOST_SPARES = 1 << 18 };
 #endif
 #define shelf_of(v) ((uintptr_t)(v) >> 12 & (SHELVES - 1))
 
@@ -116,7 +116,7 @@ static extra *extra_of(node *v)
 
 /* The memory of freed Values is used again: a training loop builds the next graph from that of the last, and gives the
    collector no reason to look through it, because it counts what is allocated. */
-static node *from_spare(core *c)
+static node *take_spare(core *c)
 {
     while (!c->spare[c->shelf])
         c->shelf = (c->shelf + 1) % SHELVES;
@@ -125,7 +125,12 @@ static node *from_spare(core *c)
     c->spares--;
     prefetch(v->operand[0]); /* the next operation's node */
     prefetch((char *)v->operand[0] + 64);
-    return (node *)PyObject_Init((PyObject *)v, (PyTypeObject *)c->Value);
+    return v;
+}
+
+static node *from_spare(core *c)
+{
+    return (node *)PyObject_Init((PyObject *)take_spare(c), (PyTypeObject *)c->Value);
 }
 
 /* A node with a number and nothing else, not yet seen by the collector. */
@@ -238,7 +243,7 @@ static void node_dealloc(node *v)
     Py_CLEAR(v->operation);
     PyMem_Free(v->extra);
     core *c = can_be_used_again ? core_of(type) : NULL;
-    if (c && c->spares < MOST_SPARES) {
+    if (c && c->Value && c->spares < MOST_SPARES) {
         if (!c->spare[c->shelf])
             c->shelf = shelf_of(v); /* so that a few spares are found at once */
         v->operand[0] = c->spare[shelf_of(v)];

@@ -6,6 +6,7 @@ import math
 import re
 
 from micrograd import Value
+from micrograd.copies import BY_NN
 from micrograd.derivatives import local_derivatives
 from micrograd.engine import order_beyond
 from micrograd.node import UNREACHED
@@ -65,7 +66,7 @@ class Describer:
             except Exception as error:
                 said[name] = self.error(error)
         said["reached"] = getattr(node, "grad", UNREACHED) is not UNREACHED
-        said["own"] = self(vars(node))
+        said["own"] = self({name: x for name, x in vars(node).items() if name not in BY_NN})
         return said
 
     def derivatives(self, node):
