@@ -12,9 +12,11 @@ one evening, read table, ops, node, number, engine, operators, nn, losses and op
     coerce, formulas       what counts as a number; an operation as a formula, and in an error
     c_core                 nodes in C, where they were built: the same as the Python below, and faster
     table, ops             what a row of the table is, and the rows
+    fingerprints           whether a rule is still the one that the native core was built from
     anomaly, modes         what made a nan or an inf, and on which line; how recording can be changed
     node, number           what a graph is made of; how a Value behaves as a number
     derivatives, engine    local derivatives that are not plain numbers; a Value, its record, and backward through it
+    in_c                   which rows run in C: those whose rule is the one that C was made from
     operators, copies      what Python's operators do with Values; copies and pickles of any depth
     written, text          one rule, many readings: operands that write themselves; derivatives as formulas for people
     transforms             grad, jacobian, hessian
@@ -40,7 +42,7 @@ from typing import TYPE_CHECKING, Any
 import micrograd.copies as _copies  # noqa: F401  (gives Value its copies)
 import micrograd.old_paths as _old_paths  # noqa: F401  (finds modules by their old names)
 import micrograd.operators as _operators  # noqa: F401  (gives Value its operators)
-from micrograd.c_core import NAME as core
+from micrograd.c_core import NAME as core  # noqa: F401
 from micrograd.check import check_grads
 from micrograd.engine import Value, topological_order
 from micrograd.modes import collector_paused, detect_anomaly, no_grad

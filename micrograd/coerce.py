@@ -22,6 +22,10 @@ from typing import Any
 
 from micrograd.words import shown
 
+# What Values and symbols tell NumPy, so that it leaves its operators with one of them to that one: it would turn a
+# result into an array, and a longdouble would call itself without end.
+ARRAY_PRIORITY = 1000.0
+
 
 class Recordable:
     """What operations take besides numbers, and record: a Value, or a symbol while jit records. Three hooks:

@@ -51,11 +51,12 @@ class Value(Number):
     __slots__ = ()
 
     def __init__(self, data: Any, _children: Iterable[Value] = (), _op: str = "", label: str = ""):
-        set_up(self, number_of(data, "Value()"), tuple(_children), written_by_hand(_op), ())
-        self.label = label
-        for child in self._prev:
+        number, children = number_of(data, "Value()"), tuple(_children)
+        for child in children:
             if not isinstance(child, Value):
                 raise TypeError(f"Value(): the children are the Values this one was made from, not {child!r}")
+        set_up(self, number, children, written_by_hand(_op), ())
+        self.label = label
         if modes.active:
             modes.made_by_hand(self)
 
@@ -86,8 +87,7 @@ class Value(Number):
                 "backward() in a jitted function", "call it on the result, or use train_step"
             )
         with modes.one_sweep:
-            if native and not (create_graph or modes.active):
-                native.backward(self)
+            if native and not create_graph and native.backward(self):
                 return
             order = order_beyond(self, set())
             before = [node.grad for node in order]
@@ -112,7 +112,7 @@ class Value(Number):
 
 
 if native:
-    native.bind(init=Value.__init__, made_by_hand=written_by_hand(""))
+    native.bind(init=Value.__init__, made_by_hand=written_by_hand(""), constant=CONSTANT, detached=DETACHED)
     del Value.__init__  # C makes a Value of a plain number, and calls this for all others
 
 
@@ -161,11 +161,13 @@ def topological_order(root: Value, *, inputs: Iterable[Value] = ()) -> list[Valu
     A value is visited once, however often it is used. The search stops at `inputs`, which are left out. It is
     depth-first and without recursion: a chain of a million values is fine.
     """
-    return native.topological_order(root, [*inputs]) if native else order_beyond(root, {*inputs})
+    return order_beyond(root, {*inputs})
 
 
 def order_beyond(root: Value, seen: set[Value]) -> list[Value]:
     """`topological_order` without the values in `seen`, to which it adds all that it gives."""
+    if native and isinstance(root, Value):
+        return native.order_beyond(root, seen)
     order: list[Value] = []
     done = order.append
     see = seen.add
@@ -186,10 +188,6 @@ def order_beyond(root: Value, seen: set[Value]) -> list[Value]:
             done(node)
             path.pop()
     return order
-
-
-if native:
-    order_beyond = native.order_beyond
 
 
 def sweep(

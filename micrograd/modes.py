@@ -40,6 +40,17 @@ class _State(threading.local):
 
 
 state = _State()
+PLAIN, NO_GRAD, PYTHON = range(3)  # what the native core does in this thread: all; detached results; nothing
+
+
+def put(name: str, value: Any) -> None:
+    """Set one of this thread's modes, as `state.no_grad = 1` does, for the native core too."""
+    if not native:
+        setattr(state, name, value)
+        return
+    now = {"no_grad": state.no_grad, "anomaly": state.anomaly, "recorder": state.recorder, name: value}
+    in_python = now["recorder"] is not None or now["anomaly"]
+    native.put(state, name, value, PYTHON if in_python else NO_GRAD if now["no_grad"] else PLAIN)
 
 
 class _Mode(contextlib.ContextDecorator):
@@ -61,12 +72,12 @@ def _enter(counter: str, by: int) -> None:
 def _set(counter: str, count: int) -> None:
     """Set a counter of this thread. What an interrupt leaves half done, the next call sets right."""
     global active
-    setattr(state, counter, count)
+    put(counter, count)
     with _counting:  # so that a thread that enters a mode between the sum and `active` is not forgotten
         _entered[threading.get_ident()] = state.no_grad + state.anomaly + state.recorders
         active = sum(_entered.values())
         if native:
-            native.set_modes(active)
+            native.set_active(active)
 
 
 class no_grad(_Mode):
@@ -118,10 +129,10 @@ def with_graphs() -> Iterator[None]:
     """Build graphs even inside `no_grad()`: what `grad(f)` needs to do its work anywhere."""
     before = state.no_grad
     try:
-        state.no_grad = 0
+        put("no_grad", 0)
         yield
     finally:
-        state.no_grad = before
+        put("no_grad", before)
 
 
 @contextlib.contextmanager
@@ -129,10 +140,12 @@ def plainly() -> Iterator[None]:
     """Neither `no_grad()` nor `detect_anomaly()` inside."""
     before = state.no_grad, state.anomaly
     try:
-        state.no_grad = state.anomaly = 0
+        put("no_grad", 0)
+        put("anomaly", 0)
         yield
     finally:
-        state.no_grad, state.anomaly = before
+        put("no_grad", before[0])
+        put("anomaly", before[1])
 
 
 @contextlib.contextmanager
@@ -151,13 +164,14 @@ def recorded_by(recorder: Any) -> Iterator[None]:
     """Let `recorder` make every node: how the compiler runs a function, or backward, on symbols."""
     before = state.recorder, state.anomaly, state.recorders
     try:
-        state.anomaly = 0  # symbols are neither nan nor inf
-        state.recorder = recorder
+        put("anomaly", 0)  # symbols are neither nan nor inf
+        put("recorder", recorder)
         _set("recorders", before[2] + 1)
         with with_graphs():
             yield
     finally:
-        state.recorder, state.anomaly = before[:2]
+        put("recorder", before[0])
+        put("anomaly", before[1])
         _set("recorders", before[2])
 
 

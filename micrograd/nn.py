@@ -59,6 +59,8 @@ def init_for(activation: str | Callable[[Any], Any]) -> str:
 
 
 MAX_DEPTH = 50  # of lists in lists
+RESULTS = (RECORDED, CONSTANT, DETACHED)  # what made a Value without operands that is not a parameter
+HOLD_NOTHING = frozenset([bool, int, float, str, type(None), type(init_for)])  # classes that a search passes over
 
 
 class Module:
@@ -83,12 +85,12 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Pairs such as `("layers.0.neurons.2.w.1", Value)`. A parameter kept in two places has its first name."""
-        seen: set[int] = set()
-        for name, p in named_values(self, "", seen):
-            # Results that a module keeps are not parameters.
-            if id(p) not in seen and not p._prev and p._operation not in (RECORDED, CONSTANT, DETACHED):
-                seen.add(id(p))
-                yield name, p
+        found: dict[int, tuple[str, Value]] = {}
+        for pair in named_values(self, "", set()):
+            p = pair[1]
+            if not p._prev and p._operation not in RESULTS:  # results that a module keeps are not parameters
+                found.setdefault(id(p), pair)
+        return iter(found.values())
 
     def state_dict(self) -> dict[str, float]:
         """The parameters' numbers by name, to keep and to give to `load_state_dict`."""
@@ -125,9 +127,16 @@ def named_values(thing: Any, name: str, seen: set[int], depth: int = 0) -> Itera
 
     `seen` holds the ids already visited, so a list that contains itself ends. Nothing deeper than MAX_DEPTH is named.
     """
+    found: list[tuple[str, Value]] = []
     if isinstance(thing, Value):
-        yield name, thing
-        return
+        found.append((name, thing))
+    else:
+        _name_values(thing, name, seen, depth, found)
+    return iter(found)
+
+
+def _name_values(thing: Any, name: str, seen: set[int], depth: int, found: list[tuple[str, Value]]) -> None:
+    """Add the Values in a container to `found`; quickly, because a training step looks for its parameters twice."""
     if id(thing) in seen or depth > MAX_DEPTH:
         return
     if isinstance(thing, (Module, list, tuple, dict)):
@@ -141,18 +150,32 @@ def named_values(thing: Any, name: str, seen: set[int], depth: int = 0) -> Itera
     else:
         return
     for key, x in items:
-        yield from named_values(x, f"{name}.{key}" if name else str(key), seen, depth + 1)
+        path = f"{name}.{key}" if name else str(key)
+        if isinstance(x, Value):
+            found.append((path, x))
+        elif x.__class__ not in HOLD_NOTHING:
+            _name_values(x, path, seen, depth + 1, found)
 
 
 class Call:
-    """Which neuron made a value, from which inputs: what drawings group by. Its layer adds itself."""
+    """Which neuron made a value, from which inputs: what drawings group by."""
 
     __slots__ = ("inputs", "layer", "neuron", "position")
 
-    def __init__(self, neuron: Neuron, inputs: Any):
+    def __init__(self, neuron: Neuron, inputs: Any, layer: Layer | None = None, position: int = 0):
         self.neuron, self.inputs = neuron, inputs
-        self.layer: Layer | None = None
-        self.position = 0  # of the neuron in the layer
+        self.layer, self.position = layer, position  # of the neuron in the layer
+
+
+def call_of(value: Value) -> Call | None:
+    """The call of the neuron that gave `value`, if one did.
+
+    The neuron leaves a tuple, which costs a third of a Call; who asks makes the Call, and always gets the same one.
+    """
+    found = getattr(value, "_call", None) if value._prev else None
+    if found.__class__ is tuple:
+        found = value._call = Call(*found)
+    return found if isinstance(found, Call) else None
 
 
 class Neuron(Module):
@@ -190,14 +213,18 @@ class Neuron(Module):
 
     def __call__(self, x: Any) -> Any:
         """The neuron's output for a row of numbers or Values. Raises ValueError for a row of another length."""
-        x = _row(x)
-        if len(x) != len(self.w):
-            raise ValueError(f"{self} takes {len(self.w)} inputs, got {len(x)}: {_brief(x)}")
-        terms = (wi * xi for wi, xi in zip(self.w, x))
-        act = sum(terms, self.b) if self.b is not None else functools.reduce(operator.add, terms)
+        return self._output(_row(x), None, 0)
+
+    def _output(self, x: tuple[Any, ...], layer: Layer | None, position: int) -> Any:
+        """The output for a row that was checked, as the neuron at this position of its layer."""
+        w, b = self.w, self.b
+        if len(x) != len(w):
+            raise ValueError(f"{self} takes {len(w)} inputs, got {len(x)}: {_brief(x)}")
+        terms = map(operator.mul, w, x)
+        act = sum(terms, b) if b is not None else functools.reduce(operator.add, terms)
         out = self.activation(act) if self.nonlin else act
         if isinstance(out, Value) and out._prev:
-            out._call = Call(self, x)
+            out._call = self, x, layer, position  # see call_of
         return out
 
     @property
@@ -226,12 +253,19 @@ class Layer(Module):
 
     def __call__(self, x: Any) -> Any:
         x = _row(x)
-        out = [n(x) for n in self.neurons]
-        for position, v in enumerate(out):
-            call = getattr(v, "_call", None)
-            if call is not None:
-                call.layer, call.position = self, position
+        out = [
+            n._output(x, self, i) if n.__class__ is Neuron else self._output_of(n, x, i)
+            for i, n in enumerate(self.neurons)
+        ]
         return out[0] if len(out) == 1 else out
+
+    def _output_of(self, neuron: Any, x: tuple[Any, ...], position: int) -> Any:
+        """The output of a neuron of another class, which may have its own `__call__`."""
+        out = neuron(x)
+        call = getattr(out, "_call", None)
+        if call is not None:
+            out._call = *(call if call.__class__ is tuple else (call.neuron, call.inputs))[:2], self, position
+        return out
 
     @property
     def kind(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from micrograd import modes
-from micrograd.coerce import Recordable, as_float
+from micrograd.coerce import ARRAY_PRIORITY, Recordable, as_float
 from micrograd.errors import GraphLostError
 from micrograd.node import Node
 from micrograd.table import CONSTANT, DETACHED
@@ -21,9 +21,7 @@ class Number(Node):
 
     __slots__ = ()
 
-    # So that NumPy leaves its operators with a Value to Value: it would turn a result into an array, and a longdouble
-    # would call itself without end.
-    __array_priority__ = 1000.0
+    __array_priority__ = ARRAY_PRIORITY
 
     def __lt__(self, other: Any) -> Any:
         return data_of(self) < data_of(other)
@@ -93,13 +91,13 @@ def number_of(x: Any, where: str) -> Any:
 
 
 def recorded_number(node: Any, number: float) -> Any:
-    """What a parameter's number in native memory is while some thread is in a mode: a symbol where that is recording."""
+    """What a number in native memory is while some thread is in a mode: a symbol, where this thread records."""
     return modes.state.recorder.number(node) if modes.state.recorder else number
 
 
-def number_for(node_holds: Any, node: Any, what: str) -> float:
+def number_for(x: Any, node: Any, what: str) -> float:
     """The float for something that was assigned as the data, or the gradient, of a Value."""
-    return as_float(node_holds, f"the {what} of {node.label or 'a Value'}")
+    return as_float(x, f"the {what} of {node.label or 'a Value'}")
 
 
 def number_at(node: Any) -> Any:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
+from micrograd import in_c
 from micrograd.c_core import native
 from micrograd.coerce import as_float, holds_one, is_array, is_bool
-from micrograd.derivatives import local_derivatives
 from micrograd.engine import Value, constant, record
 from micrograd.number import number_at, number_for, number_of, recorded_number
-from micrograd.table import CONSTANT, FLOAT, TABLE, Op, on_new_op
+from micrograd.table import FLOAT, TABLE, Op, on_new_op
 from micrograd.words import shown
 
 
@@ -62,7 +62,9 @@ def infix(entry: Op, left: Any, right: Any, foreign: Any) -> Any:
     return record(entry, (left, right), (FLOAT, x, y))
 
 
-def _pow(self: Value, exponent: Any) -> Any:
+def _pow(self: Value, exponent: Any, modulus: None = None) -> Any:
+    if modulus is not None:
+        return NotImplemented
     kind = exponent.__class__
     if kind is not int and kind is not float:
         if is_bool(exponent):
@@ -83,6 +85,14 @@ def _with_exponent(exponent: Any) -> Op:
     return TABLE["power"].bind(exponent=exponent)
 
 
+NOT_GIVEN: Any = object()
+
+
+def given(x: Any, more: tuple[Any, ...]) -> tuple[Any, ...]:
+    """All operands of a call, for the operation to say that they are too few or too many."""
+    return more if x is NOT_GIVEN else (x, *more)
+
+
 def _install(entry: Op) -> None:
     """Give Value the method `x.tanh()` of a new row of the table, and its operator if it has one."""
     existing = getattr(Value, entry.name, None)
@@ -93,18 +103,18 @@ def _install(entry: Op) -> None:
 
     make = record if entry.built_in else record_checked
 
-    def unary(*operands: Any) -> Any:
-        if len(operands) != 1 or not isinstance(operands[0], Value):
-            return entry(*operands)
-        x = operands[0].data
-        return make(entry, operands, (FLOAT, x if x.__class__ is float else number_at(operands[0])))
+    def unary(x: Any = NOT_GIVEN, *more: Any, **static: Any) -> Any:
+        if x.__class__ is not Value or more or static:
+            return entry(*given(x, more), **static)
+        number = x.data
+        return make(entry, (x,), (FLOAT, number if number.__class__ is float else number_at(x)))
 
-    def binary(*operands: Any) -> Any:
-        if len(operands) == 2 and operands[0].__class__ is operands[1].__class__ is Value:
-            x, y = operands[0].data, operands[1].data
-            if x.__class__ is y.__class__ is float:
-                return make(entry, operands, (FLOAT, x, y))
-        return entry(*operands)
+    def binary(x: Any = NOT_GIVEN, *more: Any, **static: Any) -> Any:
+        if x.__class__ is Value and len(more) == 1 and more[0].__class__ is Value and not static:
+            left, right = x.data, more[0].data
+            if left.__class__ is right.__class__ is float:
+                return make(entry, (x, *more), (FLOAT, left, right))
+        return entry(*given(x, more), **static)
 
     def between(self: Value, other: Any) -> Any:
         if other.__class__ is Value:
@@ -125,7 +135,7 @@ def _install(entry: Op) -> None:
         setattr(Value, entry.name, entry.function if native or not entry.road else _named(entry))
     is_prefix = len(entry.operands) == 1
     if native and entry.name in native.rows:
-        native.install(native.rows[entry.name][0], entry, unary if is_prefix else either, ())
+        in_c.give(entry, unary if is_prefix else either)
     elif entry.method:
         setattr(Value, entry.method, unary if is_prefix else between)
         if not is_prefix:
@@ -136,17 +146,15 @@ def _named(entry: Op) -> Any:
     """The road of a row as a method: a function of its name."""
     method: Any = entry.road
     method.__name__, method.__qualname__, method.__doc__ = entry.name, f"Value.{entry.name}", entry.rule.__doc__
-    method.op = entry
+    method.__signature__, method.op = entry.function.__signature__, entry
     return method
 
 
 if native:
     native.bind(
         Value=Value,
-        constant=CONSTANT,
         number_for=number_for,
         recorded_number=recorded_number,
-        local_derivatives=local_derivatives,
         power=lambda left, right: _pow(left, right) if isinstance(left, Value) else _rpow(right, left),
         bind_power=_with_exponent,
     )

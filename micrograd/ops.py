@@ -69,7 +69,7 @@ def neg(m, x):
 def power(m, x, *, exponent):
     """Power with a constant exponent: what `x**3` records."""
     n = exponent
-    return m.pow(x, n), lambda: (n * m.pow(x, n - 1) if n else 0.0,)
+    return m.pow(x, n), lambda: (n * m.pow(x, m.where(n, n - 1, 0.0)),)
 
 
 @op(

@@ -19,6 +19,7 @@ parameters together: a longer gradient is scaled down to it.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -107,7 +108,7 @@ class Optimizer:
         """Move every parameter once, by its gradient."""
         self.match_state()
         lr, t = self.learning_rate(), self.steps + 1
-        gradients = [float_of(p.grad) for p in self.parameters]
+        gradients = [x if (x := p.grad).__class__ is float else float_of(x) for p in self.parameters]
         if self.scales:
             norm = math.sqrt(sum(g * g for g in gradients))
             if math.isinf(norm):  # the scale would be 0, and the step would change nothing
@@ -115,8 +116,9 @@ class Optimizer:
             scale = self.scale(FLOAT, norm)
             gradients = [scale * g for g in gradients]
         states = zip(*[self.state[name] for name in self.state_names]) if self.state else [()] * len(self.parameters)
+        update = self.update
         moved = [
-            self.update(FLOAT, float_of(p.data), grad, *state, lr=lr, t=t)
+            update(FLOAT, x if (x := p.data).__class__ is float else float_of(x), grad, *state, lr=lr, t=t)
             for p, grad, state in zip(self.parameters, gradients, states)
         ]
         # Computed first, so that an error leaves nothing half-updated.
@@ -269,17 +271,26 @@ class Adam(Optimizer):
 
     def update(self, m: Any, x: Any, grad: Any, *state: Any, lr: Any, t: Any) -> tuple[Any, ...]:
         mean, square = state
+        first, second = self.betas
         if self.weight_decay and self.decoupled:
             x = x - lr * self.weight_decay * x
         elif self.weight_decay:
             grad = grad + self.weight_decay * x
-        mean = self.betas[0] * mean + (1 - self.betas[0]) * grad
-        square = self.betas[1] * square + (1 - self.betas[1]) * grad * grad
+        mean = first * mean + (1 - first) * grad
+        square = second * square + (1 - second) * grad * grad
         # The paper's last lines in the order that it recommends: the corrections 1 - beta**t, the same for all
         # parameters, are computed apart from what differs.
-        root = m.sqrt(1 - m.pow(self.betas[1], t))
-        rate = lr * root / (1 - m.pow(self.betas[0], t))
+        rate, root = (_corrections_of_floats if m is FLOAT else _corrections)(m, first, second, lr, t)
         return x - rate * mean / (m.sqrt(square) + self.eps * root), mean, square
+
+
+def _corrections(m: Any, first: Any, second: Any, lr: Any, t: Any) -> tuple[Any, Any]:
+    """Adam's rate at step `t`, and the root that its eps is scaled by."""
+    root = m.sqrt(1 - m.pow(second, t))
+    return lr * root / (1 - m.pow(first, t)), root
+
+
+_corrections_of_floats = functools.lru_cache(maxsize=16)(_corrections)  # once a step for all parameters
 
 
 class AdamW(Adam):

@@ -30,7 +30,22 @@ def _no_rule(*operands: Any) -> Any:
     raise TypeError("this operation was written by hand: it has no rule")
 
 
-TABLE: dict[str, Op] = {}
+class _Table(dict[str, "Op"]):
+    """The rows by name. Who asked `on_replaced` hears of each that is set or deleted."""
+
+    def __setitem__(self, name: str, entry: Op) -> None:
+        super().__setitem__(name, entry)
+        for hear in _hearing:
+            hear(name)
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
+        for hear in _hearing:
+            hear(name)
+
+
+TABLE = _Table()
+_hearing: list[Callable[[str], None]] = []
 WHOLE = 2**53  # up to here every whole number is a float
 _installers: list[Callable[[Op], None]] = []
 
@@ -126,7 +141,9 @@ class Op:
         for name, x in static.items():
             kind = x.__class__
             if kind is not float and kind is not bool and not (kind is int and -WHOLE <= x <= WHOLE):
-                static[name] = as_float(x, f"{self.name}(): the constant {name}")
+                static[name] = x = as_float(x, f"{self.name}(): the constant {name}")
+            if x == 0.0 and math.copysign(1.0, x) < 0.0:
+                return _bind.__wrapped__(self, **static)  # -0.0 equals 0.0, which the cache would give
         return _bind(self, **static)
 
     def check_arity(self, operands: Sequence[Any]) -> None:
@@ -224,7 +241,7 @@ def _function(entry: Op) -> Callable[..., Any]:
 
     @functools.wraps(entry.rule)
     def function(*args: Any, **static: Any) -> Any:
-        return entry(*args, **static) if static or entry.road is None else entry.road(*args)
+        return entry.road(*args, **static) if args and entry.road else entry(*args, **static)
 
     function.__signature__ = _public_signature(entry)  # type: ignore[attr-defined]
     function.op = entry  # type: ignore[attr-defined]
@@ -239,6 +256,11 @@ def on_new_op(install: Callable[[Op], None]) -> None:
     for entry in TABLE.values():
         install(entry)
     _installers.append(install)
+
+
+def on_replaced(hear: Callable[[str], None]) -> None:
+    """Call `hear` with the name of every row that is set in the table, or deleted from it, from now on."""
+    _hearing.append(hear)
 
 
 def _check_row(entry: Op) -> None:

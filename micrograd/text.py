@@ -98,6 +98,11 @@ class _TextFunctions(Namespace):
 
         return written
 
+    def where(self, condition: Any, x: Any, y: Any) -> Any:
+        if not isinstance(condition, Text):  # a setting, such as an exponent: its number chooses now
+            return x if condition else y
+        return self.function_of(TABLE["where"])(condition, x, y)
+
     @staticmethod
     def pow(x: Any, y: Any) -> Text:
         if y in (0, 1):

@@ -106,10 +106,14 @@ def inside_another(f: Callable[[], Any]) -> Any:
     """
     depth, no_grad = getattr(_nesting, "depth", 0), modes.state.no_grad
     try:
-        _nesting.depth, modes.state.no_grad = depth + 1, 0  # as with_graphs() does
+        _nesting.depth = depth + 1
+        if no_grad:
+            modes.put("no_grad", 0)  # as with_graphs() does
         return f()
     finally:
-        _nesting.depth, modes.state.no_grad = depth, no_grad
+        _nesting.depth = depth
+        if no_grad:
+            modes.put("no_grad", no_grad)
 
 
 class _Run:

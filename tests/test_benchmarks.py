@@ -15,7 +15,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import peers, timing  # noqa: E402
+from benchmarks import eager, peers, timing  # noqa: E402
+from benchmarks.measures import PROGRAMS  # noqa: E402
 from benchmarks.workloads import NAMES, NETS, workload  # noqa: E402
 
 NEEDS_C = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
@@ -52,6 +53,35 @@ def test_the_other_benchmarks_run(command, wanted):
     )
     assert said.returncode == 0, said.stderr
     assert re.search(wanted, said.stdout), said.stdout
+
+
+def test_programs_without_compiling_are_compared_and_measured(tmp_path):
+    """All of them, by our cores and a script's Value; the original would have to be installed first."""
+    out = tmp_path / "results.json"
+    chosen = ["--engines", "native,python,slotted", "--other", str(ROOT), "--quick", "--json", str(out)]
+    said = subprocess.run([sys.executable, "-m", "benchmarks.eager", *chosen], capture_output=True, text=True, cwd=ROOT)
+    assert said.returncode == 0, said.stderr
+    kept = json.loads(out.read_text())["measures"]
+    assert {row["program"] for row in kept} == set(PROGRAMS)
+    assert {row["engine"] for row in kept} >= {"python", "other", "slotted"}
+    assert all(len(row["blocks"]) == 1 and row["blocks"][0] > 0 for row in kept)
+
+
+def test_results_that_differ_are_found():
+    one = {"step 1": [0.1, 0.2], "step 2": [1.0]}
+    other = {"step 1": [0.1, 0.2 + 1e-16 * 2]}
+    assert not eager.differences({"python": one, "slotted": other})
+    (said,) = eager.differences({"python": one, "native": other})
+    assert "step 1: micrograd, native core gives 0.2000000000" in said
+    assert eager.differences({"python": one, "slotted": {"step 2": [1.0, 1.0]}})
+    assert eager.differences({"python": {"a": [float("nan")]}, "native": {"a": [float("nan")]}})
+
+
+def test_what_was_asked_is_read_from_the_measures():
+    measured = {("moons", "collector on", "native"): [1.0, 2.0], ("moons", "collector on", "python"): [16.0, 17.0]}
+    asked = eager.ASKED[0]
+    assert asked.found(measured, min) == 16.0 and asked.is_met(16.0) and not asked.is_met(7.9)
+    assert eager.ASKED[1].found(measured, min) is None
 
 
 @pytest.mark.parametrize("peer", ["ours", pytest.param("limit", marks=NEEDS_C)])

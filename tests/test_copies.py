@@ -13,7 +13,7 @@ import pytest
 
 from micrograd import Value, jit, op, tanh, topological_order
 from micrograd.losses import mse
-from micrograd.nn import MLP
+from micrograd.nn import MLP, call_of
 from micrograd.node import UNREACHED
 from micrograd.table import TABLE
 
@@ -84,7 +84,7 @@ def test_a_model_with_its_loss(twin_of):
     twin["loss"].backward()
     loss.backward()
     assert [p.grad for p in twin["parameters"]] == [p.grad for p in net.parameters()]
-    call = next(v._call for v in topological_order(twin["loss"]) if hasattr(v, "_call"))
+    call = next(call for v in topological_order(twin["loss"]) if (call := call_of(v)))
     assert any(call.neuron is n for layer in twin["net"].layers for n in layer.neurons)
 
 

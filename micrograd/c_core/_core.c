@@ -28,14 +28,14 @@
 #include "calls.h"
 
 static PyType_Slot node_slots[] = {
-    {Py_tp_doc, "A place in a graph: `data`, the gradient `grad`, a `label`, the operands `_prev`, and what made it."},
+    {Py_tp_doc, "Node(data, _children=(), _op='', label='')\n--\n\n" /* which inspect.signature(Value) reads */
+                "A place in a graph: `data`, the gradient `grad`, a `label`, the operands `_prev`, and what made it."},
     {Py_tp_init, node_init},
     {Py_tp_dealloc, node_dealloc},
     {Py_tp_traverse, node_traverse},
     {Py_tp_clear, node_clear},
     {Py_tp_getset, node_attributes},
     {Py_tp_members, node_members},
-    {Py_tp_methods, node_methods},
     {Py_nb_add, node_add},
     {Py_nb_subtract, node_sub},
     {Py_nb_multiply, node_mul},
@@ -91,36 +91,31 @@ static PyType_Slot prepared_slots[] = {
 static PyType_Spec prepared_spec = {
     "micrograd.c_core._core.Prepared", sizeof(prepared), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, prepared_slots};
 
-/* What Python tells the core by name: bind(Value=Value, constant=CONSTANT, ...). */
-static const struct {
-    const char *name;
-    size_t place;
-} names[] = {
-    {"Value", offsetof(core, Value)},
-    {"init", offsetof(core, init)},
-    {"made_by_hand", offsetof(core, made_by_hand)},
-    {"unreached", offsetof(core, unreached)},
-    {"constant", offsetof(core, constant)},
-    {"number_for", offsetof(core, number_for)},
-    {"recorded_number", offsetof(core, recorded_number)},
-    {"local_derivatives", offsetof(core, local_derivatives)},
-    {"power", offsetof(core, power)},
-    {"bind_power", offsetof(core, bind_power)},
-    {"called", offsetof(core, called)},
-};
-
-#define NAMES (sizeof(names) / sizeof(names[0]))
-#define named(c, i) (*(PyObject **)((char *)(c) + names[i].place))
+static PyObject *value_alloc(PyTypeObject *type, Py_ssize_t unused)
+{
+    core *c = core_of(type);
+    if (!c->spare || type != (PyTypeObject *)c->Value)
+        return PyType_GenericAlloc(type, 0);
+    node *v = from_spare(c);
+    memset((char *)v + sizeof(PyObject), 0, sizeof(node) - sizeof(PyObject));
+    PyObject_GC_Track(v);
+    return (PyObject *)v;
+}
 
 static PyObject *core_bind(PyObject *module, PyObject *none, PyObject *given)
 {
     core *c = PyModule_GetState(module);
-    for (size_t i = 0; given && i < NAMES; i++) {
-        PyObject *x = PyDict_GetItemString(given, names[i].name);
-        if (x)
-            Py_XSETREF(named(c, i), Py_NewRef(x));
-        if (x && i == 0) /* a Value has nothing of its own to free: spare each the search for what frees a node */
-            ((PyTypeObject *)x)->tp_dealloc = (destructor)node_dealloc;
+    PyObject *x;
+#define BIND(name) \
+    if ((x = PyDict_GetItemString(given, #name))) \
+        Py_XSETREF(c->name, Py_NewRef(x));
+    FROM_PYTHON(BIND)
+    if (c->Value) { /* it adds nothing to a node, so each Value is spared the search for what makes and frees one */
+        PyTypeObject *type = (PyTypeObject *)c->Value;
+        type->tp_dealloc = (destructor)node_dealloc;
+        type->tp_traverse = (traverseproc)node_traverse;
+        type->tp_clear = (inquiry)node_clear;
+        type->tp_alloc = value_alloc;
     }
     Py_RETURN_NONE;
 }
@@ -148,15 +143,28 @@ static PyObject *core_install(PyObject *module, PyObject *args)
         one->is_built = i < MOST_EXPANDED;
         one->expands[one->is_built ? i : 0] = (int)PyLong_AsLong(PyTuple_GET_ITEM(expands, i));
     }
-    PyDict_Clear(c->powers[0]);
-    PyDict_Clear(c->powers[1]);
+    PyDict_Clear(c->int_powers);
+    PyDict_Clear(c->float_powers);
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
-static PyObject *core_set_modes(PyObject *module, PyObject *count)
+/* set_active(count): how many modes are entered, in all threads. */
+static PyObject *core_set_active(PyObject *module, PyObject *count)
 {
     ((core *)PyModule_GetState(module))->modes = PyLong_AsLong(count);
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+}
+
+/* put(state, name, value, mode): set one of this thread's modes in Python and here. One call, so that Ctrl-C cannot come
+   between the two. */
+static PyObject *core_put(PyObject *module, PyObject *args)
+{
+    core *c = PyModule_GetState(module);
+    PyObject *state, *name, *value;
+    int mode;
+    if (!PyArg_ParseTuple(args, "OOOi", &state, &name, &value, &mode) || PyObject_SetAttr(state, name, value) < 0)
+        return NULL;
+    return PyThread_tss_set(&c->thread_mode, (void *)(intptr_t)mode) ? PyErr_NoMemory() : Py_NewRef(Py_None);
 }
 
 /* keep_in(node, view, place): move a node's number to view[place], a memoryview of doubles, which the node then owns. */
@@ -194,13 +202,17 @@ static PyObject *core_bring_home(PyObject *module, PyObject *x)
 static PyMethodDef core_functions[] = {
     {"backward", core_backward, METH_O, NULL},
     {"order_beyond", core_order_beyond, METH_VARARGS, NULL},
-    {"topological_order", core_topological_order, METH_VARARGS, NULL},
     {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS, NULL},
     {"install", core_install, METH_VARARGS, NULL},
-    {"set_modes", core_set_modes, METH_O, NULL},
+    {"set_active", core_set_active, METH_O, NULL},
+    {"put", core_put, METH_VARARGS, NULL},
     {"keep_in", core_keep_in, METH_VARARGS, NULL},
     {"bring_home", core_bring_home, METH_O, NULL},
     {NULL, NULL, 0, NULL}};
+
+#ifndef MICROGRAD_SOURCES /* setup.py's checksum of the C that is compiled: see sources.py */
+#define MICROGRAD_SOURCES 0
+#endif
 
 /* `rows`: for each row that is in C, its number here and the fingerprint of the rule that it was generated from. */
 static int add_rows(PyObject *module)
@@ -213,6 +225,7 @@ static int add_rows(PyObject *module)
         Py_XDECREF(one);
     }
     status = status ? status : PyModule_AddObjectRef(module, "rows", rows);
+    status = status ? status : PyModule_AddIntConstant(module, "sources", MICROGRAD_SOURCES);
     Py_XDECREF(rows);
     return status;
 }
@@ -220,8 +233,8 @@ static int add_rows(PyObject *module)
 static int core_exec(PyObject *module)
 {
     core *c = PyModule_GetState(module);
-    PyObject *coerce = PyImport_ImportModule("micrograd.coerce"), *slots = NULL;
-    PyObject *base = coerce ? PyObject_GetAttrString(coerce, "Recordable") : NULL;
+    PyObject *coerce = PyImport_ImportModule("micrograd.coerce");
+    PyObject *base = coerce ? PyObject_GetAttrString(coerce, "Recordable") : NULL, *slots = NULL;
     Py_XDECREF(coerce);
     if (!base)
         return -1;
@@ -230,37 +243,29 @@ static int core_exec(PyObject *module)
     c->Operation = (PyTypeObject *)PyType_FromModuleAndSpec(module, &operation_spec, NULL);
     c->Call = (PyTypeObject *)PyType_FromModuleAndSpec(module, &call_spec, NULL);
     c->Prepared = (PyTypeObject *)PyType_FromModuleAndSpec(module, &prepared_spec, NULL);
+    c->int_powers = PyDict_New();
+    c->float_powers = PyDict_New();
     slots = Py_BuildValue("(ssssssss)", "__dict__", "__weakref__", "_local", "_operation", "_prev", "data", "grad", "label");
-    c->powers[0] = PyDict_New();
-    c->powers[1] = PyDict_New();
-    if (!c->Node || !c->Operation || !c->Call || !c->Prepared || !slots || !c->powers[0] || !c->powers[1] ||
-        PyObject_SetAttrString((PyObject *)c->Node, "__slots__", slots) < 0 || /* for copies and pickles */
-        PyModule_AddObjectRef(module, "Node", (PyObject *)c->Node) < 0 ||
-        PyModule_AddObjectRef(module, "Operation", (PyObject *)c->Operation) < 0 ||
-        PyModule_AddObjectRef(module, "Call", (PyObject *)c->Call) < 0 ||
-        PyModule_AddObjectRef(module, "Prepared", (PyObject *)c->Prepared) < 0 || add_rows(module) < 0) {
-        Py_XDECREF(slots);
-        return -1;
-    }
-    Py_DECREF(slots);
-    return 0;
+    int status = !c->Node || !c->Operation || !c->Call || !c->Prepared || !c->int_powers || !c->float_powers || !slots ||
+                 PyThread_tss_create(&c->thread_mode) ||
+                 PyObject_SetAttrString((PyObject *)c->Node, "__slots__", slots) < 0 || /* for copies and pickles */
+                 PyModule_AddObjectRef(module, "Node", (PyObject *)c->Node) < 0 ||
+                 PyModule_AddObjectRef(module, "Operation", (PyObject *)c->Operation) < 0 ||
+                 PyModule_AddObjectRef(module, "Call", (PyObject *)c->Call) < 0 ||
+                 PyModule_AddObjectRef(module, "Prepared", (PyObject *)c->Prepared) < 0 || add_rows(module) < 0;
+    Py_XDECREF(slots);
+    return status ? -1 : 0;
 }
+
+#define VISIT(name) Py_VISIT(c->name);
+#define CLEAR(name) Py_CLEAR(c->name);
 
 static int core_traverse(PyObject *module, visitproc visit, void *arg)
 {
     core *c = PyModule_GetState(module);
-    Py_VISIT(c->Node);
-    Py_VISIT(c->Operation);
-    Py_VISIT(c->Call);
-    Py_VISIT(c->Prepared);
-    Py_VISIT(c->powers[0]);
-    Py_VISIT(c->powers[1]);
-    for (size_t i = 0; i < NAMES; i++)
-        Py_VISIT(named(c, i));
+    VISIT(Node) VISIT(Operation) VISIT(Call) VISIT(Prepared) VISIT(int_powers) VISIT(float_powers) FROM_PYTHON(VISIT)
     for (int r = 0; r < ROWS; r++) {
-        Py_VISIT(c->rows[r].entry);
-        Py_VISIT(c->rows[r].rule);
-        Py_VISIT(c->rows[r].infix);
+        VISIT(rows[r].entry) VISIT(rows[r].rule) VISIT(rows[r].infix)
     }
     return 0;
 }
@@ -268,29 +273,24 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg)
 static int core_clear(PyObject *module)
 {
     core *c = PyModule_GetState(module);
-    c->modes = 1; /* nothing is plain from now on */
     for (int r = 0; r < ROWS; r++) {
         c->rows[r].is_built = 0;
-        Py_CLEAR(c->rows[r].entry);
-        Py_CLEAR(c->rows[r].rule);
-        Py_CLEAR(c->rows[r].code);
-        Py_CLEAR(c->rows[r].infix);
+        CLEAR(rows[r].entry) CLEAR(rows[r].rule) CLEAR(rows[r].code) CLEAR(rows[r].infix)
     }
-    Py_CLEAR(c->powers[0]);
-    Py_CLEAR(c->powers[1]);
-    for (size_t i = 0; i < NAMES; i++)
-        Py_CLEAR(named(c, i));
-    Py_CLEAR(c->Operation);
-    Py_CLEAR(c->Call);
-    Py_CLEAR(c->Prepared);
-    Py_CLEAR(c->Node);
+    CLEAR(Node) CLEAR(Operation) CLEAR(Call) CLEAR(Prepared) CLEAR(int_powers) CLEAR(float_powers) FROM_PYTHON(CLEAR)
     return 0;
 }
 
 static void core_free(void *module)
 {
-    if (PyModule_GetState(module))
-        core_clear(module);
+    core *c = PyModule_GetState(module);
+    core_clear(module);
+    while (c->spare) {
+        node *v = c->spare;
+        c->spare = v->operand[0];
+        PyObject_GC_Del(v);
+    }
+    PyThread_tss_delete(&c->thread_mode);
 }
 
 static PyModuleDef_Slot core_slots[] = {

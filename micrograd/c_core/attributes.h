@@ -1,15 +1,9 @@
 /* The attributes of a node as Python sees them: data, grad, label, _operation, _prev, _local. */
 
-static PyObject *absent(const char *name)
+/* What a slot of Python's raises that was not set, or was deleted. */
+static PyObject *absent(node *v, const char *name)
 {
-    PyErr_SetString(PyExc_AttributeError, name); /* as for a slot that was never set */
-    return NULL;
-}
-
-static int deleted(const char *name)
-{
-    PyErr_Format(PyExc_TypeError, "a Value's %s cannot be deleted", name);
-    return -1;
+    return PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%s'", Py_TYPE(v)->tp_name, name);
 }
 
 static PyObject *get_data(node *v, void *unused)
@@ -20,98 +14,63 @@ static PyObject *get_data(node *v, void *unused)
     }
     if (v->at)
         return PyFloat_FromDouble(v->number);
-    return v->extra && v->extra->data ? Py_NewRef(v->extra->data) : absent("data");
+    return v->extra && v->extra->data ? Py_NewRef(v->extra->data) : absent(v, "data");
 }
 
 static int set_data(node *v, PyObject *x, void *unused)
 {
-    if (!x)
-        return deleted("data");
-    if (PyFloat_CheckExact(x)) {
-        if (!v->at) {
-            v->at = &v->number;
-            if (v->extra)
-                Py_CLEAR(v->extra->data);
-        }
-        *v->at = PyFloat_AS_DOUBLE(x);
-        return 0;
-    }
-    if (v->at && v->at != &v->number) {
+    int is_native = v->at && v->at != &v->number;
+    if (x && is_native && !PyFloat_CheckExact(x)) {
         PyObject *number = PyObject_CallFunction(core_of(Py_TYPE(v))->number_for, "OOs", x, v, "data");
-        if (!number)
-            return -1;
-        *v->at = PyFloat_AsDouble(number);
-        Py_DECREF(number);
-        return 0;
+        int status = number ? set_data(v, number, NULL) : -1;
+        Py_XDECREF(number);
+        return status;
     }
-    if (!extra_of(v))
+    if (x && PyFloat_CheckExact(x)) {
+        v->at = is_native ? v->at : &v->number;
+        *v->at = PyFloat_AS_DOUBLE(x);
+        x = NULL;
+    }
+    else if (!extra_of(v))
         return -1;
-    v->at = NULL;
-    Py_XSETREF(v->extra->data, Py_NewRef(x));
+    else {
+        leave_memory(v);
+        v->at = NULL;
+    }
+    if (v->extra)
+        Py_XSETREF(v->extra->data, Py_XNewRef(x));
     return 0;
 }
 
 static PyObject *get_grad(node *v, void *unused)
 {
     if (v->flags & GRAD_IS_OBJECT)
-        return Py_NewRef(v->extra->grad);
+        return v->extra->grad ? Py_NewRef(v->extra->grad) : absent(v, "grad");
     if (v->flags & UNREACHED)
         return Py_NewRef(core_of(Py_TYPE(v))->unreached);
-    return v->operation ? PyFloat_FromDouble(v->grad) : absent("grad");
+    return v->operation ? PyFloat_FromDouble(v->grad) : absent(v, "grad");
 }
 
 static void set_grad_number(node *v, double x)
 {
+    int was = v->flags;
     v->grad = x;
-    if (v->flags & GRAD_IS_OBJECT) {
-        v->flags = 0;
-        Py_CLEAR(v->extra->grad);
-    }
     v->flags = 0;
+    if (was & GRAD_IS_OBJECT)
+        Py_CLEAR(v->extra->grad);
 }
 
 static int set_grad(node *v, PyObject *x, void *unused)
 {
-    if (!x)
-        return deleted("grad");
-    if (PyFloat_CheckExact(x)) {
-        int is_unreached = x == core_of(Py_TYPE(v))->unreached;
+    if (x && PyFloat_CheckExact(x)) {
         set_grad_number(v, PyFloat_AS_DOUBLE(x));
-        if (is_unreached)
-            v->flags = UNREACHED;
+        v->flags = x == core_of(Py_TYPE(v))->unreached ? UNREACHED : v->flags;
         return 0;
     }
     if (!extra_of(v))
         return -1;
     v->flags = GRAD_IS_OBJECT;
-    Py_XSETREF(v->extra->grad, Py_NewRef(x));
-    return 0;
-}
-
-static PyObject *get_label(node *v, void *unused)
-{
-    return v->label ? Py_NewRef(v->label) : PyUnicode_FromString("");
-}
-
-static int set_label(node *v, PyObject *x, void *unused)
-{
-    if (!x)
-        return deleted("label");
-    int is_empty = PyUnicode_CheckExact(x) && PyUnicode_GET_LENGTH(x) == 0;
-    Py_XSETREF(v->label, is_empty ? NULL : Py_NewRef(x));
-    return 0;
-}
-
-static PyObject *get_operation(node *v, void *unused)
-{
-    return v->operation ? Py_NewRef(v->operation) : absent("_operation");
-}
-
-static int set_operation(node *v, PyObject *x, void *unused)
-{
-    if (!x)
-        return deleted("_operation");
-    Py_XSETREF(v->operation, Py_NewRef(x));
+    Py_XSETREF(v->extra->grad, Py_XNewRef(x));
     return 0;
 }
 
@@ -127,15 +86,12 @@ static PyObject *get_prev(node *v, void *unused)
 
 static int set_prev(node *v, PyObject *x, void *unused)
 {
-    if (!x)
-        return deleted("_prev");
-    core *c = core_of(Py_TYPE(v));
-    int are_nodes = PyTuple_CheckExact(x);
+    int are_nodes = x && PyTuple_CheckExact(x);
     Py_ssize_t count = are_nodes ? PyTuple_GET_SIZE(x) : 0;
     for (Py_ssize_t i = 0; i < count; i++)
-        are_nodes = are_nodes && is_node(c, PyTuple_GET_ITEM(x, i));
+        are_nodes = are_nodes && is_node(core_of(Py_TYPE(v)), PyTuple_GET_ITEM(x, i));
     if (!are_nodes) {
-        PyErr_Format(PyExc_TypeError, "_prev is the tuple of the Values that this one was made from, not %R", x);
+        PyErr_SetString(PyExc_TypeError, "_prev is the tuple of the Values that this one was made from");
         return -1;
     }
     if (count > 2 && !extra_of(v))
@@ -154,48 +110,44 @@ static int set_prev(node *v, PyObject *x, void *unused)
 static PyObject *get_local(node *v, void *unused)
 {
     if (v->locals == OBJECT)
-        return Py_NewRef(v->extra->local);
-    Py_ssize_t count = v->locals == MANY ? v->extra->count : v->locals;
+        return v->extra->local ? Py_NewRef(v->extra->local) : absent(v, "_local");
     const double *numbers = v->locals == MANY ? v->extra->many : v->local;
-    PyObject *local = PyTuple_New(count);
-    for (Py_ssize_t i = 0; local && i < count; i++) {
+    PyObject *local = PyTuple_New(local_count(v));
+    for (Py_ssize_t i = 0; local && i < local_count(v); i++) {
         PyObject *number = PyFloat_FromDouble(numbers[i]);
-        if (!number) {
-            Py_DECREF(local);
-            return NULL;
-        }
-        PyTuple_SET_ITEM(local, i, number);
+        if (number)
+            PyTuple_SET_ITEM(local, i, number);
+        else
+            Py_CLEAR(local);
     }
     return local;
 }
 
 static int set_local(node *v, PyObject *x, void *unused)
 {
-    if (!x)
-        return deleted("_local");
-    int are_floats = PyTuple_CheckExact(x);
+    int are_floats = x && PyTuple_CheckExact(x);
     Py_ssize_t count = are_floats ? PyTuple_GET_SIZE(x) : 0;
     for (Py_ssize_t i = 0; i < count; i++)
         are_floats = are_floats && PyFloat_CheckExact(PyTuple_GET_ITEM(x, i));
+    double *many = NULL;
     if ((!are_floats || count > 2) && !extra_of(v))
         return -1;
-    double *many = are_floats && count > 2 ? PyMem_New(double, count) : NULL;
-    if (are_floats && count > 2 && !many) {
+    if (are_floats && count > 2 && !(many = PyMem_New(double, count))) {
         PyErr_NoMemory();
         return -1;
     }
-    Py_INCREF(x);
+    Py_XINCREF(x);
     drop_locals(v);
     for (Py_ssize_t i = 0; are_floats && i < count; i++)
         (many ? many : v->local)[i] = PyFloat_AS_DOUBLE(PyTuple_GET_ITEM(x, i));
+    v->locals = !are_floats ? OBJECT : many ? MANY : (uint8_t)count;
     if (many) {
         v->extra->many = many;
         v->extra->count = count;
     }
-    if (!are_floats)
-        v->extra->local = Py_NewRef(x);
-    v->locals = !are_floats ? OBJECT : many ? MANY : (uint8_t)count;
-    Py_DECREF(x);
+    else if (!are_floats)
+        v->extra->local = Py_XNewRef(x);
+    Py_XDECREF(x);
     return 0;
 }
 
@@ -205,17 +157,9 @@ static PyObject *get_memory(node *v, void *unused)
     return Py_NewRef(v->at && v->at != &v->number ? v->extra->memory : Py_None);
 }
 
-static PyObject *node_sizeof(node *v, PyObject *unused)
-{
-    size_t more = v->extra ? sizeof(extra) + (v->locals == MANY ? v->extra->count * sizeof(double) : 0) : 0;
-    return PyLong_FromSize_t(Py_TYPE(v)->tp_basicsize + more);
-}
-
 static PyGetSetDef node_attributes[] = {
     {"data", (getter)get_data, (setter)set_data, NULL, NULL},
     {"grad", (getter)get_grad, (setter)set_grad, NULL, NULL},
-    {"label", (getter)get_label, (setter)set_label, NULL, NULL},
-    {"_operation", (getter)get_operation, (setter)set_operation, NULL, NULL},
     {"_prev", (getter)get_prev, (setter)set_prev, NULL, NULL},
     {"_local", (getter)get_local, (setter)set_local, NULL, NULL},
     {"_memory", (getter)get_memory, NULL, NULL, NULL},
@@ -223,9 +167,8 @@ static PyGetSetDef node_attributes[] = {
     {NULL, NULL, NULL, NULL, NULL}};
 
 static PyMemberDef node_members[] = {
+    {"label", T_OBJECT_EX, offsetof(node, label), 0, NULL},
+    {"_operation", T_OBJECT_EX, offsetof(node, operation), 0, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(node, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(node, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL}};
-
-static PyMethodDef node_methods[] = {
-    {"__sizeof__", (PyCFunction)node_sizeof, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};

@@ -20,8 +20,7 @@ typedef struct extra {
 typedef struct node {
     PyObject_HEAD
     PyObject *dict, *weakrefs;
-    PyObject *label; /* NULL is "" */
-    PyObject *operation;
+    PyObject *label, *operation;
     double *at; /* where the number is: in this node, or in native memory; NULL if it is not a float */
     double number, grad, local[2];
     struct node *operand[2];
@@ -32,21 +31,38 @@ typedef struct node {
 
 /* A row of the table as this module knows it. It runs in C while its rule is the one that C was generated from. */
 typedef struct table_row {
-    PyObject *entry, *rule, *code; /* the Op; its rule, a function; that function's code */
-    PyObject *infix;               /* what does x + y in Python, for a row that is an operator */
+    PyObject *entry, *rule, *code;  /* the Op; its rule, a function; that function's code */
+    PyObject *infix;                /* what does x + y in Python, for a row that is an operator */
     int expands[MOST_EXPANDED + 1]; /* the rows that the rule expands, -1 after the last */
-    int is_built;                  /* whether the rule was found to be the one that C was generated from */
+    int is_built;                   /* whether the rule was found to be the one that C was generated from */
 } row;
 
-/* The module's state. The objects from `unreached` on come from Python: see `names` in _core.c. */
+/* The objects of Python's that the core uses: bind(Value=Value, constant=CONSTANT, ...) tells it. */
+#define FROM_PYTHON(X) \
+    X(Value) X(init) X(unlabelled) X(unreached) X(made_by_hand) X(constant) X(detached) X(number_for) \
+    X(recorded_number) X(power) X(bind_power) X(called)
+#define DECLARED(name) PyObject *name;
+
+/* The module's state. */
 typedef struct core {
     PyTypeObject *Node, *Operation, *Call, *Prepared;
-    uint64_t searches;
-    long modes; /* how many modes are entered, in all threads: no_grad, detect_anomaly, a recorder */
+    PyObject *int_powers, *float_powers; /* the operation for each constant exponent */
+    FROM_PYTHON(DECLARED)
     row rows[ROWS];
-    PyObject *powers[2]; /* the operation for each constant exponent: of type int, of type float */
-    PyObject *Value, *init, *made_by_hand, *unreached, *constant, *number_for, *recorded_number, *local_derivatives, *power, *bind_power, *called;
+    node *spare; /* freed nodes, to be used again, each with the next as its first operand; and how many */
+    long spares;
+    uint64_t searches;
+    long modes;           /* how many modes are entered, in all threads */
+    Py_tss_t thread_mode; /* what this thread is in */
 } core;
+
+/* What a thread is in: nothing; no_grad() alone; something that C leaves to Python. */
+enum { PLAIN, NO_GRAD, PYTHON };
+
+static int mode_of(core *c)
+{
+    return c->modes ? (int)(intptr_t)PyThread_tss_get(&c->thread_mode) : PLAIN;
+}
 
 static struct PyModuleDef core_module;
 
@@ -68,6 +84,11 @@ static node *operand_at(const node *v, Py_ssize_t i)
     return v->operands == MANY ? (node *)PyTuple_GET_ITEM(v->extra->operands, i) : v->operand[i];
 }
 
+static Py_ssize_t local_count(const node *v)
+{
+    return v->locals == MANY ? v->extra->count : v->locals;
+}
+
 static extra *extra_of(node *v)
 {
     if (!v->extra && !(v->extra = PyMem_Calloc(1, sizeof(extra))))
@@ -75,13 +96,26 @@ static extra *extra_of(node *v)
     return v->extra;
 }
 
+/* The memory of freed Values is used again: a training loop builds the next graph from that of the last, and gives the
+   collector no reason to look through it, because it counts what is allocated. */
+enum { MOST_SPARES = 1 << 16 };
+
+static node *from_spare(core *c)
+{
+    node *v = c->spare;
+    c->spare = v->operand[0];
+    c->spares--;
+    return (node *)PyObject_Init((PyObject *)v, (PyTypeObject *)c->Value);
+}
+
 /* A node with a number and nothing else, not yet seen by the collector. */
 static node *new_node(core *c, PyObject *operation, double number)
 {
-    node *v = PyObject_GC_New(node, (PyTypeObject *)c->Value);
+    node *v = c->spare ? from_spare(c) : PyObject_GC_New(node, (PyTypeObject *)c->Value);
     if (!v)
         return NULL;
-    v->dict = v->weakrefs = v->label = NULL;
+    v->dict = v->weakrefs = NULL;
+    v->label = Py_NewRef(c->unlabelled);
     v->operation = Py_NewRef(operation);
     v->number = number;
     v->at = &v->number;
@@ -101,8 +135,8 @@ static void drop_operands(node *v)
     v->operands = 0; /* before the references go: freeing an operand may run code that looks at this node */
     if (was == MANY)
         Py_CLEAR(v->extra->operands);
+    Py_XDECREF(second); /* in the order of a tuple's */
     Py_XDECREF(first);
-    Py_XDECREF(second);
 }
 
 static void drop_locals(node *v)
@@ -127,11 +161,18 @@ static void leave_memory(node *v)
     }
 }
 
+static void node_dealloc(node *v);
+
+/* Whether a node is a Value, and not of a subclass: see core_bind. */
+#define is_value(v) (Py_TYPE(v)->tp_dealloc == (destructor)node_dealloc)
+
 static int node_traverse(node *v, visitproc visit, void *arg)
 {
-    Py_VISIT(Py_TYPE(v));
+    if (!is_value(v))
+        Py_VISIT(Py_TYPE(v)); /* Value itself stays */
+    if (v->label && !PyUnicode_CheckExact(v->label))
+        Py_VISIT(v->label);
     Py_VISIT(v->dict);
-    Py_VISIT(v->label);
     Py_VISIT(v->operation);
     for (int i = 0; i < v->operands && v->operands != MANY; i++)
         Py_VISIT(v->operand[i]);
@@ -163,7 +204,8 @@ static int node_clear(node *v)
 static void node_dealloc(node *v)
 {
     PyTypeObject *type = Py_TYPE(v);
-    if (type->tp_finalize && type->tp_dealloc == (destructor)node_dealloc && /* else subtype_dealloc has done it */
+    int can_be_used_again = is_value(v) && !type->tp_finalize;
+    if (is_value(v) && type->tp_finalize && /* for a subclass, Python has done it */
         PyObject_CallFinalizerFromDealloc((PyObject *)v) < 0)
         return;
     PyObject_GC_UnTrack(v);
@@ -173,7 +215,14 @@ static void node_dealloc(node *v)
     node_clear(v);
     Py_CLEAR(v->operation);
     PyMem_Free(v->extra);
-    type->tp_free(v);
+    core *c = can_be_used_again ? core_of(type) : NULL;
+    if (c && c->spares < MOST_SPARES) {
+        v->operand[0] = c->spare;
+        c->spare = v;
+        c->spares++;
+    }
+    else
+        type->tp_free(v);
     Py_DECREF(type);
     Py_TRASHCAN_END
 }

@@ -35,42 +35,40 @@ static int plain_number(const core *c, PyObject *x, double *number, int *values)
     return 1;
 }
 
-/* The node for an operation with this number and these local derivatives. A number among the operands, x[i], becomes a
-   constant. */
-static inline PyObject *recorded(core *c, PyObject *operation, double number, Py_ssize_t count,
-                                 PyObject *const *operands, const double *x, const double *local)
+/* Complete a new node, if there is one: it has these operands and local derivatives. An operand that is not a Value
+   becomes a constant, x[i]. */
+static PyObject *computed_from(core *c, node *v, Py_ssize_t count, PyObject *const *operands, const double *x,
+                               const double *local)
 {
-    node *v = new_node(c, operation, number);
-    PyObject *many = v && count > 2 ? PyTuple_New(count) : NULL;
-    if (!v || (count > 2 && (!many || !extra_of(v) || !(v->extra->many = PyMem_New(double, count)))))
+    int is_wide = count > 2;
+    if (!v)
+        return NULL;
+    if (is_wide && (!extra_of(v) || !(v->extra->many = PyMem_New(double, count)) ||
+                    !(v->extra->operands = PyTuple_New(count))))
         goto failed;
+    v->locals = v->operands = is_wide ? MANY : 0;
     for (Py_ssize_t i = 0; i < count; i++) {
-        node *operand = (node *)operands[i];
+        PyObject *operand = operands[i];
         if (Py_TYPE(operand) == (PyTypeObject *)c->Value)
             Py_INCREF(operand);
-        else if (!(operand = new_node(c, c->constant, x[i])))
-            goto failed;
-        else
+        else if ((operand = (PyObject *)new_node(c, c->constant, x[i])))
             PyObject_GC_Track(operand);
-        if (many)
-            PyTuple_SET_ITEM(many, i, (PyObject *)operand);
         else
-            v->operand[v->operands++] = operand;
-        (many ? v->extra->many : v->local)[i] = local[i];
-    }
-    v->locals = (uint8_t)count;
-    if (many) {
-        v->extra->operands = many;
-        v->extra->count = count;
-        v->operands = v->locals = MANY;
+            goto failed;
+        if (is_wide) {
+            PyTuple_SET_ITEM(v->extra->operands, i, operand);
+            v->extra->many[i] = local[i];
+            v->extra->count = count;
+        }
+        else {
+            v->operand[v->operands++] = (node *)operand;
+            v->local[v->locals++] = local[i];
+        }
     }
     PyObject_GC_Track(v);
     return (PyObject *)v;
 failed:
-    if (v && v->extra)
-        PyMem_Free(v->extra->many);
-    Py_XDECREF(many);
-    Py_XDECREF(v);
+    Py_DECREF(v);
     return PyErr_Occurred() ? NULL : PyErr_NoMemory();
 }
 
@@ -79,21 +77,20 @@ failed:
 static PyObject *record(core *c, int r, PyObject *const *operands, PyObject *operation, double setting)
 {
     double x[MOST_OPERANDS + 1], local[MOST_OPERANDS];
-    int count = ROW_CODE[r].operands, values = 0;
-    if (c->modes || !is_live(c, r))
+    int count = ROW_CODE[r].operands, values = 0, mode = mode_of(c);
+    if (mode == PYTHON || !is_live(c, r))
         return NULL;
     for (int i = 0; i < count; i++)
         if (!plain_number(c, operands[i], &x[i], &values))
             return NULL;
-    if (!values)
-        return NULL;
     x[count] = setting;
-    double number = ROW_CODE[r].rule(x, local), check = number * 0.0;
+    double number = values ? ROW_CODE[r].rule(x, local) : NAN, check = number * 0.0;
     for (int i = 0; i < count; i++)
         check += local[i] * 0.0;
     if (check != 0.0) /* something is nan or infinite */
         return NULL;
-    return recorded(c, operation ? operation : c->rows[r].entry, number, count, operands, x, local);
+    node *v = new_node(c, mode == NO_GRAD ? c->detached : operation ? operation : c->rows[r].entry, number);
+    return computed_from(c, v, mode == NO_GRAD ? 0 : count, operands, x, local);
 }
 
 /* Value(2.0), whose definition is Value.__init__. */
@@ -102,22 +99,19 @@ static int node_init(node *v, PyObject *args, PyObject *options)
     core *c = core_of(Py_TYPE(v));
     int values = 0;
     double number;
-    if (!options && PyTuple_GET_SIZE(args) == 1 && !c->modes && !v->operation &&
+    if (!options && PyTuple_GET_SIZE(args) == 1 && mode_of(c) != PYTHON && !v->operation &&
         plain_number(c, PyTuple_GET_ITEM(args, 0), &number, &values) && !values) {
         v->number = number;
         v->at = &v->number;
+        v->label = Py_NewRef(c->unlabelled);
         v->operation = Py_NewRef(c->made_by_hand);
         v->flags = UNREACHED;
         return 0;
     }
-    PyObject *all = PyTuple_New(PyTuple_GET_SIZE(args) + 1), *out;
-    if (!all)
-        return -1;
-    PyTuple_SET_ITEM(all, 0, Py_NewRef(v));
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(args); i++)
-        PyTuple_SET_ITEM(all, i + 1, Py_NewRef(PyTuple_GET_ITEM(args, i)));
-    out = PyObject_Call(c->init, all, options);
-    Py_DECREF(all);
+    PyObject *self = PyTuple_Pack(1, v), *all = self ? PySequence_Concat(self, args) : NULL;
+    PyObject *out = all ? PyObject_Call(c->init, all, options) : NULL;
+    Py_XDECREF(self);
+    Py_XDECREF(all);
     Py_XDECREF(out);
     return out ? 0 : -1;
 }
@@ -156,7 +150,7 @@ PREFIX(abs, ROW_abs)
 /* The operation of x**exponent. Each exponent has its own, which is made once. */
 static PyObject *power_of(core *c, PyObject *exponent)
 {
-    PyObject *known = c->powers[PyFloat_CheckExact(exponent)];
+    PyObject *known = PyFloat_CheckExact(exponent) ? c->float_powers : c->int_powers;
     PyObject *operation = PyDict_GetItemWithError(known, exponent);
     if (operation || PyErr_Occurred())
         return Py_XNewRef(operation);
@@ -179,7 +173,7 @@ static PyObject *node_pow(PyObject *x, PyObject *y, PyObject *modulus)
     if (Py_TYPE(y) == (PyTypeObject *)c->Value)
         out = record(c, ROW_pow, operands, NULL, 0.0);
     else if (Py_TYPE(x) == (PyTypeObject *)c->Value && !PyBool_Check(y) && plain_number(c, y, &exponent, &values) &&
-             fabs(exponent) <= 9007199254740992.0 && !c->modes) {
+             fabs(exponent) <= 9007199254740992.0 && (exponent != 0.0 || !signbit(exponent))) {
         PyObject *operation = power_of(c, y);
         if (!operation)
             return NULL;
@@ -194,7 +188,7 @@ static PyObject *node_pow(PyObject *x, PyObject *y, PyObject *modulus)
 /* A function of the table, which is a method of Value as well. `python` is the function that it stands for. */
 typedef struct operation {
     PyObject_HEAD
-    PyObject *dict, *python;
+    PyObject *dict, *weakrefs, *python;
     int row;
     vectorcallfunc vectorcall;
 } operation;
@@ -260,6 +254,8 @@ static void operation_dealloc(operation *f)
 {
     PyTypeObject *type = Py_TYPE(f);
     PyObject_GC_UnTrack(f);
+    if (f->weakrefs)
+        PyObject_ClearWeakRefs((PyObject *)f);
     Py_CLEAR(f->dict);
     Py_CLEAR(f->python);
     type->tp_free(f);
@@ -271,6 +267,7 @@ static PyGetSetDef operation_attributes[] = {
 
 static PyMemberDef operation_members[] = {
     {"__dictoffset__", T_PYSSIZET, offsetof(operation, dict), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(operation, weakrefs), READONLY, NULL},
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(operation, vectorcall), READONLY, NULL},
     {NULL, 0, 0, 0, NULL}};
 

@@ -1,4 +1,7 @@
-"""Time a step of training on this machine, eager and compiled: `micrograd bench` prints the lines of `timing()`."""
+"""Time a step of training on this machine, eager and compiled: `micrograd bench` prints the lines of `timing()`.
+
+Eager steps run on the core that is named: the native one, or Python's.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from micrograd.c_core import described
 from micrograd.data.sets import spirals
 from micrograd.engine import Value
 from micrograd.losses import binary_cross_entropy
@@ -37,6 +41,7 @@ def timing(rows: int = 32) -> Iterator[str]:
         f"a step of training: a net of 2-16-16-1, {count(len(net.parameters()), 'parameter')}, {rows} rows, forward, "
         "backward and SGD"
     )
+    yield f"on the {'; '.join(described().splitlines())}"
     eager = _best(step, repeats=5)
     yield f"eager     {eager * 1e3:10.3f} ms a step"
     if missing := missing_package():

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from micrograd.c_core import described
 from micrograd.cli import graph_commands, net_commands
 from micrograd.cli.output import whole_output
 from micrograd.version import VERSION
@@ -63,7 +64,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="micrograd", description="See the chain rule at work, and train tiny nets with it.")
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version, and which core runs, and exit")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     graph_commands.add_commands(commands)
     net_commands.add_commands(commands)
@@ -72,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 
 class _Version(argparse.Action):
     def __call__(self, *ignored: Any) -> None:
-        print(f"micrograd {VERSION}")
+        print(f"micrograd {VERSION}, {described()}")
         raise SystemExit(0)
 
 

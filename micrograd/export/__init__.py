@@ -14,6 +14,7 @@ Read in this order:
 
     layers                 a net as dense layers
     c_statements           a tape as C statements
+    c_rules                the rules of the table as C, for the native core
     c_recording, c_alias   a function recorded once, and the place of each number in C; the function's older name
     c_file                 the whole C file
     onnx_rules, onnx_file  a rule of the table as ONNX nodes; a net as an ONNX file

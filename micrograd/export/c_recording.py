@@ -22,6 +22,7 @@ from micrograd.compiler.tape.symbols import operand_of
 from micrograd.compiler.tape.tape import Operand, Tape
 from micrograd.engine import Value, topological_order
 from micrograd.export.c_statements import Statements, inputs_used, plain
+from micrograd.nn import call_of
 from micrograd.transforms import map_numbers
 
 Argument = tuple[str, Any]  # its name, and the structure of its numbers
@@ -89,7 +90,7 @@ class Recording:
         labels = {}
         for result in [x for x in self._results if isinstance(x, Value)]:
             for node in topological_order(result):
-                call = node.__dict__.get("_call") if node._prev else None
+                call = call_of(node)
                 if call is not None and (name := names.get(id(call.neuron.w[0]), "").removesuffix("w.0")):
                     labels["\n" + name[:-1]] = operand_of(node.data)
         tape = self.recorder.tape

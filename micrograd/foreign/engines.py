@@ -40,11 +40,11 @@ class Engine:
         for name in dir(self.kind):
             for entry in rows_of(name) if callable(getattr(self.kind, name, None)) else ():
                 self.methods.setdefault(entry.name, name)
-        self.functions = {
-            entry.name: function
-            for module, entry in itertools.product(reversed(own), TABLE.values())
-            if inspect.isfunction(function := getattr(module, entry.name, None)) and entry.name not in self.methods
-        }
+        self.functions: dict[str, Any] = {}
+        for module, entry in itertools.product(reversed(own), TABLE.values()):
+            function: Any = getattr(module, entry.name, None)
+            if inspect.isfunction(inspect.unwrap(function)) and entry.name not in self.methods:
+                self.functions[entry.name] = function
 
     @property
     def name(self) -> str:

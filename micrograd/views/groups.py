@@ -19,7 +19,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from micrograd.engine import Value
-from micrograd.nn import Call, Layer, Module, Neuron
+from micrograd.nn import Call, Layer, Module, Neuron, call_of
 
 SHARED = -1  # the call of a parameter that several calls use
 
@@ -55,8 +55,8 @@ class Groups:
         self._calls: dict[tuple[int, int], int] = {}
         self._found = found
         for i, value in enumerate(order):
-            call = value.__dict__.get("_call") if value._prev else None
-            if isinstance(call, Call):
+            call = call_of(value)
+            if call is not None:
                 self._enter(call, i, order, index)
 
     def _enter(self, call: Call, output: int, order: list[Value], index: dict[Value, int]) -> None:

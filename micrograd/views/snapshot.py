@@ -27,7 +27,7 @@ from micrograd.coerce import float_of
 from micrograd.engine import Value, topological_order
 from micrograd.foreign.adopt import adopt, names_in
 from micrograd.foreign.reading import is_value
-from micrograd.nn import Module, named_values
+from micrograd.nn import Module, call_of, named_values
 from micrograd.node import UNREACHED
 from micrograd.table import CONSTANT, FLOAT, Op
 from micrograd.text import derivative_formulas
@@ -60,7 +60,7 @@ class Node:
     @property
     def is_output(self) -> bool:
         """Whether a call of a neuron gave this value back."""
-        return self.group is not None and self.value.__dict__.get("_call") is self.group.made_by
+        return self.group is not None and call_of(self.value) is self.group.made_by
 
     @property
     def is_relu(self) -> bool:

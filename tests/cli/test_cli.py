@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import micrograd
-from micrograd import Value
+from micrograd import Value, c_core
 from micrograd.cli import command as cli
 from micrograd.cli.expression import evaluate
 from micrograd.errors import ExpressionError
@@ -168,7 +168,12 @@ def test_the_installed_command_and_python_dash_m():
         except FileNotFoundError:
             assert run == ["micrograd"]  # run from a checkout that is not installed
             continue
-        assert result.stdout == f"micrograd {micrograd.__version__}\n"
+        assert result.stdout == f"micrograd {micrograd.__version__}, {c_core.described()}\n"
+        without = {**os.environ, "PATH": path, "MICROGRAD_PURE": "1"}
+        said = subprocess.run([*run, "--version"], capture_output=True, text=True, env=without).stdout
+        assert said == (
+            f"micrograd {micrograd.__version__}, Python core: MICROGRAD_PURE=1 is set\nfor the native core, unset it\n"
+        )
 
 
 # ---------------------------------------------------------------- expressions

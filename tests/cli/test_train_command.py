@@ -9,6 +9,7 @@ import sys
 import pytest
 from helpers.commands import FILES, command, flowers, parameters_of
 
+from micrograd import c_core
 from micrograd.cli import net_commands as commands
 from micrograd.cli import run_folder as runs
 from micrograd.cli import train as train_command
@@ -300,7 +301,8 @@ def test_bench_says_both_and_what_compiling_costs(capsys):
     status, out, err = command("bench", capsys=capsys)
     assert (status, err) == (0, "")
     lines = out.splitlines()
-    assert [line.split()[0] for line in lines] == ["a", "eager", "compiled", "compiling"]
+    assert [line.split()[0] for line in lines] == ["a", "on", "eager", "compiled", "compiling"]
+    assert lines[1].removeprefix("on the ").startswith(c_core.described().partition("\n")[0])
 
 
 def test_bench_without_the_compiler_says_how_to_install_it(monkeypatch, capsys):

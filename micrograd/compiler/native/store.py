@@ -95,7 +95,8 @@ def _keep_in(value: Any, view: Any, place: int) -> None:
         return
     view[place], value._cell = number, (view, place)
     if not isinstance(value, Stored):
-        value.__class__ = _stored_class(type(value))
+        kind: Any = type(value)
+        value.__class__ = _stored_class(kind)
 
 
 def _bring_home(value: Any) -> None:

@@ -28,9 +28,8 @@ from typing import Any
 
 from micrograd import modes
 from micrograd.anomaly import is_of_this_package, line_of_the_user
-from micrograd.coerce import Recordable, is_bool
+from micrograd.coerce import ARRAY_PRIORITY, Recordable, is_bool
 from micrograd.compiler.tape.tape import CONDITIONS, Operand, Tape
-from micrograd.engine import Value
 from micrograd.errors import TraceError
 from micrograd.table import Op
 from micrograd.written import Writing, Written
@@ -52,7 +51,7 @@ class Symbol(Written, Recordable):
     """The result of an instruction. Arithmetic and comparisons append instructions; `if` and `float()` raise."""
 
     __slots__ = ("operand", "tape")
-    __array_priority__ = Value.__array_priority__
+    __array_priority__ = ARRAY_PRIORITY
 
     def __init__(self, tape: Tape, operand: int):
         self.tape, self.operand = tape, operand
@@ -151,7 +150,9 @@ class Symbol(Written, Recordable):
         return repr(self)  # printing inside a function that is being recorded shows the tape's names
 
     @staticmethod
-    def _apply_op(entry: Op, operands: tuple[Any, ...], static: dict[str, Any]) -> Value:
+    def _apply_op(entry: Op, operands: tuple[Any, ...], static: dict[str, Any]) -> Any:
+        from micrograd.engine import Value  # here: when the native core is built, rules are read without an engine
+
         return Value._apply_op(entry, operands, static)
 
 
