@@ -147,18 +147,16 @@ static PyObject *prepared_take(prepared *it, PyObject *args)
     if (!is_as_before(it, attributes, &taken) || !are_in_place(part(it, PLACES))) {
         out = PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
     }
-    else if ((after = PyLong_FromLongLong(taken + 1)) && (out = PyFloat_FromDouble(0.0))) { /* both before the step */
+    else if ((after = PyLong_FromLongLong(taken + 1))) { /* before the step, because it may fail */
         *(int64_t *)it->at[RESTART] = *(int64_t *)it->at[ASKED] = 1;
         *(int64_t *)it->at[TAKEN] = taken;
         Py_BEGIN_ALLOW_THREADS
         status = ((int64_t (*)(void *))it->at[RUN])(it->at[CONTEXT]);
         Py_END_ALLOW_THREADS
         if (status)
-            Py_SETREF(out, PyLong_FromLongLong(status));
-        else if (PyDict_SetItem(attributes, PyTuple_GET_ITEM(part(it, NAMES_OF_ATTRIBUTES), STEPS), after) < 0)
-            Py_CLEAR(out);
-        else
-            ((PyFloatObject *)out)->ob_fval = *(double *)it->at[LOSS];
+            out = PyLong_FromLongLong(status);
+        else if (!PyDict_SetItem(attributes, PyTuple_GET_ITEM(part(it, NAMES_OF_ATTRIBUTES), STEPS), after))
+            out = PyFloat_FromDouble(*(double *)it->at[LOSS]);
     }
     Py_XDECREF(after);
     Py_DECREF(attributes);
