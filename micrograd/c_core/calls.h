@@ -8,8 +8,10 @@ enum { MOST_NUMBERS = 128 }; /* that a function reads and writes: they lie on th
 /* What `kept` of a function's code has, and of a step's: see Program._code_of and BatchProgram.again. */
 enum { OPERATION, KINDS, LEAVES, HOLDS, OWNER, PARTS_OF_A_CALL };
 enum { DATA, PLACES, STATES, OUTSIDE, OPTIMIZER, NAMES_OF_ATTRIBUTES, OWNERS, PARTS_OF_A_STEP };
-enum { UNMOVED, LR, STEPS, STATE };                             /* names of attributes */
-enum { RUN, CONTEXT, RESTART, ASKED, TAKEN, RATE, LOSS, MOST_ADDRESSES }; /* for a function's code, RUN alone */
+enum { UNMOVED, LR, STEPS, STATE }; /* names of attributes */
+
+/* What `at` has: for a function, RUN alone. The others are numbers in the memory of native code: see native/context.py. */
+enum { RUN, CONTEXT, RESTART, ASKED, TAKEN, RATE, LOSS, MOST_ADDRESSES };
 
 /* Machine code, and what its call needs; it never changes. Prepared(addresses, kept), two tuples, is for program.py and
    batch.py alone: nothing checks addresses. */
@@ -61,7 +63,7 @@ static PyObject *call_code(core *c, const prepared *it, PyObject *args)
         return PyFloat_FromDouble(out[0]);
     for (Py_ssize_t i = 0, k = 0; i < count; i++)
         local[i] = i >= given || is_value[i] ? out[++k] : 0.0;
-    return recorded(c, part(it, OPERATION), out[0], count, operands, numbers, local);
+    return computed_from(c, new_node(c, part(it, OPERATION), out[0]), count, operands, numbers, local);
 }
 
 static PyObject *call_call(call *f, PyObject *args, PyObject *options)
@@ -69,14 +71,15 @@ static PyObject *call_call(call *f, PyObject *args, PyObject *options)
     core *c = core_of(Py_TYPE(f));
     prepared *it = (prepared *)f->code;
     PyObject *out = NULL;
-    if (it && Py_TYPE(it) == c->Prepared && PyTuple_GET_SIZE(it->kept) == PARTS_OF_A_CALL && !options && mode_of(c) == PLAIN) {
+    int is_code = it && Py_TYPE(it) == c->Prepared && PyTuple_GET_SIZE(it->kept) == PARTS_OF_A_CALL;
+    if (is_code && !options && mode_of(c) == PLAIN) {
         Py_INCREF(it); /* another call may put other code here */
         out = call_code(c, it, args);
         Py_DECREF(it);
     }
     if (out || PyErr_Occurred())
         return out;
-    PyObject *python = PyMethod_New(c->called, (PyObject *)f);
+    PyObject *python = c->called ? PyMethod_New(c->called, (PyObject *)f) : PyErr_Format(PyExc_RuntimeError, "Python is ending");
     out = python ? PyObject_Call(python, args, options) : NULL;
     Py_XDECREF(python);
     return out;
@@ -144,18 +147,16 @@ static PyObject *prepared_take(prepared *it, PyObject *args)
     if (!is_as_before(it, attributes, &taken) || !are_in_place(part(it, PLACES))) {
         out = PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
     }
-    else if ((after = PyLong_FromLongLong(taken + 1)) && (out = PyFloat_FromDouble(0.0))) { /* both before the step */
+    else if ((after = PyLong_FromLongLong(taken + 1))) { /* before the step, because it may fail */
         *(int64_t *)it->at[RESTART] = *(int64_t *)it->at[ASKED] = 1;
         *(int64_t *)it->at[TAKEN] = taken;
         Py_BEGIN_ALLOW_THREADS
         status = ((int64_t (*)(void *))it->at[RUN])(it->at[CONTEXT]);
         Py_END_ALLOW_THREADS
         if (status)
-            Py_SETREF(out, PyLong_FromLongLong(status));
-        else if (PyDict_SetItem(attributes, PyTuple_GET_ITEM(part(it, NAMES_OF_ATTRIBUTES), STEPS), after) < 0)
-            Py_CLEAR(out);
-        else
-            ((PyFloatObject *)out)->ob_fval = *(double *)it->at[LOSS];
+            out = PyLong_FromLongLong(status);
+        else if (!PyDict_SetItem(attributes, PyTuple_GET_ITEM(part(it, NAMES_OF_ATTRIBUTES), STEPS), after))
+            out = PyFloat_FromDouble(*(double *)it->at[LOSS]);
     }
     Py_XDECREF(after);
     Py_DECREF(attributes);

@@ -35,12 +35,11 @@ static int plain_number(const core *c, PyObject *x, double *number, int *values)
     return 1;
 }
 
-/* The node for an operation with this number and these local derivatives. A number among the operands, x[i], becomes a
-   constant. */
-static inline PyObject *recorded(core *c, PyObject *operation, double number, Py_ssize_t count,
-                                 PyObject *const *operands, const double *x, const double *local)
+/* Complete a new node, if there is one: it has these operands and local derivatives. An operand that is not a Value
+   becomes a constant, x[i]. */
+static PyObject *computed_from(core *c, node *v, Py_ssize_t count, PyObject *const *operands, const double *x,
+                               const double *local)
 {
-    node *v = new_node(c, operation, number);
     int is_wide = count > 2;
     if (!v)
         return NULL;
@@ -91,9 +90,8 @@ static PyObject *record(core *c, int r, PyObject *const *operands, PyObject *ope
         check += local[i] * 0.0;
     if (check != 0.0) /* something is nan or infinite */
         return NULL;
-    if (mode == NO_GRAD)
-        return recorded(c, c->detached, number, 0, NULL, NULL, NULL);
-    return recorded(c, operation ? operation : c->rows[r].entry, number, count, operands, x, local);
+    node *v = new_node(c, mode == NO_GRAD ? c->detached : operation ? operation : c->rows[r].entry, number);
+    return computed_from(c, v, mode == NO_GRAD ? 0 : count, operands, x, local);
 }
 
 /* Whether nothing was set yet. */

@@ -71,7 +71,7 @@ class _Batches(NamedTuple):
     program: BatchProgram
     rows: Rows
     watch: Watch | None = None  # knows whether an array was moved since; None if nobody watches
-    again: Any = None  # for C: the step on all rows, to be taken again; False where that needs Python
+    again: Any = None  # for C: a step on all rows, to be taken again; False where that needs Python, None if not yet
 
     def are_for(self, data: tuple[Any, ...], batch_size: int | None) -> bool:
         """Whether these are the arrays, nothing was moved, and what the loss takes from outside is the same."""
@@ -124,8 +124,8 @@ class TrainStep(CompiledForms):
                 unchanged = changes.count == self._changes and store.is_current and store is self._store
                 if unchanged or self._works_on(store):
                     last = self._last_batches
-                    if last is not None and (again := last.again):
-                        done = again.take(data, self.optimizer)
+                    if last is not None and last.again:
+                        done = last.again.take(data, self.optimizer)
                         if done.__class__ is float:
                             return done
                         if done is not None:  # C has begun the step
@@ -135,10 +135,16 @@ class TrainStep(CompiledForms):
                     batches.program.start()
                     self._take(batches, 1, 0)
                     if native and batches.again is None and batches.watch is not None:
-                        again = batches.program.again(data, batches.watch.places, self.optimizer, self._memory)
-                        self._last_batches = batches._replace(again=again)
+                        self._let_c_take(batches)
                     return self._memory.losses.view[0]
             self._catch_up()
+
+    def _let_c_take(self, batches: _Batches) -> None:
+        """Prepare the step that was just taken for C, unless a schedule has to be asked for its rate."""
+        optimizer, watch = self.optimizer, batches.watch
+        if optimizer.lr.__class__ is float and watch is not None:
+            again = batches.program.again(batches.data, watch.places, optimizer, self._memory)
+            self._last_batches = batches._replace(again=again)
 
     def _alone(self, do: Callable[..., Any], *given: Any) -> Any:
         """Call `do` while only this thread uses the parameters, after adopting the optimizer's changes."""
