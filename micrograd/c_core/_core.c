@@ -254,6 +254,12 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg)
 static int core_clear(PyObject *module)
 {
     core *c = PyModule_GetState(module);
+    while (c->spare) { /* while their type is still there, which Python asks for what lies before an object */
+        node *v = c->spare;
+        c->spare = v->operand[0];
+        PyObject_GC_Del(v);
+    }
+    c->spares = MOST_SPARES; /* no more are kept */
     for (int r = 0; r < ROWS; r++) {
         c->rows[r].is_built = 0;
         CLEAR(rows[r].entry) CLEAR(rows[r].rule) CLEAR(rows[r].code) CLEAR(rows[r].infix)
@@ -264,14 +270,8 @@ static int core_clear(PyObject *module)
 
 static void core_free(void *module)
 {
-    core *c = PyModule_GetState(module);
     core_clear(module);
-    while (c->spare) {
-        node *v = c->spare;
-        c->spare = v->operand[0];
-        PyObject_GC_Del(v);
-    }
-    PyThread_tss_delete(&c->thread_mode);
+    PyThread_tss_delete(&((core *)PyModule_GetState(module))->thread_mode);
 }
 
 static PyModuleDef_Slot core_slots[] = {
