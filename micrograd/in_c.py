@@ -17,21 +17,21 @@ from typing import Any
 
 from micrograd.c_core import native
 from micrograd.fingerprints import expands, fingerprint
-from micrograd.table import Op, on_replaced
+from micrograd.table import TABLE, Op, on_replaced
 
 changed: set[str] = set()
 _infix: dict[str, tuple[Op, Any]] = {}  # by name, what the core was given
 _expanded_by: dict[str, set[str]] = {}  # by a row's name, the rows that expand its rule
 
 
-def give(entry: Op, infix: Any) -> None:
+def give(entry: Op, infix: Any, *, is_replaced: bool = False) -> None:
     """Give the core a row: its operation, and what its operator does in Python."""
     _infix[entry.name] = entry, infix
     place, built_from = native.rows[entry.name]
     others = expands(entry)
     for name in others:
         _expanded_by.setdefault(name, set()).add(entry.name)
-    is_same = fingerprint(entry) == built_from
+    is_same = not is_replaced and fingerprint(entry) == built_from
     native.install(place, entry, infix, tuple([native.rows[name][0] for name in others]) if is_same else None)
     if is_same:
         changed.discard(entry.name)
@@ -45,9 +45,13 @@ def give(entry: Op, infix: Any) -> None:
 
 
 def _again(name: str) -> None:
-    """Look again at the rows that expand a row which was replaced in the table."""
+    """Look again at a row that was replaced in the table, and at those that expand it."""
     for expanding in sorted(_expanded_by.get(name, ())):
         give(*_infix[expanding])
+    if name in _infix:
+        is_replaced = TABLE.get(name) is not _infix[name][0]
+        if is_replaced != (name in changed):
+            give(*_infix[name], is_replaced=is_replaced)
 
 
 on_replaced(_again)

@@ -7,6 +7,7 @@ cost the engine one look at `active`, which is 0 unless some thread is inside on
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import sys
 import threading
@@ -40,33 +41,32 @@ class _State(threading.local):
 
 
 state = _State()
-PLAIN, NO_GRAD, PYTHON = range(3)  # what the native core does in this thread: all; detached results; nothing
-
-
-def put(name: str, value: Any) -> None:
-    """Set one of this thread's modes, as `state.no_grad = 1` does, for the native core too."""
-    if not native:
-        setattr(state, name, value)
-        return
-    now = {"no_grad": state.no_grad, "anomaly": state.anomaly, "recorder": state.recorder, name: value}
-    in_python = now["recorder"] is not None or now["anomaly"]
-    native.put(state, name, value, PYTHON if in_python else NO_GRAD if now["no_grad"] else PLAIN)
+# put(name, x) sets one of this thread's modes, for the native core too. It is C, where no Ctrl-C comes between.
+put = functools.partial(native.put if native else setattr, state)
 
 
 class _Mode(contextlib.ContextDecorator):
+    """Ctrl-C may come between any two calls of Python's: a mode is then not entered, or it is left all the same."""
+
     counter = ""
 
     def __enter__(self) -> None:
-        _enter(self.counter, +1)
+        before = state.no_grad if self.counter == "no_grad" else state.anomaly  # no call, so that nothing comes between
+        try:
+            _set(self.counter, before + 1)
+        except BaseException:
+            _set(self.counter, before)
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _enter(self.counter, -1)
-
-
-def _enter(counter: str, by: int) -> None:
-    _set(counter, getattr(state, counter) + by)
+        after = (state.no_grad if self.counter == "no_grad" else state.anomaly) - 1
+        try:
+            _set(self.counter, after)
+        except BaseException:
+            _set(self.counter, after)
+            raise
 
 
 def _set(counter: str, count: int) -> None:
@@ -125,27 +125,35 @@ def collector_paused() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def with_graphs() -> Iterator[None]:
+def _changed(**to: Any) -> Iterator[None]:
+    """Set some of this thread's modes inside. What was comes back even if Ctrl-C comes in the midst of that."""
+    before = {name: getattr(state, name) for name in to}
+    try:
+        _put_all(to)
+        yield
+    finally:
+        try:
+            _put_all(before)
+        except BaseException:
+            _put_all(before)
+            raise
+
+
+def _put_all(values: dict[str, Any]) -> None:
+    for name, x in values.items():
+        put(name, x)
+    if "recorders" in values:
+        _set("recorders", values["recorders"])
+
+
+def with_graphs() -> contextlib.AbstractContextManager[None]:
     """Build graphs even inside `no_grad()`: what `grad(f)` needs to do its work anywhere."""
-    before = state.no_grad
-    try:
-        put("no_grad", 0)
-        yield
-    finally:
-        put("no_grad", before)
+    return _changed(no_grad=0)
 
 
-@contextlib.contextmanager
-def plainly() -> Iterator[None]:
+def plainly() -> contextlib.AbstractContextManager[None]:
     """Neither `no_grad()` nor `detect_anomaly()` inside."""
-    before = state.no_grad, state.anomaly
-    try:
-        put("no_grad", 0)
-        put("anomaly", 0)
-        yield
-    finally:
-        put("no_grad", before[0])
-        put("anomaly", before[1])
+    return _changed(no_grad=0, anomaly=0)
 
 
 @contextlib.contextmanager
@@ -159,20 +167,10 @@ def quietly() -> Iterator[None]:
         state.quiet -= 1
 
 
-@contextlib.contextmanager
-def recorded_by(recorder: Any) -> Iterator[None]:
+def recorded_by(recorder: Any) -> contextlib.AbstractContextManager[None]:
     """Let `recorder` make every node: how the compiler runs a function, or backward, on symbols."""
-    before = state.recorder, state.anomaly, state.recorders
-    try:
-        put("anomaly", 0)  # symbols are neither nan nor inf
-        put("recorder", recorder)
-        _set("recorders", before[2] + 1)
-        with with_graphs():
-            yield
-    finally:
-        put("recorder", before[0])
-        put("anomaly", before[1])
-        _set("recorders", before[2])
+    # symbols are neither nan nor inf
+    return _changed(anomaly=0, no_grad=0, recorder=recorder, recorders=state.recorders + 1)
 
 
 def made(node: Any) -> None:

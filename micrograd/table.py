@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -42,6 +42,10 @@ class _Table(dict[str, "Op"]):
         super().__delitem__(name)
         for hear in _hearing:
             hear(name)
+
+    pop, popitem, clear, update, setdefault = (  # dict's own would set and delete rows unheard
+        getattr(MutableMapping, name) for name in ("pop", "popitem", "clear", "update", "setdefault")
+    )
 
 
 TABLE = _Table()

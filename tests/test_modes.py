@@ -5,11 +5,14 @@ from __future__ import annotations
 import gc
 import inspect
 import math
+import random
+import signal
 import threading
 
 import pytest
 
 from micrograd import Value, collector_paused, detect_anomaly, grad, modes, no_grad
+from micrograd.modes import state
 
 
 def test_no_grad_records_nothing():
@@ -188,3 +191,54 @@ def test_data_as_it_was_is_no_anomaly():
         x.data = 0.7  # a leaf, assigned before the next graphs are computed
         (x * x).backward()
         (x * x).backward(create_graph=True)
+
+
+def now():
+    return {name: getattr(state, name) for name in ("no_grad", "anomaly", "recorder", "recorders", "quiet")}
+
+
+@pytest.fixture
+def interrupted():
+    """Run `enter` again and again until a signal comes, some microseconds later: as Ctrl-C would."""
+    if not hasattr(signal, "setitimer"):
+        pytest.skip("this system has no timers that send signals")
+    rng = random.Random(0)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    def run(mode):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, rng.uniform(2e-5, 2e-4))
+            while True:
+                with mode():
+                    pass
+        except KeyboardInterrupt:
+            pass
+
+    before = signal.signal(signal.SIGALRM, stop)
+    yield run
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("mode", ["with_graphs", "plainly", "quietly", "recorded_by"])
+def test_an_interrupt_brings_back_what_was(mode, interrupted):
+    entered = getattr(modes, mode) if mode != "recorded_by" else lambda: modes.recorded_by(object())
+    with no_grad(), detect_anomaly():
+        before = now()
+        for _ in range(500):
+            interrupted(entered)
+            assert now() == before
+    assert modes.active == 0
+
+
+def test_an_interrupt_leaves_no_mode_half_entered(interrupted):
+    """It may come before the first line of `__exit__`, where nothing can be done; so for some it is on, but whole."""
+    x, on = Value(2.0), 0
+    for _ in range(500):
+        interrupted(no_grad)
+        assert state.no_grad == modes.active == 1 - len((x * 1.0)._prev) // 2
+        if state.no_grad:
+            on += 1
+            no_grad().__exit__(None, None, None)
+    assert modes.active == 0 and on < 100

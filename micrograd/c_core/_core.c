@@ -155,16 +155,27 @@ static PyObject *core_set_active(PyObject *module, PyObject *count)
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
 }
 
-/* put(state, name, value, mode): set one of this thread's modes in Python and here. One call, so that Ctrl-C cannot come
-   between the two. */
+/* put(state, name, value): set one of this thread's modes in Python and here. One call of C's, so that Ctrl-C cannot come
+   in the midst of it. */
 static PyObject *core_put(PyObject *module, PyObject *args)
 {
     core *c = PyModule_GetState(module);
     PyObject *state, *name, *value;
-    int mode;
-    if (!PyArg_ParseTuple(args, "OOOi", &state, &name, &value, &mode) || PyObject_SetAttr(state, name, value) < 0)
+    if (!PyArg_ParseTuple(args, "OOO", &state, &name, &value) || PyObject_SetAttr(state, name, value) < 0)
         return NULL;
-    return PyThread_tss_set(&c->thread_mode, (void *)(intptr_t)mode) ? PyErr_NoMemory() : Py_NewRef(Py_None);
+    PyObject *recorder = PyObject_GetAttrString(state, "recorder"), *anomaly = PyObject_GetAttrString(state, "anomaly");
+    PyObject *no_grad = PyObject_GetAttrString(state, "no_grad");
+    intptr_t mode = PLAIN;
+    if (recorder && anomaly && no_grad && (recorder != Py_None || PyObject_IsTrue(anomaly)))
+        mode = PYTHON;
+    else if (no_grad && PyObject_IsTrue(no_grad))
+        mode = NO_GRAD;
+    Py_XDECREF(recorder);
+    Py_XDECREF(anomaly);
+    Py_XDECREF(no_grad);
+    if (PyErr_Occurred())
+        return NULL;
+    return PyThread_tss_set(&c->thread_mode, (void *)mode) ? PyErr_NoMemory() : Py_NewRef(Py_None);
 }
 
 /* keep_in(node, view, place): move a node's number to view[place], a memoryview of doubles, which the node then owns. */
@@ -295,9 +306,8 @@ static int core_clear(PyObject *module)
 
 static void core_free(void *module)
 {
-    core *c = PyModule_GetState(module);
     core_clear(module);
-    PyThread_tss_delete(&c->thread_mode);
+    PyThread_tss_delete(&((core *)PyModule_GetState(module))->thread_mode);
 }
 
 static PyModuleDef_Slot core_slots[] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import collections
 import copy
+import dataclasses
 import functools
 import gc
 import inspect
@@ -322,6 +323,25 @@ def records_by_hand():
     z = record(TABLE["tanh"], (x,), (FLOAT, x.data))
     z.backward()
     return z.data, x.grad, type(z).__name__
+
+
+@case
+def rows_replaced_in_the_table():
+    x, said = Value(0.5), []
+    for name in ("power", "pow", "add", "tanh", "sigmoid"):
+        row, before = TABLE[name], [v.data for v in (x**3, x**x, x + 1, x.tanh(), x.silu())]
+
+        @functools.wraps(row.rule)
+        def other(m, *operands, **settings):
+            return 42.0, lambda: (7.0,) * len(operands)
+
+        TABLE.update({name: dataclasses.replace(row, rule=other)})
+        said.append([v.data for v in (x**3, x**2.0, x**x, 2**x, x + 1, tanh(x), x.tanh(), x.silu())])
+        assert TABLE.pop(name).rule is other
+        said.append(raised(x.silu) if name == "sigmoid" else None)
+        TABLE[name] = row
+        assert before == [v.data for v in (x**3, x**x, x + 1, x.tanh(), x.silu())]
+    return said
 
 
 @case.tests
