@@ -138,6 +138,7 @@ static PyObject *core_install(PyObject *module, PyObject *args)
     Py_XSETREF(one->rule, rule);
     one->is_built = expands != Py_None && PyFunction_Check(rule);
     Py_XSETREF(one->code, one->is_built ? Py_NewRef(PyFunction_GET_CODE(rule)) : NULL);
+    Py_XSETREF(one->settings, one->is_built ? Py_XNewRef(PyFunction_GET_KW_DEFAULTS(rule)) : NULL);
     memset(one->expands, -1, sizeof(one->expands));
     for (Py_ssize_t i = 0; one->is_built && i < PyTuple_Size(expands); i++) {
         one->is_built = i < MOST_EXPANDED;
@@ -298,7 +299,7 @@ static int core_clear(PyObject *module)
     Py_XDECREF(core_free_spares(module, NULL)); /* while their type is there */
     for (int r = 0; r < ROWS; r++) {
         c->rows[r].is_built = 0;
-        CLEAR(rows[r].entry) CLEAR(rows[r].rule) CLEAR(rows[r].code) CLEAR(rows[r].infix)
+        CLEAR(rows[r].entry) CLEAR(rows[r].rule) CLEAR(rows[r].code) CLEAR(rows[r].settings) CLEAR(rows[r].infix)
     }
     CLEAR(Node) CLEAR(Operation) CLEAR(Call) CLEAR(Prepared) CLEAR(int_powers) CLEAR(float_powers) FROM_PYTHON(CLEAR)
     return 0;

@@ -33,7 +33,8 @@ typedef struct node {
 
 /* A row of the table as this module knows it. It runs in C while its rule is the one that C was generated from. */
 typedef struct table_row {
-    PyObject *entry, *rule, *code;  /* the Op; its rule, a function; that function's code */
+    PyObject *entry, *rule;         /* the Op; its rule, a function */
+    PyObject *code, *settings;      /* that function's code, and the defaults of its settings */
     PyObject *infix;                /* what does x + y in Python, for a row that is an operator */
     int expands[MOST_EXPANDED + 1]; /* the rows that the rule expands, -1 after the last */
     int is_built;                   /* whether the rule was found to be the one that C was generated from */

@@ -5,7 +5,8 @@
 static int is_live(const core *c, int r)
 {
     const row *one = &c->rows[r];
-    if (!one->is_built || PyFunction_GET_CODE(one->rule) != one->code)
+    if (!one->is_built || PyFunction_GET_CODE(one->rule) != one->code ||
+        PyFunction_GET_KW_DEFAULTS(one->rule) != one->settings)
         return 0;
     for (int i = 0; one->expands[i] >= 0; i++)
         if (!is_live(c, one->expands[i]))

@@ -25,7 +25,7 @@ def apply(entry, operands, static):
         return ops.take(operands[1:], int(float_of(operands[0])))
     if entry.name == "logsumexp":
         return ops.logsumexp(operands)
-    return entry(*operands, **static)
+    return entry.function(*operands, **static)
 
 
 def names_of(entry, operands):

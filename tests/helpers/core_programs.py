@@ -265,7 +265,7 @@ def asked(p):
     choices = (
         "repr({0})", "str({0})", "format({0}, '.3f')", "float({0})", "int({0})", "bool({0})", "{0} < {1}", "{0} >= {1}",
         "{0} == {1}", "{0} != {1}", "hash({0}) == hash({0})", "{0} in [{1}]", "len({0})", "{0}[0]", "math.exp({0})",
-        "round({0})", "divmod({0}, {1})", "{0} // {1}", "{0} % {1}", "{0} @ {1}", "{0} & {1}", "pow({0}, {1}, 3)",
+        "round({0})", "divmod({0}, v0)", "{0} // v0", "{0} % v0", "{0} @ v0", "{0} & 2", "pow({0}, {1}, 3)",
         "sorted([{0}, v0], key=float)", "vars({0})", "{0}.nothing", "{0}._op", "{0}._operation", "{0}()", "+{0} is {0}",
         "np.array({0})", "np.array([1.0, 2.0]) * {0}", "{0} + np.array([1.0, {1}], dtype=object)",
         "micrograd.topological_order({0})", "micrograd.topological_order({0}, inputs=[v0])", "complex({0})",
