@@ -83,7 +83,11 @@ def any_new_attribute():
 
 @case
 def shown_names():
-    return [name for name in sorted({*dir(Value(1.0))}) if name not in ("_call", "_memory", "_position", "__weakref__", "__sizeof__")]
+    return [
+        name
+        for name in sorted({*dir(Value(1.0))})
+        if name not in ("_call", "_memory", "_position", "__weakref__", "__sizeof__")
+    ]
 
 
 @case
