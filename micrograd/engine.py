@@ -88,7 +88,7 @@ class Value(Number):
             )
         with modes.one_sweep:
             if native and not create_graph and native.backward(self):
-                return
+                return  # all done in C; MICROGRAD_PURE=1 takes what follows, to step through
             order = order_beyond(self, set())
             before = [node.grad for node in order]
             try:
@@ -122,7 +122,8 @@ def constant(x: Any, where: str) -> Value:
 
 
 def record(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> Value:
-    """Make the node for one operation. Every operation passes here; while jit records, its recorder makes the node.
+    """Make the node for one operation. Every operation passes here that the native core does not do; while jit records,
+    its recorder makes the node.
 
     `reading` holds the rule's arguments: FLOAT and the operands' numbers. The caller makes the tuple, because making it
     here would cost more than all the checks.

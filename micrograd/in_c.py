@@ -39,7 +39,7 @@ def give(entry: Op, infix: Any, *, is_replaced: bool = False) -> None:
         changed.add(entry.name)
         print(
             f"micrograd: the rule of {entry.name} is not the one that the native core was built from, so it runs in "
-            "Python; install micrograd again to have it in C",
+            "Python; to have it in C, install micrograd again (in a checkout: python -m pip install -e .)",
             file=sys.stderr,
         )
 

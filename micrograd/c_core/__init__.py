@@ -23,6 +23,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ AGAIN = "install micrograd again"
 
 def _chosen() -> tuple[Any, str, str]:
     """The native core; or None, why, and what to do."""
-    if os.environ.get("MICROGRAD_PURE", "0") not in ("", "0"):
+    if os.environ.get("MICROGRAD_PURE", "").lower() not in ("", "0", "no", "off", "false"):
         return None, "MICROGRAD_PURE=1 is set", "unset it"
     try:
         core = importlib.import_module(f"{__name__}._core")
@@ -58,6 +59,11 @@ def _not_built() -> tuple[str, str]:
         why, how = Path(__file__).with_name(NOT_BUILT).read_text("utf-8").splitlines()
         return why, how
     except (OSError, ValueError):
+        if Path(__file__).parents[2].joinpath("setup.py").exists():
+            return (
+                "this is a checkout, in which it was not built; what pip installs from it is elsewhere",
+                "python -m pip install -e . there, or start Python in another folder",
+            )
         return f"it was not built for this Python, {sys.version_info.major}.{sys.version_info.minor}", AGAIN
 
 
@@ -65,6 +71,12 @@ native, why, how = _chosen()
 NAME = "native" if native else "python"
 
 
-def described() -> str:
-    """Which core runs and, if it is the Python one, why and how to get the other: for people, in one or two lines."""
-    return "native core" if native else f"Python core: {why}\nfor the native core, {how}"
+def described(in_python: Iterable[str] = ()) -> str:
+    """Which core runs and, if it is the Python one, why and how to get the other: for people, in one or two lines.
+
+    `in_python` are the names of rows that the native core leaves to Python because their rules were changed.
+    """
+    if not native:
+        return f"Python core: {why}\nfor the native core, {how}"
+    names = ", ".join(sorted(in_python))
+    return "native core" + (f"\nin Python, because their rules were changed: {names}" if names else "")

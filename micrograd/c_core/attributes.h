@@ -98,7 +98,8 @@ static int set_prev(node *v, PyObject *x, void *unused)
     for (Py_ssize_t i = 0; i < count; i++)
         are_nodes = are_nodes && is_node(core_of(Py_TYPE(v)), PyTuple_GET_ITEM(x, i));
     if (!are_nodes) {
-        PyErr_SetString(PyExc_TypeError, "_prev is the tuple of the Values that this one was made from");
+        PyErr_Format(PyExc_TypeError, "_prev is a tuple of Values; this is a %s%s", x ? Py_TYPE(x)->tp_name : "deletion",
+                     x && PyTuple_Check(x) ? " with something else in it" : "");
         return -1;
     }
     PyObject *before = count > 2 && !extra_of(v) ? NULL : get_prev(v, NULL); /* freed at last: it may run any code */

@@ -22,7 +22,8 @@ static int plain_number(const core *c, PyObject *x, double *number, int *values)
         *values += 1;
         return v->at ? (*number = *v->at, 1) : 0;
     }
-    if (PyFloat_CheckExact(x)) {
+    if (PyFloat_CheckExact(x) || (PyFloat_Check(x) && !PyType_HasFeature(Py_TYPE(x), Py_TPFLAGS_HEAPTYPE))) {
+        /* NumPy's float64 too, but not a class of a user's, which may have its own __float__ */
         *number = PyFloat_AS_DOUBLE(x);
         return 1;
     }
@@ -181,7 +182,8 @@ static PyObject *node_pow(PyObject *x, PyObject *y, PyObject *modulus)
         Py_RETURN_NOTIMPLEMENTED;
     if (Py_TYPE(y) == (PyTypeObject *)c->Value)
         out = record(c, ROW_pow, operands, NULL, 0.0);
-    else if (Py_TYPE(x) == (PyTypeObject *)c->Value && !PyBool_Check(y) && plain_number(c, y, &exponent, &values) &&
+    else if (Py_TYPE(x) == (PyTypeObject *)c->Value && (PyFloat_CheckExact(y) || PyLong_CheckExact(y)) &&
+             plain_number(c, y, &exponent, &values) &&
              fabs(exponent) <= 9007199254740992.0 && (exponent != 0.0 || !signbit(exponent))) {
         PyObject *operation = power_of(c, y);
         if (!operation)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from micrograd import in_c
 from micrograd.c_core import described
 from micrograd.data.sets import spirals
 from micrograd.engine import Value
@@ -41,7 +42,7 @@ def timing(rows: int = 32) -> Iterator[str]:
         f"a step of training: a net of 2-16-16-1, {count(len(net.parameters()), 'parameter')}, {rows} rows, forward, "
         "backward and SGD"
     )
-    yield f"on the {'; '.join(described().splitlines())}"
+    yield f"on the {'; '.join(described(in_c.changed).splitlines())}"
     eager = _best(step, repeats=5)
     yield f"eager     {eager * 1e3:10.3f} ms a step"
     if missing := missing_package():

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from micrograd import in_c
 from micrograd.c_core import described
 from micrograd.cli import graph_commands, net_commands
 from micrograd.cli.output import whole_output
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
 class _Version(argparse.Action):
     def __call__(self, *ignored: Any) -> None:
-        print(f"micrograd {VERSION}, {described()}")
+        print(f"micrograd {VERSION}, {described(in_c.changed)}")
         raise SystemExit(0)
 
 
