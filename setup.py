@@ -25,11 +25,11 @@ from setuptools.command.sdist import sdist
 
 try:
     from setuptools.command.bdist_wheel import bdist_wheel
-except ImportError:  # setuptools before 70.1 has it from the package wheel
-    from wheel.bdist_wheel import bdist_wheel
+except ImportError:  # setuptools before 70.1, which can build in place only
+    bdist_wheel = None
 
 FOLDER, NOT_BUILT = Path("micrograd", "c_core"), "not_built.txt"
-SUPPORT = runpy.run_path(str(FOLDER / "support.py"))
+SUPPORT, SOURCES = (runpy.run_path(str(FOLDER / name)) for name in ("support.py", "sources.py"))
 COMPILER = (
     "install a C compiler (Debian: apt install gcc python3-dev; macOS: xcode-select --install; Windows: Visual Studio "
     "Build Tools) and then micrograd again, with pip's --force-reinstall and --no-cache-dir"
@@ -49,15 +49,10 @@ with open(path, "w", encoding="ascii", newline="\\n") as file:
 
 
 def write_rules(path: Path) -> None:
-    """Write rules.h. A file that is right already is left alone, so that the core is not compiled again."""
-    new = path.with_suffix(".new")
+    """Write rules.h, for the Python that runs: a rule's fingerprint is of its bytecode."""
     root = str(Path(__file__).resolve().parent)
     without = {**os.environ, "MICROGRAD_PURE": "1"}  # a core that is there already is not asked
-    subprocess.run([sys.executable, "-I", "-S", "-B", "-c", WRITE, root, str(new)], env=without, check=True)
-    if path.exists() and path.read_bytes() == new.read_bytes():
-        new.unlink()
-    else:
-        new.replace(path)
+    subprocess.run([sys.executable, "-I", "-S", "-B", "-c", WRITE, root, str(path)], env=without, check=True)
 
 
 class BuildCore(build_ext):
@@ -84,9 +79,8 @@ class BuildCore(build_ext):
             Path(old).unlink(missing_ok=True)  # by an earlier build
         self.extensions = self.distribution.ext_modules = []
         (home / NOT_BUILT).write_text("\n".join(refused) + "\n", "utf-8")
-        print(
-            f"micrograd is installed without its native core: {refused[0]}; for the core, {refused[1]}", file=sys.stderr
-        )
+        why, how = refused
+        print(f"micrograd is installed without its native core: {why}; for the core, {how}", file=sys.stderr)
 
     def prepare(self, source: Path) -> None:
         """Write rules.h next to the rest of the core: in this folder, or in a copy of its own for each Python."""
@@ -105,6 +99,7 @@ class BuildCore(build_ext):
             ext.extra_compile_args.append("-g0")  # Python's own flags ask for what a debugger reads: most of the file
         if self.compiler.compiler_type != "msvc":
             ext.libraries = ["m"]
+        ext.define_macros = [("MICROGRAD_SOURCES", str(SOURCES["digest"](str(FOLDER))))]
         super().build_extension(ext)
 
     def failure(self, error: Exception) -> str:
@@ -116,6 +111,8 @@ class BuildCore(build_ext):
             return "Python's own C headers (Python.h) were not found when micrograd was installed"
         if type(error).__name__ in ("CompileError", "LinkError"):
             return f"{command[0]} failed when micrograd was installed (pip's -v shows what it said)"
+        if isinstance(error, subprocess.CalledProcessError):
+            return "its rules could not be written as C when micrograd was installed (pip's -v shows why)"
         return f"it could not be built when micrograd was installed ({' '.join(str(error).split())})"
 
 
@@ -126,15 +123,6 @@ def refusal() -> tuple[str, str] | None:
     return SUPPORT["refusal"]()
 
 
-class Wheel(bdist_wheel):
-    """Names the wheel for what is in it: without the core it is for every Python."""
-
-    def run(self) -> None:
-        self.run_command("build")
-        self.root_is_pure = not self.distribution.has_ext_modules()
-        super().run()
-
-
 class Source(sdist):
     """Carries rules.h, for people to read: a build writes its own."""
 
@@ -143,8 +131,21 @@ class Source(sdist):
         super().run()
 
 
+COMMANDS = {"build_ext": BuildCore, "sdist": Source}
+if bdist_wheel:
+
+    class Wheel(bdist_wheel):
+        """Names the wheel for what is in it: without the core it is for every Python."""
+
+        def run(self) -> None:
+            self.run_command("build")
+            self.root_is_pure = not self.distribution.has_ext_modules()
+            super().run()
+
+    COMMANDS["bdist_wheel"] = Wheel
+
 if __name__ == "__main__":
     setup(
         ext_modules=[Extension("micrograd.c_core._core", [str(FOLDER / "_core.c")])],
-        cmdclass={"build_ext": BuildCore, "bdist_wheel": Wheel, "sdist": Source},
+        cmdclass=COMMANDS,
     )

@@ -85,6 +85,14 @@ def _with_exponent(exponent: Any) -> Op:
     return TABLE["power"].bind(exponent=exponent)
 
 
+NOT_GIVEN: Any = object()
+
+
+def given(x: Any, more: tuple[Any, ...]) -> tuple[Any, ...]:
+    """All operands of a call, for the operation to say that they are too few or too many."""
+    return more if x is NOT_GIVEN else (x, *more)
+
+
 def _install(entry: Op) -> None:
     """Give Value the method `x.tanh()` of a new row of the table, and its operator if it has one."""
     existing = getattr(Value, entry.name, None)
@@ -95,18 +103,18 @@ def _install(entry: Op) -> None:
 
     make = record if entry.built_in else record_checked
 
-    def unary(*operands: Any, **static: Any) -> Any:
-        if static or len(operands) != 1 or not isinstance(operands[0], Value):
-            return entry(*operands, **static)
-        x = operands[0].data
-        return make(entry, operands, (FLOAT, x if x.__class__ is float else number_at(operands[0])))
+    def unary(x: Any = NOT_GIVEN, *more: Any, **static: Any) -> Any:
+        if x.__class__ is not Value or more or static:
+            return entry(*given(x, more), **static)
+        number = x.data
+        return make(entry, (x,), (FLOAT, number if number.__class__ is float else number_at(x)))
 
-    def binary(*operands: Any, **static: Any) -> Any:
-        if not static and len(operands) == 2 and operands[0].__class__ is operands[1].__class__ is Value:
-            x, y = operands[0].data, operands[1].data
-            if x.__class__ is y.__class__ is float:
-                return make(entry, operands, (FLOAT, x, y))
-        return entry(*operands, **static)
+    def binary(x: Any = NOT_GIVEN, *more: Any, **static: Any) -> Any:
+        if x.__class__ is Value and len(more) == 1 and more[0].__class__ is Value and not static:
+            left, right = x.data, more[0].data
+            if left.__class__ is right.__class__ is float:
+                return make(entry, (x, *more), (FLOAT, left, right))
+        return entry(*given(x, more), **static)
 
     def between(self: Value, other: Any) -> Any:
         if other.__class__ is Value:

@@ -241,7 +241,7 @@ def _function(entry: Op) -> Callable[..., Any]:
 
     @functools.wraps(entry.rule)
     def function(*args: Any, **static: Any) -> Any:
-        return entry(*args, **static) if static or entry.road is None else entry.road(*args)
+        return entry.road(*args, **static) if args and entry.road else entry(*args, **static)
 
     function.__signature__ = _public_signature(entry)  # type: ignore[attr-defined]
     function.op = entry  # type: ignore[attr-defined]

@@ -14,7 +14,8 @@ the same results, to the bit, and the same errors.
 The core in C is _core.c and the headers that it includes. One of them, rules.h, is not written by hand: setup.py has it
 written from the table of operations when it builds the core.
 
-    support         which Pythons the native core is for
+    support         which Pythons the native core is for, and how it is compiled
+    sources         the C that a core is built from, as one number
 """
 
 from __future__ import annotations
@@ -34,13 +35,18 @@ def _chosen() -> tuple[Any, str, str]:
     if os.environ.get("MICROGRAD_PURE", "0") not in ("", "0"):
         return None, "MICROGRAD_PURE=1 is set", "unset it"
     try:
-        return importlib.import_module(f"{__name__}._core"), "", ""
-    except ModuleNotFoundError as error:
-        if error.name != f"{__name__}._core":
-            raise
-        return None, *_not_built()
+        core = importlib.import_module(f"{__name__}._core")
     except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == f"{__name__}._core":
+            return None, *_not_built()
         return None, f"it cannot be loaded: {error}", AGAIN
+    built_from = getattr(core, "sources", -1)  # 0 where somebody compiled it without setup.py
+    if built_from and Path(__file__).with_name("_core.c").exists():  # a checkout, where C may be edited
+        from micrograd.c_core.sources import digest
+
+        if digest() != built_from:
+            return None, "its C was changed after it was built", "build it again: python -m pip install -e ."
+    return core, "", ""
 
 
 def _not_built() -> tuple[str, str]:

@@ -184,6 +184,10 @@ static PyMethodDef core_functions[] = {
     {"bring_home", core_bring_home, METH_O, NULL},
     {NULL, NULL, 0, NULL}};
 
+#ifndef MICROGRAD_SOURCES /* setup.py's checksum of the C that is compiled: see sources.py */
+#define MICROGRAD_SOURCES 0
+#endif
+
 /* `rows`: for each row that is in C, its number here and the fingerprint of the rule that it was generated from. */
 static int add_rows(PyObject *module)
 {
@@ -195,6 +199,7 @@ static int add_rows(PyObject *module)
         Py_XDECREF(one);
     }
     status = status ? status : PyModule_AddObjectRef(module, "rows", rows);
+    status = status ? status : PyModule_AddIntConstant(module, "sources", MICROGRAD_SOURCES);
     Py_XDECREF(rows);
     return status;
 }

@@ -135,8 +135,8 @@ static void drop_operands(node *v)
     v->operands = 0; /* before the references go: freeing an operand may run code that looks at this node */
     if (was == MANY)
         Py_CLEAR(v->extra->operands);
+    Py_XDECREF(second); /* in the order of a tuple's */
     Py_XDECREF(first);
-    Py_XDECREF(second);
 }
 
 static void drop_locals(node *v)

@@ -182,7 +182,7 @@ static PyObject *node_pow(PyObject *x, PyObject *y, PyObject *modulus)
 /* A function of the table, which is a method of Value as well. `python` is the function that it stands for. */
 typedef struct operation {
     PyObject_HEAD
-    PyObject *dict, *python;
+    PyObject *dict, *weakrefs, *python;
     int row;
     vectorcallfunc vectorcall;
 } operation;
@@ -248,6 +248,8 @@ static void operation_dealloc(operation *f)
 {
     PyTypeObject *type = Py_TYPE(f);
     PyObject_GC_UnTrack(f);
+    if (f->weakrefs)
+        PyObject_ClearWeakRefs((PyObject *)f);
     Py_CLEAR(f->dict);
     Py_CLEAR(f->python);
     type->tp_free(f);
@@ -259,6 +261,7 @@ static PyGetSetDef operation_attributes[] = {
 
 static PyMemberDef operation_members[] = {
     {"__dictoffset__", T_PYSSIZET, offsetof(operation, dict), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(operation, weakrefs), READONLY, NULL},
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(operation, vectorcall), READONLY, NULL},
     {NULL, 0, 0, 0, NULL}};
 

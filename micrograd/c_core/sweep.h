@@ -100,9 +100,9 @@ static int order_from(core *c, node *root, PyObject *seen, order *o)
 /* A node's own step of a sweep, `chain_rule`: local derivative times upstream gradient, added up where branches meet. */
 static void send(const node *v)
 {
-    const double *local = v->locals == MANY ? v->extra->many : v->local;
+    const double *local = v->locals == MANY ? v->extra->many : v->local, upstream = v->grad;
     for (Py_ssize_t k = 0; k < operand_count(v) && k < local_count(v); k++)
-        operand_at(v, k)->grad += local[k] * v->grad;
+        operand_at(v, k)->grad += local[k] * upstream;
 }
 
 /* Set the gradients of a graph that is plain. Nothing here can fail, and no code of Python's runs. */

@@ -104,7 +104,7 @@ class Scope:
             self._changed += [
                 node.name
                 for value, node in self._values
-                if value.data is not data[node.index] or value.grad is not grads[node.index]
+                if _differ(value.data, data[node.index]) or _differ(value.grad, grads[node.index])
             ]
             return found
         finally:
@@ -127,6 +127,12 @@ class Scope:
             name, _, last = name.rpartition(".")
             rest = f".{last}{rest}"
         return match[0]
+
+
+def _differ(x: Any, y: Any) -> bool:
+    """Whether x is not what y was; a float is another object whenever it is read."""
+    are_floats = isinstance(x, float) and isinstance(y, float)
+    return float.hex(x) != float.hex(y) if are_floats else x is not y
 
 
 def _can_be_lent_to(theirs: Any) -> bool:

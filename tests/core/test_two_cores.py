@@ -1,26 +1,13 @@
-"""Random programs on both cores: `python tests/core/test_two_cores.py --seconds 3600 --seed 7` runs more of them.
-
-Every value, gradient and local derivative is the same to the last bit, as are the structure, the order and the errors'
-words. A program that disagrees is made as small as possible, and printed as code to run.
-"""
+"""Random programs give the same on both cores to the last bit: values, gradients, structure, and errors in words."""
 
 from __future__ import annotations
 
-import argparse
-import math
 import random
-import sys
-import time
-from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]  # where it is run by itself
-
-from helpers.core_programs import outcome, random_program
-from helpers.other_core import OTHER
+from helpers.core_programs import LINES, Program, outcome, random_program
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from micrograd.c_core import NAME
+from two_cores import differences, shrunk
 
 
 @st.composite
@@ -34,55 +21,27 @@ def test_both_cores_give_the_same(program):
     assert differences(program) == []
 
 
-def differences(program):
-    """Where the cores differ: for each of the program's lines and the graphs after it, both outcomes."""
-    here, there = outcome(program), OTHER.call(outcome, program)
-    return [pair for pair in zip(here, there, strict=True) if pair[0] != pair[1]]
+def test_programs_do_all_kinds_of_things():
+    """Most lines run; of each kind, some do."""
+    rng = random.Random(0)
+    for kind in dict.fromkeys(LINES):
+        worked = 0
+        for _ in range(60):
+            p = Program(rng.choice)
+            p.lines = [f"{p.new()} = Value(0.5)", f"{p.new()} = v0 * 2.0", f"{p.new()} = v1 + v0"]
+            line = kind(p)
+            worked += not any("error" in str(step) for step in outcome([*p.lines, line])[3:4])
+        assert worked > 5, kind.__name__
 
 
-def shrunk(program):
-    """The same without the lines that it does not take."""
-    size = len(program)
-    while size:
-        for start in range(0, len(program), size):
-            fewer = program[:start] + program[start + size :]
-            if differences(fewer):
-                program = fewer
-                break
-        else:
-            size //= 2
-    return program
+def test_a_difference_is_found_and_made_small(monkeypatch):
+    """A core whose products are wrong is told, in two lines."""
+    program = ["v0 = Value(2.0)", "v1 = v0 + 1.0", "v2 = Value(3.0)", "v3 = v0 * v2", "v4 = v3 - v1", "v4.backward()"]
+    assert differences(program) == []
+    wrong = [lines for lines in ([*program[:k], *program[k + 1 :]] for k in range(6)) if differences(lines)]
+    assert wrong == []
+    from micrograd import Value
 
-
-def said(x, y, path=""):
-    """The first place in which two descriptions differ."""
-    if type(x) is type(y) and isinstance(x, (tuple, list)) and len(x) == len(y):
-        return next((said(a, b, f"{path}[{i}]") for i, (a, b) in enumerate(zip(x, y)) if a != b), "")
-    if isinstance(x, dict) and isinstance(y, dict) and x.keys() == y.keys():
-        return next((said(x[k], y[k], f"{path}[{k!r}]") for k in x if x[k] != y[k]), "")
-    return f"{path}\n#   {NAME}: {x}\n#   {OTHER.name}: {y}"
-
-
-def main():
-    parser = argparse.ArgumentParser(description="Run random programs on both cores.")
-    parser.add_argument("--count", type=float, default=math.inf, help="how many programs")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=math.inf, help="stop after so many seconds")
-    asked = parser.parse_args()
-    if asked.count == asked.seconds == math.inf:
-        asked.count = 1000
-    until, wrong, tried = time.monotonic() + asked.seconds, 0, 0
-    while tried < asked.count and time.monotonic() < until:
-        program = random_program(random.Random(f"{asked.seed}:{tried}").choice)
-        if differences(program):
-            wrong += 1
-            program = shrunk(program)
-            where = said(*differences(program)[0])
-            print(f"# program {tried} of seed {asked.seed} {where}\n{chr(10).join(program)}\n", flush=True)
-        tried += 1
-    print(f"{wrong} of {tried} programs disagree")
-    sys.exit(bool(wrong))
-
-
-if __name__ == "__main__":
-    main()
+    original = Value.__mul__
+    monkeypatch.setattr(Value, "__mul__", lambda x, y: original(x, y) + 0.0)
+    assert differences(program) and shrunk(program)[-1] == "v3 = v0 * v2"

@@ -7,6 +7,7 @@ it gives are pickled; an error that it raises is raised here, with its traceback
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import pickle
 import struct
@@ -44,7 +45,7 @@ class OtherCore:
             worked, out = receive(self._process.stdout)
         except (EOFError, BrokenPipeError):
             code, said = self._process.wait(), self._said()
-            self._process = None
+            self.stop()
             raise AssertionError(f"the process of the {self.name} core ended with {code}:\n{said}") from None
         if not worked:
             raise OtherCoreError(out)
@@ -55,7 +56,7 @@ class OtherCore:
             pytest.skip(self._missing)
         if self._process:
             return
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop())
         environment = {**os.environ, PURE: "1" if self.name == "python" else "0"}
         self._process = subprocess.Popen(
             [sys.executable, "-X", "faulthandler", __file__],
@@ -64,17 +65,26 @@ class OtherCore:
             stderr=self._errors,
             env=environment,
         )
-        atexit.register(self._process.kill)
+        atexit.register(self.stop)
         try:
             name, why = receive(self._process.stdout)
         except EOFError:
             raise AssertionError(f"the other core did not start:\n{self._said()}") from None
         if name != self.name:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+            self.stop()
             self._missing = f"there is no {self.name} core to compare with: {why}"
             pytest.skip(self._missing)
+
+    def stop(self):
+        """End the process; the next call starts another."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            for file in (self._process.stdin, self._process.stdout, self._errors):
+                with contextlib.suppress(BrokenPipeError):
+                    file.close()
+            self._process = None
+        atexit.unregister(self.stop)
 
     def _said(self):
         self._errors.seek(0)
