@@ -59,7 +59,7 @@ def init_for(activation: str | Callable[[Any], Any]) -> str:
 
 
 MAX_DEPTH = 50  # of lists in lists
-RESULTS = (RECORDED, CONSTANT, DETACHED)  # what made a Value without operands that is not a parameter
+RESULTS = frozenset([RECORDED, CONSTANT, DETACHED])  # what made a Value without operands that is not a parameter
 HOLD_NOTHING = frozenset([bool, int, float, str, type(None), type(init_for)])  # classes that a search passes over
 
 
@@ -139,21 +139,26 @@ def _name_values(thing: Any, name: str, seen: set[int], depth: int, found: list[
     """Add the Values in a container to `found`; quickly, because a training step looks for its parameters twice."""
     if id(thing) in seen or depth > MAX_DEPTH:
         return
-    if isinstance(thing, (Module, list, tuple, dict)):
-        seen.add(id(thing))
     if isinstance(thing, Module):
-        items: Any = vars(thing).items()
+        items: Any = thing.__dict__.items()
+    elif isinstance(thing, (list, tuple)):
+        items = enumerate(thing)
     elif isinstance(thing, dict):
         items = thing.items()
-    elif isinstance(thing, (list, tuple)) or (is_array(thing) and thing.dtype == object and thing.ndim):
+    elif is_array(thing) and thing.dtype == object and thing.ndim:
         items = enumerate(thing)
     else:
         return
+    if not is_array(thing):  # the rows of an array are made anew each time
+        seen.add(id(thing))
     for key, x in items:
+        kind = x.__class__
+        if kind in HOLD_NOTHING:
+            continue
         path = f"{name}.{key}" if name else str(key)
-        if isinstance(x, Value):
+        if kind is Value or isinstance(x, Value):
             found.append((path, x))
-        elif x.__class__ not in HOLD_NOTHING:
+        else:
             _name_values(x, path, seen, depth + 1, found)
 
 

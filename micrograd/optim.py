@@ -116,17 +116,22 @@ class Optimizer:
             scale = self.scale(FLOAT, norm)
             gradients = [scale * g for g in gradients]
         states = zip(*[self.state[name] for name in self.state_names]) if self.state else [()] * len(self.parameters)
-        update = self.update
-        moved = [
-            update(FLOAT, x if (x := p.data).__class__ is float else float_of(x), grad, *state, lr=lr, t=t)
-            for p, grad, state in zip(self.parameters, gradients, states)
-        ]
+        update, each = self.update, 1 + len(self.state_names)
+        moved: list[Any] = []  # flat: a tuple kept for each parameter would call Python's collector
+        add = moved.extend
+        for p, grad, state in zip(self.parameters, gradients, states):
+            x = p.data
+            add(update(FLOAT, x if x.__class__ is float else float_of(x), grad, *state, lr=lr, t=t))
+        if len(moved) != each * len(self.parameters):
+            raise TypeError(
+                f"{type(self).__name__}.update must return a tuple: the new parameter and its {each - 1} new states"
+            )
         # Computed first, so that an error leaves nothing half-updated.
         self.steps = t
-        for p, new in zip(self.parameters, moved):
-            p.data = new[0]
+        for p, new in zip(self.parameters, moved[::each]):
+            p.data = new
         for i, name in enumerate(self.state_names, start=1):
-            self.state[name] = [new[i] for new in moved]
+            self.state[name] = moved[i::each]
 
     @property
     def scales(self) -> bool:

@@ -239,3 +239,16 @@ def test_a_gradient_shorter_than_clip_stays_as_it_is():
     assert w.data == pytest.approx(0.8)
     SGD([w], lr=0.1, clip=1.0).step()
     assert w.data == pytest.approx(0.7)
+
+
+def test_an_update_that_gives_too_few_numbers_changes_nothing():
+    class Short(SGD):
+        def update(self, m, x, grad, *state, lr, t):
+            return (x - lr * grad,)
+
+    p = Value(1.0)
+    p.grad = 1.0
+    optimizer = Short([p], lr=0.1)
+    with pytest.raises(TypeError, match=r"Short.update must return a tuple: the new parameter and its 1 new states"):
+        optimizer.step()
+    assert p.data == 1.0 and optimizer.steps == 0
