@@ -20,6 +20,10 @@ static PyObject *get_data(node *v, void *unused)
 static int set_data(node *v, PyObject *x, void *unused)
 {
     int is_native = v->at && v->at != &v->number;
+    if (!x && is_native) {
+        PyErr_SetString(PyExc_AttributeError, "a compiled training step works on this data: it cannot be deleted");
+        return -1;
+    }
     if (x && is_native && !PyFloat_CheckExact(x)) {
         PyObject *number = PyObject_CallFunction(core_of(Py_TYPE(v))->number_for, "OOs", x, v, "data");
         int status = number ? set_data(v, number, NULL) : -1;

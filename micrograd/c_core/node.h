@@ -208,8 +208,7 @@ static int node_traverse(node *v, visitproc visit, void *arg)
         Py_VISIT(v->extra->local);
         Py_VISIT(v->extra->operands);
         Py_VISIT(v->extra->call);
-        Py_VISIT(v->extra->memory);
-    }
+    } /* `memory` is not told: the collector would free it first, and the number is read when the node is cleared */
     return 0;
 }
 
