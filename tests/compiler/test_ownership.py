@@ -383,3 +383,14 @@ def test_parameters_added_to_an_optimizer_of_an_older_pickle_are_trained():
     optimizer.parameters.append(more)
     step([1.0])
     assert (w.data, more.data) == (pytest.approx(0.8), 0.9)
+
+
+def test_a_step_that_goes_while_another_function_is_recorded_leaves_no_trace():
+    """Python's collector may drop a step at any moment; its numbers come home without being recorded."""
+    dropped, (w,) = [], [Value(2.0)]
+    dropped.append(train_step(lambda x: w * x, SGD([w], lr=0.5)))
+    dropped[0]([1.0])
+
+    f = jit(lambda x: x * x + 1.0 if dropped.clear() is None else x)
+    assert f(2.0) == 5.0 and len(f.tape.inputs) == 1
+    assert type(w) is Value and w.data == 1.5 and type(w.data) is float
