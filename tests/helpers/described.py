@@ -65,7 +65,7 @@ class Describer:
             except Exception as error:
                 said[name] = self.error(error)
         said["reached"] = getattr(node, "grad", UNREACHED) is not UNREACHED
-        said["own"] = self(vars(node))
+        said["own"] = self({name: x for name, x in vars(node).items() if name != "_cell"})  # Python's own pointer
         return said
 
     def derivatives(self, node):
