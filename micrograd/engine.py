@@ -207,14 +207,19 @@ def sweep(
     one: Any = 1.0
     if create_graph:
         derivatives, zero, one = derivatives_as_graphs, NOTHING, constant(1.0, "backward()")
+    asked = derivatives or (local_derivatives if modes.active else None)  # nearly always None, to save calls
+    in_c = native if not asked and zero.__class__ is float and isinstance(root, Value) else None
     for node in order:
+        if in_c and in_c.begin(node):  # where there are only floats, C does what follows
+            continue
         if node._prev or not node.grad:
             node.grad = zero
         elif node.grad.__class__ is not float and not isinstance(node.grad, Value):
             node.grad = as_float(node.grad, f"the gradient of {node.label or 'a Value'}")
     root.grad = one if root._prev else root.grad + one
-    asked = derivatives or (local_derivatives if modes.active else None)  # nearly always None, to save calls
     for node in reversed(order):
+        if in_c and in_c.send(node):
+            continue
         local = node._local
         if asked or local.__class__ is not tuple:
             if not local and not (create_graph and node._prev):

@@ -222,6 +222,8 @@ static PyObject *core_free_spares(PyObject *module, PyObject *unused)
 
 static PyMethodDef core_functions[] = {
     {"backward", core_backward, METH_O, NULL},
+    {"begin", core_begin, METH_O, NULL},
+    {"send", core_send, METH_O, NULL},
     {"order_beyond", core_order_beyond, METH_VARARGS, NULL},
     {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS, NULL},
     {"install", core_install, METH_VARARGS, NULL},

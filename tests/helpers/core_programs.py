@@ -15,6 +15,7 @@ import contextlib
 import copy
 import math
 import pickle
+import re
 import warnings
 from fractions import Fraction
 
@@ -23,6 +24,7 @@ from helpers.described import Describer
 
 import micrograd
 from micrograd import Value
+from micrograd.optim import SGD
 from micrograd.table import TABLE
 
 TAME = "1.0 2.0 0.5 -1.0 0.1 3 -2 -0.75 1.5 0.25".split()
@@ -270,7 +272,7 @@ def asked(p):
         "sorted([{0}, v0], key=float)", "vars({0})", "{0}.nothing", "{0}._op", "{0}._operation", "{0}()", "+{0} is {0}",
         "np.array({0})", "np.array([1.0, 2.0]) * {0}", "{0} + np.array([1.0, {1}], dtype=object)",
         "micrograd.topological_order({0})", "micrograd.topological_order({0}, inputs=[v0])", "complex({0})",
-        "[*map(type, {0}._prev)]", "{0}.data.hex()",
+        "[*map(type, {0}._prev)]", "{0}.data",
         "micrograd.text(v0)", "isinstance({0}, float)", "math.floor({0})", "__import__('statistics').mean([{0}, 1.0])",
     )  # fmt: skip
     return f"seen({p.pick(choices).format(x, p.anything())})"
@@ -290,6 +292,27 @@ def transformed(p):
         body = body if name == "hessian" else f"[{body}, b]"
         return f"seen(micrograd.{name}(lambda x: (lambda a, b: {body})(*x))([{arguments}]))"
     return f"seen(micrograd.{name}(lambda a, b: {body})({arguments}))"
+
+
+def jitted(p):
+    """A compiled function, called with Values and numbers."""
+    body = p.pick(("a * b + v0", "(a / b).tanh()", "a ** 3 - b", "micrograd.logsumexp([a, b, v0])", "a.log() * b"))
+    return f"{p.new()} = micrograd.jit(lambda a, b: {body})({p.value()}, {p.pick((p.number(), p.value()))})"
+
+
+def trained(p):
+    """A compiled training step, which takes parameters into its memory until it is dropped."""
+    x, y = p.value(), p.value()
+    loss = f"(a * {x} - b) ** 2 + {p.pick((y, p.value()))} * 0.125"
+    parameters = p.pick((f"[{x}, {y}]", f"[{x}]", f"[{y}, v0]"))
+    return (
+        f"step = micrograd.train_step(lambda a, b: {loss}, SGD({parameters}, lr=0.0625), exact=True)\n"
+        "seen(step([0.5, 1.0], [1.0, -1.0]))"
+    )
+
+
+def dropped(p):
+    return p.pick(("step = None", "seen(step([2.0], [0.5]))"))
 
 
 def user_row(p):
@@ -317,7 +340,22 @@ LINES = (
     + (backward,) * 4
     + (all_backward,) * 2
     + (asked,) * 2
-    + (data, grad, zeroed, label, attribute, step, chained, structure, in_a_mode, transformed, user_row)
+    + (
+        data,
+        grad,
+        zeroed,
+        label,
+        attribute,
+        step,
+        chained,
+        structure,
+        in_a_mode,
+        transformed,
+        user_row,
+        jitted,
+        trained,
+        dropped,
+    )
 )
 
 
@@ -327,7 +365,10 @@ def random_program(pick):
     for _ in range(pick((1, 2, 3, 4))):
         p.lines.append(f"{p.new()} = Value({p.number()})")
     for _ in range(pick((2, 4, 8, 12, 16, 24))):
-        p.lines.append(pick(LINES)(p))
+        line = pick(LINES)(p)
+        # In the Python core a parameter in native memory is of another class, and keeps its place in its __dict__.
+        if not (re.search("__class__|__dict__|vars", line) and any("train_step" in before for before in p.lines)):
+            p.lines.append(line)
     p.lines += [all_backward(p), backward(p)]
     return p.lines
 
@@ -350,7 +391,7 @@ def outcome(lines):
     names = {"np": np, "math": math, "copy": copy, "pickle": pickle, "inf": math.inf, "nan": math.nan}
     names |= {"micrograd": micrograd, "Value": Value, "TABLE": TABLE, "Fraction": Fraction, "Float": Float}
     names |= {"Integer": Integer, "Sub": Sub, "Slotted": Slotted, "Named": Named, "seen": seen.append}
-    names |= {"UNREACHED": micrograd.node.UNREACHED}
+    names |= {"SGD": SGD, "step": None, "UNREACHED": micrograd.node.UNREACHED}
     out = []
     with own_rows(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's, where its numbers overflow

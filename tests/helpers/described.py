@@ -66,7 +66,8 @@ class Describer:
             except Exception as error:
                 said[name] = self.error(error)
         said["reached"] = getattr(node, "grad", UNREACHED) is not UNREACHED
-        said["own"] = self({name: x for name, x in vars(node).items() if name not in BY_NN})
+        hidden = ("_cell", *BY_NN)  # in C they have places of their own
+        said["own"] = self({name: x for name, x in vars(node).items() if name not in hidden})
         return said
 
     def derivatives(self, node):

@@ -33,6 +33,7 @@ from micrograd.c_core import native
 from micrograd.compiler.native.memory import Memory
 from micrograd.engine import Value
 from micrograd.locks import held_over_forks, new_in_child
+from micrograd.node import UNREACHED
 from micrograd.number import number_at, number_for, recorded_number
 
 _moving = held_over_forks()
@@ -69,6 +70,8 @@ class Stored(Value):
         own = {name: x for name, x in self.__dict__.items() if name != "_cell"}
         names = [name for kind in plain.__mro__ for name in _slots(kind)]
         slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
+        if slots["grad"] is UNREACHED and plain.__setstate__ is Value.__setstate__:
+            del slots["grad"]  # it is known by its identity, which a copy would lose
         return _blank, (plain,), (own or None, slots)
 
 
