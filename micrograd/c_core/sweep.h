@@ -153,12 +153,14 @@ static PyObject *core_backward(PyObject *module, PyObject *root)
     return status ? NULL : PyBool_FromLong(o.is_plain);
 }
 
+#define has_number(v) ((v)->flags & (REACHED | UNREACHED)) /* as its gradient */
+
 /* begin(node), send(node): a node's part of Python's sweep, where it is plain; else False, and nothing done. */
 static PyObject *core_begin(PyObject *module, PyObject *x)
 {
     node *v = (node *)x;
     int is_ours = Py_TYPE(x) == (PyTypeObject *)((core *)PyModule_GetState(module))->Value;
-    if (!is_ours || v->flags & GRAD_IS_OBJECT || !v->operation)
+    if (!is_ours || !has_number(v))
         Py_RETURN_FALSE;
     set_grad_number(v, v->operands || v->grad == 0.0 ? 0.0 : v->grad);
     Py_RETURN_TRUE;
@@ -168,11 +170,11 @@ static PyObject *core_send(PyObject *module, PyObject *x)
 {
     core *c = PyModule_GetState(module);
     node *v = (node *)x;
-    int are_plain = Py_TYPE(x) == (PyTypeObject *)c->Value && v->locals != OBJECT && !(v->flags & GRAD_IS_OBJECT);
+    int are_plain = Py_TYPE(x) == (PyTypeObject *)c->Value && v->locals != OBJECT && has_number(v);
     for (Py_ssize_t k = are_plain ? operand_count(v) : 0; k-- && are_plain;)
-        are_plain = Py_TYPE(operand_at(v, k)) == (PyTypeObject *)c->Value && !(operand_at(v, k)->flags & GRAD_IS_OBJECT);
+        are_plain = Py_TYPE(operand_at(v, k)) == (PyTypeObject *)c->Value && has_number(operand_at(v, k));
     for (Py_ssize_t k = are_plain ? operand_count(v) : 0; k--;)
-        operand_at(v, k)->flags = 0; /* reached, whatever code of Python's did meanwhile */
+        operand_at(v, k)->flags = REACHED; /* whatever code of Python's did meanwhile */
     if (are_plain)
         send(v);
     return PyBool_FromLong(are_plain);
