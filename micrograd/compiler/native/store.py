@@ -107,8 +107,9 @@ def _bring_home(value: Any) -> None:
     if native:
         native.bring_home(value)
         return
-    number, value.__class__ = value.data, type(value)._plain
-    value.data = number
+    view, place = value._cell  # not value.data: the collector may free a store while a function is recorded
+    value.__class__ = type(value)._plain
+    value.data = view[place]
     del value._cell
 
 
