@@ -70,7 +70,7 @@ class Stored(Value):
         own = {name: x for name, x in self.__dict__.items() if name != "_cell"}
         names = [name for kind in plain.__mro__ for name in _slots(kind)]
         slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
-        if slots["grad"] is UNREACHED and plain.__setstate__ is Value.__setstate__:
+        if slots["grad"] is UNREACHED and plain.__setstate__ is Value.__setstate__:  # type: ignore[attr-defined]
             del slots["grad"]  # it is known by its identity, which a copy would lose
         return _blank, (plain,), (own or None, slots)
 
