@@ -11,7 +11,8 @@ from helpers.other_core import assert_same
 from helpers.subclasses import Sub
 
 import micrograd
-from micrograd import Value, no_grad
+from micrograd import Value, jit, no_grad, train_step
+from micrograd.optim import SGD
 
 
 def with_step(step):
@@ -209,3 +210,22 @@ def test_what_is_set_again_while_it_is_being_set():
     """`_prev` is another after code of the user set it in the midst of setting it; no reference is lost."""
     seen, left = assert_same(cut_while_freed, 12)
     assert len(seen) == 12 and left == 0
+
+
+def step_freed_while_recording(kind):
+    """A training step in a circle, which the collector frees while another function is recorded."""
+    x = kind(2.0)
+    step = train_step(lambda a: (a * x - 1.0) ** 2, SGD([x], lr=0.25))
+    step([0.5])
+    trained = x.data
+    circle = [step]
+    circle.append(circle)
+    del step, circle
+    out = jit(lambda a: (gc.collect(), a * 2.0)[1])(1.5)
+    return trained, type(x.data) is float, x.data, type(x) is kind, out
+
+
+@pytest.mark.parametrize("kind", [Value, Sub])
+def test_a_number_comes_home_while_a_function_is_recorded(kind):
+    trained, is_float, now, same, out = assert_same(step_freed_while_recording, kind)
+    assert is_float and trained == now and same and out == 3.0

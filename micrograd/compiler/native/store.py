@@ -70,7 +70,7 @@ class Stored(Value):
         own = {name: x for name, x in self.__dict__.items() if name != "_cell"}
         names = [name for kind in plain.__mro__ for name in _slots(kind)]
         slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
-        if slots["grad"] is UNREACHED and plain.__setstate__ is Value.__setstate__:
+        if slots["grad"] is UNREACHED and plain.__setstate__ is Value.__setstate__:  # type: ignore[attr-defined]
             del slots["grad"]  # it is known by its identity, which a copy would lose
         return _blank, (plain,), (own or None, slots)
 
@@ -107,7 +107,7 @@ def _bring_home(value: Any) -> None:
     if native:
         native.bring_home(value)
         return
-    view, place = value._cell  # not `value.data`: a store may go while another function is recorded
+    view, place = value._cell  # not value.data: the collector may free a store while a function is recorded
     value.__class__ = type(value)._plain
     value.data = view[place]
     del value._cell
