@@ -215,6 +215,7 @@ static PyObject *core_bring_home(PyObject *module, PyObject *x)
 static PyObject *core_free_spares(PyObject *module, PyObject *unused)
 {
     core *c = PyModule_GetState(module);
+    c->made = 0;
     while (c->spares)
         PyObject_GC_Del(take_spare(c));
     Py_RETURN_NONE;

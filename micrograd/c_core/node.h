@@ -63,6 +63,7 @@ typedef struct core {
     row rows[ROWS];
     node *spare[SHELVES]; /* freed nodes, each with the next as its first operand */
     long spares;          /* how many in all */
+    long made;            /* how many were allocated, until they were given back */
     int shelf;            /* where nodes are taken from now */
     uint64_t searches;
     long modes;           /* how many modes are entered, in all threads */
@@ -134,10 +135,38 @@ static node *from_spare(core *c)
     return (node *)PyObject_Init((PyObject *)take_spare(c), (PyTypeObject *)c->Value);
 }
 
+static void put_spare(core *c, node *v)
+{
+    if (!c->spare[c->shelf])
+        c->shelf = shelf_of(v); /* so that a few spares are found at once */
+    v->operand[0] = c->spare[shelf_of(v)];
+    c->spare[shelf_of(v)] = v;
+    c->spares++;
+}
+
+/* The more nodes there are, the more are allocated at once: the collector runs after each 700 objects, and as often as
+   that it need not look through a graph that is being built. */
+static node *allocate(core *c)
+{
+    long more = c->made / 16 < 4096 ? c->made / 16 : 4096;
+    int was_on = PyGC_Disable();
+    c->made += more + 1;
+    for (node *v; more-- > 0 && MOST_SPARES; put_spare(c, v)) {
+        if (!(v = PyObject_GC_New(node, (PyTypeObject *)c->Value))) {
+            PyErr_Clear();
+            break;
+        }
+        Py_DECREF(c->Value); /* a spare node is nobody's */
+    }
+    if (was_on)
+        PyGC_Enable();
+    return PyObject_GC_New(node, (PyTypeObject *)c->Value);
+}
+
 /* A node with a number and nothing else, not yet seen by the collector. */
 static node *new_node(core *c, PyObject *operation, double number)
 {
-    node *v = c->spares ? from_spare(c) : PyObject_GC_New(node, (PyTypeObject *)c->Value);
+    node *v = c->spares ? from_spare(c) : allocate(c);
     if (!v)
         return NULL;
     v->dict = v->weakrefs = NULL;
@@ -243,13 +272,8 @@ static void node_dealloc(node *v)
     Py_CLEAR(v->operation);
     PyMem_Free(v->extra);
     core *c = can_be_used_again ? core_of(type) : NULL;
-    if (c && c->Value && c->spares < MOST_SPARES) {
-        if (!c->spare[c->shelf])
-            c->shelf = shelf_of(v); /* so that a few spares are found at once */
-        v->operand[0] = c->spare[shelf_of(v)];
-        c->spare[shelf_of(v)] = v;
-        c->spares++;
-    }
+    if (c && c->Value && c->spares < MOST_SPARES)
+        put_spare(c, v);
     else
         type->tp_free(v);
     Py_DECREF(type);
