@@ -55,13 +55,15 @@ def reduced(value: Value, protocol: Any = 4) -> tuple[Any, ...]:
 
 def parts(value: Value) -> tuple[Any, ...]:
     """A function that makes the blank copy, its arguments, and the state to set."""
-    kind: Any = type(value)
+    kind: Any = getattr(value, "_plain", type(value))  # its own class, while native memory holds its number
     if kind.__reduce_ex__ is not reduced:
         return tuple(value.__reduce_ex__(4)[:3])
     state: Any = value.__getstate__()
+    if kind is not type(value) and not _has_own_state(kind):
+        state = {name: x for name, x in state[0].items() if name != "_cell"} or None, state[1]
     if value.grad is UNREACHED and not _has_own_state(kind):  # recognized by its identity, which a copy would lose
         state[1].pop("grad")
-    return copyreg.__newobj__, (kind,), state  # type: ignore[attr-defined]
+    return getattr(value, "_blank", copyreg.__newobj__), (kind,), state  # type: ignore[attr-defined]
 
 
 @functools.cache

@@ -13,8 +13,9 @@ import random
 import sys
 import time
 
-from helpers.core_programs import outcome, random_program
+from helpers.core_programs import random_program
 from helpers.other_core import OTHER
+from helpers.outcomes import outcome
 
 from micrograd.c_core import NAME
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from helpers.core_programs import LINES, Program, outcome, random_program
+from helpers.core_programs import LINES, Program, random_program
+from helpers.outcomes import outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from two_cores import differences, shrunk

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import functools
 import threading
-import types
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -33,7 +32,6 @@ from micrograd.c_core import native
 from micrograd.compiler.native.memory import Memory
 from micrograd.engine import Value
 from micrograd.locks import held_over_forks, new_in_child
-from micrograd.node import UNREACHED
 from micrograd.number import number_at, number_for, recorded_number
 
 _moving = held_over_forks()
@@ -56,38 +54,23 @@ class Stored(Value):
     @data.setter
     def data(self, number: float) -> None:
         view, place = self._cell
-        try:
-            view[place] = number
-        except (TypeError, ValueError):
-            view[place] = number_for(number, self, "data")
+        view[place] = number if number.__class__ is float else number_for(number, self, "data")
 
     @property
     def _memory(self) -> Any:
         return self._cell[0]
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        plain = type(self)._plain  # type: ignore[attr-defined]
-        own = {name: x for name, x in self.__dict__.items() if name != "_cell"}
-        names = [name for kind in plain.__mro__ for name in _slots(kind)]
-        slots = {name: getattr(self, name) for name in names if hasattr(self, name)}
-        if slots["grad"] is UNREACHED and plain.__setstate__ is Value.__setstate__:  # type: ignore[attr-defined]
-            del slots["grad"]  # it is known by its identity, which a copy would lose
-        return _blank, (plain,), (own or None, slots)
-
-
-def _slots(kind: type) -> list[str]:
-    """The names of a class's slots, as attributes of its instances."""
-    return [name for name, x in vars(kind).items() if isinstance(x, types.MemberDescriptorType)]
-
 
 def _blank(plain: type) -> Any:
+    """What a pickle of a parameter calls first: it is a plain Value."""
     return object.__new__(plain)
 
 
 @functools.cache
 def _stored_class(plain: Any) -> Any:
     """The class of a stored Value: a subclass of its own class, with the same name."""
-    return type(plain.__name__, (Stored,) if plain is Value else (Stored, plain), {"__slots__": (), "_plain": plain})
+    own = {"__slots__": (), "_plain": plain, "_blank": staticmethod(_blank)}  # which copies.py reads
+    return type(plain.__name__, (Stored,) if plain is Value else (Stored, plain), own)
 
 
 def _keep_in(value: Any, view: Any, place: int) -> None:
