@@ -118,7 +118,7 @@ class BuildCore(build_ext):
 
 def refusal() -> tuple[str, str] | None:
     """Why no core is to be built, if so, and what to do."""
-    if os.environ.get("MICROGRAD_PURE", "0") not in ("", "0"):
+    if SUPPORT["is_pure"]():
         return "MICROGRAD_PURE=1 was set when micrograd was installed", "install it again without"
     return SUPPORT["refusal"]()
 

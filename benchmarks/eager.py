@@ -194,7 +194,7 @@ def report(measured: dict, loops: list[float]) -> None:
             if program == name:
                 low, middle = min(found), statistics.median(found)
                 native = measured.get((name, what, "native"))
-                times = f"{low / min(native):.2f}" if native else ""
+                times = f"{low / min(native):.2f}" if native and min(native) else ""
                 unit, apart = PROGRAMS[name].unit, (max(found) - low) / middle
                 numbers = f"{amount(low, unit)} | {amount(middle, unit)} | {apart:.0%} | {times}"
                 print(f"| {what} | {NAMES[engine]} | {numbers} |")

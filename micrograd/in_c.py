@@ -47,7 +47,7 @@ def give(entry: Op, infix: Any, *, is_replaced: bool = False) -> None:
 def _again(name: str) -> None:
     """Look again at a row that was replaced in the table, and at those that expand it."""
     for expanding in sorted(_expanded_by.get(name, ())):
-        give(*_infix[expanding])
+        give(*_infix[expanding], is_replaced=TABLE.get(expanding) is not _infix[expanding][0])
     if name in _infix:
         is_replaced = TABLE.get(name) is not _infix[name][0]
         if is_replaced != (name in changed):

@@ -21,11 +21,12 @@ written from the table of operations when it builds the core.
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from micrograd.c_core.support import is_pure, refusal
 
 NOT_BUILT = "not_built.txt"  # where setup.py writes, in two lines, why it could not build the core and what to do
 AGAIN = "install micrograd again"
@@ -33,7 +34,7 @@ AGAIN = "install micrograd again"
 
 def _chosen() -> tuple[Any, str, str]:
     """The native core; or None, why, and what to do."""
-    if os.environ.get("MICROGRAD_PURE", "").lower() not in ("", "0", "no", "off", "false"):
+    if is_pure():
         return None, "MICROGRAD_PURE=1 is set", "unset it"
     try:
         core = importlib.import_module(f"{__name__}._core")
@@ -51,8 +52,6 @@ def _chosen() -> tuple[Any, str, str]:
 
 
 def _not_built() -> tuple[str, str]:
-    from micrograd.c_core.support import refusal
-
     if refused := refusal():
         return refused
     try:

@@ -203,11 +203,15 @@ static PyObject *core_keep_in(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *core_bring_home(PyObject *module, PyObject *x)
+/* bring_home(node, view): move a node's number into the node again, if it is in this memory. */
+static PyObject *core_bring_home(PyObject *module, PyObject *args)
 {
-    if (!checked(PyModule_GetState(module), x))
+    PyObject *x, *memory;
+    if (!PyArg_ParseTuple(args, "OO", &x, &memory) || !checked(PyModule_GetState(module), x))
         return NULL;
-    leave_memory((node *)x);
+    node *v = (node *)x;
+    if (v->extra && v->extra->memory == memory)
+        leave_memory(v);
     Py_RETURN_NONE;
 }
 
@@ -231,7 +235,7 @@ static PyMethodDef core_functions[] = {
     {"set_active", core_set_active, METH_O, NULL},
     {"put", core_put, METH_VARARGS, NULL},
     {"keep_in", core_keep_in, METH_VARARGS, NULL},
-    {"bring_home", core_bring_home, METH_O, NULL},
+    {"bring_home", core_bring_home, METH_VARARGS, NULL},
     {"free_spares", core_free_spares, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL}};
 
@@ -245,6 +249,11 @@ static int add_rows(PyObject *module)
     PyObject *rows = PyDict_New();
     int status = rows ? 0 : -1;
     for (int r = 0; !status && r < ROWS; r++) {
+        if (ROW_CODE[r].operands > MOST_OPERANDS) {
+            PyErr_Format(PyExc_ImportError, "%s has more operands than MOST_OPERANDS in node.h", ROW_CODE[r].name);
+            status = -1;
+            break;
+        }
         PyObject *one = Py_BuildValue("(is)", r, ROW_CODE[r].fingerprint);
         status = one ? PyDict_SetItemString(rows, ROW_CODE[r].name, one) : -1;
         Py_XDECREF(one);

@@ -125,8 +125,10 @@ static node *take_spare(core *c)
     node *v = c->spare[c->shelf];
     c->spare[c->shelf] = v->operand[0];
     c->spares--;
-    prefetch(v->operand[0]); /* the next operation's node */
-    prefetch((char *)v->operand[0] + 64);
+    if (v->operand[0]) { /* the next operation's node */
+        prefetch(v->operand[0]);
+        prefetch((char *)v->operand[0] + 64);
+    }
     return v;
 }
 

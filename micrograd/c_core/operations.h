@@ -86,8 +86,10 @@ static PyObject *record(core *c, int r, PyObject *const *operands, PyObject *ope
     for (int i = 0; i < count; i++)
         if (!plain_number(c, operands[i], &x[i], &values))
             return NULL;
+    if (!values)
+        return NULL;
     x[count] = setting;
-    double number = values ? ROW_CODE[r].rule(x, local) : NAN, check = number * 0.0;
+    double number = ROW_CODE[r].rule(x, local), check = number * 0.0;
     for (int i = 0; i < count; i++)
         check += local[i] * 0.0;
     if (check != 0.0) /* something is nan or infinite */

@@ -9,10 +9,16 @@ setup.py runs this file by itself, before anything of micrograd is installed; so
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import sys
 import sysconfig
+
+
+def is_pure() -> bool:
+    """Whether the environment asks for the Python core."""
+    return os.environ.get("MICROGRAD_PURE", "").lower() not in ("", "0", "no", "off", "false")
 
 
 def refusal() -> tuple[str, str] | None:

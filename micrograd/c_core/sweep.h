@@ -25,6 +25,8 @@ static int grow(void **items, Py_ssize_t *room, size_t size)
     return 0;
 }
 
+#define has_number(v) ((v)->flags & (REACHED | UNREACHED)) /* as its gradient */
+
 /* A gradient that is an int, as in `p.grad = 0`, and fits; a huge one is Python's to refuse. */
 static int int_grad(const node *v, double *number)
 {
@@ -42,7 +44,7 @@ static int is_plain(const core *c, const node *v)
 {
     double number;
     return Py_TYPE(v) == (PyTypeObject *)c->Value && v->locals != OBJECT &&
-           (!(v->flags & GRAD_IS_OBJECT) || int_grad(v, &number));
+           (has_number(v) || int_grad(v, &number));
 }
 
 static int append(core *c, order *o, node *v)
@@ -132,7 +134,7 @@ static node *checked(core *c, PyObject *x)
 {
     if (is_node(c, x))
         return (node *)x;
-    PyErr_Format(PyExc_TypeError, "a graph's root is a Value, not %R", x);
+    PyErr_Format(PyExc_TypeError, "this is not a Value: %R", x);
     return NULL;
 }
 
@@ -152,8 +154,6 @@ static PyObject *core_backward(PyObject *module, PyObject *root)
     PyMem_Free(o.nodes);
     return status ? NULL : PyBool_FromLong(o.is_plain);
 }
-
-#define has_number(v) ((v)->flags & (REACHED | UNREACHED)) /* as its gradient */
 
 /* begin(node), send(node): a node's part of Python's sweep, where it is plain; else False, and nothing done. */
 static PyObject *core_begin(PyObject *module, PyObject *x)

@@ -85,15 +85,15 @@ def _keep_in(value: Any, view: Any, place: int) -> None:
         value.__class__ = _stored_class(kind)
 
 
-def _bring_home(value: Any) -> None:
-    """Move a Value's number back into the Value."""
+def _bring_home(value: Any, view: Any) -> None:
+    """Move a Value's number back into the Value, if it is in this array."""
     if native:
-        native.bring_home(value)
-        return
-    view, place = value._cell  # not value.data: the collector may free a store while a function is recorded
-    value.__class__ = type(value)._plain
-    value.data = view[place]
-    del value._cell
+        native.bring_home(value, view)
+    elif value._memory is view:
+        _, place = value._cell  # not value.data: the collector may free a store while a function is recorded
+        value.__class__ = type(value)._plain
+        value.data = view[place]
+        del value._cell
 
 
 def _store_holding(value: Value) -> Store | None:
@@ -108,8 +108,9 @@ class Store:
     """
 
     def __init__(self, values: Sequence[Value]):
-        self.values: list[Any] = list(values)
-        self.memory = Memory(-(-len(self.values) // 8) * 8)  # whole vectors
+        self.values: list[Any] = []
+        self.memory = Memory(-(-len(values) // 8) * 8)  # whole vectors
+        self.values += values
         self.is_current = False
         _stores[id(self.memory.view)] = self
         # Python's own lock, taken only by `with`: Ctrl-C could come between any two lines of our code.
@@ -155,10 +156,8 @@ class Store:
         return {store for value in self.values if (store := _store_holding(value)) is not None}
 
     def __del__(self) -> None:
-        view = self.memory.view
         for value in self.values:
-            if value._memory is view:
-                _bring_home(value)
+            _bring_home(value, self.memory.view)
 
 
 def store_of(values: Sequence[Value]) -> Store:
