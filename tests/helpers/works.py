@@ -24,4 +24,5 @@ def raised(f, *args, **settings):
     """The kind and the words of the error that f raises."""
     with pytest.raises(Exception) as error:
         f(*args, **settings)
-    return type(error.value).__name__, str(error.value)
+    # A class is called by its module too, since Python 3.13, where a slot is empty.
+    return type(error.value).__name__, str(error.value).replace("'micrograd.engine.Value'", "'Value'")

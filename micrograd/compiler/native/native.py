@@ -5,11 +5,13 @@ A `Native`'s code is freed after nothing refers to it any more. Calls release th
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import itertools
 import weakref
 from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from micrograd.compiler.native.machine import Machine, llvm
@@ -25,7 +27,7 @@ class Native:
     def __init__(self, text: str, machine: Machine, **entries: Any):
         self.llvm_ir, self.machine = text, machine
         binding = llvm()
-        with compiling:
+        with compiling, _lets_go():
             _free_what_is_dead()
             # A separate context, so that its constants and names are freed with the module.
             context = binding.create_context()
@@ -55,6 +57,18 @@ def native_of(text: str, machine: Machine, **entries: Any) -> Native:
     return Native(text, machine, **entries)
 
 
+@contextlib.contextmanager
+def _lets_go() -> Iterator[None]:
+    """Let go of llvmlite's own lock after an error: Ctrl-C in the midst of its `__enter__` leaves it taken for ever."""
+    try:
+        yield
+    except BaseException:
+        lock = getattr(getattr(llvm().ffi.lib, "_lock", None), "_lock", None)
+        while lock is not None and lock._is_owned():
+            lock.release()
+        raise
+
+
 # Code is freed at the next compilation after its Native is gone. The garbage collector may run anywhere, even inside
 # the lock, so it only notes the key. `_alive` holds LLVM's objects, because a context must outlive its module.
 _alive: dict[int, tuple[Any, Any]] = {}
@@ -72,7 +86,7 @@ def _free_what_is_dead() -> None:
 def assembly_of(text: str, machine: Machine) -> str:
     """The assembly of a module, for this machine or another."""
     binding = llvm()
-    with compiling:
+    with compiling, _lets_go():
         module = binding.parse_assembly(text)
         module.triple = machine.triple
         try:
