@@ -193,3 +193,39 @@ def test_every_way_was_tried_on_rows_that_are_in_c():
         assert {*native.rows} == {*FIXED}
         assert all(not is_called(BUILT_IN[name]) for name in FIXED)
     assert FLOAT.tanh(0.5) == TABLE["tanh"](0.5)
+
+
+PLAIN = (
+    "x + y, x - y, x * y, x / y, -x, abs(x), x**2, x**0.5, x**y, 2.0**x, x + 1, 1 - x, 2 * x, 1 / x, x + True",
+    "x.tanh(), tanh(x), x.maximum(y), maximum(x, 1.0), maximum(1, x), x.relu(), Value(1.0), Value(2), where(1.0, x, y)",
+    "x.data, x.grad, x._prev, x._local, x.label, x._operation, setattr(x, 'data', 0.5), setattr(x, 'grad', 0)",
+)
+
+
+@pytest.mark.skipif(not native, reason="the Python core is Python")
+@pytest.mark.parametrize("program", PLAIN)
+def test_plain_operations_stay_in_c(program):
+    names = {"x": Value(0.5), "y": Value(2.0), "Value": Value, "where": micrograd.where}
+    names |= {"tanh": micrograd.tanh, "maximum": micrograd.maximum}
+    code, called = compile(program, "plain", "eval"), []
+    eval(code, names)  # each exponent has an operation of its own, which is made once
+    sys.setprofile(lambda frame, event, _: called.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        eval(code, names)
+    finally:
+        sys.setprofile(None)
+    assert called == ["<module>"]
+
+
+@pytest.mark.skipif(not native, reason="the Python core is Python")
+def test_backward_through_plain_values_is_one_call():
+    x, y = Value(0.5), Value(2.0)
+    z = (x * y + 1.0).tanh() - x**3
+    x.grad = 0
+    called = []
+    sys.setprofile(lambda frame, event, _: called.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        z.backward()
+    finally:
+        sys.setprofile(None)
+    assert called == ["backward"]

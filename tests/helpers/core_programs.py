@@ -259,7 +259,13 @@ def transformed(p):
 def jitted(p):
     """A compiled function, called with Values and numbers."""
     body = p.pick(("a * b + v0", "(a / b).tanh()", "a ** 3 - b", "micrograd.logsumexp([a, b, v0])", "a.log() * b"))
-    return f"{p.new()} = micrograd.jit(lambda a, b: {body})({p.value()}, {p.pick((p.number(), p.value()))})"
+    return f"f = micrograd.jit(lambda a, b: {body})\n{called(p)}\n{called(p)}"
+
+
+def called(p):
+    """Another call of the function compiled last, most with the same kinds of arguments."""
+    second = p.pick(("0.5", "2.0", p.value(), p.value(), p.anything()))
+    return f"{p.new()} = f({p.pick((p.value(), p.value(), '1.5', p.anything()))}, {second})"
 
 
 def trained(p):
@@ -268,14 +274,19 @@ def trained(p):
     x, y = p.pick((p.pick(leaves), p.value())), p.pick(leaves)
     loss = f"(a * {x} - b) ** 2 + {p.pick((y, p.value()))} * 0.125"
     parameters = p.pick((f"[{x}, {y}]", f"[{x}]", f"[{y}]"))
+    rule = p.pick(("SGD(%, lr=0.0625)", "SGD(%, lr=0.125, momentum=0.5)", "Adam(%, lr=0.125)")).replace("%", parameters)
     return (
-        f"step = micrograd.train_step(lambda a, b: {loss}, SGD({parameters}, lr=0.0625), exact=True)\n"
-        "seen(step([0.5, 1.0], [1.0, -1.0]))"
+        f"opt = {rule}\nstep = micrograd.train_step(lambda a, b: {loss}, opt, exact=True)\n"
+        "seen(step(X, Y))\nseen(step(X, Y))"
     )
 
 
-def dropped(p):
-    return p.pick(("step = None", "seen(step([2.0], [0.5]))"))
+def taken(p):
+    """Other steps, most on the same lists, with something changed before."""
+    choices = ["", "", "X[0] = 0.25", "Y[:] = [0.5, 1.0]", "X.append(1.0), Y.append(2.0)", "X, Y = [1.0], [2.0]"]
+    choices += ["opt.lr = 0.25", "opt.steps = 3", f"{p.value()}.data = {p.number()}", f"X[0] = {p.number()}", "step(X)"]
+    choices += ["step = None", "opt.parameters = opt.parameters[:1]", "step([2.0], [0.5])", "X = np.array([0.5, 2.0])"]
+    return f"{p.pick(choices)}\nseen(step(X, Y))\nseen(opt.steps)".lstrip("\n")
 
 
 def user_row(p):
@@ -297,29 +308,9 @@ def user_row(p):
     )
 
 
-LINES = (
-    (assigned,) * 24
-    + (added,) * 3
-    + (backward,) * 4
-    + (all_backward,) * 2
-    + (asked,) * 2
-    + (
-        data,
-        grad,
-        zeroed,
-        label,
-        attribute,
-        step,
-        chained,
-        structure,
-        in_a_mode,
-        transformed,
-        user_row,
-        jitted,
-        trained,
-        dropped,
-    )
-)
+LINES = (assigned,) * 24 + (added,) * 3 + (backward,) * 4 + (all_backward,) * 2 + (asked,) * 2 + (called, taken) * 2
+LINES += (data, grad, zeroed, label, attribute, step, chained, structure, in_a_mode, transformed, user_row)
+LINES += (jitted, trained)
 
 
 def random_program(pick):

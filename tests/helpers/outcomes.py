@@ -19,7 +19,7 @@ from helpers.described import Describer
 import micrograd
 from micrograd import Value
 from micrograd.node import UNREACHED
-from micrograd.optim import SGD
+from micrograd.optim import SGD, Adam
 from micrograd.table import TABLE
 
 
@@ -67,7 +67,15 @@ def outcome(lines):
     names = {"np": np, "math": math, "copy": copy, "pickle": pickle, "inf": math.inf, "nan": math.nan}
     names |= {"micrograd": micrograd, "Value": Value, "TABLE": TABLE, "Fraction": Fraction, "Float": Float}
     names |= {"Integer": Integer, "Sub": Sub, "Slotted": Slotted, "Named": Named, "seen": seen.append}
-    names |= {"SGD": SGD, "step": None, "UNREACHED": UNREACHED}
+    names |= {
+        "SGD": SGD,
+        "Adam": Adam,
+        "step": None,
+        "f": max,
+        "X": [0.5, 1.0],
+        "Y": [1.0, -1.0],
+        "UNREACHED": UNREACHED,
+    }
     out = []
     with own_rows(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # NumPy's, where its numbers overflow
