@@ -45,7 +45,7 @@ class Node(Recordable):
 
 if native:
     Node = native.Node  # type: ignore[misc]  # the same in C
-    native.bind(unreached=UNREACHED, unlabelled="")
+    native.bind(unreached=UNREACHED)
 
 
 def set_up(node: Any, data: Any, operands: tuple[Any, ...], operation: Op, local: Any) -> Any:

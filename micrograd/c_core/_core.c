@@ -193,13 +193,14 @@ static PyObject *core_keep_in(PyObject *module, PyObject *args)
     int fits = view.format && !strcmp(view.format, "d") && 0 <= place && place < view.len / (Py_ssize_t)sizeof(double);
     double *at = (double *)view.buf + place;
     PyBuffer_Release(&view);
-    if (!fits || !v->at)
+    if (!fits || !number_of(v))
         return PyErr_Format(PyExc_ValueError, "there is no double at place %zd, or %R has no number", place, x);
-    if (!extra_of(v))
+    if (!with_extra(v))
         return NULL;
-    *at = *v->at;
-    v->at = at;
-    Py_XSETREF(v->extra->memory, Py_NewRef(memory));
+    *at = *number_of(v);
+    extra_of(v)->at = at;
+    set_flags(v, HAS_NUMBER, IN_MEMORY);
+    Py_XSETREF(extra_of(v)->memory, Py_NewRef(memory));
     Py_RETURN_NONE;
 }
 
@@ -210,7 +211,7 @@ static PyObject *core_bring_home(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "OO", &x, &memory) || !checked(PyModule_GetState(module), x))
         return NULL;
     node *v = (node *)x;
-    if (v->extra && v->extra->memory == memory)
+    if (v->flags & IN_MEMORY && extra_of(v)->memory == memory)
         leave_memory(v);
     Py_RETURN_NONE;
 }
