@@ -4,7 +4,6 @@
    collector's part). Whatever is rarer is in `extra`: a label, more operands, derivatives that are functions, a symbol
    as data, a number in native memory. */
 
-enum { MOST_OPERANDS = 3, MOST_EXPANDED = 3 }; /* of the rows in C */
 enum { MANY = 3, OBJECT = 4 }; /* counts above two: in `extra->operands` and `extra->many`; in `extra->local` */
 enum { REACHED = 1, UNREACHED = 2, GRAD_IS_OBJECT = 4, GRADS = 7 }; /* flags of the gradient; without one there is none */
 enum { HAS_NUMBER = 8, IN_MEMORY = 16 };                 /* flags of the data; without one they are in `extra->data` */
@@ -49,21 +48,22 @@ typedef struct table_row {
 /* The objects of Python's that the core uses: bind(Value=Value, constant=CONSTANT, ...) tells it. */
 #define FROM_PYTHON(X) \
     X(Value) X(init) X(unreached) X(made_by_hand) X(constant) X(detached) X(number_for) \
-    X(recorded_number) X(power) X(bind_power) X(called)
+    X(recorded_number) X(power) X(bind_power)
 #define DECLARED(name) PyObject *name;
 
 /* Freed nodes are put on shelves, one for each page of memory: taken page by page, those of one graph lie together. In
    any order they would soon be all over memory, which made a step of training twice as slow. */
-#ifdef __SANITIZE_ADDRESS__
-enum { SHELVES = 4096, MOST_SPARES = 0 }; /* so that a freed node's memory is not touched again */
-#else
 enum { SHELVES = 4096, MOST_SPARES = 1 << 18 };
-#endif
 #define shelf_of(v) ((uintptr_t)(v) >> 12 & (SHELVES - 1))
+#ifdef __SANITIZE_ADDRESS__ /* whose memory is used again is chance: of the others, no freed node may be touched */
+#define can_be_spare(v) ((uintptr_t)(v) >> 5 & 1)
+#else
+#define can_be_spare(v) 1
+#endif
 
 /* The module's state. */
 typedef struct core {
-    PyTypeObject *Node, *Operation, *Call, *Prepared;
+    PyTypeObject *Node, *Operation, *Call;
     PyObject *int_powers, *float_powers; /* the operation for each constant exponent */
     FROM_PYTHON(DECLARED)
     row rows[ROWS];
@@ -186,7 +186,7 @@ static node *allocate(core *c)
     long more = c->made / 16 < 4096 ? c->made / 16 : 4096;
     int was_on = PyGC_Disable();
     c->made += more + 1;
-    for (node *v; more-- > 0 && MOST_SPARES; put_spare(c, v)) {
+    for (node *v; more-- > 0; put_spare(c, v)) {
         if (!(v = PyObject_GC_New(node, (PyTypeObject *)c->Value))) {
             PyErr_Clear();
             break;
@@ -306,7 +306,7 @@ static void node_dealloc(node *v)
     Py_XDECREF(operation);
     PyMem_Free(more);
     core *c = can_be_used_again ? core_of(type) : NULL;
-    if (c && c->Value && c->spares < MOST_SPARES)
+    if (c && c->Value && c->spares < MOST_SPARES && can_be_spare(v))
         put_spare(c, v);
     else
         type->tp_free(v);

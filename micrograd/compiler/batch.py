@@ -13,9 +13,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from micrograd.c_core import native
 from micrograd.compiler.native.context import BAD_INDEX, COLUMNS, PAUSED, WIDEST
-from micrograd.compiler.native.memory import Memory
+from micrograd.compiler.native.memory import Memory, addresses
 from micrograd.compiler.native.native import Native
 from micrograd.compiler.native.shuffle import Twister
 from micrograd.compiler.native.widths import Widths
@@ -122,9 +121,9 @@ class BatchProgram:
             return False
         context, kind = self.context, type(self.context)
         fields = [self._address + getattr(kind, name).offset for name in ("restart", "asked", "taken")]
-        addresses = self._native.address("run"), self._address, *fields, context.rates, context.losses
+        places_in_c = addresses(self._native.address("run"), self._address, *fields, context.rates, context.losses)
         states, owners = tuple(memory.views.items()), (self, self._native, memory)
-        return native.Prepared(addresses, (data, places, states, self.outside, optimizer, ATTRIBUTES, owners))
+        return places_in_c, data, places, states, self.outside, optimizer, ATTRIBUTES, owners  # as calls.h has them
 
     # ------------------------------------------------------------ read what came out
 

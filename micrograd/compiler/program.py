@@ -21,6 +21,7 @@ from micrograd.c_core import native
 from micrograd.compiler.arguments import Structure, rebuild
 from micrograd.compiler.native.emit import call_module
 from micrograd.compiler.native.machine import this_machine
+from micrograd.compiler.native.memory import addresses
 from micrograd.compiler.native.native import CALL, Native, native_of
 from micrograd.compiler.outside.recording import recorded
 from micrograd.compiler.rows import WholeNumber
@@ -166,8 +167,8 @@ class Program:
             return None
         kinds = bytes(kind == "value" for kind in self._structures)
         holds = self.outside.holds if self.outside.reads else None
-        kept = self._entries[0], kinds, tuple(self._leaves), holds, computer.native  # as calls.h has them
-        return native.Prepared((computer.native.address("call"),), kept)
+        address = addresses(computer.native.address("call"))
+        return address, self._entries[0], kinds, tuple(self._leaves), holds, computer.native  # as calls.h has them
 
     @property
     def native(self) -> Native:

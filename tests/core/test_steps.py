@@ -224,7 +224,7 @@ def test_native_steps_run_beside_python():
             counted[0] += 1
 
     before = sys.getswitchinterval()
-    sys.setswitchinterval(10.0)  # only what releases the lock lets others run
+    sys.setswitchinterval(1.0)  # only what releases the lock lets others run
     thread = threading.Thread(target=count)
     try:
         thread.start()

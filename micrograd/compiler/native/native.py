@@ -44,7 +44,9 @@ class Native:
 
     def address(self, name: str) -> int:
         """Where the code of a function begins: for C, which calls it without ctypes."""
-        return ctypes.cast(getattr(self, name), ctypes.c_void_p).value or 0
+        address = ctypes.cast(getattr(self, name), ctypes.c_void_p).value
+        assert address is not None
+        return address
 
     @functools.cached_property
     def assembly(self) -> str:
