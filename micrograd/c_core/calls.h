@@ -5,28 +5,16 @@
 
 enum { MOST_NUMBERS = 128 }; /* that a function reads and writes: they lie on the stack */
 
-/* Machine code, and what its call needs, is a tuple: of a function, and of a step. Program._code_of and
-   BatchProgram.again make them; nothing here checks addresses. */
-enum { ADDRESSES, OPERATION, KINDS, LEAVES, HOLDS, OWNER, PARTS_OF_A_CALL };
+/* What the code of a function has, and of a step: see Program._code_of and BatchProgram.again. */
+enum { OPERATION = 1, KINDS, LEAVES, HOLDS, OWNER, PARTS_OF_A_CALL };
 enum { DATA = 1, PLACES, STATES, OUTSIDE, OPTIMIZER, NAMES_OF_ATTRIBUTES, OWNERS, PARTS_OF_A_STEP };
 enum { UNMOVED, LR, STEPS, STATE }; /* names of attributes */
-
-/* ADDRESSES, as bytes: for a function, RUN alone. The others are numbers in native memory: see native/context.py. */
-enum { RUN, CONTEXT, RESTART, ASKED, TAKEN, RATE, LOSS };
 
 /* What jit(f) gives: Jitted, in Python, is a subclass. `code` is that of the program used last, or NULL. */
 typedef struct call {
     PyObject_HEAD
     PyObject *code;
 } call;
-
-#define part PyTuple_GET_ITEM
-#define address(code, i) ((void **)PyBytes_AS_STRING(part(code, ADDRESSES)))[i]
-
-static int is_code(PyObject *x, Py_ssize_t parts)
-{
-    return x && PyTuple_CheckExact(x) && PyTuple_GET_SIZE(x) == parts;
-}
 
 /* ---------------------------------------------------------------- jit(f)(x, y) */
 
