@@ -36,6 +36,7 @@ from micrograd.derivatives import VALUE
 from micrograd.engine import Value, constant
 from micrograd.errors import NotFiniteError
 from micrograd.locks import new_in_child
+from micrograd.modes import collector_paused
 from micrograd.node import set_up
 from micrograd.results import OneOf
 from micrograd.table import DETACHED, Op
@@ -128,6 +129,7 @@ class Program:
         compared = results, found.plain, found.leaf_of, list(map(id, recorder.leaves)), recorder.indices
         return recorder.tape, compared, found
 
+    @collector_paused()
     def _tape_of(self, found: _Recording, *, with_derivatives: bool) -> Tape:
         tape, several = found.recorder.tape, len(found.results) > 1
         tape.outputs = {f"value[{k}]" if several else "value": operand_of(x.data) for k, x in enumerate(found.results)}
@@ -310,7 +312,9 @@ class _Computer:
 
     def __init__(self, tape: Tape, *, exact: bool):
         self.tape = tape
-        self.native = native_of(call_module(tape, this_machine(), exact=exact), this_machine(), call=CALL)
+        with collector_paused():
+            text = call_module(tape, this_machine(), exact=exact)
+        self.native = native_of(text, this_machine(), call=CALL)
         self._call, self._inputs = self.native.call, len(tape.inputs)
         self._buffer = ctypes.c_double * (len(tape.inputs) + len(tape.outputs))
 
