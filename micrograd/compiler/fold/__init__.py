@@ -1,0 +1,15 @@
+"""What is repeated: the loops that Python unrolled while it was recorded, found again on the tape.
+
+Read in this order:
+
+    forms               a folded program: lines, and loops around them
+    rolling             equal stretches of a list become loops, and loops of loops
+    folding             from a tape to a folded program
+    interpret           run a folded program, line by line: what all its other readers must agree with
+"""
+
+from micrograd.compiler.fold.folding import fold
+from micrograd.compiler.fold.forms import Access, Affine, Folded, Line, Loop, Output
+from micrograd.compiler.fold.interpret import run
+
+__all__ = ["Access", "Affine", "Folded", "Line", "Loop", "Output", "fold", "run"]
