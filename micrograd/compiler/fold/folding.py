@@ -110,7 +110,7 @@ def _body(entries: list[Any], strides: list[list[tuple[int, ...]]]) -> Body:
                 start = end
             out.append(Loop(entry.count, _body(entry.body, inner)))
         else:
-            out.append(_line(*entry, outer))
+            out.append(_line(entry[0], entry[1], outer))
     return tuple(out)
 
 
