@@ -8,7 +8,7 @@ Read in this order:
     lanes               the tape on lanes of rows, and their sums
     update              the optimizer's tape as native code, on lanes of parameters
     shuffle, loop       the order of the rows, as Python's `random` gives it; the loops around everything
-    native, widths      from LLVM's text to functions that Python calls
+    native              from LLVM's text to functions that Python calls
     memory, store       doubles at a fixed address; the parameters' memory, used by one thread at a time
 """
 
