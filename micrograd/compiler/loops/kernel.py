@@ -48,7 +48,8 @@ class Frame:
 
 class Kernel:
     """Writes the lines whose numbers are `wanted`. `rows`, `work` and `shared` are the names of pointers; `places`
-    turns a place among the shared inputs into a pointer's name and an index. `output` writes an output.
+    turns a place among the shared inputs into a pointer's name and an index. `output` writes an output: that of
+    an output step, or of a line that is `attached` to one. `keep` is told each result.
     """
 
     def __init__(
@@ -61,13 +62,16 @@ class Kernel:
         wide: int,
         registers: int,
         shared_input: Callable[[Affine, tuple[int, ...]], tuple[str, Affine]],
-        output: Callable[[Kernel, Step, int], None],
+        output: Callable[[Kernel, Step, list[str], int], None],
+        attached: Collection[int] = (),
+        keep: Callable[[Kernel, Step, list[str], int], None] = lambda kernel, step, x, q: None,
         rehearsal: bool,
     ):
         self.e, self.shape, self.storage, self.wanted = e, shape, storage, wanted
         self.wide, self.registers = wide, registers
         self.rows_at_once = wide * e.lanes
-        self.shared_input, self.output, self.rehearsal = shared_input, output, rehearsal
+        self.shared_input, self.rehearsal = shared_input, rehearsal
+        self.output, self.attached, self.keep = output, attached, keep
         self.frames: list[Frame] = []
         self.label = e._label
         self._loops = 0
@@ -204,12 +208,13 @@ class Kernel:
             if isinstance(step.entry, Line):
                 self._line(step, q)
             else:
-                self.output(self, step, q)
+                x = self.operand(step, step.output.value, q)
+                self.output(self, step, [self.e.value(x)] * self.wide if isinstance(x, float) else x, q)
 
     def _line(self, step: Step, q: int) -> None:
         line, e = step.line, self.e
         given = [self.operand(step, access, q) for access in line.operands]
-        result = []
+        result: list[str] = []
         by_number = line.op == "where" and not self.shape.is_condition(step, line.operands[0])
         for v in range(self.wide):
             each = [x if isinstance(x, float) else x[v] for x in given]
@@ -227,6 +232,9 @@ class Kernel:
             key = own.base - own.strides[-1], own.strides
             if key in frame.numbers:
                 frame.numbers[key][q + 1] = result
+        self.keep(self, step, result, q)
+        if step.number in self.attached:
+            self.output(self, step, result, q)
         if step.number in self.storage.stored:
             axis, _ = self.storage.in_place.get(step.number, (-1, None))
             if axis + 1 == jammed > 0 and q + 1 < self.copies:

@@ -7,11 +7,13 @@ is nothing to do for a tail; with `exact`, sums are added up in the order of str
 
 from __future__ import annotations
 
-from micrograd.compiler.fold import Affine, Line, Output
+from micrograd.compiler.fold import Affine, Line
 from micrograd.compiler.loops.kernel import Kernel
+from micrograd.compiler.loops.products import Products
+from micrograd.compiler.loops.rowsums import RowSums
 from micrograd.compiler.loops.shape import NotAsLoops, Shape, Step
 from micrograd.compiler.loops.storage import Storage
-from micrograd.compiler.native.emit import Emitter
+from micrograd.compiler.native.emit import Emitter, bits
 from micrograd.compiler.native.lanes import LaneWriter, not_finite, row_start, function
 from micrograd.compiler.native.spec import READ, ModuleSpec
 
@@ -29,11 +31,16 @@ class LoopedLanes(LaneWriter):
         self.rows_at_once = spec.lanes * spec.wide
         self.last = len(spec.tape.outputs) - 1
         if not spec.exact:
-            self.needs_tail, self.sum_words = False, spec.sums
+            self.needs_tail, self.clears, self.sum_words = False, False, spec.sums
         self.uniform_lines = {step.number for step in self.shape.lines} - self.varying
         self.uniform_outputs = {step.number for step in self.shape.outputs} - self.varying
+        self.products = Products(self.shape)
+        if spec.exact:
+            self.products.found, self.products.skipped = {}, set()
+        self.loose = {step.number for step in self.shape.loose}
+        self.rehearsal = True
         self._rehearse()
-        self.words = self.rows_at_once * (sum(spec.widths) + self.storage.words)
+        self.rehearsal = False
 
     @property
     def has_uniform(self) -> bool:
@@ -60,6 +67,8 @@ class LoopedLanes(LaneWriter):
             registers=self._registers(wide),
             shared_input=self._shared_input,
             output=output or self._add_up,  # type: ignore[arg-type]
+            attached=self.shape.attached,
+            keep=self._keep,
             rehearsal=rehearsal,
         ).write()
 
@@ -92,27 +101,75 @@ class LoopedLanes(LaneWriter):
         e._label = "entry"
         e.lines.append("entry:")
         work = self.spec.layout.get(e, "work")
-        e.do(f"%rows = getelementptr inbounds double, ptr {work}, i64 0")
-        e.do(f"%work = getelementptr inbounds double, ptr {work}, i64 {sum(self.spec.widths) * self.rows_at_once}")
+        start = 0
+        for name, words in self._parts().items():
+            e.do(f"%{name}.all = getelementptr inbounds double, ptr {work}, i64 {start}")
+            start += words
+        self.words = start
+        for name in ("rows", "work"):
+            e.do(f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 0")
+        if not self.spec.exact:
+            before = e.let(f"sub i64 {self.spec.layout.get(e, 'done')}, {self.rows_at_once}")
+            slot = "%slot"
+            e.do(f"%slot = urem i64 {before}, {self.spec.kept}")
+            e.do(f"%fresh = icmp eq i64 {before}, 0")
+            for name, words in (("left", 1), ("right", self.products.right.words), ("starts", 1)):
+                e.do(f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 {e.let(f'mul i64 {slot}, {words}')}")
         self._load_rows(e)
         if not self.spec.exact:
             self._masks(e)
-        self._kernel(e, self.varying, self.spec.wide, rehearsal=rehearsal)
-        return function(
+        wanted = {n for n in self.varying - self.products.skipped if isinstance(self.shape.steps[n].entry, Line)}
+        wanted |= self.varying & self.loose
+        self._kernel(e, wanted, self.spec.wide, rehearsal=rehearsal)
+        if not self.spec.exact and self.products.found:
+            left = e.let("sub i64 %last, %first")
+            rows = e.let(f"call i64 @llvm.smin.i64(i64 {left}, i64 {self.rows_at_once - 1})")
+            count = e.let(f"add i64 {e.let(f'add i64 {slot}, 1')}, {rows}")
+            full = e.let(f"icmp eq i64 {count}, {self.spec.kept}")
+            final = e.let(f"icmp ult i64 {left}, {self.rows_at_once}")
+            e.do(f"br i1 {e.let(f'or i1 {full}, {final}')}, label %sum, label %return")
+            e.lines.append("sum:")
+            fresh = e.let(f"icmp ult i64 {before}, {self.spec.kept}")
+            given = "ptr %left.all, ptr %right.all, ptr %starts.all, ptr %sums"
+            e.do(f"call void @products({given}, i64 {count}, i1 {fresh})")
+            e.do("br label %return")
+            e.lines.append("return:")
+        text = function(
             "void @block(ptr noalias %context, ptr noalias %parameters, ptr noalias %others, ptr noalias %shared, "
             "ptr noalias %sums, ptr noalias %order, i64 %first, i64 %last)",
             e,
         )
+        return text if self.spec.exact else text + self._products()
+
+    def _parts(self) -> dict[str, int]:
+        """The parts of the work memory, in doubles."""
+        kept, left, right = self.spec.kept, self.products.left.words, self.products.right.words
+        parts = {"rows": self.rows_at_once * sum(self.spec.widths), "work": self.rows_at_once * self.storage.words}
+        return parts | {"left": kept * left, "right": kept * right, "starts": kept * len(self.spec.widths), **self._copies()}
+
+    def _copies(self) -> dict[str, int]:
+        """Arrays that are not of doubles are copied, row by row, if factors of products come from them."""
+        arrays = RowSums(self.spec, self.products, self.emitter(1)).arrays if not self.spec.exact else ()
+        return {f"copy{k}": self.spec.kept * self.spec.widths[k] for k in sorted(arrays) if self.spec.types[k] != "f8"}
+
+    def _products(self) -> str:
+        """Sum the products over %count rows."""
+        e = self.emitter(1)
+        e._label = "entry"
+        e.lines.append("entry:")
+        RowSums(self.spec, self.products, e).write()
+        head = "void @products(ptr noalias %left, ptr noalias %right, ptr %starts, ptr noalias %sums, i64 %count, i1 %fresh)"
+        return function(head, e)
 
     def _load_rows(self, e: Emitter) -> None:
         """Copy the rows to memory: of each place in a row, all rows side by side."""
-        one = e.scalars()
         before = 0
         for array, (kind, width) in enumerate(zip(self.spec.types, self.spec.widths)):
             base, stride = self.array(e, array)
             of, convert = READ[kind]
             for v in range(self.spec.wide if width else 0):
                 starts = [self._row(e, v * e.lanes + lane, base, stride) for lane in range(e.lanes)]
+                copies = self._keep_starts(e, array, v, starts)
                 with e.loop(f"fill{array}.{v}", width) as place:
                     offset = e.let(f"mul i64 {place}, {kind[1]}")
                     out = "poison"
@@ -120,14 +177,30 @@ class LoopedLanes(LaneWriter):
                         at = e.let(f"getelementptr i8, ptr {start}, i64 {offset}")
                         number = e.let(f"load {of}, ptr {at}, align 1")
                         number = e.let(f"{convert} {of} {number} to double") if convert else number
+                        if copies:
+                            e.store(number, copies[lane], place, of="double")
                         if e.lanes == 1:
                             out = number
                         else:
                             out = e.let(f"insertelement {e.type} {out}, double {number}, i32 {lane}")
-                    index = one.let(f"mul i64 {place}, {self.rows_at_once}")
-                    index = one.let(f"add i64 {index}, {before * self.rows_at_once + v * e.lanes}")
+                    index = e.let(f"mul i64 {place}, {self.rows_at_once}")
+                    index = e.let(f"add i64 {index}, {before * self.rows_at_once + v * e.lanes}")
                     e.store(out, "%rows", index)
             before += width
+
+    def _keep_starts(self, e: Emitter, array: int, v: int, starts: list[str]) -> list[str]:
+        """Keep where the rows start, for `products`; return where to copy them, if they have to be."""
+        if self.spec.exact:
+            return []
+        copies = []
+        if f"copy{array}" in self._copies():
+            width = self.spec.widths[array]
+            first = e.let(f"mul i64 {e.let(f'add i64 %slot, {v * e.lanes}')}, {width}")
+            first = e.at(f"%copy{array}.all", first)
+            starts = copies = [e.at(first, lane * width) for lane in range(e.lanes)]
+        for lane, start in enumerate(starts):
+            e.store(start, "%starts", array * self.spec.kept + v * e.lanes + lane, of="ptr")
+        return copies
 
     def _row(self, e: Emitter, number: int, base: str, stride: str) -> str:
         """The address of a row of the block in an array; beyond the last, the last row's."""
@@ -149,12 +222,11 @@ class LoopedLanes(LaneWriter):
             numbers = ", ".join(f"i64 {v * lanes + lane}" for lane in range(lanes))
             e.do(f"%counts{v} = icmp ule {of} <{numbers}>, {each}")
 
-    def _add_up(self, kernel: Kernel, step: Step, q: int) -> None:
+    def _add_up(self, kernel: Kernel, step: Step, vectors: list[str], q: int) -> None:
         """Add an output's numbers to its sum."""
-        assert isinstance(step.entry, Output)
-        x = kernel.operand(step, step.entry.value, q)
+        if step.number in self.products.found:
+            return
         e = kernel.e
-        vectors = [e.value(x) if isinstance(x, float) else x[v] for v in range(kernel.wide)]
         form = self._place(step)
         if self.spec.exact:
             at = kernel.pointer("%sums", form, q, e.lanes)
@@ -171,23 +243,37 @@ class LoopedLanes(LaneWriter):
         for each in kept[1:]:
             total = e.let(f"fadd {e.type} {total}, {each}")
         at = kernel.pointer("%sums", form, q, 1)
-        so_far = e.load(at, 0)
+        before = e.let(f"select i1 %fresh, double {bits(0.0)}, double {e.load(at, 0)}")
         if e.lanes > 1:
             name = f"llvm.vector.reduce.fadd.v{e.lanes}f64"
             e.declared.add(f"declare double @{name}(double, {e.type})")
-            total = e.let(f"call reassoc double @{name}(double {so_far}, {e.type} {total})")
-        else:
-            total = e.let(f"fadd double {so_far}, {total}")
-        e.store(total, at, 0, of="double")
+            total = e.let(f"call reassoc double @{name}(double {bits(-0.0)}, {e.type} {total})")
+        e.store(e.let(f"fadd double {before}, {total}"), at, 0, of="double")
 
     def _place(self, step: Step) -> Affine:
         """An output's place among the sums."""
-        number = step.entry.number  # type: ignore[union-attr]
+        number = self.shape.attached[step.number] if isinstance(step.entry, Line) else step.output.number
         if not step.nests:
             return Affine(self.spec.place(number.base))
         if (self.shape.places(step, number) == self.last).any():
             raise NotAsLoops("the value is an output of a loop")
         return number
+
+    def _keep(self, kernel: Kernel, step: Step, x: list[str], q: int) -> None:
+        """Keep the factors of products for all rows: left factors row by row, right ones place by place."""
+        if self.rehearsal:
+            return
+        e, own = kernel.e, step.line.result
+        if step.number in self.products.left.stored:
+            at = kernel.pointer("%left", self.products.left.address(step, own), q, self.spec.kept)
+            for v, each in enumerate(x):
+                e.store(each, at, v * e.lanes)
+        if step.number in self.products.right.stored:
+            at = kernel.pointer("%right", self.products.right.address(step, own), q, 1)
+            for v, each in enumerate(x):
+                for lane in range(e.lanes):
+                    one = e.let(f"extractelement {e.type} {each}, i32 {lane}") if e.lanes > 1 else each
+                    e.store(one, at, (v * e.lanes + lane) * self.products.right.words, of="double")
 
     # ---------------------------------------------------------------- reduce
 
@@ -219,9 +305,6 @@ class LoopedLanes(LaneWriter):
             return super().mean(e, g)
         return e.let(f"fmul {e.type} {e.load_vector('%sums', g)}, {e.splat('%scale')}")
 
-    def _write_mean(self, kernel: Kernel, step: Step, q: int) -> None:
+    def _write_mean(self, kernel: Kernel, step: Step, x: list[str], q: int) -> None:
         """The mean of an output that all rows share is its number."""
-        assert isinstance(step.entry, Output)
-        x = kernel.operand(step, step.entry.value, q)
-        number = kernel.e.value(x) if isinstance(x, float) else x[0]
-        kernel.e.store(number, kernel.pointer("%gradients", self._place(step), q, 1), 0, of="double")
+        kernel.e.store(x[0], kernel.pointer("%gradients", self._place(step), q, 1), 0, of="double")

@@ -67,6 +67,11 @@ class Step:
         return self.entry
 
     @property
+    def output(self) -> Output:
+        assert isinstance(self.entry, Output)
+        return self.entry
+
+    @property
     def operands(self) -> tuple[Access, ...]:
         return self.entry.operands if isinstance(self.entry, Line) else (self.entry.value,)
 
@@ -150,6 +155,47 @@ class Shape:
                     if not varies.isdisjoint(sources):
                         varies |= {step.number, *sources}
         return varies
+
+    @functools.cached_property
+    def attached(self) -> dict[int, Affine]:
+        """For lines whose every result is an output: the outputs' numbers, in the counters of the line's loops.
+
+        Folding may put an output into another loop, or another turn, than the line that computes it.
+        """
+        number = np.full(self.folded.places, -1)
+        for step in self.outputs:
+            if step.output.value.space == "temporary":
+                read, numbers = self.places(step, step.output.value), self.places(step, step.output.number)
+                number[read] = np.where(number[read] == -1, numbers, -2)  # -2: several outputs
+                if len(np.unique(read)) < read.size:
+                    number[read] = -2
+        found = {}
+        for step in self.lines:
+            own = number[self.places(step, step.line.result)]
+            form = affine_of(own) if (own >= 0).all() else None
+            if form is not None and step.number in self.varies:
+                found[step.number] = form
+        while True:  # an output's numbers must all come from such lines, or none
+            mixed = set()
+            for step in self.outputs:
+                if step.output.value.space == "temporary":
+                    sources = {source.number for source in self.sources(step, step.output.value)}
+                    if not sources <= found.keys():
+                        mixed |= sources & found.keys()
+            if not mixed:
+                return found
+            for line in mixed:
+                del found[line]
+
+    @functools.cached_property
+    def loose(self) -> list[Step]:
+        """The outputs that are not attached to lines."""
+        return [
+            step
+            for step in self.outputs
+            if step.output.value.space != "temporary"
+            or self.sources(step, step.output.value)[0].number not in self.attached
+        ]
 
     def is_condition(self, step: Step, access: Access) -> bool:
         """Whether an operand is a condition rather than a number."""

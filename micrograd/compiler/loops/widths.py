@@ -18,6 +18,7 @@ from micrograd.compiler.native.native import RUN, Native, native_of
 from micrograd.compiler.native.spec import ModuleSpec
 
 LONG = 3000  # instructions from which a tape is folded
+KEPT = 256  # the most rows for which factors of products are kept
 WIDE = 4  # the most vectors of rows that loops compute at once
 
 
@@ -41,7 +42,7 @@ class Widths:
             if loops or 8 * folded.lines < len(spec.tape.code):
                 spec = dataclasses.replace(spec, folded=folded)
         self.spec = spec
-        self._compiled: dict[tuple[int, bool, int], Compiled] = {}
+        self._compiled: dict[tuple[int, bool, int, int], Compiled] = {}
         self._last: tuple[int, Compiled] | None = None  # the last batch size, and its code
 
     def of(self, count: int) -> Compiled:
@@ -51,16 +52,19 @@ class Widths:
         machine = self.spec.machine
         is_single = count <= machine.lanes
         lanes = 1 << (count - 1).bit_length() if is_single else machine.lanes_in_loops
-        wide = 1
+        wide, kept = 1, 0
         if self.spec.folded and not self.spec.exact:
-            is_single, lanes = False, min(lanes, machine.lanes_in_loops)
+            lanes = min(lanes, machine.lanes_in_loops)
             vectors = -(-count // lanes)
             wide = -(-vectors // -(-vectors // WIDE))
-        key = lanes, is_single, wide
-        compiled = self._compiled.get(key) or self._compiled.get((machine.lanes_in_loops, False, wide))
+            at_once = lanes * wide
+            kept = min(-(-count // at_once), max(1, KEPT // at_once)) * at_once
+            is_single = count <= kept
+        key = lanes, is_single, wide, kept
+        compiled = self._compiled.get(key) or self._compiled.get((machine.lanes_in_loops, False, wide, kept))
         if compiled is None:
             compiled = self._compiled[key] = self._compile(
-                dataclasses.replace(self.spec, lanes=lanes, is_single=is_single, wide=wide)
+                dataclasses.replace(self.spec, lanes=lanes, is_single=is_single, wide=wide, kept=kept)
             )
         self._last = count, compiled
         return compiled

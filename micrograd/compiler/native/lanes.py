@@ -32,6 +32,7 @@ class LaneWriter:
         self.rows_at_once = spec.lanes
         self.needs_tail = spec.lanes > 1  # whether the last block's lanes without a row must be left out
         self.sum_words = spec.lanes * spec.sums
+        self.clears = not spec.is_single  # whether the sums are set to 0 before a step
         self.words = 0  # of work memory
         self.has_rows = bool(self.plan.each_row) or any(map(self.plan.differs_by_row, self.outputs))
 

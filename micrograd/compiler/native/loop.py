@@ -147,7 +147,7 @@ class _Loop:
             self.label("start")
         if self.writer.has_uniform:
             self.e.do(f"call void @uniform({self.same})")
-        if self.spec.is_single or not self.writer.has_rows:
+        if not self.writer.clears or not self.writer.has_rows:
             self.go("blocks")
             return
         self._clear("sums")

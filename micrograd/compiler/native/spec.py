@@ -48,7 +48,7 @@ class ModuleSpec:
     `scale` is a tape that gives the factor on all gradients from their norm. `is_single`: no batch has more rows than
     lanes. `indices` are the row inputs used as an index, each with the number of values it chooses from. With `exact`,
     a product and a sum are never fused. `folded` is the tape as loops, if it is written so; then `wide` vectors of
-    rows are computed at once.
+    rows are computed at once, and factors of products are kept for `kept` rows.
     """
 
     tape: Tape
@@ -63,6 +63,7 @@ class ModuleSpec:
     exact: bool = False
     folded: Folded | None = None
     wide: int = 1
+    kept: int = 0
 
     @functools.cached_property
     def plan(self) -> Plan:
