@@ -10,17 +10,20 @@
 >>> print(fold(tape, rows=range(9, 18)))
 t[0] = shared[0] * row[0]
 for i in 8:
-    t[2*i+1] = shared[i+1] * row[i+1]
-    t[2*i+2] = t[2*i] + t[2*i+1]
-output[0] = t[16]
+    t[i+9] = shared[i+1] * row[i+1]
+    t[i+1] = t[i] + t[i+9]
+output[0] = t[8]
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from micrograd.compiler.fold.forms import Access, Affine, Body, Folded, Line, Loop, Output
+from micrograd.compiler.fold.ordering import ordered, uses_of
+from micrograd.compiler.fold.places import placed
 from micrograd.compiler.fold.rolling import Entry, Rolled, rolled
 from micrograd.compiler.tape.tape import Tape
 
@@ -33,9 +36,11 @@ def fold(tape: Tape, *, rows: Collection[int] = (), places: Sequence[int] | None
     `rows` are the numbers of the inputs that differ from row to row, as for `Plan`. `places` gives each input's place
     in its space: by default they are counted in order, separately for rows and for all others.
     """
+    tape = ordered(tape)
     where, inputs = _inputs(tape, frozenset(rows), places)
-    body = rolled(_entries(tape, where))
-    return Folded(_body(body, [[] for _ in body]), tuple(tape.outputs), len(tape) - len(tape.inputs), inputs)
+    place, size = placed(tape, where)
+    body = rolled(_entries(tape, where, place))
+    return Folded(_body(body, [[] for _ in body]), tuple(tape.outputs), size, inputs)
 
 
 def _inputs(tape: Tape, rows: frozenset[int], places: Sequence[int] | None) -> tuple[list[tuple[str, int]], Any]:
@@ -53,47 +58,56 @@ def _inputs(tape: Tape, rows: frozenset[int], places: Sequence[int] | None) -> t
     )
 
 
-def _entries(tape: Tape, inputs: list[tuple[str, int]]) -> Iterator[Entry]:
+def _entries(tape: Tape, inputs: list[tuple[str, int]], places: list[int]) -> Iterator[Entry]:
     """What is folded: for each instruction its name and its operands' spaces, and the places of all."""
     outputs: dict[int, list[int]] = {}
     for number, x in enumerate(tape.outputs.values()):
         if isinstance(x, int):
             outputs.setdefault(x, []).append(number)
+    used = uses_of(tape)
     where: list[tuple[Any, int]] = []  # of each position of the tape
-    place = 0
     for position, (name, *operands) in enumerate(tape.code):
         if name == "input":
             where.append(inputs[operands[0]])
         else:
-            kind, vector = [name], [place]
+            kind, vector = [name], [places[position]]
             for x in operands:
-                space, at = where[x] if isinstance(x, int) else (_Constant(x), 0)
+                space, at = where[x] if isinstance(x, int) else _constant(x)
                 kind.append(space)
                 vector.append(at)
             yield tuple(kind), tuple(vector)
-            where.append(("temporary", place))
-            place += 1
+            where.append(("temporary", places[position]))
         for number in outputs.get(position, ()):
             space, at = where[position]
-            yield (OUTPUT, space), (number, at)
+            yield (f"{OUTPUT}, used" if used[position] > 1 else OUTPUT, space), (number, at)
     for number, x in enumerate(tape.outputs.values()):
         if isinstance(x, float):
-            yield (OUTPUT, _Constant(x)), (number, 0)
+            space, at = _constant(x)
+            yield (OUTPUT, space), (number, at)
 
 
 class _Constant:
-    """A constant as part of a kind: equal to those with the same bits."""
+    """The fraction of a constant, as part of a kind: equal to those with the same bits."""
 
-    __slots__ = ("bits", "number")
+    __slots__ = ("bits", "fraction")
 
-    def __init__(self, number: float):
-        self.number, self.bits = number, number.hex() if number else str(number)
+    def __init__(self, fraction: float):
+        self.fraction, self.bits = fraction, fraction.hex()
 
     def __eq__(self, other: Any) -> bool:
         return isinstance(other, _Constant) and self.bits == other.bits
 
     def __hash__(self) -> int:
         return hash(self.bits)
+
+
+def _constant(x: float) -> tuple[_Constant, int]:
+    """A constant as a fraction and a whole number, so that 0.5, 1.5, 2.5 are steps; all others are their own kind."""
+    if abs(x) < 2.0**31:  # not nan
+        whole = math.floor(x)
+        if (whole + (x - whole)).hex() == x.hex():
+            return _Constant(x - whole), whole
+    return _Constant(x), 0
 
 
 def _body(entries: list[Any], strides: list[list[tuple[int, ...]]]) -> Body:
@@ -120,10 +134,11 @@ def _line(kind: tuple[Any, ...], vector: tuple[int, ...], outer: list[tuple[int,
     def access(k: int) -> Access:
         space = kind[k]
         if isinstance(space, _Constant):
-            return Access("constant", space.number, (0,) * len(outer))
+            number = vector[k] + space.fraction if vector[k] else space.fraction  # 0 + -0.0 is 0.0
+            return Access("counter" if any(columns[k]) else "constant", number, columns[k])
         return Access(space, vector[k], columns[k])
 
     operands = tuple([access(k) for k in range(1, len(kind))])
-    if kind[0] == OUTPUT:
+    if kind[0].startswith(OUTPUT):
         return Output(Affine(vector[0], columns[0]), operands[0])
     return Line(kind[0], Access("temporary", vector[0], columns[0]), operands)

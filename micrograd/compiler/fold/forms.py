@@ -47,14 +47,7 @@ class Affine:
         return value
 
     def __str__(self) -> str:
-        terms = [
-            f"{'' if stride == 1 else '-' if stride == -1 else f'{stride}*'}{counter_name(depth)}"
-            for depth, stride in enumerate(self.strides)
-            if stride
-        ]
-        if self.base or not terms:
-            terms.append(str(self.base))
-        return "+".join(terms).replace("+-", "-")
+        return steps(str(self.base) if self.base or not any(self.strides) else "", self.strides)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +55,8 @@ class Access:
     """A number that a line reads or writes: a place in a space.
 
     `space` is "row" for an input that differs from row to row, "shared" for one that is the same for all rows,
-    "temporary" for a result of a line, or "constant": then `base` is the number itself, and all strides are 0.
+    "temporary" for a result of a line. In the spaces "constant" and "counter" there are no places: `base` is the number
+    itself, to which "counter" adds the strides times the loops' counters (a constant's strides are 0).
     """
 
     space: str
@@ -77,13 +71,13 @@ class Access:
 
     def __str__(self) -> str:
         if isinstance(self.base, float):
-            return repr(self.base)
+            return steps(repr(self.base), self.strides)
         return f"{'t' if self.space == 'temporary' else self.space}[{self.place}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One instruction: the tape's, or "copy", whose result is its only operand."""
+    """One instruction of the tape."""
 
     op: str
     result: Access
@@ -122,8 +116,9 @@ Body = tuple[Line | Output | Loop, ...]
 class Folded:
     """A program: its body, and the names of the outputs by their numbers.
 
-    Run from top to bottom it writes every temporary's place exactly once, before it is read; each place is below
-    `places`. `inputs` gives, for the spaces "row" and "shared", the number of the tape's input at each place.
+    Run from top to bottom it writes every temporary's place at most once, before it is read; places are below `places`,
+    and some are never written. `inputs` gives, for the spaces "row" and "shared", the number of the tape's input at
+    each place.
     """
 
     body: Body
@@ -143,6 +138,16 @@ class Folded:
         )
 
 
+def steps(base: str, strides: tuple[int, ...]) -> str:
+    """What a place is for each loop's counter: `2*i+1`."""
+    terms = [
+        f"{'' if stride == 1 else '-' if stride == -1 else f'{stride}*'}{counter_name(depth)}"
+        for depth, stride in enumerate(strides)
+        if stride
+    ]
+    return "+".join([*terms, *([base] if base else [])]).replace("+-", "-")
+
+
 def walk(body: Body, depth: int = 0) -> Iterator[tuple[Line | Output | Loop, int]]:
     """Every line, output and loop from top to bottom, with the number of the loops around it."""
     for entry in body:
@@ -160,6 +165,4 @@ def expression(op: str, operands: list[str]) -> str:
     """An instruction as it is written: `x + y`, `exp(x)`."""
     if op in OPERATORS:
         return f"{operands[0]} {OPERATORS[op]} {operands[1]}"
-    if op == "copy":
-        return operands[0]
     return f"-{operands[0]}" if op == "neg" else f"{op}({', '.join(operands)})"

@@ -13,6 +13,7 @@ It is slow and plain: every other reader of a folded program must give what this
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +32,11 @@ def run(folded: Folded, inputs: Sequence[float], *, m: Any = FLOAT) -> dict[str,
     outputs: dict[str, Any] = {}
 
     def read(access: Access, counters: list[int]) -> Any:
-        return access.base if access.space == "constant" else spaces[access.space][access.place.at(counters)]
+        if access.space == "constant":
+            return access.base
+        if access.space == "counter":
+            return access.base + sum(map(operator.mul, access.strides, counters))
+        return spaces[access.space][access.place.at(counters)]
 
     def execute(body: Body, counters: list[int]) -> None:
         for entry in body:
@@ -52,6 +57,4 @@ def run(folded: Folded, inputs: Sequence[float], *, m: Any = FLOAT) -> dict[str,
 
 def computed(line: Line, operands: list[Any], m: Any) -> Any:
     """The result of an instruction on numbers."""
-    if line.op == "copy":
-        return operands[0]
     return (INFIX.get(line.op) or getattr(m, line.op))(*operands)
