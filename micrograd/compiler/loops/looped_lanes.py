@@ -7,6 +7,8 @@ is nothing to do for a tail; with `exact`, sums are added up in the order of str
 
 from __future__ import annotations
 
+import functools
+
 from micrograd.compiler.fold import Affine, Line
 from micrograd.compiler.loops.kernel import Kernel
 from micrograd.compiler.loops.products import Products
@@ -16,6 +18,9 @@ from micrograd.compiler.loops.storage import Storage
 from micrograd.compiler.native.emit import Emitter, bits
 from micrograd.compiler.native.lanes import LaneWriter, not_finite, row_start, function
 from micrograd.compiler.native.spec import READ, ModuleSpec
+
+
+CHAINS = 4  # independent sums, so that an addition need not wait for the one before
 
 
 class LoopedLanes(LaneWriter):
@@ -31,7 +36,7 @@ class LoopedLanes(LaneWriter):
         self.rows_at_once = spec.lanes * spec.wide
         self.last = len(spec.tape.outputs) - 1
         if not spec.exact:
-            self.needs_tail, self.clears, self.sum_words = False, False, spec.sums
+            self.needs_tail, self.clears, self.sums = False, False, "gradients"
         self.uniform_lines = {step.number for step in self.shape.lines} - self.varying
         self.uniform_outputs = {step.number for step in self.shape.outputs} - self.varying
         self.products = Products(self.shape)
@@ -113,6 +118,8 @@ class LoopedLanes(LaneWriter):
             slot = "%slot"
             e.do(f"%slot = urem i64 {before}, {self.spec.kept}")
             e.do(f"%fresh = icmp eq i64 {before}, 0")
+            count = e.let(f"sub i64 {e.let('add i64 %last, 1')}, {self.spec.layout.get(e, 'position')}")
+            e.do(f"%scale = fdiv double {bits(1.0)}, {e.let(f'sitofp i64 {count} to double')}")
             for name, words in (("left", 1), ("right", self.products.right.words), ("starts", 1)):
                 e.do(f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 {e.let(f'mul i64 {slot}, {words}')}")
         self._load_rows(e)
@@ -131,7 +138,7 @@ class LoopedLanes(LaneWriter):
             e.lines.append("sum:")
             fresh = e.let(f"icmp ult i64 {before}, {self.spec.kept}")
             given = "ptr %left.all, ptr %right.all, ptr %starts.all, ptr %sums"
-            e.do(f"call void @products({given}, i64 {count}, i1 {fresh})")
+            e.do(f"call void @products({given}, i64 {count}, i1 {fresh}, double %scale)")
             e.do("br label %return")
             e.lines.append("return:")
         text = function(
@@ -158,7 +165,7 @@ class LoopedLanes(LaneWriter):
         e._label = "entry"
         e.lines.append("entry:")
         RowSums(self.spec, self.products, e).write()
-        head = "void @products(ptr noalias %left, ptr noalias %right, ptr %starts, ptr noalias %sums, i64 %count, i1 %fresh)"
+        head = "void @products(ptr noalias %left, ptr noalias %right, ptr %starts, ptr noalias %sums, i64 %count, i1 %fresh, double %scale)"
         return function(head, e)
 
     def _load_rows(self, e: Emitter) -> None:
@@ -248,7 +255,8 @@ class LoopedLanes(LaneWriter):
             name = f"llvm.vector.reduce.fadd.v{e.lanes}f64"
             e.declared.add(f"declare double @{name}(double, {e.type})")
             total = e.let(f"call reassoc double @{name}(double {bits(-0.0)}, {e.type} {total})")
-        e.store(e.let(f"fadd double {before}, {total}"), at, 0, of="double")
+        total = e.let(f"fmul contract double {total}, %scale")
+        e.store(e.let(f"fadd contract double {before}, {total}"), at, 0, of="double")
 
     def _place(self, step: Step) -> Affine:
         """An output's place among the sums."""
@@ -278,32 +286,83 @@ class LoopedLanes(LaneWriter):
     # ---------------------------------------------------------------- reduce
 
     def reduce(self, *, rehearsal: bool = False) -> str:
-        """Compute each output's mean over the rows from the sums; return whether one is not finite."""
-        lanes = self.spec.lanes if self.spec.exact else self.spec.machine.lanes_in_loops
-        e = self.emitter(lanes)
+        """Finish the means over the rows; return whether one is not finite."""
+        e = self.emitter(self.spec.lanes if self.spec.exact else self.spec.machine.lanes)
         e._label = "entry"
         e.lines.append("entry:")
-        truth = e.of("i1")
-        with e.loop("g", self.spec.sums, by=lanes) as g:
-            e.store(self.mean(e, g), "%gradients", g)
+        if self.spec.exact:
+            with e.loop("g", self.spec.sums, by=e.lanes) as g:
+                e.store(self.mean(e, g), "%gradients", g)
         one = e.scalars()
         one._label = e._label
         self._kernel(one, self.uniform_outputs, 1, rehearsal=rehearsal, output=self._write_mean)
         e._label = one._label
-        with e.loop("c", self.spec.sums, by=lanes, carry=f"{truth} %bad = zeroinitializer") as g:
-            e.do(f"%bad.next = or {truth} %bad, {not_finite(e, e.load_vector('%gradients', g))}")
-        bad = "%bad.next"
-        if lanes > 1:
-            bad = one.let(f"icmp ne i{lanes} {one.let(f'bitcast {truth} %bad.next to i{lanes}')}, 0")
+        if not self.spec.exact:
+            self._squares(e, one)
+        bad = not_finite(one, one.load("%gradients", self.spec.gradients))
+        if self.spec.gradients:
+            truth = e.of("i1")
+            start = "false" if e.lanes == 1 else "zeroinitializer"
+            with e.loop("c", self.spec.gradients, by=e.lanes, carry=f"{truth} %bad = {start}") as g:
+                e.do(f"%bad.next = or {truth} %bad, {not_finite(e, e.load_vector('%gradients', g))}")
+            each = "%bad.next"
+            if e.lanes > 1:
+                each = one.let(f"icmp ne i{e.lanes} {one.let(f'bitcast {truth} %bad.next to i{e.lanes}')}, 0")
+            bad = one.let(f"or i1 {bad}, {each}")
         e.do(f"ret i1 {bad}")
         same = "ptr noalias %parameters, ptr noalias %others, ptr noalias %shared"
         head = f"i1 @reduce({same}, ptr noalias %sums, ptr noalias %gradients, double %scale)"
         return function(head, e, returns=False)
 
-    def mean(self, e: Emitter, g: str) -> str:
+    def _squares(self, e: Emitter, one: Emitter) -> None:
+        """Store the norm of the gradients after the value, and return if all are finite.
+
+        If the sum of the squares is finite, so are all gradients. Otherwise it may only have overflowed.
+        """
+        sums = [e.value(0.0)]
+        start = 0
+        for chains in (CHAINS, 1):
+            end = start + (self.spec.gradients - start) // (chains * e.lanes) * (chains * e.lanes)
+            if start == end:
+                continue
+            inside, before, name = f"squares{chains}", e._label, f"%at{chains}"
+            e.lines += [
+                f"  br label %{inside}",
+                f"{inside}:",
+                f"  {name} = phi i64 [{start}, %{before}], [{name}.next, %{inside}]",
+            ]
+            sums += [e.value(0.0)] * (chains - len(sums))
+            for k in range(chains):
+                e.do(f"{name}.s{k} = phi {e.type} [{sums[k]}, %{before}], [{name}.n{k}, %{inside}]")
+            at = e.at("%gradients", name)
+            for k in range(chains):
+                x = e.load_vector(at, k * e.lanes)
+                square = e.let(f"fmul contract {e.type} {x}, {x}")
+                e.do(f"{name}.n{k} = fadd contract {e.type} {name}.s{k}, {square}")
+                sums[k] = f"{name}.n{k}"
+            e.do(f"{name}.next = add i64 {name}, {chains * e.lanes}")
+            e.do(f"{name}.more = icmp ult i64 {name}.next, {end}")
+            e.do(f"br i1 {name}.more, label %{inside}, label %{inside}.end")
+            e._label = f"{inside}.end"
+            e.lines.append(f"{e._label}:")
+            start = end
+        total = functools.reduce(lambda x, y: e.instruction("add", x, y), sums)
+        if e.lanes > 1:
+            parts = [one.let(f"extractelement {e.type} {total}, i32 {k}") for k in range(e.lanes)]
+            total = functools.reduce(lambda x, y: one.instruction("add", x, y), parts)
+        norm = self.spec.gradients + 1
+        one.store(one.instruction("sqrt", total), "%gradients", norm, of="double")
+        everything = one.instruction("add", total, one.load("%gradients", self.spec.gradients))
+        e.do(f"br i1 {not_finite(one, everything)}, label %look, label %fine")
+        e.lines += ["fine:", "  ret i1 false", "look:"]
+        e._label = "look"
+
+    def norm(self) -> str | None:
         if self.spec.exact:
-            return super().mean(e, g)
-        return e.let(f"fmul {e.type} {e.load_vector('%sums', g)}, {e.splat('%scale')}")
+            return None
+        e = self.emitter(1)
+        e.do(f"ret double {e.load('%gradients', self.spec.gradients + 1)}")
+        return function("double @norm(ptr noalias %gradients, i64 %count)", e, returns=False)
 
     def _write_mean(self, kernel: Kernel, step: Step, x: list[str], q: int) -> None:
         """The mean of an output that all rows share is its number."""

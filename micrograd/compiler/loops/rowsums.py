@@ -134,18 +134,12 @@ class RowSums:
         cells = [(q, v) for q in range(jam) for v in range(vectors)]
         addresses = [e.at(sums, q * step + v * self.lanes) for q, v in cells]
         zero = e.value(0.0)
-        if self.spec.is_single:
-            first = [zero] * len(cells)
-        else:
-            first = [
-                e.let(f"select i1 %fresh, {e.type} {zero}, {e.type} {e.load_vector(address, 0)}") for address in addresses
-            ]
         self._loops += 1
         name = f"%r{self._loops}"
         before, inside = e._label, f"r{self._loops}.loop"
         e.lines += [f"  br label %{inside}", f"{inside}:", f"  {name} = phi i64 [0, %{before}], [{name}.next, %{inside}]"]
         e.lines += [
-            f"  {name}.s{k} = phi {e.type} [{x}, %{before}], [{name}.n{k}, %{inside}]" for k, x in enumerate(first)
+            f"  {name}.s{k} = phi {e.type} [{x}, %{before}], [{name}.n{k}, %{inside}]" for k, x in enumerate([zero] * len(cells))
         ]
         if product.right.space == "row":
             array = self.array(product)
@@ -168,8 +162,13 @@ class RowSums:
             f"  br i1 {name}.more, label %{inside}, label {name}.end",
             f"{name[1:]}.end:",
         ]
+        scale = e.splat("%scale")
         for k, address in enumerate(addresses):
-            e.store(f"{name}.n{k}", address, 0)
+            total = e.let(f"fmul contract {e.type} {name}.n{k}, {scale}")
+            if not self.spec.is_single:
+                before_ = e.let(f"select i1 %fresh, {e.type} {zero}, {e.type} {e.load_vector(address, 0)}")
+                total = e.let(f"fadd contract {e.type} {before_}, {total}")
+            e.store(total, address, 0)
         self.e._count, self.e._label = e._count, f"{name[1:]}.end"
 
     def _at(self, e: Emitter, base, form, at, scale) -> str:  # type: ignore[no-untyped-def]

@@ -31,6 +31,7 @@ class LaneWriter:
         }
         self.rows_at_once = spec.lanes
         self.needs_tail = spec.lanes > 1  # whether the last block's lanes without a row must be left out
+        self.sums = "sums"  # the memory that `block` adds to
         self.sum_words = spec.lanes * spec.sums
         self.clears = not spec.is_single  # whether the sums are set to 0 before a step
         self.words = 0  # of work memory
@@ -45,6 +46,10 @@ class LaneWriter:
     def shared_words(self) -> int:
         """The size of the memory for it."""
         return len(self.plan.shared)
+
+    def norm(self) -> str | None:
+        """The function `norm`, if `reduce` computes what it returns; None if it is the update's own."""
+        return None
 
     def emitter(self, lanes: int) -> Emitter:
         return Emitter(self.spec.machine, lanes=lanes, declared=self.declared, exact=self.spec.exact)

@@ -29,7 +29,7 @@ def module_text(writer: LaneWriter) -> str:
         parts.append(writer.block())
     if spec.update:
         update = UpdateWriter(spec, spec.update, writer.declared)
-        parts += [update.ahead(), update.norm(), update.update(), SHUFFLE]
+        parts += [update.ahead(), writer.norm() or update.norm(), update.update(), SHUFFLE]
     if spec.indices:
         parts.append(writer.check())
     parts.append(_Loop(writer).text())
@@ -150,7 +150,7 @@ class _Loop:
         if not self.writer.clears or not self.writer.has_rows:
             self.go("blocks")
             return
-        self._clear("sums")
+        self._clear(self.writer.sums)
         if not self.writer.needs_tail:
             self.go("blocks")
             return
@@ -177,7 +177,7 @@ class _Loop:
         if self.writer.has_rows:
             after = let(f"add i64 {done}, {self.writer.rows_at_once}")
             self.put("done", after)
-            sums = self.memory["sums"]
+            sums = self.memory[self.writer.sums]
             if not self.spec.is_single and self.writer.needs_tail:
                 whole = let(f"icmp sle i64 {after}, {self.count}")
                 sums = let(f"select i1 {whole}, ptr {sums}, ptr {self.memory['tail']}")
