@@ -6,6 +6,8 @@ Read in this order:
     storage             which numbers are kept in memory, and at which addresses
     jam                 which loop's turns are taken several at once
     kernel              the program as LLVM loops
+    products, rowsums   gradients as sums over the rows of products, taken at the end
+    rowloads            a block's rows, transposed
     looped_lanes        the functions of `native.lanes`, written as loops
     widths              native code for batches of any size, straight-line or as loops
 """

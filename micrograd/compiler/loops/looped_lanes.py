@@ -12,12 +12,13 @@ import functools
 from micrograd.compiler.fold import Affine, Line
 from micrograd.compiler.loops.kernel import Kernel
 from micrograd.compiler.loops.products import Products
+from micrograd.compiler.loops.rowloads import RowLoader
 from micrograd.compiler.loops.rowsums import RowSums
 from micrograd.compiler.loops.shape import NotAsLoops, Shape, Step
 from micrograd.compiler.loops.storage import Storage
 from micrograd.compiler.native.emit import Emitter, bits
-from micrograd.compiler.native.lanes import LaneWriter, not_finite, row_start, function
-from micrograd.compiler.native.spec import READ, ModuleSpec
+from micrograd.compiler.native.lanes import LaneWriter, function, not_finite
+from micrograd.compiler.native.spec import ModuleSpec
 
 
 CHAINS = 4  # independent sums, so that an addition need not wait for the one before
@@ -122,7 +123,8 @@ class LoopedLanes(LaneWriter):
             e.do(f"%scale = fdiv double {bits(1.0)}, {e.let(f'sitofp i64 {count} to double')}")
             for name, words in (("left", 1), ("right", self.products.right.words), ("starts", 1)):
                 e.do(f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 {e.let(f'mul i64 {slot}, {words}')}")
-        self._load_rows(e)
+        kept = 0 if self.spec.exact else self.spec.kept
+        RowLoader(self, e, at_once=self.rows_at_once, kept=kept, copied=self._copied).write()
         if not self.spec.exact:
             self._masks(e)
         wanted = {n for n in self.varying - self.products.skipped if isinstance(self.shape.steps[n].entry, Line)}
@@ -152,12 +154,15 @@ class LoopedLanes(LaneWriter):
         """The parts of the work memory, in doubles."""
         kept, left, right = self.spec.kept, self.products.left.words, self.products.right.words
         parts = {"rows": self.rows_at_once * sum(self.spec.widths), "work": self.rows_at_once * self.storage.words}
-        return parts | {"left": kept * left, "right": kept * right, "starts": kept * len(self.spec.widths), **self._copies()}
+        return parts | {"left": kept * left, "right": kept * right, "starts": kept * len(self.spec.widths)} | {
+            f"copy{k}": kept * self.spec.widths[k] for k in self._copied
+        }
 
-    def _copies(self) -> dict[str, int]:
-        """Arrays that are not of doubles are copied, row by row, if factors of products come from them."""
-        arrays = RowSums(self.spec, self.products, self.emitter(1)).arrays if not self.spec.exact else ()
-        return {f"copy{k}": self.spec.kept * self.spec.widths[k] for k in sorted(arrays) if self.spec.types[k] != "f8"}
+    @functools.cached_property
+    def _copied(self) -> set[int]:
+        """The arrays that are not of doubles, if factors of products come from them: their rows are copied."""
+        arrays = RowSums(self.spec, self.products, self.emitter(1)).arrays if self.products.found else set()
+        return {k for k in arrays if self.spec.types[k] != "f8"}
 
     def _products(self) -> str:
         """Sum the products over %count rows."""
@@ -167,53 +172,6 @@ class LoopedLanes(LaneWriter):
         RowSums(self.spec, self.products, e).write()
         head = "void @products(ptr noalias %left, ptr noalias %right, ptr %starts, ptr noalias %sums, i64 %count, i1 %fresh, double %scale)"
         return function(head, e)
-
-    def _load_rows(self, e: Emitter) -> None:
-        """Copy the rows to memory: of each place in a row, all rows side by side."""
-        before = 0
-        for array, (kind, width) in enumerate(zip(self.spec.types, self.spec.widths)):
-            base, stride = self.array(e, array)
-            of, convert = READ[kind]
-            for v in range(self.spec.wide if width else 0):
-                starts = [self._row(e, v * e.lanes + lane, base, stride) for lane in range(e.lanes)]
-                copies = self._keep_starts(e, array, v, starts)
-                with e.loop(f"fill{array}.{v}", width) as place:
-                    offset = e.let(f"mul i64 {place}, {kind[1]}")
-                    out = "poison"
-                    for lane, start in enumerate(starts):
-                        at = e.let(f"getelementptr i8, ptr {start}, i64 {offset}")
-                        number = e.let(f"load {of}, ptr {at}, align 1")
-                        number = e.let(f"{convert} {of} {number} to double") if convert else number
-                        if copies:
-                            e.store(number, copies[lane], place, of="double")
-                        if e.lanes == 1:
-                            out = number
-                        else:
-                            out = e.let(f"insertelement {e.type} {out}, double {number}, i32 {lane}")
-                    index = e.let(f"mul i64 {place}, {self.rows_at_once}")
-                    index = e.let(f"add i64 {index}, {before * self.rows_at_once + v * e.lanes}")
-                    e.store(out, "%rows", index)
-            before += width
-
-    def _keep_starts(self, e: Emitter, array: int, v: int, starts: list[str]) -> list[str]:
-        """Keep where the rows start, for `products`; return where to copy them, if they have to be."""
-        if self.spec.exact:
-            return []
-        copies = []
-        if f"copy{array}" in self._copies():
-            width = self.spec.widths[array]
-            first = e.let(f"mul i64 {e.let(f'add i64 %slot, {v * e.lanes}')}, {width}")
-            first = e.at(f"%copy{array}.all", first)
-            starts = copies = [e.at(first, lane * width) for lane in range(e.lanes)]
-        for lane, start in enumerate(starts):
-            e.store(start, "%starts", array * self.spec.kept + v * e.lanes + lane, of="ptr")
-        return copies
-
-    def _row(self, e: Emitter, number: int, base: str, stride: str) -> str:
-        """The address of a row of the block in an array; beyond the last, the last row's."""
-        i = e.let(f"add i64 %first, {number}")
-        i = e.let(f"call i64 @llvm.smin.i64(i64 {i}, i64 %last)")
-        return row_start(e, base, stride, e.let(f"load i64, ptr {e.at('%order', i)}"))
 
     def _masks(self, e: Emitter) -> None:
         """%counts0, %counts1, ...: which lanes hold a row."""

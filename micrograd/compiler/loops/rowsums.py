@@ -113,7 +113,7 @@ class RowSums:
             self._tile(product, forms, at, jammed, 1, vectors)
             return
         count = counts[jammed]
-        jam = min(count, max(1, 16 // vectors if self.spec.machine.registers == 32 else 8 // vectors))
+        jam = min(count, max(1, (self.spec.machine.registers - vectors - 2) // vectors))
         jam = -(-count // -(-count // jam))
         whole = count // jam * jam
         with self._loop(0, whole, jam) as j:

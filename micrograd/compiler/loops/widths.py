@@ -19,7 +19,6 @@ from micrograd.compiler.native.spec import ModuleSpec
 
 LONG = 3000  # instructions from which a tape is folded
 KEPT = 256  # the most rows for which factors of products are kept
-WIDE = 4  # the most vectors of rows that loops compute at once
 
 
 class Compiled(NamedTuple):
@@ -56,7 +55,8 @@ class Widths:
         if self.spec.folded and not self.spec.exact:
             lanes = min(lanes, machine.lanes_in_loops)
             vectors = -(-count // lanes)
-            wide = -(-vectors // -(-vectors // WIDE))
+            most = 5 if machine.registers == 32 else 3
+            wide = min(range(1, min(most, vectors) + 1), key=lambda wide: (-(-vectors // wide) * wide, -wide))
             at_once = lanes * wide
             kept = min(-(-count // at_once), max(1, KEPT // at_once)) * at_once
             is_single = count <= kept
