@@ -23,11 +23,13 @@ from typing import Any
 
 from micrograd.compiler.fold.forms import Access, Affine, Body, Folded, Line, Loop, Output
 from micrograd.compiler.fold.ordering import ordered, uses_of
-from micrograd.compiler.fold.places import placed
-from micrograd.compiler.fold.rolling import Entry, Rolled, rolled
+from micrograd.compiler.fold.padding import padding_of
+from micrograd.compiler.fold.places import Places
+from micrograd.compiler.fold.rolling import Entry, Rolled, parts, rolled, vector_of
 from micrograd.compiler.tape.tape import Tape
 
 OUTPUT = "output"
+MOST_ROUNDS = 5
 
 
 def fold(tape: Tape, *, rows: Collection[int] = (), places: Sequence[int] | None = None) -> Folded:
@@ -38,9 +40,20 @@ def fold(tape: Tape, *, rows: Collection[int] = (), places: Sequence[int] | None
     """
     tape = ordered(tape)
     where, inputs = _inputs(tape, frozenset(rows), places)
-    place, size = placed(tape, where)
-    body = rolled(_entries(tape, where, place))
-    return Folded(_body(body, [[] for _ in body]), tuple(tape.outputs), size, inputs)
+    numbered, padding = Places(tape, where), {}
+    best = None
+    for _ in range(MOST_ROUNDS):
+        place, size = numbered.places(padding)
+        entries = rolled(_entries(tape, where, place))
+        body = _body(entries, [vector_of(entry) for entry in entries], [])
+        folded = Folded(body, tuple(tape.outputs), size, inputs)
+        if best and folded.lines >= best.lines:
+            break
+        best, padding = folded, padding_of(folded, numbered)
+        if not padding:
+            break
+    assert best
+    return best
 
 
 def _inputs(tape: Tape, rows: frozenset[int], places: Sequence[int] | None) -> tuple[list[tuple[str, int]], Any]:
@@ -110,21 +123,16 @@ def _constant(x: float) -> tuple[_Constant, int]:
     return _Constant(x), 0
 
 
-def _body(entries: list[Any], strides: list[list[tuple[int, ...]]]) -> Body:
-    """Entries as lines and loops. `strides` has, for each entry and each loop around it, what a turn adds to its
-    vector; the vector of a loop is made of those of its body, one after the other.
-    """
+def _body(entries: list[Any], vectors: Sequence[Any], outer: list[list[tuple[int, ...]]]) -> Body:
+    """Entries as lines and loops. `vectors` has each entry's vector, `outer` for each loop around what its turns add."""
     out: list[Line | Output | Loop] = []
-    for entry, outer in zip(entries, strides):
+    for entry, vector, *steps in zip(entries, vectors, *outer):
         if isinstance(entry, Rolled):
-            inner, start = [], 0
-            for step, vector in zip(entry.steps, entry.vectors):
-                end = start + len(vector)
-                inner.append([*[stride[start:end] for stride in outer], step])
-                start = end
-            out.append(Loop(entry.count, _body(entry.body, inner)))
+            counts = tuple([step[0] for step in steps])
+            body = _body(entry.body, parts(entry, vector), [*[parts(entry, step) for step in steps], entry.steps])
+            out.append(Loop(Affine(vector[0], counts) if any(counts) else vector[0], body))
         else:
-            out.append(_line(entry[0], entry[1], outer))
+            out.append(_line(entry[0], vector, steps))
     return tuple(out)
 
 

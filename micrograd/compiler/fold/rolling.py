@@ -23,30 +23,49 @@ LONGEST_BODY = 3000  # entries in a loop's body, inner loops counted as one
 MOST_TRIED = 24  # earlier entries of the same kind that are tried as the end of a body
 
 Entry = tuple[Any, tuple[int, ...]]
-COUNT, BODY, STEPS, KIND, NEXT = range(5)
 
 
 class Rolled:
-    """`count` turns of `body`. The body has the first turn's vectors; each turn adds `steps` to them."""
+    """`count` turns of `body`. The first turn has `vectors`; each turn adds `steps` to them.
 
-    __slots__ = ("body", "count", "kinds", "next", "steps", "vectors")
+    As an entry, its vector is its count and then the first turn's vectors: so the count of a loop in a loop may have a
+    step. The count and vectors of a loop in `body` are those in the outermost loop's vectors.
+    """
+
+    __slots__ = ("body", "count", "is_varying", "kinds", "next", "steps", "vectors")
 
     def __init__(self, count: int, body: list[Any], kinds: list[int], vectors: list[Any], steps: list[Any]):
         self.count, self.body, self.kinds, self.vectors, self.steps = count, body, kinds, vectors, steps
-        self.next = [plus(plus(v, s), plus(s, s)) for v, s in zip(vectors, steps)]
+        self.next = (kinds, vectors)
+        self.is_varying = any(varies(entry, step) for entry, step in zip(body, steps))
+
+    def turn(self, number: int) -> list[tuple[int, ...]]:
+        """The vectors of a turn, counted from 0; negative for those before the first."""
+        return [tuple([x + number * y for x, y in zip(v, s)]) for v, s in zip(self.vectors, self.steps)]
 
     def __repr__(self) -> str:
         return f"Rolled(count={self.count}, body={self.body}, steps={self.steps})"
 
 
-def plus(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
-    """The sum of two vectors."""
-    return tuple([x + y for x, y in zip(a, b)])
+def varies(entry: Any, step: tuple[int, ...]) -> bool:
+    """Whether a step changes the count of a loop, or of a loop in it."""
+    if not isinstance(entry, Rolled):
+        return False
+    return step[0] != 0 or any(map(varies, entry.body, parts(entry, step)))
 
 
-def minus(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
-    """The difference of two vectors."""
-    return tuple([x - y for x, y in zip(a, b)])
+def parts(loop: Rolled, vector: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """A loop's vector, without its count, as one vector for each entry of its body."""
+    out, start = [], 1
+    for step in loop.steps:
+        out.append(vector[start : start + len(step)])
+        start += len(step)
+    return out
+
+
+def vector_of(entry: Any) -> tuple[int, ...]:
+    """The vector of an entry, or of a loop as an entry."""
+    return (entry.count, *[x for v in entry.vectors for x in v]) if isinstance(entry, Rolled) else entry[1]
 
 
 def rolled(entries: Iterable[Entry]) -> list[Any]:
@@ -73,6 +92,9 @@ class _Stack:
         """A small number for what an entry does: the same for the same."""
         return self._numbers.setdefault(what, len(self._numbers))
 
+    def _kind_of_loop(self, kinds: list[int], steps: list[Any]) -> int:
+        return self.kind(("loop", self.kind(("steps", *steps)), *kinds))
+
     def push(self, entry: Any, kind: int, vector: tuple[int, ...]) -> None:
         """Put an entry on the stack, and make of the top what it completes."""
         while True:
@@ -83,14 +105,13 @@ class _Stack:
             self._before.append(self._latest.get(kind, -1))
             self._latest[kind] = top
             if isinstance(entry, Rolled):
-                self._due.setdefault(top + len(entry.kinds), []).append(top)
+                self._due.setdefault(top + len(entry.next[0]), []).append(top)
             loop = self._next_turn(top) or self._new_loop(top)
             if loop is None:
                 return
-            entry = loop
-            steps = self.kind(("steps", tuple(loop.steps)))
-            kind = self.kind(("loop", loop.count, steps, *loop.kinds))
-            vector = tuple([x for v in loop.vectors for x in v])
+            loop.next = self._written_out(loop, loop.count)
+            entry, kind = loop, self._kind_of_loop(loop.kinds, loop.steps)
+            vector = vector_of(loop)
 
     def _cut(self, length: int) -> None:
         """Take all entries above `length` off the stack."""
@@ -101,7 +122,7 @@ class _Stack:
             else:
                 self._latest[kind] = before
             if isinstance(entry, Rolled):
-                self._due[place + len(entry.kinds)].remove(place)
+                self._due[place + len(entry.next[0])].remove(place)
         for column in (self.entries, self._kinds, self._vectors, self._before):
             del column[length:]
 
@@ -109,12 +130,12 @@ class _Stack:
         """The loop that the top entries are one more turn of, with that turn; they are taken off the stack."""
         for place in self._due.get(top, ()):
             loop = self.entries[place]
-            if self._kinds[top] != loop.kinds[-1] or self._vectors[top] != loop.next[-1]:
+            kinds, vectors = loop.next
+            if not kinds or self._kinds[top] != kinds[-1] or self._vectors[top] != vectors[-1]:
                 continue
-            if self._kinds[place + 1 :] == loop.kinds and self._vectors[place + 1 :] == loop.next:
+            if self._kinds[place + 1 :] == kinds and self._vectors[place + 1 :] == vectors:
                 self._cut(place)
                 loop.count += 1
-                loop.next = list(map(plus, loop.next, loop.steps))
                 return loop
         return None
 
@@ -136,6 +157,68 @@ class _Stack:
                         body = self.entries[start:middle]
                         loop = Rolled(3, body, kinds[start:middle], vectors[start:middle], steps)
                         self._cut(start)
+                        self._take_in_before(loop)
                         return loop
             place = before[place]
         return None
+
+    def _take_in_before(self, loop: Rolled) -> None:
+        """Take in turns before the first, of a loop in which others run longer from turn to turn."""
+        while loop.is_varying:
+            kinds, vectors = self._written_out(loop, -1)
+            start = len(self.entries) - len(kinds)
+            if not kinds or start < 0 or self._kinds[start:] != kinds or self._vectors[start:] != vectors:
+                return
+            self._cut(start)
+            loop.vectors, loop.count = loop.turn(-1), loop.count + 1
+
+    def _written_out(self, loop: Rolled, number: int) -> tuple[list[int], list[Any]]:
+        """A turn as it stands on the stack before it is taken in, where loops of one or two turns are not loops yet.
+
+        Without entries if a loop would run less than zero times.
+        """
+        vectors = loop.turn(number)
+        if not loop.is_varying:
+            return loop.kinds, vectors
+        try:
+            kinds, (vectors,) = self._short_loops_written_out(loop.body, loop.kinds, [vectors])
+        except _Negative:
+            return [], []
+        return kinds, vectors
+
+    def _short_loops_written_out(self, body: list[Any], kinds: list[int], columns: list[Any]) -> tuple[list[int], Any]:
+        """The kinds and vectors of a body. `columns` are its vectors, then their steps for each loop around it."""
+        found: list[int] = []
+        out: list[list[tuple[int, ...]]] = [[] for _ in columns]
+        for entry, kind, *vectors in zip(body, kinds, *columns):
+            if not isinstance(entry, Rolled):
+                found.append(kind)
+                for column, vector in zip(out, vectors):
+                    column.append(vector)
+                continue
+            count = vectors[0][0]
+            if count < 0:
+                raise _Negative
+            inner = [parts(entry, vector) for vector in vectors]
+            if count < 3 and not any(vector[0] for vector in vectors[1:]):
+                for turn in range(count):
+                    moved = [tuple([x + turn * y for x, y in zip(v, s)]) for v, s in zip(inner[0], entry.steps)]
+                    more, written = self._short_loops_written_out(entry.body, entry.kinds, [moved, *inner[1:]])
+                    found += more
+                    for column, added in zip(out, written):
+                        column += added
+                continue
+            more, written = self._short_loops_written_out(entry.body, entry.kinds, [*inner, entry.steps])
+            found.append(self._kind_of_loop(more, written[-1]))
+            for column, vector, added in zip(out, vectors, written):
+                column.append((vector[0], *[x for v in added for x in v]))
+        return found, out
+
+
+class _Negative(Exception):
+    """A loop would run less than zero times."""
+
+
+def minus(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    """The difference of two vectors."""
+    return tuple([x - y for x, y in zip(a, b)])

@@ -1,0 +1,196 @@
+"""Where loops run longer or shorter from turn to turn, find how much room makes their places regular: `padding_of`.
+
+    >>> import functools
+    >>> from micrograd.compiler.fold.folding import fold
+    >>> from micrograd.compiler.tape.tape import Tape
+    >>> tape = Tape([f"x{i}" for i in range(9)])
+    >>> for i in range(3, 9):
+    ...     exponentials = [tape.append("exp", tape.append("mul", i, j)) for j in range(i)]
+    ...     tape.outputs[f"d{i}"] = functools.reduce(lambda x, y: tape.append("mul", x, y), exponentials)
+    >>> print(fold(tape))
+
+Bodies of the same shape, with loops that run 3, 4, 5, ... times, are not yet turns of a loop, because the places of
+what they write move further each time. With room for the longest loop after each shorter one they are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from micrograd.compiler.fold.forms import Affine, Body, Folded, Line, Loop, Output
+from micrograd.compiler.fold.places import Padding, Places
+
+LONGEST = 20_000  # bodies with more entries than this are not searched
+MOST_TRIED = 24
+
+
+def padding_of(folded: Folded, places: Places) -> Padding:
+    """How many numbers of each kind to leave out before a position, after loops that run shorter than their peers."""
+    return _Padding(folded.body, places).found
+
+
+class _Padding:
+    def __init__(self, body: Body, places: Places):
+        self._places = places
+        self._extents: dict[int, int] = {}  # by the id of a loop: how often it and its peers run at most
+        self._irregular: set[int] = set()  # the ids of loops that run shorter than that, or hold one that does
+        self._sites: dict[int, int] = {}  # by the id of a line: a number that it shares with its peers
+        self._kinds: dict[int, Any] = {}  # what kind of number the lines of a site write
+        self.found: dict[int, dict[Any, int]] = {}
+        body = regular(body)
+        self._measure([body], [])
+        if self._irregular:
+            self._visit(body, [], places.inputs)
+            self.found.clear()  # now every line's kind is known, of loops too that do not run in the first turn
+            self._visit(body, [], places.inputs)
+
+    def _measure(self, bodies: Sequence[Body], outer: list[int]) -> bool:
+        """Find the extents of the loops in bodies of the same shape; return whether one runs shorter."""
+        irregular = False
+        for start, size, turns in runs([shape(entry) for entry in bodies[0]]):
+            for offset in range(start, start + size):
+                peers = [body[offset + size * turn] for body in bodies for turn in range(turns)]
+                loops = [peer for peer in peers if isinstance(peer, Loop)]
+                if not loops:
+                    self._sites.update(dict.fromkeys(map(id, peers), len(self._sites)))
+                    continue
+                extent = max(_most(loop.count, outer) for loop in loops)
+                inside = self._measure([loop.body for loop in loops], [*outer, extent])
+                self._extents.update((id(loop), extent) for loop in loops)
+                if inside or any(loop.count != extent for loop in loops):
+                    self._irregular.update(map(id, loops))
+                    irregular = True
+        return irregular
+
+    def _visit(self, body: Body, counters: list[int], position: int) -> int:
+        """Note the padding of a body that starts at a position; return where it ends."""
+        for entry in body:
+            if isinstance(entry, Line):
+                self._kinds[self._sites[id(entry)]] = self._places.kinds[position]
+                position += 1
+            elif isinstance(entry, Loop):
+                count = entry.count if isinstance(entry.count, int) else entry.count.at(counters)
+                if id(entry) in self._irregular:
+                    for counter in range(count):
+                        position = self._visit(entry.body, [*counters, counter], position)
+                    if missing := self._extents[id(entry)] - count:
+                        self._count(entry.body, missing, self.found.setdefault(position, {}))
+                else:  # all turns are as long
+                    position += count * (self._visit(entry.body, [*counters, 0], position) - position)
+        return position
+
+    def _count(self, body: Body, times: int, padding: dict[Any, int]) -> None:
+        """Add the numbers of each kind that `times` turns of a body would write."""
+        for entry in body:
+            if isinstance(entry, Loop):
+                self._count(entry.body, times * self._extents[id(entry)], padding)
+            elif isinstance(entry, Line) and (kind := self._kinds.get(self._sites[id(entry)])) is not None:
+                padding[kind] = padding.get(kind, 0) + times
+
+
+def _most(count: int | Affine, outer: list[int]) -> int:
+    if isinstance(count, int):
+        return count
+    return count.base + sum(max(0, stride * (extent - 1)) for stride, extent in zip(count.strides, outer))
+
+
+def shape(entry: Line | Output | Loop) -> Hashable:
+    """What entries have in common that may be turns of a loop: everything but places and counts."""
+    if isinstance(entry, Line):
+        return (entry.op, *[x.space for x in entry.operands])
+    if isinstance(entry, Output):
+        return entry.value.space
+    return tuple([shape(inner) for inner in entry.body])
+
+
+def regular(body: Body) -> Body:
+    """A body with short turns before and after its repeats written as loops, as the other turns are.
+
+    A loop is found from three turns on. So where a loop runs 5, 4, 3, 2, 1, 0 times in the turns of a loop around it,
+    the last turns look different.
+    """
+    shapes = [shape(entry) for entry in body]
+    counted = [s for entry in body for s in _written_out(entry)]  # one for each entry: there are no short loops yet
+    out: list[Line | Output | Loop] = []
+    done = 0
+    for start, size, turns in runs(shapes):
+        first, second = body[start : start + size], body[start + size : start + 2 * size]
+        if start < done or turns < 3 or not any(map(_differ, first, second)):
+            continue
+        end = start + size * turns
+        at, before = start, 0
+        earlier: list[Line | Output | Loop] = []
+        while (turn := _turn(first, second, before - 1)) is not None:
+            written = [s for entry in turn for s in _written_out(entry)]
+            if at - len(written) < done or counted[at - len(written) : at] != written:
+                break
+            at, before, earlier = at - len(written), before - 1, turn + earlier
+        out += [*body[done:at], *earlier, *body[start:end]]
+        done = end
+        while (turn := _turn(first, second, turns)) is not None:
+            written = [s for entry in turn for s in _written_out(entry)]
+            if counted[done : done + len(written)] != written:
+                break
+            done, turns = done + len(written), turns + 1
+            out += turn
+    return (*out, *body[done:])
+
+
+def _differ(one: Line | Output | Loop, other: Line | Output | Loop) -> bool:
+    """Whether entries of the same shape differ in a loop's count."""
+    if not isinstance(one, Loop) or not isinstance(other, Loop):
+        return False
+    return one.count != other.count or any(map(_differ, one.body, other.body))
+
+
+def _turn(first: Sequence[Any], second: Sequence[Any], number: int) -> list[Line | Output | Loop] | None:
+    """What a turn would be, by the steps of the counts from the first to the second; None if a count is negative."""
+    out: list[Line | Output | Loop] = []
+    for one, other in zip(first, second):
+        if not isinstance(one, Loop):
+            out.append(dataclasses.replace(one))
+            continue
+        body = _turn(one.body, other.body, number)
+        count = one.count
+        if isinstance(count, int):
+            count += number * (other.count - count)
+            if count < 0:
+                return None
+        if body is None:
+            return None
+        out.append(Loop(count, tuple(body)))
+    return out
+
+
+def _written_out(entry: Line | Output | Loop) -> list[Hashable]:
+    """Shapes and counts of an entry as it is found, where loops of one or two turns are not loops."""
+    if not isinstance(entry, Loop):
+        return [shape(entry)]
+    inside = [s for inner in entry.body for s in _written_out(inner)]
+    return inside * entry.count if isinstance(entry.count, int) and entry.count < 3 else [(entry.count, *inside)]
+
+
+def runs(shapes: Sequence[Hashable]) -> list[tuple[int, int, int]]:
+    """The repeats in a list, as (start, size, turns): three turns or more, or a single entry that is not repeated."""
+    latest: dict[Hashable, int] = {}
+    after = [0] * len(shapes)  # the next place with the same shape
+    for i in reversed(range(len(shapes))):
+        after[i] = latest.get(shapes[i], len(shapes))
+        latest[shapes[i]] = i
+    out, i = [], 0
+    while i < len(shapes):
+        size, turns, other = 1, 1, i
+        for _ in range(MOST_TRIED if len(shapes) <= LONGEST else 0):
+            other = after[other]
+            period, count = other - i, 1
+            if i + 3 * period > len(shapes):
+                break
+            while shapes[i : i + period] == shapes[i + count * period : i + (count + 1) * period]:
+                count += 1
+            if count >= 3 and count * period > size * turns:
+                size, turns = period, count
+        out.append((i, size, turns))
+        i += size * turns
+    return out
