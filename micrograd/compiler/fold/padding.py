@@ -16,7 +16,7 @@ what they write move further each time. With room for the longest loop after eac
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from micrograd.compiler.fold.forms import Affine, Body, Folded, Line, Loop, Output
@@ -39,7 +39,7 @@ class _Padding:
         self._sites: dict[int, int] = {}  # by the id of a line: a number that it shares with its peers
         self._kinds: dict[int, Any] = {}  # what kind of number the lines of a site write
         self.found: dict[int, dict[Any, int]] = {}
-        body = regular(body)
+        body = regular(collapsed(body))
         self._measure([body], [])
         if self._irregular:
             self._visit(body, [], places.inputs)
@@ -105,6 +105,32 @@ def shape(entry: Line | Output | Loop) -> Hashable:
     return tuple([shape(inner) for inner in entry.body])
 
 
+def collapsed(body: Body) -> Body:
+    """A body with all repeats of a shape written as loops, as they will be when their places are regular."""
+    entries = [Loop(x.count, collapsed(x.body)) if isinstance(x, Loop) else x for x in body]
+    repeats: list[Line | Output | Loop] = []
+    for start, size, turns in runs([_counted(entry) for entry in entries]):
+        turn = entries[start : start + size]
+        repeats += turn if turns < 3 else [Loop(turns, tuple(turn))]
+    shapes, out, at = [_counted(entry) for entry in repeats], list[Line | Output | Loop](), 0
+    taken = 0  # how much of `out` a loop may no longer take in
+    while at < len(repeats):
+        entry = repeats[at]
+        at += 1
+        if isinstance(entry, Loop) and isinstance(entry.count, int):
+            turn, count = [_counted(inner) for inner in entry.body], entry.count
+            size = len(turn)
+            while len(out) - size >= taken and [_counted(x) for x in out[len(out) - size :]] == turn:
+                del out[len(out) - size :]
+                count += 1
+            while shapes[at : at + size] == turn:
+                at, count = at + size, count + 1
+            entry = Loop(count, entry.body)
+            taken = len(out) + 1
+        out.append(entry)
+    return tuple(out)
+
+
 def regular(body: Body) -> Body:
     """A body with short turns before and after its repeats written as loops, as the other turns are.
 
@@ -112,12 +138,24 @@ def regular(body: Body) -> Body:
     the last turns look different.
     """
     shapes = [shape(entry) for entry in body]
-    counted = [s for entry in body for s in _written_out(entry)]  # one for each entry: there are no short loops yet
+    counted = [_counted(entry) for entry in body]
     out: list[Line | Output | Loop] = []
     done = 0
-    for start, size, turns in runs(shapes):
+
+    def is_third(start: int, size: int, number: int, at: int) -> bool:
+        """Whether another turn stands at a place, or ends there."""
         first, second = body[start : start + size], body[start + size : start + 2 * size]
-        if start < done or turns < 3 or not any(map(_differ, first, second)):
+        turn = _turn(first, second, number) if any(map(_differ, first, second)) else None
+        written = [s for entry in turn or () for s in _written_out(entry)]
+        at -= len(written) if number < 0 else 0
+        return bool(written) and at >= 0 and counted[at : at + len(written)] == written
+
+    def is_repeat(start: int, size: int) -> bool:
+        return is_third(start, size, -1, start) or is_third(start, size, 2, start + 2 * size)
+
+    for start, size, turns in runs(shapes, pair=is_repeat):
+        first, second = body[start : start + size], body[start + size : start + 2 * size]
+        if start < done or turns < 2 or not any(map(_differ, first, second)):
             continue
         end = start + size * turns
         at, before = start, 0
@@ -164,6 +202,11 @@ def _turn(first: Sequence[Any], second: Sequence[Any], number: int) -> list[Line
     return out
 
 
+def _counted(entry: Line | Output | Loop) -> Hashable:
+    """The shape of an entry with the counts of its loops."""
+    return (entry.count, *map(_counted, entry.body)) if isinstance(entry, Loop) else shape(entry)
+
+
 def _written_out(entry: Line | Output | Loop) -> list[Hashable]:
     """Shapes and counts of an entry as it is found, where loops of one or two turns are not loops."""
     if not isinstance(entry, Loop):
@@ -172,8 +215,13 @@ def _written_out(entry: Line | Output | Loop) -> list[Hashable]:
     return inside * entry.count if isinstance(entry.count, int) and entry.count < 3 else [(entry.count, *inside)]
 
 
-def runs(shapes: Sequence[Hashable]) -> list[tuple[int, int, int]]:
-    """The repeats in a list, as (start, size, turns): three turns or more, or a single entry that is not repeated."""
+def runs(
+    shapes: Sequence[Hashable], *, pair: Callable[[int, int], bool] | None = None
+) -> list[tuple[int, int, int]]:
+    """The repeats in a list, as (start, size, turns): three turns or more, or a single entry that is not repeated.
+
+    Two turns are a repeat only if `pair(start, size)` says so.
+    """
     latest: dict[Hashable, int] = {}
     after = [0] * len(shapes)  # the next place with the same shape
     for i in reversed(range(len(shapes))):
@@ -185,11 +233,11 @@ def runs(shapes: Sequence[Hashable]) -> list[tuple[int, int, int]]:
         for _ in range(MOST_TRIED if len(shapes) <= LONGEST else 0):
             other = after[other]
             period, count = other - i, 1
-            if i + 3 * period > len(shapes):
+            if i + (2 if pair else 3) * period > len(shapes):
                 break
             while shapes[i : i + period] == shapes[i + count * period : i + (count + 1) * period]:
                 count += 1
-            if count >= 3 and count * period > size * turns:
+            if count * period > size * turns and (count >= 3 or (count == 2 and pair and pair(i, period))):
                 size, turns = period, count
         out.append((i, size, turns))
         i += size * turns

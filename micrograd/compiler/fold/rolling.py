@@ -147,20 +147,48 @@ class _Stack:
         for _ in range(MOST_TRIED):
             size = top - place
             first = top - 2 * size  # the end of the first turn
-            if place < 0 or first - size < -1 or size > LONGEST_BODY:
+            if first < -1 or size > LONGEST_BODY:
                 return None
-            if kinds[first] == kind and all(x - y == y - z for x, y, z in zip(vector, vectors[place], vectors[first])):
-                start, middle, last = first - size + 1, first + 1, place + 1
-                if kinds[start:middle] == kinds[middle:last] == kinds[last:]:
+            if kinds[first + 1 : place + 1] == kinds[place + 1 :]:
+                if (
+                    first >= size - 1
+                    and kinds[first] == kind
+                    and all(x - y == y - z for x, y, z in zip(vector, vectors[place], vectors[first]))
+                    and kinds[first - size + 1 : first + 1] == kinds[place + 1 :]
+                ):
+                    start, middle, last = first - size + 1, first + 1, place + 1
                     steps = list(map(minus, vectors[middle:last], vectors[start:middle]))
                     if all(minus(x, y) == z for x, y, z in zip(vectors[last:], vectors[middle:last], steps)):
-                        body = self.entries[start:middle]
-                        loop = Rolled(3, body, kinds[start:middle], vectors[start:middle], steps)
+                        loop = Rolled(3, self.entries[start:middle], kinds[start:middle], vectors[start:middle], steps)
                         self._cut(start)
                         self._take_in_before(loop)
                         return loop
+                loop = self._of_two_turns(first + 1, place + 1)
+                if loop:
+                    return loop
             place = before[place]
         return None
+
+    def _of_two_turns(self, first: int, second: int) -> Rolled | None:
+        """The loop of the turns that begin at two places, if others in it run longer in the second, and the turn before
+        the first looks different only because they run once or twice there.
+        """
+        body = self.entries[first:second]
+        if not any([isinstance(entry, Rolled) for entry in body]):
+            return None
+        steps = list(map(minus, self._vectors[second:], self._vectors[first:second]))
+        loop = Rolled(2, body, self._kinds[first:second], self._vectors[first:second], steps)
+        if not loop.is_varying:
+            return None
+        kinds, vectors = self._written_out(loop, -1)
+        if not kinds or len(kinds) > first or kinds == loop.kinds:
+            return None
+        start = first - len(kinds)
+        if self._kinds[start:first] != kinds or self._vectors[start:first] != vectors:
+            return None
+        self._cut(first)
+        self._take_in_before(loop)
+        return loop
 
     def _take_in_before(self, loop: Rolled) -> None:
         """Take in turns before the first, of a loop in which others run longer from turn to turn."""
