@@ -1,13 +1,31 @@
 """Where loops run longer or shorter from turn to turn, find how much room makes their places regular: `padding_of`.
 
-    >>> import functools
     >>> from micrograd.compiler.fold.folding import fold
     >>> from micrograd.compiler.tape.tape import Tape
     >>> tape = Tape([f"x{i}" for i in range(9)])
-    >>> for i in range(3, 9):
-    ...     exponentials = [tape.append("exp", tape.append("mul", i, j)) for j in range(i)]
-    ...     tape.outputs[f"d{i}"] = functools.reduce(lambda x, y: tape.append("mul", x, y), exponentials)
+    >>> for i in range(9):
+    ...     total = tape.append("exp", i)
+    ...     for j in range(i):
+    ...         total = tape.append("sub", total, tape.append("mul", i, j))
+    ...     tape.outputs[f"y{i}"] = tape.append("exp", total)
     >>> print(fold(tape))
+    t[0] = exp(shared[0])
+    t[9] = exp(t[0])
+    output[0] = t[9]
+    t[1] = exp(shared[1])
+    t[18] = shared[1] * shared[0]
+    t[82] = t[1] - t[18]
+    for i in 7:
+        t[i+10] = exp(t[9*i+82])
+        output[i+1] = t[i+10]
+        t[i+2] = exp(shared[i+2])
+        t[8*i+26] = shared[i+2] * shared[0]
+        t[8*i+90] = t[i+2] - t[8*i+26]
+        for j in i+1:
+            t[8*i+j+27] = shared[i+2] * shared[j+1]
+            t[8*i+j+91] = t[8*i+j+90] - t[8*i+j+27]
+    t[17] = exp(t[145])
+    output[8] = t[17]
 
 Bodies of the same shape, with loops that run 3, 4, 5, ... times, are not yet turns of a loop, because the places of
 what they write move further each time. With room for the longest loop after each shorter one they are.
@@ -16,6 +34,7 @@ what they write move further each time. With room for the longest loop after eac
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -37,13 +56,15 @@ class _Padding:
         self._extents: dict[int, int] = {}  # by the id of a loop: how often it and its peers run at most
         self._irregular: set[int] = set()  # the ids of loops that run shorter than that, or hold one that does
         self._sites: dict[int, int] = {}  # by the id of a line: a number that it shares with its peers
-        self._kinds: dict[int, Any] = {}  # what kind of number the lines of a site write
-        self.found: dict[int, dict[Any, int]] = {}
+        self._seen: Counter[tuple[int, int | None]] = Counter()  # how often a site writes a kind of number
+        self._kinds: dict[int, int | None] = {}  # which kind a site writes most often
+        self.found: dict[int, dict[int, int]] = {}
         body = regular(collapsed(body))
         self._measure([body], [])
         if self._irregular:
             self._visit(body, [], places.inputs)
-            self.found.clear()  # now every line's kind is known, of loops too that do not run in the first turn
+            self._kinds = {site: kind for (site, kind), _ in reversed(self._seen.most_common())}
+            self.found.clear()
             self._visit(body, [], places.inputs)
 
     def _measure(self, bodies: Sequence[Body], outer: list[int]) -> bool:
@@ -68,7 +89,7 @@ class _Padding:
         """Note the padding of a body that starts at a position; return where it ends."""
         for entry in body:
             if isinstance(entry, Line):
-                self._kinds[self._sites[id(entry)]] = self._places.kinds[position]
+                self._seen[self._sites[id(entry)], self._places.kinds[position]] += 1
                 position += 1
             elif isinstance(entry, Loop):
                 count = entry.count if isinstance(entry.count, int) else entry.count.at(counters)
@@ -81,7 +102,7 @@ class _Padding:
                     position += count * (self._visit(entry.body, [*counters, 0], position) - position)
         return position
 
-    def _count(self, body: Body, times: int, padding: dict[Any, int]) -> None:
+    def _count(self, body: Body, times: int, padding: dict[int, int]) -> None:
         """Add the numbers of each kind that `times` turns of a body would write."""
         for entry in body:
             if isinstance(entry, Loop):
@@ -110,16 +131,15 @@ def collapsed(body: Body) -> Body:
     entries = [Loop(x.count, collapsed(x.body)) if isinstance(x, Loop) else x for x in body]
     repeats: list[Line | Output | Loop] = []
     for start, size, turns in runs([_counted(entry) for entry in entries]):
-        turn = entries[start : start + size]
-        repeats += turn if turns < 3 else [Loop(turns, tuple(turn))]
-    shapes, out, at = [_counted(entry) for entry in repeats], list[Line | Output | Loop](), 0
+        repeats += entries[start : start + size] if turns < 3 else [Loop(turns, tuple(entries[start : start + size]))]
+    shapes, at = [_counted(entry) for entry in repeats], 0
+    out: list[Line | Output | Loop] = []
     taken = 0  # how much of `out` a loop may no longer take in
     while at < len(repeats):
         entry = repeats[at]
         at += 1
         if isinstance(entry, Loop) and isinstance(entry.count, int):
-            turn, count = [_counted(inner) for inner in entry.body], entry.count
-            size = len(turn)
+            turn, count, size = [_counted(inner) for inner in entry.body], entry.count, len(entry.body)
             while len(out) - size >= taken and [_counted(x) for x in out[len(out) - size :]] == turn:
                 del out[len(out) - size :]
                 count += 1
@@ -215,9 +235,7 @@ def _written_out(entry: Line | Output | Loop) -> list[Hashable]:
     return inside * entry.count if isinstance(entry.count, int) and entry.count < 3 else [(entry.count, *inside)]
 
 
-def runs(
-    shapes: Sequence[Hashable], *, pair: Callable[[int, int], bool] | None = None
-) -> list[tuple[int, int, int]]:
+def runs(shapes: Sequence[Hashable], *, pair: Callable[[int, int], bool] | None = None) -> list[tuple[int, int, int]]:
     """The repeats in a list, as (start, size, turns): three turns or more, or a single entry that is not repeated.
 
     Two turns are a repeat only if `pair(start, size)` says so.
