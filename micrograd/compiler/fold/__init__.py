@@ -6,6 +6,8 @@ Read in this order:
     ordering            a result that is used once is computed right before its use
     places              where each result is kept, so that a loop's results are arrays
     rolling             equal stretches of a list become loops, and loops of loops
+    entries             a tape as such a list, and back
+    padding             room where loops run longer from turn to turn
     folding             from a tape to a folded program
     interpret           run a folded program, line by line: what all its other readers must agree with
 """

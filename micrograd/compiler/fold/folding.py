@@ -17,17 +17,18 @@ output[0] = t[8]
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from micrograd.compiler.fold.forms import Access, Affine, Body, Folded, Line, Loop, Output
-from micrograd.compiler.fold.ordering import ordered, uses_of
-from micrograd.compiler.fold.places import placed
-from micrograd.compiler.fold.rolling import Entry, Rolled, rolled
+from micrograd.compiler.fold.entries import EntriesOf
+from micrograd.compiler.fold.forms import Folded
+from micrograd.compiler.fold.ordering import ordered
+from micrograd.compiler.fold.padding import padding_of
+from micrograd.compiler.fold.places import Padding, Places
+from micrograd.compiler.fold.rolling import rolled
 from micrograd.compiler.tape.tape import Tape
 
-OUTPUT = "output"
+MOST_ROUNDS = 5
 
 
 def fold(tape: Tape, *, rows: Collection[int] = (), places: Sequence[int] | None = None) -> Folded:
@@ -36,11 +37,23 @@ def fold(tape: Tape, *, rows: Collection[int] = (), places: Sequence[int] | None
     `rows` are the numbers of the inputs that differ from row to row, as for `Plan`. `places` gives each input's place
     in its space: by default they are counted in order, separately for rows and for all others.
     """
-    tape = ordered(tape)
+    given = ordered(tape)
     where, inputs = _inputs(tape, frozenset(rows), places)
-    place, size = placed(tape, where)
-    body = rolled(_entries(tape, where, place))
-    return Folded(_body(body, [[] for _ in body]), tuple(tape.outputs), size, inputs)
+    entries = EntriesOf(given, where)
+    numbered = Places(given, where)
+    padding: Padding = {}
+    best = None
+    for _ in range(MOST_ROUNDS):
+        place, size = numbered.places(padding)
+        body = entries.body(*rolled(entries.at(place)))
+        folded = Folded(body, tuple(tape.outputs), size, inputs)
+        if best and folded.lines >= best.lines:
+            break
+        best, padding = folded, padding_of(folded, numbered)
+        if not padding:
+            break
+    assert best
+    return best
 
 
 def _inputs(tape: Tape, rows: frozenset[int], places: Sequence[int] | None) -> tuple[list[tuple[str, int]], Any]:
@@ -56,89 +69,3 @@ def _inputs(tape: Tape, rows: frozenset[int], places: Sequence[int] | None) -> t
         (space, tuple([numbers.get(k, -1) for k in range(max(numbers, default=-1) + 1)]))
         for space, numbers in found.items()
     )
-
-
-def _entries(tape: Tape, inputs: list[tuple[str, int]], places: list[int]) -> Iterator[Entry]:
-    """What is folded: for each instruction its name and its operands' spaces, and the places of all."""
-    outputs: dict[int, list[int]] = {}
-    for number, x in enumerate(tape.outputs.values()):
-        if isinstance(x, int):
-            outputs.setdefault(x, []).append(number)
-    used = uses_of(tape)
-    where: list[tuple[Any, int]] = []  # of each position of the tape
-    for position, (name, *operands) in enumerate(tape.code):
-        if name == "input":
-            where.append(inputs[operands[0]])
-        else:
-            kind, vector = [name], [places[position]]
-            for x in operands:
-                space, at = where[x] if isinstance(x, int) else _constant(x)
-                kind.append(space)
-                vector.append(at)
-            yield tuple(kind), tuple(vector)
-            where.append(("temporary", places[position]))
-        for number in outputs.get(position, ()):
-            space, at = where[position]
-            yield (f"{OUTPUT}, used" if used[position] > 1 else OUTPUT, space), (number, at)
-    for number, x in enumerate(tape.outputs.values()):
-        if isinstance(x, float):
-            space, at = _constant(x)
-            yield (OUTPUT, space), (number, at)
-
-
-class _Constant:
-    """The fraction of a constant, as part of a kind: equal to those with the same bits."""
-
-    __slots__ = ("bits", "fraction")
-
-    def __init__(self, fraction: float):
-        self.fraction, self.bits = fraction, fraction.hex()
-
-    def __eq__(self, other: Any) -> bool:
-        return isinstance(other, _Constant) and self.bits == other.bits
-
-    def __hash__(self) -> int:
-        return hash(self.bits)
-
-
-def _constant(x: float) -> tuple[_Constant, int]:
-    """A constant as a fraction and a whole number, so that 0.5, 1.5, 2.5 are steps; all others are their own kind."""
-    if abs(x) < 2.0**31:  # not nan
-        whole = math.floor(x)
-        if (whole + (x - whole)).hex() == x.hex():
-            return _Constant(x - whole), whole
-    return _Constant(x), 0
-
-
-def _body(entries: list[Any], strides: list[list[tuple[int, ...]]]) -> Body:
-    """Entries as lines and loops. `strides` has, for each entry and each loop around it, what a turn adds to its
-    vector; the vector of a loop is made of those of its body, one after the other.
-    """
-    out: list[Line | Output | Loop] = []
-    for entry, outer in zip(entries, strides):
-        if isinstance(entry, Rolled):
-            inner, start = [], 0
-            for step, vector in zip(entry.steps, entry.vectors):
-                end = start + len(vector)
-                inner.append([*[stride[start:end] for stride in outer], step])
-                start = end
-            out.append(Loop(entry.count, _body(entry.body, inner)))
-        else:
-            out.append(_line(entry[0], entry[1], outer))
-    return tuple(out)
-
-
-def _line(kind: tuple[Any, ...], vector: tuple[int, ...], outer: list[tuple[int, ...]]) -> Line | Output:
-    columns = list(zip(*outer)) if outer else [()] * len(vector)
-
-    def access(k: int) -> Access:
-        space = kind[k]
-        if isinstance(space, _Constant):
-            number = vector[k] + space.fraction if vector[k] else space.fraction  # 0 + -0.0 is 0.0
-            return Access("counter" if any(columns[k]) else "constant", number, columns[k])
-        return Access(space, vector[k], columns[k])
-
-    operands = tuple([access(k) for k in range(1, len(kind))])
-    if kind[0].startswith(OUTPUT):
-        return Output(Affine(vector[0], columns[0]), operands[0])
-    return Line(kind[0], Access("temporary", vector[0], columns[0]), operands)

@@ -71,7 +71,8 @@ class Access:
 
     def __str__(self) -> str:
         if isinstance(self.base, float):
-            return steps(repr(self.base), self.strides)
+            text = steps(repr(self.base), self.strides)
+            return f"({text})" if self.space == "counter" else text
         return f"{'t' if self.space == 'temporary' else self.space}[{self.place}]"
 
 

@@ -5,7 +5,7 @@
     >>> tape = Tape(["x", "y"])
     >>> products = [tape.append("mul", 0, 0), tape.append("mul", 0, 1), tape.append("mul", 1, 1)]
     >>> tape.outputs["value"] = tape.append("add", tape.append("add", products[0], products[1]), products[2])
-    >>> print(ordered(tape))
+    >>> print(ordered(tape).tape)
     %0 = input x
     %1 = input y
     %2 = mul %0 %0
@@ -23,34 +23,49 @@ order, and each instruction has the operands that it had, so all numbers stay th
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from micrograd.compiler.tape.simplify import selected
 from micrograd.compiler.tape.tape import Tape
 
 
-def ordered(tape: Tape) -> Tape:
+class Ordered(NamedTuple):
+    """A tape, how often each of its positions is used, and the operand that each is the next version of, or -1."""
+
+    tape: Tape
+    uses: list[int]
+    before: list[int]
+
+
+def ordered(tape: Tape) -> Ordered:
     """The tape with its inputs first, then its instructions, each result that is used once right before its use."""
     code = tape.code
     uses = uses_of(tape)
     before = sums(tape, uses)
-    given = [x for x in tape.outputs.values() if isinstance(x, int)]
     is_output = bytearray(len(code))
-    for x in given:
-        is_output[x] = True
+    for x in tape.outputs.values():
+        if isinstance(x, int):
+            is_output[x] = True
     order = [position for position, instruction in enumerate(code) if instruction[0] == "input"]
-    for position, (name, *_) in enumerate(code):
-        if name == "input" or (uses[position] == 1 and not is_output[position]):
-            continue  # comes with its use
+    comes_later = [n == 1 and not out and each[0] != "input" for n, out, each in zip(uses, is_output, code)]
+    for position, instruction in enumerate(code):
+        if comes_later[position] or instruction[0] == "input":
+            continue
         found, path = [], [position]
         while path:  # from the last operand to the first, then turned around
             x = path.pop()
             found.append(x)
-            own = [y for y in code[x][1:] if isinstance(y, int) and uses[y] == 1 and code[y][0] != "input"]
+            own = [y for y in code[x][1:] if y.__class__ is int and comes_later[y]]
             if len(own) > 1 and before[x] in own:  # the sum so far comes first, wherever it stands
                 own.remove(before[x])
                 own.insert(0, before[x])
             path += own
         order += reversed(found)
-    return selected(tape, order)
+    place = [0] * len(code)
+    for new, old in enumerate(order):
+        place[old] = new
+    places = [*place, -1]
+    return Ordered(selected(tape, order), [uses[x] for x in order], [places[before[x]] for x in order])
 
 
 def uses_of(tape: Tape) -> list[int]:

@@ -1,85 +1,93 @@
-"""Give every instruction of a tape its place, so that what was written by one loop is one array: `placed(tape)`.
+"""Give every instruction of a tape its place, so that what was written by one loop is one array.
 
-    >>> from micrograd.compiler.fold.places import placed
+    >>> from micrograd.compiler.fold.ordering import ordered
+    >>> from micrograd.compiler.fold.places import Places
     >>> from micrograd.compiler.tape.tape import Tape
     >>> tape = Tape(["x", "y"])
     >>> for _ in range(2):
     ...     product = tape.append("mul", 0, 1)
     ...     exponential = tape.append("exp", product)
-    >>> placed(tape, [("row", 0), ("row", 1)])
+    >>> Places(ordered(tape), [("row", 0), ("row", 1)]).places({})
     ([0, 0, 0, 2, 1, 3], 4)
 
 Instructions of one kind are numbered in their order, apart from all other kinds: an instruction more or less of another
 kind between two turns of a loop does not disturb the steps from turn to turn.
 
 A sum is one number that changes: the results of `a + b`, `(a + b) + c`, ..., if nothing else reads them, are versions
-of one number. The first version of all sums of a kind come first, then all second versions, and so on: so the sums
+of one number. The first versions of all sums of a kind come first, then all second versions, and so on: so the sums
 of a loop are an array, whatever happens between one term and the next.
+
+Where a loop runs longer from turn to turn of the loop around it, `padding` leaves as much room after the short ones as
+the longest takes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from micrograd.compiler.fold.ordering import sums, uses_of
-from micrograd.compiler.tape.tape import Tape
+from micrograd.compiler.fold.ordering import Ordered
 
 MOST_PADDING = 4  # an array of sums may have this many times as many places as there are numbers
 
+Padding = Mapping[int, Mapping[int, int]]  # before a position: how many numbers of each kind are left out
 
-def placed(tape: Tape, inputs: list[tuple[str, int]]) -> tuple[list[int], int]:
-    """The place of each position of the tape (0 for inputs), and how many places there are.
+
+class Places:
+    """The numbers of a tape by kind. `kinds[position]` is None for inputs, and for a sum's versions after the first.
 
     `inputs` has each input's space and place.
     """
-    uses = uses_of(tape)
-    first, version, lengths = _sums(tape, uses)
-    given = {x for x in tape.outputs.values() if isinstance(x, int)}
-    members: dict[Any, list[int]] = {}
-    for position, (name, *operands) in enumerate(tape.code):
-        if name != "input" and first[position] == position:
-            spaces = [_space(tape, x, inputs) for x in operands]
-            kind = (name, *spaces, lengths[position] > 1, position in given, uses[position] > 1)
-            members.setdefault(kind, []).append(position)
-    place, end = [0] * len(tape), 0
-    step = [0] * len(tape)  # of a sum: from a version's place to the next one's
-    for positions in members.values():
-        for group in _groups(positions, lengths):
-            for k, position in enumerate(group):
-                place[position], step[position] = end + k, len(group)
-            end += len(group) * max(lengths[position] for position in group)
-    for position, start in enumerate(first):
-        place[position] = place[start] + version[position] * step[start]
-    return place, end
 
+    def __init__(self, given: Ordered, inputs: list[tuple[str, int]]):
+        tape, uses, before = given
+        count = len(tape)
+        first, version, lengths = list(range(count)), [0] * count, [1] * count
+        for position, x in enumerate(before):
+            if x >= 0:
+                start = first[position] = first[x]
+                version[position] = version[x] + 1
+                lengths[start] = version[position] + 1
+        self._first, self._version, self._lengths = first, version, lengths
+        outputs = {x for x in tape.outputs.values() if isinstance(x, int)}
+        space = [inputs[rest[0]][0] if name == "input" else "temporary" for name, *rest in tape.code]
+        self.inputs = len(inputs)
+        numbers: dict[Any, int] = {}
+        self.kinds: list[int | None] = [None] * count
+        for i, (name, *operands) in enumerate(tape.code):
+            if name != "input" and first[i] == i:
+                spaces = [space[x] if x.__class__ is int else "constant" for x in operands]
+                kind = (name, *spaces, lengths[i] > 1, i in outputs, uses[i] > 1)
+                self.kinds[i] = numbers.setdefault(kind, len(numbers))
 
-def _groups(positions: list[int], lengths: list[int]) -> list[list[int]]:
-    """The sums of a kind that form one array: all of them, if the longest is not much longer than most."""
-    total, longest = 0, 1
-    for position in positions:
-        total += lengths[position]
-        longest = max(longest, lengths[position])
-    if longest * len(positions) <= MOST_PADDING * total:
-        return [positions]
-    by_length: dict[int, list[int]] = {}
-    for position in positions:
-        by_length.setdefault(lengths[position], []).append(position)
-    return list(by_length.values())
-
-
-def _space(tape: Tape, x: int | float, inputs: list[tuple[str, int]]) -> str:
-    if isinstance(x, float):
-        return "constant"
-    name, *rest = tape.code[x]
-    return inputs[rest[0]][0] if name == "input" else "temporary"
-
-
-def _sums(tape: Tape, uses: list[int]) -> tuple[list[int], list[int], list[int]]:
-    """For each position: where the sum that it is a version of begins, and which version; and each sum's length."""
-    count = len(tape)
-    first, version, lengths = list(range(count)), [0] * count, [1] * count
-    for position, before in enumerate(sums(tape, uses)):
-        if before >= 0:
-            first[position], version[position] = first[before], version[before] + 1
-            lengths[first[before]] = version[position] + 1
-    return first, version, lengths
+    def places(self, padding: Padding) -> tuple[list[int], int]:
+        """The place of each position (0 for inputs), and how many places there are."""
+        members: dict[int, list[int]] = {}
+        counts: dict[int, int] = {}
+        place = [0] * len(self.kinds)
+        for position, kind in enumerate(self.kinds):
+            if position in padding:
+                for padded, extra in padding[position].items():
+                    counts[padded] = counts.get(padded, 0) + extra
+            if kind is not None:
+                number = counts.get(kind, 0)
+                place[position], counts[kind] = number, number + 1
+                members.setdefault(kind, []).append(position)
+        first, end = self._first, 0
+        step = [0] * len(place)  # of a sum: from a version's place to the next one's
+        for kind, group in members.items():
+            lengths = [self._lengths[position] for position in group]
+            longest, size = max(lengths), counts[kind]
+            if longest * len(group) <= MOST_PADDING * sum(lengths):
+                for position in group:
+                    place[position] += end
+                    step[position] = size
+                end += size * longest
+            else:  # few are long
+                for position, length in zip(group, lengths):
+                    place[position], step[position] = end, 1
+                    end += length
+        for position, start in enumerate(first):
+            if start != position:
+                place[position] = place[start] + self._version[position] * step[start]
+        return place, end
