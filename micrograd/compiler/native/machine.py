@@ -60,6 +60,11 @@ class Machine:
         """How many lanes to use when the rows fill several vectors."""
         return 4 if self.lanes == 8 and self.cpu in IN_HALVES else self.lanes
 
+    @property
+    def registers(self) -> int:
+        """The number of vector registers."""
+        return 16 if self.triple.startswith("x86_64") and self.lanes < 8 else 32
+
     def vector_function(self, name: str, lanes: int) -> str | None:
         """The function that computes `name` on a vector of `lanes` lanes; None if each lane needs its own call."""
         if not self.triple.startswith("x86_64") or lanes not in LIBMVEC:
