@@ -19,6 +19,7 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from micrograd.c_core import native
+from micrograd.compiler import notice
 from micrograd.compiler.arguments import Structure, rebuild
 from micrograd.compiler.native.emit import call_module
 from micrograd.compiler.native.machine import this_machine
@@ -85,7 +86,8 @@ class Program:
         self._named, self._structures = list(names), list(structures)
         self._lock = threading.RLock()
         new_in_child(self)
-        found, self.outside = recorded(self._record, *functions)
+        with notice.compiling:
+            found, self.outside = recorded(self._record, *functions)
         self._recording: _Recording | None = found
         self._tape: Tape | None = None
         self._of_values: _Computer | None = None
@@ -145,7 +147,9 @@ class Program:
             for x, d in roots:
                 for node, i in zip(found.recorder.gradients(x, inputs, eagerly=self.exact), self.by):
                     tape.outputs[d + tape.inputs[i]] = operand_of(node)
-        return simplify(guarded(tape), exact=self.exact)
+        out = simplify(guarded(tape), exact=self.exact)
+        notice.known(len(out))
+        return out
 
     @property
     def tape(self) -> Tape:

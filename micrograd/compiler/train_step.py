@@ -29,6 +29,7 @@ from micrograd.blame import FEW, first_bad_row, first_refused, not_finite
 from micrograd.c_core import native
 from micrograd.changes import changes
 from micrograd.coerce import as_count, is_bool
+from micrograd.compiler import notice
 from micrograd.compiler.arguments import names_of
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.compiled_forms import CompiledForms
@@ -299,11 +300,12 @@ class TrainStep(CompiledForms):
         else:
             self._last_batches = None
             rows = as_rows(data, self._names(len(data))) if data else Rows([], (), 1)
-            if last is not None and last.rows.structures == rows.structures and last.program.outside.unmoved():
-                program = last.program
-            else:
-                program = self._programs.get(rows.structures, lambda: self._recorded(rows))
-            program.point_at(rows, min(batch_size or rows.count, rows.count))
+            with notice.compiling:
+                if last is not None and last.rows.structures == rows.structures and last.program.outside.unmoved():
+                    program = last.program
+                else:
+                    program = self._programs.get(rows.structures, lambda: self._recorded(rows))
+                program.point_at(rows, min(batch_size or rows.count, rows.count))
             batches = _Batches(data, batch_size, program, rows)
             if rows.are_arrays:  # a list may hold different numbers next time
                 again = last is not None and len(data) == len(last.data) and all(map(operator.is_, data, last.data))

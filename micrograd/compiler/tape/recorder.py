@@ -41,6 +41,7 @@ from typing import Any
 
 from micrograd import modes
 from micrograd.anomaly import is_of_this_package
+from micrograd.compiler import notice
 from micrograd.compiler.tape.symbols import TAPE, Symbol, operand_of, trace_error
 from micrograd.compiler.tape.tape import Tape
 from micrograd.engine import Value, sweep, topological_order
@@ -205,6 +206,8 @@ class Recorder:
     def record(self, entry: Op, operands: Iterable[Value]) -> Value:
         """Make the node for one operation: its rule writes the instructions. `engine.record` ends here."""
         created, nodes = self._created, []
+        if not len(self._nodes) % 1024:
+            notice.look(recorded=len(self._nodes))
         for x in operands:  # without a call for each of the recorder's own
             nodes.append(x if id(x) in created else self.node(x))
         try:
