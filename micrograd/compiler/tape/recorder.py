@@ -47,11 +47,12 @@ from micrograd.compiler.tape.tape import Tape
 from micrograd.engine import Value, sweep, topological_order
 from micrograd.errors import TraceError
 from micrograd.formulas import in_words
-from micrograd.node import NOTHING, set_up
+from micrograd.node import NOTHING, UNREACHED, set_up
 from micrograd.number import number_at
 from micrograd.table import CONSTANT, DETACHED, RECORDED, Op
 from micrograd.transforms import borrowed_gradients
 
+_new_node: Any = object.__new__
 _data = operator.attrgetter("data")
 
 
@@ -216,7 +217,11 @@ class Recorder:
             raise in_words(error, entry, nodes) from None
         if isinstance(data, Symbol) and data.is_condition:
             data = TAPE.where(data, 1.0, 0.0)  # the rule of a user's operation may return a comparison
-        node = self._new(data, entry)
+        node = _new_node(SymbolicValue)  # as `_new` and `set_up` do, without their calls
+        node.data, node.grad, node.label = data, UNREACHED, ""
+        node._prev, node._operation, node._local = (), entry, ()
+        created[id(node)] = len(self._nodes)
+        self._nodes.append(node)
         if modes.state.no_grad:
             node._operation = DETACHED
         else:
