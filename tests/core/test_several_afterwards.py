@@ -1,13 +1,15 @@
-"""Several results of one call, when something changed between the call and backward."""
+"""Several results of one call, when something changed between the call and backward, or while backward runs."""
 
 from __future__ import annotations
 
 import pickle
 
 import pytest
+from helpers.other_core import assert_same
 
 from micrograd import Value, jit
 from micrograd.compiler.program import FEW
+from micrograd.node import UNREACHED
 
 W = Value(2.0, label="w")
 SCALE = [2.0]
@@ -82,3 +84,37 @@ def test_a_pickle_where_the_derivative_of_another_result_does_not_exist():
         with pytest.raises(ZeroDivisionError, match=r"backward through sqrt\(x\)"):
             bad.backward()
     assert again.grad == 16.0
+
+
+def gradients_after_a_failure():
+    """As they are written: an int, -0.0, and not reached."""
+    fast = compiled(with_a_corner)
+    x, y, q = Value(0.0), Value(2.0), Value(1.0)
+    z = fast(x, y)
+    out = z[1] + z[0] + q
+    y.grad, q.grad, z[1].grad = 0, -0.0, 5.0
+    with pytest.raises(ZeroDivisionError):
+        out.backward()
+    return [repr(v.grad) for v in (x, y, q, z[1])] + [v.grad is UNREACHED for v in (x, z[1], out)]
+
+
+def test_after_a_failure_gradients_are_as_they_were():
+    assert_same(gradients_after_a_failure)
+    assert gradients_after_a_failure() == ["0.0", "0", "-0.0", "0.0", True, True, True]
+
+
+@pytest.mark.parametrize("change", [{"_prev": ()}, {"_local": (0.0, 0.0, 0.0)}])
+def test_a_result_that_is_changed_while_backward_runs(change):
+    """The gradients of the call's other results would be lost."""
+    x, y = Value(1.0), Value(2.0)
+    first, second = compiled(with_a_corner)(x, y)[1:3]
+    between = Value(0.0, (x,))  # the sweep comes to the second, then to this, and at last to the first
+
+    def step():
+        for name, new in change.items():
+            setattr(first, name, new)
+
+    between._backward = step
+    with pytest.raises(RuntimeError, match="while backward ran"):
+        ((first + between) + second).backward()
+    assert (x.grad, y.grad) == (0.0, 0.0)
