@@ -82,11 +82,11 @@ class LoopedLanes(LaneWriter):
         """How many sums of `wide` vectors fit the registers, beside what is added to them."""
         return max(1, (self.spec.machine.registers - wide - 3) // wide)
 
-    def _shared_input(self, form: Affine, counts: tuple[int, ...]) -> tuple[str, Affine]:
+    def _shared_input(self, step: Step, form: Affine) -> tuple[str, Affine]:
         """Where an input that all rows share is in memory."""
         others = self.spec.others_from
-        reach = [stride * (count - 1) for stride, count in zip(form.strides, counts)]
-        least, most = form.base + sum(min(0, x) for x in reach), form.base + sum(max(0, x) for x in reach)
+        read = self.shape.places(step, form)
+        least, most = read.min(), read.max()
         if least < others <= most:
             raise NotAsLoops("an access goes from the parameters on to other numbers")
         if least < others:
