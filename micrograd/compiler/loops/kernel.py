@@ -24,6 +24,8 @@ from micrograd.compiler.tape.tape import CONDITIONS
 Number = list[str] | float  # a vector for each of `wide`, or a constant
 Key = tuple[int, tuple[int, ...]]  # a place's base and strides
 
+UNROLLED = 24  # a loop of no more lines than this, over all its turns, is written without a loop
+
 
 @dataclass
 class Frame:
@@ -103,6 +105,10 @@ class Kernel:
             jam = turns_at_once(self.shape, self.storage, nest, self.wanted, self.registers)
         if not isinstance(nest.count, int):
             self._turns(nest, 0, nest.count, 1)
+            return
+        if jam == 1 and not nest.nests and nest.count * len(nest.body) <= UNROLLED:
+            for turn in range(nest.count):
+                self._turns(nest, turn, turn + 1, 1)
             return
         whole = nest.count // jam * jam
         self._turns(nest, 0, whole, jam)

@@ -217,13 +217,8 @@ class LoopedLanes(LaneWriter):
         e.store(e.let(f"fadd contract double {before}, {total}"), at, 0, of="double")
 
     def _place(self, step: Step) -> Affine:
-        """An output's place among the sums."""
-        number = self.shape.attached[step.number] if isinstance(step.entry, Line) else step.output.number
-        if not step.nests:
-            return Affine(self.spec.place(number.base))
-        if (self.shape.places(step, number) == self.last).any():
-            raise NotAsLoops("the value is an output of a loop")
-        return number
+        """An output's place among the sums: its number, until `reduce` moves the value behind the padding."""
+        return self.shape.attached[step.number] if isinstance(step.entry, Line) else step.output.number
 
     def _keep(self, kernel: Kernel, step: Step, x: list[str], q: int) -> None:
         """Keep the factors of products for all rows: left factors row by row, right ones place by place."""
@@ -255,6 +250,9 @@ class LoopedLanes(LaneWriter):
         one._label = e._label
         self._kernel(one, self.uniform_outputs, 1, rehearsal=rehearsal, output=self._write_mean)
         e._label = one._label
+        if self.last < self.spec.gradients:  # until now the value was the last of the outputs
+            one.store(one.load("%gradients", self.last), "%gradients", self.spec.gradients, of="double")
+            one.store(bits(0.0), "%gradients", self.last, of="double")
         if not self.spec.exact:
             self._squares(e, one)
         bad = not_finite(one, one.load("%gradients", self.spec.gradients))
