@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from micrograd.c_core import native
+from micrograd.compiler.loops.widths import Widths
 from micrograd.compiler.native.context import BAD_INDEX, COLUMNS, PAUSED, WIDEST
 from micrograd.compiler.native.memory import Memory
 from micrograd.compiler.native.native import Native
 from micrograd.compiler.native.shuffle import Twister
-from micrograd.compiler.loops.widths import Widths
 from micrograd.compiler.optimizer_memory import OptimizerMemory
 from micrograd.compiler.row_tape import RowTape
 from micrograd.compiler.rows import Rows, address_of

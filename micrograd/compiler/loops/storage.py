@@ -30,8 +30,8 @@ from micrograd.compiler.loops.shape import Array, Nest, NotAsLoops, Shape, Step,
 
 class Storage:
     """First each read from memory is told by `ask`; then
-    `lay_out` gives addresses. `words` counts the
-    numbers for each row, `shared_words` those that all rows share.
+    `lay_out` gives addresses.
+    `words` counts the numbers for each row, `shared_words` those that all rows share.
     """
 
     def __init__(self, shape: Shape):
@@ -113,7 +113,7 @@ class Storage:
             if (axis := self._axis(step)) >= 0:  # the place after the last turn
                 own = own + step.line.result.strides[axis] * (step.nests[axis].most - 1 - step.counters[axis])
             self._address[at[step.number]] = own
-        everything = np.concatenate([self._address[own]for own in at.values()])
+        everything = np.concatenate([self._address[own] for own in at.values()])
         least = int(everything.min())
         apart = divisor(iter(np.unique(everything - least).tolist()))
         for own in at.values():
