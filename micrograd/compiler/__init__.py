@@ -7,6 +7,7 @@ Read in this order:
     outside             what the function reads from elsewhere, and two recordings that must agree
     arguments           what a call was given: numbers, and the structure that they were in
     native              what runs: LLVM's text for a tape, the machine's code, and the memory
+    loops               large programs: a folded program as loops over lanes of rows
     rows                data as arrays that native code can read
     compiled_forms      what was compiled, shown to users: the tape, LLVM's text, assembly
     program             all of the above for one structure of arguments

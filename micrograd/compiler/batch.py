@@ -32,13 +32,14 @@ PAUSE = 0.02  # seconds after which native code returns to Python, so that Ctrl-
 
 
 class BatchProgram:
-    """Native code for batches of rows of one structure, and its memory. `optimizer` has the parameters' memory."""
+    """Native code for batches of rows of one structure, and its memory. `optimizer` has the parameters' memory, `loops`
+    says whether to write loops: None decides by size."""
 
-    def __init__(self, recorded: RowTape, optimizer: OptimizerMemory | None = None):
+    def __init__(self, recorded: RowTape, optimizer: OptimizerMemory | None = None, *, loops: bool | None = None):
         self._lock: Any = threading.RLock()
         new_in_child(self)
         spec, self._shared_indices, self.leaves, self._first_leaf, self.outside = recorded
-        self.tape, self.code = spec.tape, Widths(spec)
+        self.tape, self.code = spec.tape, Widths(spec, loops=loops)
         self._results, self._value = Memory(spec.sums), spec.gradients
         self._others = Memory(len(spec.sources))
         # The sums over blocks of rows; and the part of the optimizer's rule that is computed ahead for many steps.

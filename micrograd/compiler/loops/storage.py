@@ -70,7 +70,8 @@ class Storage:
 
         def root(k: int) -> int:
             while parent[k] != k:
-                k = parent[k] = parent[parent[k]]
+                parent[k] = parent[parent[k]]
+                k = parent[k]
             return k
 
         for sources in self._asked.values():
