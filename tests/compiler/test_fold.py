@@ -12,7 +12,7 @@ import pytest
 from helpers.loop_programs import programs, unrolled
 from hypothesis import given, settings
 
-from micrograd.compiler.fold import Loop, fold, run
+from micrograd.compiler.fold import Loop, fold, run, run_stored, storage
 from micrograd.compiler.fold.forms import walk
 from micrograd.compiler.tape.recorder import Recorder
 from micrograd.compiler.tape.simplify import simplify
@@ -69,7 +69,9 @@ def test_random_programs_of_loops_give_the_tapes_numbers(program):
     numbers = random.Random(len(tape))
     inputs = [numbers.choice((-0.0, 0.0, 1.5)) if i % 4 == 0 else numbers.uniform(-2, 2) for i in range(13)]
     folded = fold(tape, rows={1, 2, 5})
-    assert same(run(folded, inputs), tape.run(FLOAT, inputs))
+    expected = tape.run(FLOAT, inputs)
+    assert same(run(folded, inputs), expected)
+    assert same(run_stored(storage(folded), inputs), expected)
 
 
 def test_a_loop_that_grows_is_a_loop_of_loops():
@@ -88,6 +90,7 @@ def test_a_loop_that_grows_is_a_loop_of_loops():
     assert folded.lines < 60 and any("i" in count for count in loops), str(folded)
     inputs = [math.cos(i) for i in range(40)]
     assert same(run(folded, inputs), tape.run(FLOAT, inputs))
+    assert same(run_stored(storage(folded), inputs), tape.run(FLOAT, inputs))
 
 
 def test_whole_steps_of_a_constant_are_counted():
