@@ -37,13 +37,11 @@ def carried(shape: Shape, nest: Nest, wanted: Collection[int]) -> list[Step]:
 
 def turns_at_once(shape: Shape, storage: Storage, nest: Nest, wanted: Collection[int], registers: int) -> int:
     """How many turns of a loop to take at once; `registers` says how many sums fit the registers."""
-    inner = [x for x in nest.nests if not x.nests and x.count >= LEAST_TURNS]
-    if nest.count < 2 or not inner:
+    inner = [x for x in nest.nests if not x.nests and x.most >= LEAST_TURNS]
+    if not isinstance(nest.count, int) or nest.count < 2 or not inner or not _is_even(nest, nest.depth):
         return 1
     sums = max(len(carried(shape, x, wanted)) for x in inner)
-    in_place = any(
-        storage.in_place.get(step.number, (-1,))[0] == nest.depth for x in inner for step in x.steps
-    )
+    in_place = any(storage.in_place.get(step.number, (-1,))[0] == nest.depth for x in inner for step in x.steps)
     if not (sums or in_place) or not _may_jam(shape, storage, nest, wanted):
         return 1
     most = min(MOST, nest.count, registers // max(sums, 1))
@@ -51,6 +49,11 @@ def turns_at_once(shape: Shape, storage: Storage, nest: Nest, wanted: Collection
         return 1
     rounds = -(-nest.count // most)
     return -(-nest.count // rounds)
+
+
+def _is_even(nest: Nest, depth: int) -> bool:
+    """Whether the counts of all loops inside are the same in all turns of the loop at this depth."""
+    return all((isinstance(x.count, int) or not x.count.strides[depth]) and _is_even(x, depth) for x in nest.nests)
 
 
 def _may_jam(shape: Shape, storage: Storage, nest: Nest, wanted: Collection[int]) -> bool:
@@ -63,7 +66,7 @@ def _may_jam(shape: Shape, storage: Storage, nest: Nest, wanted: Collection[int]
             read = shape.places(step, access)
             writers = shape.writer[read]
             inside = (writers >= nest.first) & (writers < nest.end)
-            own = shape.counters(step)
+            own = step.counters
             for outer in range(depth):
                 inside &= shape.turns[outer][read] == own[outer]
             if (shape.turns[depth][read] == own[depth])[inside].all():

@@ -20,7 +20,6 @@ from micrograd.compiler.native.emit import Emitter, bits
 from micrograd.compiler.native.lanes import LaneWriter, function, not_finite
 from micrograd.compiler.native.spec import ModuleSpec
 
-
 CHAINS = 4  # independent sums, so that an addition need not wait for the one before
 
 
@@ -82,11 +81,11 @@ class LoopedLanes(LaneWriter):
         """How many sums of `wide` vectors fit the registers, beside what is added to them."""
         return max(1, (self.spec.machine.registers - wide - 3) // wide)
 
-    def _shared_input(self, form: Affine, counts: tuple[int, ...]) -> tuple[str, Affine]:
+    def _shared_input(self, step: Step, form: Affine) -> tuple[str, Affine]:
         """Where an input that all rows share is in memory."""
         others = self.spec.others_from
-        reach = [stride * (count - 1) for stride, count in zip(form.strides, counts)]
-        least, most = form.base + sum(min(0, x) for x in reach), form.base + sum(max(0, x) for x in reach)
+        read = self.shape.places(step, form)
+        least, most = read.min(), read.max()
         if least < others <= most:
             raise NotAsLoops("an access goes from the parameters on to other numbers")
         if least < others:
@@ -122,7 +121,9 @@ class LoopedLanes(LaneWriter):
             count = e.let(f"sub i64 {e.let('add i64 %last, 1')}, {self.spec.layout.get(e, 'position')}")
             e.do(f"%scale = fdiv double {bits(1.0)}, {e.let(f'sitofp i64 {count} to double')}")
             for name, words in (("left", 1), ("right", self.products.right.words), ("starts", 1)):
-                e.do(f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 {e.let(f'mul i64 {slot}, {words}')}")
+                e.do(
+                    f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 {e.let(f'mul i64 {slot}, {words}')}"
+                )
         kept = 0 if self.spec.exact else self.spec.kept
         RowLoader(self, e, at_once=self.rows_at_once, kept=kept, copied=self._copied).write()
         if not self.spec.exact:
@@ -154,9 +155,11 @@ class LoopedLanes(LaneWriter):
         """The parts of the work memory, in doubles."""
         kept, left, right = self.spec.kept, self.products.left.words, self.products.right.words
         parts = {"rows": self.rows_at_once * sum(self.spec.widths), "work": self.rows_at_once * self.storage.words}
-        return parts | {"left": kept * left, "right": kept * right, "starts": kept * len(self.spec.widths)} | {
-            f"copy{k}": kept * self.spec.widths[k] for k in self._copied
-        }
+        return (
+            parts
+            | {"left": kept * left, "right": kept * right, "starts": kept * len(self.spec.widths)}
+            | {f"copy{k}": kept * self.spec.widths[k] for k in self._copied}
+        )
 
     @functools.cached_property
     def _copied(self) -> set[int]:
@@ -170,7 +173,8 @@ class LoopedLanes(LaneWriter):
         e._label = "entry"
         e.lines.append("entry:")
         RowSums(self.spec, self.products, e).write()
-        head = "void @products(ptr noalias %left, ptr noalias %right, ptr %starts, ptr noalias %sums, i64 %count, i1 %fresh, double %scale)"
+        given = "ptr noalias %left, ptr noalias %right, ptr %starts, ptr noalias %sums"
+        head = f"void @products({given}, i64 %count, i1 %fresh, double %scale)"
         return function(head, e)
 
     def _masks(self, e: Emitter) -> None:
@@ -217,13 +221,8 @@ class LoopedLanes(LaneWriter):
         e.store(e.let(f"fadd contract double {before}, {total}"), at, 0, of="double")
 
     def _place(self, step: Step) -> Affine:
-        """An output's place among the sums."""
-        number = self.shape.attached[step.number] if isinstance(step.entry, Line) else step.output.number
-        if not step.nests:
-            return Affine(self.spec.place(number.base))
-        if (self.shape.places(step, number) == self.last).any():
-            raise NotAsLoops("the value is an output of a loop")
-        return number
+        """An output's place among the sums: its number, until `reduce` moves the value behind the padding."""
+        return self.shape.attached[step.number] if isinstance(step.entry, Line) else step.output.number
 
     def _keep(self, kernel: Kernel, step: Step, x: list[str], q: int) -> None:
         """Keep the factors of products for all rows: left factors row by row, right ones place by place."""
@@ -255,6 +254,9 @@ class LoopedLanes(LaneWriter):
         one._label = e._label
         self._kernel(one, self.uniform_outputs, 1, rehearsal=rehearsal, output=self._write_mean)
         e._label = one._label
+        if self.last < self.spec.gradients:  # until now the value was the last of the outputs
+            one.store(one.load("%gradients", self.last), "%gradients", self.spec.gradients, of="double")
+            one.store(bits(0.0), "%gradients", self.last, of="double")
         if not self.spec.exact:
             self._squares(e, one)
         bad = not_finite(one, one.load("%gradients", self.spec.gradients))

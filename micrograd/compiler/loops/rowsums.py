@@ -56,7 +56,7 @@ class RowSums:
     def array(self, product: Product) -> int:
         """The array whose rows have the right factors."""
         place = product.right.place
-        read = places(place.base, place.strides, tuple(nest.count for nest in product.nests))
+        read = places(place, product.nests[-1].counters)
         array = bisect.bisect_right(self._arrays, int(read.min())) - 1
         if read.max() >= self._arrays[array + 1]:
             raise NotAsLoops("factors come from two arrays")
@@ -75,7 +75,7 @@ class RowSums:
     def _product(self, product: Product) -> None:
         left, right = self.products.left_address(product), self.products.right_address(product)
         number = product.number
-        counts = [nest.count for nest in product.nests]
+        counts = [nest.most for nest in product.nests]
         axis = len(counts) - 1
         if number.strides[-1] < 0:  # go up through the places
             number, right = (
@@ -137,9 +137,14 @@ class RowSums:
         self._loops += 1
         name = f"%r{self._loops}"
         before, inside = e._label, f"r{self._loops}.loop"
-        e.lines += [f"  br label %{inside}", f"{inside}:", f"  {name} = phi i64 [0, %{before}], [{name}.next, %{inside}]"]
         e.lines += [
-            f"  {name}.s{k} = phi {e.type} [{x}, %{before}], [{name}.n{k}, %{inside}]" for k, x in enumerate([zero] * len(cells))
+            f"  br label %{inside}",
+            f"{inside}:",
+            f"  {name} = phi i64 [0, %{before}], [{name}.next, %{inside}]",
+        ]
+        e.lines += [
+            f"  {name}.s{k} = phi {e.type} [{x}, %{before}], [{name}.n{k}, %{inside}]"
+            for k, x in enumerate([zero] * len(cells))
         ]
         if product.right.space == "row":
             array = self.array(product)

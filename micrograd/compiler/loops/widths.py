@@ -17,7 +17,7 @@ from micrograd.compiler.native.loop import module_text
 from micrograd.compiler.native.native import RUN, Native, native_of
 from micrograd.compiler.native.spec import ModuleSpec
 
-LONG = 3000  # instructions from which a tape is folded
+LONG = 2000  # instructions from which loops are faster, whatever the batch: see `benchmarks`
 KEPT = 256  # the most rows for which factors of products are kept
 
 
@@ -63,22 +63,16 @@ class Widths:
         key = lanes, is_single, wide, kept
         compiled = self._compiled.get(key) or self._compiled.get((machine.lanes_in_loops, False, wide, kept))
         if compiled is None:
-            compiled = self._compiled[key] = self._compile(
-                dataclasses.replace(self.spec, lanes=lanes, is_single=is_single, wide=wide, kept=kept)
-            )
-        self._last = count, compiled
-        return compiled
-
-    def _compile(self, spec: ModuleSpec) -> Compiled:
-        writer: LaneWriter | None = None
-        if spec.folded:
+            spec = dataclasses.replace(self.spec, lanes=lanes, is_single=is_single, wide=wide, kept=kept)
             try:
-                writer = LoopedLanes(spec)
+                writer: LaneWriter = LoopedLanes(spec) if spec.folded else LaneWriter(spec)
             except NotAsLoops:
                 self.spec = dataclasses.replace(self.spec, folded=None)
-                spec = dataclasses.replace(spec, folded=None)
-        writer = writer or LaneWriter(spec)
-        return Compiled(native_of(module_text(writer), spec.machine, run=RUN), writer.words, writer.shared_words)
+                return self.of(count)
+            native = native_of(module_text(writer), machine, run=RUN)
+            compiled = self._compiled[key] = Compiled(native, writer.words, writer.shared_words)
+        self._last = count, compiled
+        return compiled
 
     @property
     def latest(self) -> Native:
