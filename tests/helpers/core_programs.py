@@ -171,15 +171,8 @@ def label(p):
 
 
 def attribute(p):
-    choices = (
-        ".note = 'kept'",
-        "del .note",
-        ".more = 1",
-        ".__dict__ = {'a': 1}",
-        ".nothing",
-        ".tanh = 3",
-        "del .label",
-    )
+    choices = (".note = 'kept'", "del .note", ".more = 1", ".__dict__ = {'a': 1}", ".nothing", ".tanh = 3")
+    choices += ("del .label",)
     return p.pick(choices).replace(".", f"{p.value()}.", 1)
 
 
