@@ -44,8 +44,8 @@ class Recordable:
 
 def is_array(x: Any) -> bool:
     """Whether x is a NumPy array; NumPy scalars do not count, and NumPy may be absent."""
-    numpy = sys.modules.get("numpy")
-    return numpy is not None and isinstance(x, numpy.ndarray)
+    kind = getattr(sys.modules.get("numpy"), "ndarray", None)  # None too while another thread is importing NumPy
+    return kind is not None and isinstance(x, kind)
 
 
 def elementwise(function: Callable[..., Any], operands: Sequence[Any]) -> Any:
@@ -77,8 +77,9 @@ MASKED = "a masked entry is not a number: give it one with array.filled(value), 
 
 def is_masked(x: Any) -> bool:
     """Whether x is a NumPy array with a masked entry."""
-    masked = sys.modules.get("numpy.ma")
-    return masked is not None and isinstance(x, masked.MaskedArray) and bool(masked.is_masked(x))
+    masked: Any = sys.modules.get("numpy.ma")
+    kind = getattr(masked, "MaskedArray", None)
+    return kind is not None and isinstance(x, kind) and bool(masked.is_masked(x))
 
 
 def holds_one(x: Any) -> bool:

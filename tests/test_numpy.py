@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import sys
+import types
+
 import numpy as np
 import pytest
 
@@ -80,3 +84,18 @@ def test_arrays_are_no_data():
         Value(np.ones(3))
     assert type(Value(np.float64(2)).data) is float
     assert repr(Value(np.float64(2))) == "Value(data=2.0, grad=0.0)"
+
+
+def test_while_another_thread_is_importing_numpy(monkeypatch):
+    """Its modules are there then, and empty."""
+    generator = np.random.default_rng(0)
+    for name in ("numpy", "numpy.ma", "numpy.random"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    x = Value(2.0)
+    out = micrograd.logsumexp([x * 3, copy.deepcopy(x), True])
+    out.backward()
+    assert 0.0 < x.grad < 3.0
+    assert micrograd.grad(lambda x: micrograd.jit(lambda y: y * x)(2.0) + x.tanh())(0.0) == 3.0
+    with pytest.raises(TypeError, match="a Value holds one number"):
+        Value([1.0])
+    assert micrograd.compiler.outside.generators.state_of(generator) is None

@@ -59,10 +59,9 @@ def limited(function: Callable[[], Any], seconds: float, *, strict: bool = False
 
 def _numpy(strict: bool) -> contextlib.AbstractContextManager[Any]:
     """What NumPy does where a number is not finite; nothing has to be done where nobody has loaded it."""
-    numpy = sys.modules.get("numpy")
-    if numpy is None:
+    errstate: Any = getattr(sys.modules.get("numpy"), "errstate", None)  # None while another thread is importing it
+    if errstate is None:
         return contextlib.nullcontext()
-    how: Any = numpy.errstate(all="ignore")
     if strict:
-        how = numpy.errstate(divide="raise", over="raise", invalid="raise", under="ignore")
-    return how
+        return errstate(divide="raise", over="raise", invalid="raise", under="ignore")
+    return errstate(all="ignore")

@@ -25,9 +25,10 @@ def state_of(x: Any) -> Any:
             return x.getstate()
         except NotImplementedError:  # SystemRandom has none
             return None
-    random_of_numpy = sys.modules.get("numpy.random")  # if it is not imported, x is not one of its generators
-    if random_of_numpy is not None and isinstance(x, (random_of_numpy.Generator, random_of_numpy.RandomState)):
-        return _comparable((x.bit_generator if isinstance(x, random_of_numpy.Generator) else x._bit_generator).state)
+    of_numpy = sys.modules.get("numpy.random")  # if it is not imported, x is not one of its generators
+    generator, older = getattr(of_numpy, "Generator", None), getattr(of_numpy, "RandomState", None)
+    if generator and older and isinstance(x, (generator, older)):
+        return _comparable((x.bit_generator if isinstance(x, generator) else x._bit_generator).state)
     return None
 
 
