@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from typing import Any, NamedTuple
 
+from micrograd import modes
 from micrograd.c_core import native
 from micrograd.compiler import notice
 from micrograd.compiler.arguments import Structure, rebuild
@@ -308,15 +309,17 @@ class Program:
 
 @contextlib.contextmanager
 def _having(leaves: Sequence[Value], numbers: Sequence[float]) -> Iterator[None]:
-    """Leaves have these numbers inside, if they have others now."""
-    changed = [(leaf, leaf.data, x) for leaf, x in zip(leaves, numbers) if repr(leaf.data) != repr(x)]
-    try:
-        for leaf, _, x in changed:
-            leaf.data = x
-        yield
-    finally:
-        for leaf, now, _ in changed:
-            leaf.data = now
+    """Leaves have these numbers inside, if they have others now; one thread at a time, so that none is lost."""
+    with modes.one_sweep if leaves and numbers else contextlib.nullcontext():
+        changed = [(leaf, leaf.data, x) for leaf, x in zip(leaves, numbers) if repr(leaf.data) != repr(x)]
+        try:
+            for leaf, _, x in changed:
+                leaf.data = x
+            yield
+        finally:
+            for leaf, now, x in changed:
+                if repr(leaf.data) == repr(x):  # else another thread assigned it meanwhile
+                    leaf.data = now
 
 
 def _result(x: Any, leaf: int, found: _Recording) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import threading
+import time
 
 import pytest
 from helpers.other_core import assert_same
@@ -10,6 +12,7 @@ from helpers.other_core import assert_same
 from micrograd import Value, jit
 from micrograd.compiler.program import FEW
 from micrograd.node import UNREACHED
+from micrograd.transforms import gradients
 
 W = Value(2.0, label="w")
 SCALE = [2.0]
@@ -45,6 +48,34 @@ def test_a_value_from_outside_that_was_assigned_since_the_call():
             W.data = 2.0
         found.append((x.grad, y.grad, W.grad))
     assert found == [(16.0, 0.0, 0.0)] * 2
+
+
+def test_threads_do_not_lose_the_number_of_a_value_from_outside():
+    """Each runs the function with the number of its own call meanwhile."""
+
+    def slow(x, y):
+        time.sleep(0.0001)  # another thread's turn
+        return with_a_corner(x, y)
+
+    fast, outs, found = compiled(slow), {}, []
+
+    def backward(number):
+        out = outs[number]
+        for _ in range(30):
+            found.append(gradients(out, [out._prev[0]]) == [2.0 * number * number])
+
+    try:
+        for W.data in (3.0, 4.0, 5.0):
+            outs[W.data] = fast(Value(0.0), Value(2.0))[1]
+        threads = [threading.Thread(target=backward, args=(number,)) for number in outs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert W.data == 5.0
+    finally:
+        W.data = 2.0
+    assert found == [True] * 90
 
 
 def test_something_outside_that_changed_since_the_call_is_refused_where_the_function_has_to_run_again():
