@@ -28,6 +28,7 @@ from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.memory import addresses
 from micrograd.compiler.native.native import CALL, Native, native_of
 from micrograd.compiler.outside.recording import recorded
+from micrograd.compiler.paused import paused
 from micrograd.compiler.rows import WholeNumber
 from micrograd.compiler.several import PickledRows, ResultsOfCall, spread
 from micrograd.compiler.tape.guards import guarded
@@ -39,7 +40,6 @@ from micrograd.derivatives import VALUE
 from micrograd.engine import Value, constant
 from micrograd.errors import NotFiniteError
 from micrograd.locks import new_in_child
-from micrograd.modes import collector_paused
 from micrograd.node import set_up
 from micrograd.results import OneOf
 from micrograd.table import DETACHED, Op
@@ -133,7 +133,7 @@ class Program:
         compared = results, found.plain, found.leaf_of, list(map(id, recorder.leaves)), recorder.indices
         return recorder.tape, compared, found
 
-    @collector_paused()
+    @paused()
     def _tape_of(self, found: _Recording, *, with_derivatives: bool) -> Tape:
         tape, several = found.recorder.tape, len(found.results) > 1
         tape.outputs = {f"value[{k}]" if several else "value": operand_of(x.data) for k, x in enumerate(found.results)}
@@ -342,7 +342,7 @@ class _Computer:
 
     def __init__(self, tape: Tape, *, exact: bool):
         self.tape = tape
-        with collector_paused():
+        with paused():
             text = call_module(tape, this_machine(), exact=exact)
         self.native = native_of(text, this_machine(), call=CALL)
         self._call, self._inputs = self.native.call, len(tape.inputs)

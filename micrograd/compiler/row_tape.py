@@ -25,6 +25,7 @@ from micrograd.compiler.arguments import rebuild
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.spec import ModuleSpec, Source
 from micrograd.compiler.outside.recording import Outside, recorded
+from micrograd.compiler.paused import paused
 from micrograd.compiler.rows import row_symbols
 from micrograd.compiler.tape.guards import guarded
 from micrograd.compiler.tape.recorder import Recorder
@@ -32,7 +33,6 @@ from micrograd.compiler.tape.simplify import simplify
 from micrograd.compiler.tape.symbols import TAPE, Symbol, operand_of
 from micrograd.compiler.tape.tape import Tape
 from micrograd.engine import Value, constant, topological_order
-from micrograd.modes import collector_paused
 
 
 class RowTape(NamedTuple):
@@ -66,7 +66,7 @@ def row_tape(
 
     Raises ValueError if the result does not depend on a parameter, TypeError if gradients would be lost.
     """
-    with notice.compiling, collector_paused():  # it would walk all nodes and instructions again and again
+    with notice.compiling, paused():  # it would walk all nodes and instructions again and again
         return _row_tape(f, list(zip(names, structures, strict=True)), parameters, rule, functions, exact)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from micrograd import Value, jit, train_step
 from micrograd.compiler import notice
 from micrograd.compiler.native import beside
+from micrograd.compiler.paused import paused
 from micrograd.losses import mse
 from micrograd.nn import MLP
 from micrograd.optim import SGD
@@ -101,3 +103,18 @@ def test_code_silences_it_and_so_does_fit_without_progress(at_once, capsys):
 def test_no_stderr_is_no_error(at_once, monkeypatch):
     monkeypatch.setattr("sys.stderr", None)
     step_of(41)[1](ROWS, TARGETS)
+
+
+def test_what_was_made_while_compiling_is_old_for_the_collector_and_what_was_frozen_stays_frozen():
+    gc.collect()
+    with paused():
+        kept = [[i] for i in range(50_000)]
+    assert gc.get_count()[0] < 10_000 < len(kept)  # the next collection does not walk them
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        with paused():
+            pass
+        assert gc.get_freeze_count() >= frozen - 1000
+    finally:
+        gc.unfreeze()

@@ -18,7 +18,7 @@ from micrograd.compiler import notice
 from micrograd.compiler.native.beside import beside
 from micrograd.compiler.native.machine import Machine, llvm
 from micrograd.compiler.native.pieces import modules_of
-from micrograd.modes import collector_paused
+from micrograd.compiler.paused import paused
 
 
 class Native:
@@ -30,7 +30,7 @@ class Native:
     def __init__(self, text: str, machine: Machine, **entries: Any):
         self.llvm_ir, self.machine = text, machine
         with notice.compiling:
-            with collector_paused():
+            with paused():
                 parts = modules_of(text)
             beside(lambda go_on: self._compile(parts, entries, go_on), waiting=notice.look)
 

@@ -23,10 +23,10 @@ from micrograd.anomaly import line_of_the_caller
 from micrograd.changes import CountedList, changes
 from micrograd.compiler.outside.places import ABSENT, Read
 from micrograd.compiler.outside.watch import Watch, holds_recorded
+from micrograd.compiler.paused import paused
 from micrograd.compiler.tape.tape import Tape
 from micrograd.errors import TraceError
 from micrograd.locks import new_in_child
-from micrograd.modes import collector_paused
 
 T = TypeVar("T")
 AGAIN = 16  # how often a function is recorded again because something outside has changed
@@ -206,7 +206,7 @@ def recorded(run: Callable[[type[Tape]], tuple[Tape, Any, T]], *functions: Any) 
 def _run(run: Callable[[type[Tape]], Any], kind: type[Tape], watches: list[Watch], functions: Any) -> Any:
     watch = Watch(functions)
     watches.append(watch)
-    with collector_paused(), _one_at_a_time, watch:  # collection may call other functions that count calls
+    with paused(), _one_at_a_time, watch:  # collection may call other functions that count calls
         result = run(kind)
     if watch.assigned:
         raise TraceError(
