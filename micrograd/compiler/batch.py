@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from micrograd.compiler.loops.helpers import helping
 from micrograd.compiler.loops.widths import Widths
 from micrograd.compiler.native.context import BAD_INDEX, COLUMNS, PAUSED, WIDEST
 from micrograd.compiler.native.memory import Memory, addresses
@@ -31,14 +32,14 @@ PAUSE = 0.02  # seconds after which native code returns to Python, so that Ctrl-
 
 
 class BatchProgram:
-    """Native code for batches of rows of one structure, and its memory. `optimizer` has the parameters' memory, `loops`
-    says whether to write loops: None decides by size."""
+    """Native code for batches of rows of one structure, and its memory. `optimizer` has the parameters' memory, and
+    `settings` are those of `Widths`."""
 
-    def __init__(self, recorded: RowTape, optimizer: OptimizerMemory | None = None, *, loops: bool | None = None):
+    def __init__(self, recorded: RowTape, optimizer: OptimizerMemory | None = None, **settings: Any):
         self._lock: Any = threading.RLock()
         new_in_child(self)
         spec, self._shared_indices, self.leaves, self._first_leaf, self.outside = recorded
-        self.tape, self.code = spec.tape, Widths(spec, loops=loops)
+        self.tape, self.code = spec.tape, Widths(spec, **settings)
         self._results, self._value = Memory(spec.sums), spec.gradients
         self._others = Memory(len(spec.sources))
         # The sums over blocks of rows; and the part of the optimizer's rule that is computed ahead for many steps.
@@ -55,6 +56,7 @@ class BatchProgram:
             setattr(self.context, name, memory.address)
         self._arrays = self.context.arrays
         self._native: Native | None = None  # the code for batches of the rows' size
+        self.context.workers = 1
         self.context.allowance = 64  # blocks of rows until the first pause
         self._count = self._size = 0  # of the rows, and of a batch
         self._ordered = 0  # how many rows `order` lists in order: 0 after a shuffle
@@ -103,6 +105,9 @@ class BatchProgram:
         """
         assert self._native is not None
         self.context.asked = steps
+        if self.code.spec.threads > 1 and steps > 1:
+            with helping(self._native, self.context, self.code.spec.threads - 1):
+                return self.go_on(self._native.run(self._address))
         return self.go_on(self._native.run(self._address))
 
     def go_on(self, status: int) -> int:

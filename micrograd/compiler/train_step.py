@@ -50,7 +50,7 @@ MOST_STRUCTURES = 16  # structures of data for which one step keeps compiled cod
 
 
 def train_step(
-    loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = False, loops: bool | None = None
+    loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = False, loops: bool | None = None, threads: int = 1
 ) -> TrainStep:
     """A compiled training step: forward, backward and the optimizer's update over a batch, in one native call.
 
@@ -61,11 +61,12 @@ def train_step(
     `exact=True` each is rounded by itself. Either way, the sums over the rows are taken in another order than eagerly.
 
     A large loss is compiled as loops, a small one as straight-line code; `loops` decides for experts.
+    Loops may run on several `threads`, in `run` only; results do not depend on their number.
 
     Needs the extra `jit`. Raises TypeError when `loss` asks for a number while it is recorded, or does not do the same
     each time it runs: see `jit`.
     """
-    return TrainStep(loss, optimizer, exact=exact, loops=loops)
+    return TrainStep(loss, optimizer, exact=exact, loops=loops, threads=threads)
 
 
 class _Batches(NamedTuple):
@@ -96,12 +97,10 @@ class TrainStep(CompiledForms):
     are the numbers that the loss took from outside: globals, variables of enclosing functions, attributes.
     """
 
-    def __init__(
-        self, loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = False, loops: bool | None = None
-    ):
+    def __init__(self, loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = False, **settings: Any):
         if not callable(loss) or not isinstance(optimizer, Optimizer):
             raise TypeError(f"train_step takes a loss function and an optimizer, not {loss!r} and {optimizer!r}")
-        self.loss, self.optimizer, self.exact, self.loops = loss, optimizer, exact, loops
+        self.loss, self.optimizer, self.exact, self.settings = loss, optimizer, exact, settings
         self._names = functools.cache(lambda count: names_of(loss, count))
         self.norms: Any = None  # of the gradient of each step of the last run, before any clipping
         self._programs: Programs[BatchProgram] = Programs(MOST_STRUCTURES)
@@ -350,7 +349,7 @@ class TrainStep(CompiledForms):
             rows_are = ", ".join(_said(name, shape) for name, (_, shape, _) in zip(names, rows.structures))
             error.add_note(f"train_step calls the loss with one row at a time: {rows_are}")
             raise
-        return BatchProgram(recorded, memory, loops=self.loops)
+        return BatchProgram(recorded, memory, **self.settings)
 
     def numbers(self) -> list[float]:
         """The parameters' present numbers."""
@@ -371,10 +370,10 @@ class TrainStep(CompiledForms):
 
     def __deepcopy__(self, memo: Any) -> TrainStep:
         loss, optimizer = copy.deepcopy(self.loss, memo), copy.deepcopy(self.optimizer, memo)
-        return TrainStep(loss, optimizer, exact=self.exact, loops=self.loops)
+        return TrainStep(loss, optimizer, exact=self.exact, **self.settings)
 
     def __reduce__(self) -> Any:
-        return _made_again, (self.loss, self.optimizer, self.exact, self.loops)
+        return _made_again, (self.loss, self.optimizer, self.exact, self.settings)
 
     def _last(self) -> BatchProgram:
         program = self._programs.latest
@@ -388,8 +387,8 @@ class TrainStep(CompiledForms):
         return update_tape(self.optimizer)
 
 
-def _made_again(loss: Any, optimizer: Optimizer, exact: bool, loops: bool | None = None) -> TrainStep:
-    return TrainStep(loss, optimizer, exact=exact, loops=loops)
+def _made_again(loss: Any, optimizer: Optimizer, exact: bool, settings: Any = None) -> TrainStep:
+    return TrainStep(loss, optimizer, exact=exact, **(settings or {}))
 
 
 def _count(what: str, n: Any) -> int | None:

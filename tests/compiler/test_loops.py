@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 
 import pytest
 from helpers.loop_programs import random_program, unrolled
@@ -221,3 +222,30 @@ def test_large_nets_are_loops_and_small_ones_are_not():
         step.run(x, y if sizes[-1] > 1 else y[:, 0], steps=1)
         found[sizes] = ".loop:" in step.llvm_ir.partition("@block(")[2].partition("\n}")[0]
     assert found == {(2, 4, 1): False, (30, 20, 10): True}
+
+
+@pytest.mark.parametrize("count", [5, 23, 601])
+@pytest.mark.parametrize("make", [net(20, 13, 4), recurrent(12, 7)], ids=["net", "recurrent"])
+def test_threads_do_not_change_results(make, count):
+    x, y = rows_of(20, 4, count)
+    data = (x, y) if make.__qualname__.startswith("net") else (x[:, :12], y[:, 0])
+    results = []
+    for threads in (1, 2, 3):
+        parameters, loss = make()
+        step = train_step(loss, Adam(parameters, lr=0.01), loops=True, threads=threads)
+        losses = [*step.run(*data, epochs=3, batch_size=count // 2, shuffle=1), step(*data)]
+        results.append([x.hex() for x in (*losses, *[p.data for p in parameters])])
+    assert results[0] == results[1] == results[2]
+
+
+def test_threads_end_with_their_run():
+    x, y = rows_of(20, 4, 100)
+    parameters, loss = net(20, 13, 4)()
+    step = train_step(loss, SGD(parameters, lr=0.1), loops=True, threads=3)
+    before = threading.active_count()
+    step.run(x, y, steps=20)
+    assert threading.active_count() == before
+    x[50, 3] = math.nan
+    with pytest.raises(FloatingPointError, match="row at index 50"):
+        step.run(x, y, steps=20)
+    assert threading.active_count() == before

@@ -8,7 +8,9 @@ Read in this order:
     reads, kernel       the program as LLVM loops: what a line reads, and the lines
     products, rowsums   gradients as sums over the rows of products, taken at the end
     rowloads            a block's rows, transposed
+    workers             how several threads share a step
     looped_lanes        the functions of `native.lanes`, written as loops
+    helpers             threads that help native code
     widths              native code for batches of any size, straight-line or as loops
 """
 

@@ -16,6 +16,7 @@ from micrograd.compiler.loops.rowloads import RowLoader
 from micrograd.compiler.loops.rowsums import RowSums
 from micrograd.compiler.loops.shape import NotAsLoops, Shape, Step
 from micrograd.compiler.loops.storage import Storage
+from micrograd.compiler.loops.workers import Workers
 from micrograd.compiler.native.emit import Emitter, bits
 from micrograd.compiler.native.lanes import LaneWriter, function, not_finite
 from micrograd.compiler.native.spec import ModuleSpec
@@ -42,6 +43,10 @@ class LoopedLanes(LaneWriter):
         self.products = Products(self.shape)
         if spec.exact:
             self.products.found, self.products.skipped = {}, set()
+        self.has_threads = spec.threads > 1 and not spec.exact
+        self.rows_a_call = self.rows_at_once
+        if self.has_threads:
+            self.rows_a_call, self.call = spec.kept, "chunk"
         self.loose = {step.number for step in self.shape.loose}
         self.rehearsal = True
         self._rehearse()
@@ -105,24 +110,26 @@ class LoopedLanes(LaneWriter):
         e = self.emitter(self.spec.lanes)
         e._label = "entry"
         e.lines.append("entry:")
-        work = self.spec.layout.get(e, "work")
-        start = 0
-        for name, words in self._parts().items():
-            e.do(f"%{name}.all = getelementptr inbounds double, ptr {work}, i64 {start}")
-            start += words
-        self.words = start
+        parts = self.pointers(e)
+        for name, part in parts.items():
+            e.do(f"%{name}.all = getelementptr inbounds double, ptr {part}, i64 0")
         for name in ("rows", "work"):
-            e.do(f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 0")
-        if not self.spec.exact:
+            own = e.let(f"mul i64 %worker, {self._parts()[name] // self.spec.threads}") if self.has_threads else "0"
+            e.do(f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 {own}")
+        if self.has_threads:
+            e.do(f"%slot = mul i64 %part, {self.rows_at_once}")
+            own = e.let(f"mul i64 %part, {self.spec.sums}")
+            e.do(f"%sums = getelementptr inbounds double, ptr %parts.all, i64 {own}")
+        elif not self.spec.exact:
             before = e.let(f"sub i64 {self.spec.layout.get(e, 'done')}, {self.rows_at_once}")
-            slot = "%slot"
             e.do(f"%slot = urem i64 {before}, {self.spec.kept}")
             e.do(f"%fresh = icmp eq i64 {before}, 0")
             count = e.let(f"sub i64 {e.let('add i64 %last, 1')}, {self.spec.layout.get(e, 'position')}")
             e.do(f"%scale = fdiv double {bits(1.0)}, {e.let(f'sitofp i64 {count} to double')}")
+        if not self.spec.exact:
             for name, words in (("left", 1), ("right", self.products.right.words), ("starts", 1)):
                 e.do(
-                    f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 {e.let(f'mul i64 {slot}, {words}')}"
+                    f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 {e.let(f'mul i64 %slot, {words}')}"
                 )
         kept = 0 if self.spec.exact else self.spec.kept
         RowLoader(self, e, at_once=self.rows_at_once, kept=kept, copied=self._copied).write()
@@ -131,10 +138,10 @@ class LoopedLanes(LaneWriter):
         wanted = {n for n in self.varying - self.products.skipped if isinstance(self.shape.steps[n].entry, Line)}
         wanted |= self.varying & self.loose
         self._kernel(e, wanted, self.spec.wide, rehearsal=rehearsal)
-        if not self.spec.exact and self.products.found:
+        if not self.spec.exact and self.products.found and not self.has_threads:
             left = e.let("sub i64 %last, %first")
             rows = e.let(f"call i64 @llvm.smin.i64(i64 {left}, i64 {self.rows_at_once - 1})")
-            count = e.let(f"add i64 {e.let(f'add i64 {slot}, 1')}, {rows}")
+            count = e.let(f"add i64 {e.let('add i64 %slot, 1')}, {rows}")
             full = e.let(f"icmp eq i64 {count}, {self.spec.kept}")
             final = e.let(f"icmp ult i64 {left}, {self.rows_at_once}")
             e.do(f"br i1 {e.let(f'or i1 {full}, {final}')}, label %sum, label %return")
@@ -144,19 +151,34 @@ class LoopedLanes(LaneWriter):
             e.do(f"call void @products({given}, i64 {count}, i1 {fresh}, double %scale)")
             e.do("br label %return")
             e.lines.append("return:")
+        more = ", i64 %part, i64 %worker" if self.has_threads else ""
+        sums = "ptr %nothing" if self.has_threads else "ptr noalias %sums"
         text = function(
             "void @block(ptr noalias %context, ptr noalias %parameters, ptr noalias %others, ptr noalias %shared, "
-            "ptr noalias %sums, ptr noalias %order, i64 %first, i64 %last)",
+            f"{sums}, ptr noalias %order, i64 %first, i64 %last{more})",
             e,
         )
-        return text if self.spec.exact else text + self._products()
+        if self.spec.exact or rehearsal:
+            return text
+        return text + self._products() + (Workers(self).text() if self.has_threads else "")
+
+    def pointers(self, e: Emitter) -> dict[str, str]:
+        """The addresses of the parts of the work memory."""
+        work, start, found = self.spec.layout.get(e, "work"), 0, {}
+        for name, words in self._parts().items():
+            found[name] = e.at(work, start)
+            start += words
+        self.words = start
+        return found
 
     def _parts(self) -> dict[str, int]:
         """The parts of the work memory, in doubles."""
         kept, left, right = self.spec.kept, self.products.left.words, self.products.right.words
-        parts = {"rows": self.rows_at_once * sum(self.spec.widths), "work": self.rows_at_once * self.storage.words}
+        rows = self.rows_at_once * (self.spec.threads if self.has_threads else 1)
+        blocks = kept // self.rows_at_once if self.has_threads else 0
         return (
-            parts
+            {"rows": rows * sum(self.spec.widths), "work": rows * self.storage.words}
+            | {"parts": blocks * self.spec.sums}
             | {"left": kept * left, "right": kept * right, "starts": kept * len(self.spec.widths)}
             | {f"copy{k}": kept * self.spec.widths[k] for k in self._copied}
         )
@@ -174,7 +196,8 @@ class LoopedLanes(LaneWriter):
         e.lines.append("entry:")
         RowSums(self.spec, self.products, e).write()
         given = "ptr noalias %left, ptr noalias %right, ptr %starts, ptr noalias %sums"
-        head = f"void @products({given}, i64 %count, i1 %fresh, double %scale)"
+        more = ", i64 %worker, i64 %workers" if self.has_threads else ""
+        head = f"void @products({given}, i64 %count, i1 %fresh, double %scale{more})"
         return function(head, e)
 
     def _masks(self, e: Emitter) -> None:
@@ -196,7 +219,7 @@ class LoopedLanes(LaneWriter):
         if step.number in self.products.found:
             return
         e = kernel.e
-        form = self._place(step)
+        form = self.place(step)
         if self.spec.exact:
             at = kernel.pointer("%sums", form, q, e.lanes)
             total = vectors[0]
@@ -212,15 +235,18 @@ class LoopedLanes(LaneWriter):
         for each in kept[1:]:
             total = e.let(f"fadd {e.type} {total}, {each}")
         at = kernel.pointer("%sums", form, q, 1)
-        before = e.let(f"select i1 %fresh, double {bits(0.0)}, double {e.load(at, 0)}")
+        before = "" if self.has_threads else e.let(f"select i1 %fresh, double {bits(0.0)}, double {e.load(at, 0)}")
         if e.lanes > 1:
             name = f"llvm.vector.reduce.fadd.v{e.lanes}f64"
             e.declared.add(f"declare double @{name}(double, {e.type})")
             total = e.let(f"call reassoc double @{name}(double {bits(-0.0)}, {e.type} {total})")
+        if self.has_threads:  # `gather` adds up what the blocks have stored
+            e.store(total, at, 0, of="double")
+            return
         total = e.let(f"fmul contract double {total}, %scale")
         e.store(e.let(f"fadd contract double {before}, {total}"), at, 0, of="double")
 
-    def _place(self, step: Step) -> Affine:
+    def place(self, step: Step) -> Affine:
         """An output's place among the sums: its number, until `reduce` moves the value behind the padding."""
         return self.shape.attached[step.number] if isinstance(step.entry, Line) else step.output.number
 
@@ -326,4 +352,4 @@ class LoopedLanes(LaneWriter):
 
     def _write_mean(self, kernel: Kernel, step: Step, x: list[str], q: int) -> None:
         """The mean of an output that all rows share is its number."""
-        kernel.e.store(x[0], kernel.pointer("%gradients", self._place(step), q, 1), 0, of="double")
+        kernel.e.store(x[0], kernel.pointer("%gradients", self.place(step), q, 1), 0, of="double")

@@ -27,17 +27,17 @@ class RowSums:
 
     def __init__(self, spec: ModuleSpec, products: Products, e: Emitter):
         self.spec, self.products, self.e = spec, products, e
-        self._loops = 0
+        self.loops = 0
         self._arrays = [sum(spec.widths[:k]) for k in range(len(spec.widths) + 1)]
 
     @contextlib.contextmanager
-    def _loop(self, start: int, end: int, by: int) -> Iterator[str | int]:
+    def loop(self, start: int, end: int, by: int) -> Iterator[str | int]:
         """A loop over a counter; without a loop in LLVM if it has a single turn."""
         if end - start == by:
             yield start
             return
-        self._loops += 1
-        e, name = self.e, f"%t{self._loops}"
+        self.loops += 1
+        e, name = self.e, f"%t{self.loops}"
         inside = f"{name[1:]}.loop"
         e.lines += [f"  br label %{inside}", f"{inside}:"]
         e.lines.append(f"  {name} = phi i64 [{start}, %{e._label}], [{name}.next, %{name[1:]}.latch]")
@@ -52,6 +52,39 @@ class RowSums:
             f"{name[1:]}.end:",
         ]
         e._label = f"{name[1:]}.end"
+
+    @contextlib.contextmanager
+    def _part(self, start: int, end: int, by: int) -> Iterator[str | int]:
+        """A loop over this worker's part of the tiles, which may have no turns; without threads over all."""
+        if self.spec.threads == 1:
+            with self.loop(start, end, by) as counter:
+                yield counter
+            return
+        e = self.e
+        self.loops += 1
+        tiles, name = (end - start) // by, f"t{self.loops}"
+        bounds = []
+        for worker in ("%worker", e.let("add i64 %worker, 1")):
+            part = e.let(f"udiv i64 {e.let(f'mul i64 {worker}, {tiles}')}, %workers")
+            bounds.append(e.let(f"add i64 {e.let(f'mul i64 {part}, {by}')}, {start}"))
+        e.lines += [
+            f"  br label %{name}.look",
+            f"{name}.look:",
+            f"  %{name} = phi i64 [{bounds[0]}, %{e._label}], [%{name}.next, %{name}.latch]",
+            f"  %{name}.more = icmp ult i64 %{name}, {bounds[1]}",
+            f"  br i1 %{name}.more, label %{name}.loop, label %{name}.end",
+            f"{name}.loop:",
+        ]
+        e._label = f"{name}.loop"
+        yield f"%{name}"
+        e.lines += [
+            f"  br label %{name}.latch",
+            f"{name}.latch:",
+            f"  %{name}.next = add nuw nsw i64 %{name}, {by}",
+            f"  br label %{name}.look",
+            f"{name}.end:",
+        ]
+        e._label = f"{name}.end"
 
     def array(self, product: Product) -> int:
         """The array whose rows have the right factors."""
@@ -98,14 +131,14 @@ class RowSums:
     def _tiles(self, product, forms, counts, jammed, start, end, vectors, lanes) -> None:  # type: ignore[no-untyped-def]
         """All tiles of `vectors` vectors from place `start` to `end`."""
         self.lanes = lanes
-        with self._loop(start, end, vectors * lanes) as i:
+        with self._part(start, end, vectors * lanes) as i:
             self._outer(product, forms, counts, jammed, [i], vectors, 0)
 
     def _outer(self, product, forms, counts, jammed, counters, vectors, k) -> None:  # type: ignore[no-untyped-def]
         """The loops around the innermost, from the k-th on; the jammed one last."""
         order = [axis for axis in range(len(counts) - 1) if axis != jammed]
         if k < len(order):
-            with self._loop(0, counts[order[k]], 1) as counter:
+            with self.loop(0, counts[order[k]], 1) as counter:
                 self._outer(product, forms, counts, jammed, [*counters, counter], vectors, k + 1)
             return
         at = dict(zip([len(counts) - 1, *order], counters))
@@ -116,7 +149,7 @@ class RowSums:
         jam = min(count, max(1, (self.spec.machine.registers - vectors - 2) // vectors))
         jam = -(-count // -(-count // jam))
         whole = count // jam * jam
-        with self._loop(0, whole, jam) as j:
+        with self.loop(0, whole, jam) as j:
             self._tile(product, forms, {**at, jammed: j}, jammed, jam, vectors)
         if whole < count:
             self._tile(product, forms, {**at, jammed: whole}, jammed, count - whole, vectors)
@@ -134,9 +167,9 @@ class RowSums:
         cells = [(q, v) for q in range(jam) for v in range(vectors)]
         addresses = [e.at(sums, q * step + v * self.lanes) for q, v in cells]
         zero = e.value(0.0)
-        self._loops += 1
-        name = f"%r{self._loops}"
-        before, inside = e._label, f"r{self._loops}.loop"
+        self.loops += 1
+        name = f"%r{self.loops}"
+        before, inside = e._label, f"r{self.loops}.loop"
         e.lines += [
             f"  br label %{inside}",
             f"{inside}:",
@@ -178,9 +211,14 @@ class RowSums:
 
     def _at(self, e: Emitter, base, form, at, scale) -> str:  # type: ignore[no-untyped-def]
         """The address of `base[scale * form]` at these counters; the index if there is no base."""
+        index = self.index(e, form, at, scale)
+        return index if base is None else e.at(base, index)
+
+    def index(self, e: Emitter, form: Affine, at: dict[int, str | int], scale: int) -> str:
+        """An affine form at these counters, times a scale."""
         index = str(form.base * scale)
         for axis, counter in at.items():
             stride = form.strides[axis] * scale
             if stride:
                 index = e.let(f"add i64 {index}, {e.let(f'mul i64 {counter}, {stride}')}")
-        return index if base is None else e.at(base, index)
+        return index

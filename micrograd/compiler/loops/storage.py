@@ -27,6 +27,8 @@ import numpy as np
 from micrograd.compiler.fold import Access, Affine
 from micrograd.compiler.loops.shape import Array, Nest, NotAsLoops, Shape, Step, affine_of, divisor, places
 
+Asked = tuple[Access, tuple[Nest, ...]]  # an access, and the loops around it
+
 
 class Storage:
     """First each read from memory is told by `ask`; then
@@ -40,9 +42,9 @@ class Storage:
         self.in_place = {step.number: found for step in shape.lines if (found := _carried_around(shape, step))}
         self.stored: set[int] = set()
         self.words = self.shared_words = 0
-        self._asked: dict[tuple[Access, tuple[Nest, ...]], list[Step]] = {}
+        self._asked: dict[Asked, list[Step]] = {}
         self._address = np.zeros(shape.folded.places, np.int64)
-        self._forms: dict[tuple[Access, tuple[Nest, ...]], Affine] = {}
+        self._forms: dict[Asked, Affine] = {}
 
     def ask(self, step: Step, access: Access) -> None:
         """Note that a step reads an access from memory."""
@@ -77,12 +79,20 @@ class Storage:
         for sources in self._asked.values():
             for source in sources:
                 parent[root(source.number)] = root(sources[0].number)
+        asked: dict[int, list[Asked]] = {}
+        for key, sources in self._asked.items():
+            asked.setdefault(root(sources[0].number), []).append(key)
         groups: dict[int, list[Step]] = {}
         for number in sorted(self.stored):
             groups.setdefault(root(number), []).append(self.shape.steps[number])
         self.words = self.shared_words = 0
-        for steps in groups.values():
-            size = self._lay_out_one(steps[0]) if len(steps) == 1 else self._lay_out_together(steps)
+        for first, steps in groups.items():
+            written = [(step.line.result, step.nests) for step in steps]
+            ways = [self._in_order_of_places, self._at_their_places]
+            for lay_out in ways if len(steps) > 1 else [self._turn_by_turn, *ways]:
+                size = lay_out(steps)
+                if all(self._form(*key) for key in [*written, *asked.get(first, ())]):
+                    break
             if steps[0].number in self.varies:
                 start, self.words = self.words, self.words + size
             else:
@@ -90,8 +100,9 @@ class Storage:
             for step in steps:
                 self._address[self.shape.places(step, step.line.result)] += start
 
-    def _lay_out_one(self, step: Step) -> int:
+    def _turn_by_turn(self, steps: list[Step]) -> int:
         """One element for each turn, the innermost loop's side by side."""
+        (step,) = steps
         size, strides = 1, []
         for k, nest in reversed(list(enumerate(step.nests))):
             kept = k == self._axis(step)
@@ -106,20 +117,29 @@ class Storage:
         found = self.in_place.get(step.number)
         return found[0] if found else -1
 
-    def _lay_out_together(self, steps: list[Step]) -> int:
-        """In the order of the places, without gaps that all leave."""
-        at = {}
-        for step in steps:
-            at[step.number] = own = self.shape.places(step, step.line.result)
-            if (axis := self._axis(step)) >= 0:  # the place after the last turn
-                own = own + step.line.result.strides[axis] * (step.nests[axis].most - 1 - step.counters[axis])
-            self._address[at[step.number]] = own
-        everything = np.concatenate([self._address[own] for own in at.values()])
-        least = int(everything.min())
-        apart = divisor(iter(np.unique(everything - least).tolist()))
-        for own in at.values():
-            self._address[own] = (self._address[own] - least) // apart
-        return int((everything.max() - least) // apart) + 1
+    def _last_places(self, step: Step) -> tuple[Array, Array]:
+        """The places that a line writes, and for each the place after the last turn if it is kept in place."""
+        own = last = self.shape.places(step, step.line.result)
+        if (axis := self._axis(step)) >= 0:
+            last = own + step.line.result.strides[axis] * (step.nests[axis].most - 1 - step.counters[axis])
+        return own, last
+
+    def _in_order_of_places(self, steps: list[Step]) -> int:
+        """In the order of the places, without gaps."""
+        written = [self._last_places(step) for step in steps]
+        used = np.unique(np.concatenate([last for _, last in written]))
+        for own, last in written:
+            self._address[own] = np.searchsorted(used, last)
+        return len(used)
+
+    def _at_their_places(self, steps: list[Step]) -> int:
+        """In the order of the places, without only those gaps that all leave."""
+        written = [self._last_places(step) for step in steps]
+        used = np.unique(np.concatenate([last for _, last in written]))
+        apart = divisor(iter((used - used[0]).tolist()))
+        for own, last in written:
+            self._address[own] = (last - used[0]) // apart
+        return int(used[-1] - used[0]) // apart + 1
 
     def address(self, step: Step, access: Access) -> Affine:
         """The address that a step's access comes to, in the counters of the loops around it."""
@@ -128,11 +148,14 @@ class Storage:
     def address_in(self, nests: tuple[Nest, ...], access: Access) -> Affine:
         key = access, nests
         if key not in self._forms:
-            found = affine_of(self._address[self._grid(nests, access)], nests[-1].counters if nests else ())
+            found = self._form(access, nests)
             if found is None:
                 raise NotAsLoops(f"the numbers that {access} reads do not lie in a regular order")
             self._forms[key] = found
         return self._forms[key]
+
+    def _form(self, access: Access, nests: tuple[Nest, ...]) -> Affine | None:
+        return affine_of(self._address[self._grid(nests, access)], nests[-1].counters if nests else ())
 
 
 def _carried_around(shape: Shape, step: Step) -> tuple[int, Access] | None:

@@ -34,13 +34,13 @@ class Widths:
     decides by the length of the tape.
     """
 
-    def __init__(self, spec: ModuleSpec, *, loops: bool | None = None):
+    def __init__(self, spec: ModuleSpec, *, loops: bool | None = None, threads: int = 1):
         if loops or (loops is None and len(spec.tape.code) >= LONG):
             rows = {i for i, source in enumerate(spec.sources) if source.is_row}
             folded = fold(spec.tape, rows=rows, places=list(map(spec.folded_place, spec.sources)))
             if loops or 8 * folded.lines < len(spec.tape.code):
                 spec = dataclasses.replace(spec, folded=folded)
-        self.spec = spec
+        self.spec = dataclasses.replace(spec, threads=threads if spec.folded and not spec.exact else 1)
         self._compiled: dict[tuple[int, bool, int, int], Compiled] = {}
         self._last: tuple[int, Compiled] | None = None  # the last batch size, and its code
 
@@ -67,9 +67,10 @@ class Widths:
             try:
                 writer: LaneWriter = LoopedLanes(spec) if spec.folded else LaneWriter(spec)
             except NotAsLoops:
-                self.spec = dataclasses.replace(self.spec, folded=None)
+                self.spec = dataclasses.replace(self.spec, folded=None, threads=1)
                 return self.of(count)
-            native = native_of(module_text(writer), machine, run=RUN)
+            entries = {"run": RUN, "help": RUN} if self.spec.threads > 1 else {"run": RUN}
+            native = native_of(module_text(writer), machine, **entries)
             compiled = self._compiled[key] = Compiled(native, writer.words, writer.shared_words)
         self._last = count, compiled
         return compiled

@@ -32,6 +32,7 @@ FIELDS = {
     **dict.fromkeys(("parameters", "others", "shared", "sums", "tail", "gradients", "order", "work"), ADDRESS),
     **dict.fromkeys(("generator", "draw", "ahead", "losses", "norms", "rates"), ADDRESS),
     **dict.fromkeys(("rows", "batch", "asked", "allowance", "restart"), NUMBER),
+    **dict.fromkeys(("workers", "joined", "phase", "arrived", "first", "last"), NUMBER),
     **dict.fromkeys(("steps", "taken", "position", "done", "number", "budget"), NUMBER),
 }
 IN_PYTHON = {ADDRESS: ctypes.c_size_t, NUMBER: ctypes.c_int64}
@@ -63,11 +64,12 @@ class Layout:
 
     def get(self, e: Emitter, name: str) -> str:
         """Write LLVM code that reads a field of %context."""
-        return e.load(self._at(e, name), 0, of=self.kinds[name])
+        return e.load(self.at(e, name), 0, of=self.kinds[name])
 
     def put(self, e: Emitter, name: str, x: str | int) -> None:
         """Write LLVM code that sets a field."""
-        e.store(str(x), self._at(e, name), 0, of=self.kinds[name])
+        e.store(str(x), self.at(e, name), 0, of=self.kinds[name])
 
-    def _at(self, e: Emitter, name: str) -> str:
+    def at(self, e: Emitter, name: str) -> str:
+        """Write LLVM code that computes the address of a field."""
         return e.let(f"getelementptr inbounds %Context, ptr %context, i32 0, i32 {self._places[name]}  ; {name}")

@@ -30,6 +30,7 @@ class LaneWriter:
             "declare i64 @llvm.smin.i64(i64, i64)",
         }
         self.rows_at_once = spec.lanes
+        self.rows_a_call, self.call = self.rows_at_once, "block"
         self.needs_tail = spec.lanes > 1  # whether the last block's lanes without a row must be left out
         self.sums = "sums"  # the memory that `block` adds to
         self.sum_words = spec.lanes * spec.sums

@@ -175,7 +175,7 @@ class _Loop:
         self.label("block")
         self.put("budget", let(f"sub i64 {budget}, 1"))
         if self.writer.has_rows:
-            after = let(f"add i64 {done}, {self.writer.rows_at_once}")
+            after = let(f"add i64 {done}, {self.writer.rows_a_call}")
             self.put("done", after)
             sums = self.memory[self.writer.sums]
             if not self.spec.is_single and self.writer.needs_tail:
@@ -183,7 +183,7 @@ class _Loop:
                 sums = let(f"select i1 {whole}, ptr {sums}, ptr {self.memory['tail']}")
             first = let(f"add i64 {self.position}, {done}")
             rows = f"{self.pointers('order')}, i64 {first}, i64 {self.last}"
-            self.e.do(f"call void @block(ptr %context, {self.same}, ptr {sums}, {rows})")
+            self.e.do(f"call void @{self.writer.call}(ptr %context, {self.same}, ptr {sums}, {rows})")
         else:
             self.put("done", self.count)  # nothing depends on the rows
         self.go("blocks")

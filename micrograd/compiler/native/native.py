@@ -59,7 +59,7 @@ class Native:
             raise
 
     if TYPE_CHECKING:
-        call = run = lambda self, address: 0
+        call = run = help = lambda self, address: 0
 
     def address(self, name: str) -> int:
         """Where the code of a function begins: for C, which calls it without ctypes."""

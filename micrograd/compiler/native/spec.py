@@ -49,6 +49,7 @@ class ModuleSpec:
     lanes. `indices` are the row inputs used as an index, each with the number of values it chooses from. With `exact`,
     a product and a sum are never fused. `folded` is the tape as loops, if it is written so; then `wide` vectors of
     rows are computed at once, and factors of products are kept for `kept` rows.
+    With several `threads`, these share the rows that are kept.
     """
 
     tape: Tape
@@ -64,6 +65,7 @@ class ModuleSpec:
     folded: Folded | None = None
     wide: int = 1
     kept: int = 0
+    threads: int = 1
 
     @functools.cached_property
     def plan(self) -> Plan:
