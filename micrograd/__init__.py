@@ -15,7 +15,8 @@ one evening, read table, ops, node, number, engine, operators, nn, losses and op
     fingerprints           whether a rule is still the one that the native core was built from
     anomaly, modes         what made a nan or an inf, and on which line; how recording can be changed
     node, number           what a graph is made of; how a Value behaves as a number
-    derivatives, engine    local derivatives that are not plain numbers; a Value, its record, and backward through it
+    derivatives, results   local derivatives that are not plain numbers; several results of one call
+    engine                 a Value, its record, and backward through it
     in_c                   which rows run in C: those whose rule is the one that C was made from
     operators, copies      what Python's operators do with Values; copies and pickles of any depth
     written, text          one rule, many readings: operands that write themselves; derivatives as formulas for people

@@ -32,6 +32,7 @@ from micrograd.derivatives import ByHand, Pending, derivatives_as_graphs, local_
 from micrograd.formulas import in_words
 from micrograd.node import NOTHING, UNREACHED, set_up
 from micrograd.number import Number, number_of
+from micrograd.results import Gathering, OneOf
 from micrograd.table import CONSTANT, DETACHED, Op, written_by_hand
 
 NAN = float("nan")
@@ -142,8 +143,7 @@ def record(entry: Op, operands: tuple[Value, ...], reading: tuple[Any, ...]) -> 
             raise in_words(error, entry, operands) from None
         data, derivatives = NAN, lambda: (NAN,) * len(operands)
     node = _new(Value)  # as `set_up` does, without a call that would take a tenth of an operation's time
-    node.data = data
-    node.grad = UNREACHED
+    node.data, node.grad = data, UNREACHED
     node.label = ""
     node._prev = operands
     node._operation = entry
@@ -170,8 +170,7 @@ def order_beyond(root: Value, seen: set[Value]) -> list[Value]:
     if native and isinstance(root, Value):
         return native.order_beyond(root, seen)
     order: list[Value] = []
-    done = order.append
-    see = seen.add
+    done, see = order.append, seen.add
     if root in seen:
         return order
     see(root)
@@ -205,6 +204,7 @@ def sweep(
     node's local derivatives, results first: the stepper listens by passing its own. Sums start from `zero`.
     """
     one: Any = 1.0
+    shared = None if derivatives or modes.state.anomaly else Gathering(order, create_graph=create_graph)
     if create_graph:
         derivatives, zero, one = derivatives_as_graphs, NOTHING, constant(1.0, "backward()")
     asked = derivatives or (local_derivatives if modes.active else None)  # nearly always None, to save calls
@@ -222,6 +222,8 @@ def sweep(
             continue
         local = node._local
         if asked or local.__class__ is not tuple:
+            if local.__class__ is OneOf and shared and shared.takes(node):
+                continue
             if not local and not (create_graph and node._prev):
                 continue
             local = (asked or local_derivatives)(node)

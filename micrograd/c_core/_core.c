@@ -5,6 +5,7 @@
        node.h          what a node keeps; how it is made and freed
        attributes.h    data, grad, label and the others, as Python sees them
        operations.h    record an operation: x + y, x.tanh(), tanh(x)
+       several.h       several results of one call, which share their operands and go back together
        sweep.h         the topological order, and backward through it
        calls.h         call what jit(f) and train_step compiled
 */
@@ -24,6 +25,7 @@
 #include "node.h"
 #include "attributes.h"
 #include "operations.h"
+#include "several.h"
 #include "sweep.h"
 #include "calls.h"
 
@@ -90,6 +92,33 @@ static PyType_Slot prepared_slots[] = {
 
 static PyType_Spec prepared_spec = {
     "micrograd.c_core._core.Prepared", sizeof(prepared), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, prepared_slots};
+
+static PyType_Slot results_slots[] = {
+    {Py_tp_doc, "What several results of one call share."},
+    {Py_tp_init, results_init},
+    {Py_tp_dealloc, results_dealloc},
+    {Py_tp_traverse, results_traverse},
+    {Py_tp_clear, results_clear},
+    {Py_tp_members, results_members},
+    {Py_tp_methods, results_methods},
+    {0, NULL}};
+
+static PyType_Spec results_spec = {
+    "micrograd.c_core._core.Results", sizeof(results), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    results_slots};
+
+static PyType_Slot one_of_slots[] = {
+    {Py_tp_doc, "Which of several results a node is."},
+    {Py_tp_init, one_of_init},
+    {Py_tp_dealloc, one_of_dealloc},
+    {Py_tp_traverse, one_of_traverse},
+    {Py_tp_clear, one_of_clear},
+    {Py_tp_members, one_of_members},
+    {0, NULL}};
+
+static PyType_Spec one_of_spec = {
+    "micrograd.c_core._core.OneOf", sizeof(one_of), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    one_of_slots};
 
 static PyObject *value_alloc(PyTypeObject *type, Py_ssize_t unused)
 {
@@ -277,17 +306,21 @@ static int core_exec(PyObject *module)
     c->Operation = (PyTypeObject *)PyType_FromModuleAndSpec(module, &operation_spec, NULL);
     c->Call = (PyTypeObject *)PyType_FromModuleAndSpec(module, &call_spec, NULL);
     c->Prepared = (PyTypeObject *)PyType_FromModuleAndSpec(module, &prepared_spec, NULL);
+    c->Results = (PyTypeObject *)PyType_FromModuleAndSpec(module, &results_spec, NULL);
+    c->OneOf = (PyTypeObject *)PyType_FromModuleAndSpec(module, &one_of_spec, NULL);
     c->int_powers = PyDict_New();
     c->float_powers = PyDict_New();
     slots = Py_BuildValue("(ssssssssss)", "__dict__", "__weakref__", "_local", "_operation", "_prev", "data", "grad", "label",
                           "_call", "_position");
-    int status = !c->Node || !c->Operation || !c->Call || !c->Prepared || !c->int_powers || !c->float_powers || !slots ||
+    int status = !c->Node || !c->Operation || !c->Call || !c->Prepared || !c->Results || !c->OneOf || !c->int_powers || !c->float_powers || !slots ||
                  PyThread_tss_create(&c->thread_mode) ||
                  PyObject_SetAttrString((PyObject *)c->Node, "__slots__", slots) < 0 || /* for copies and pickles */
                  PyModule_AddObjectRef(module, "Node", (PyObject *)c->Node) < 0 ||
                  PyModule_AddObjectRef(module, "Operation", (PyObject *)c->Operation) < 0 ||
                  PyModule_AddObjectRef(module, "Call", (PyObject *)c->Call) < 0 ||
-                 PyModule_AddObjectRef(module, "Prepared", (PyObject *)c->Prepared) < 0 || add_rows(module) < 0;
+                 PyModule_AddObjectRef(module, "Prepared", (PyObject *)c->Prepared) < 0 ||
+                 PyModule_AddObjectRef(module, "Results", (PyObject *)c->Results) < 0 ||
+                 PyModule_AddObjectRef(module, "OneOf", (PyObject *)c->OneOf) < 0 || add_rows(module) < 0;
     Py_XDECREF(slots);
     return status ? -1 : 0;
 }
@@ -298,7 +331,7 @@ static int core_exec(PyObject *module)
 static int core_traverse(PyObject *module, visitproc visit, void *arg)
 {
     core *c = PyModule_GetState(module);
-    VISIT(Node) VISIT(Operation) VISIT(Call) VISIT(Prepared) VISIT(int_powers) VISIT(float_powers) FROM_PYTHON(VISIT)
+    VISIT(Node) VISIT(Operation) VISIT(Call) VISIT(Prepared) VISIT(Results) VISIT(OneOf) VISIT(int_powers) VISIT(float_powers) FROM_PYTHON(VISIT)
     for (int r = 0; r < ROWS; r++) {
         VISIT(rows[r].entry) VISIT(rows[r].rule) VISIT(rows[r].infix)
     }
@@ -313,7 +346,7 @@ static int core_clear(PyObject *module)
         c->rows[r].is_built = 0;
         CLEAR(rows[r].entry) CLEAR(rows[r].rule) CLEAR(rows[r].code) CLEAR(rows[r].settings) CLEAR(rows[r].infix)
     }
-    CLEAR(Node) CLEAR(Operation) CLEAR(Call) CLEAR(Prepared) CLEAR(int_powers) CLEAR(float_powers) FROM_PYTHON(CLEAR)
+    CLEAR(Node) CLEAR(Operation) CLEAR(Call) CLEAR(Prepared) CLEAR(Results) CLEAR(OneOf) CLEAR(int_powers) CLEAR(float_powers) FROM_PYTHON(CLEAR)
     return 0;
 }
 

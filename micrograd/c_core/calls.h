@@ -10,24 +10,11 @@ enum { OPERATION, KINDS, LEAVES, HOLDS, OWNER, PARTS_OF_A_CALL };
 enum { DATA, PLACES, STATES, OUTSIDE, OPTIMIZER, NAMES_OF_ATTRIBUTES, OWNERS, PARTS_OF_A_STEP };
 enum { UNMOVED, LR, STEPS, STATE }; /* names of attributes */
 
-/* What `at` has: for a function, RUN alone. The others are numbers in the memory of native code: see native/context.py. */
-enum { RUN, CONTEXT, RESTART, ASKED, TAKEN, RATE, LOSS, MOST_ADDRESSES };
-
-/* Machine code, and what its call needs; it never changes. Prepared(addresses, kept), two tuples, is for program.py and
-   batch.py alone: nothing checks addresses. */
-typedef struct prepared {
-    PyObject_HEAD
-    PyObject *kept;
-    void *at[MOST_ADDRESSES];
-} prepared;
-
 /* What jit(f) gives: Jitted, in Python, is a subclass. `code` is that of the program used last, or NULL. */
 typedef struct call {
     PyObject_HEAD
     PyObject *code;
 } call;
-
-#define part(it, i) PyTuple_GET_ITEM((it)->kept, i)
 
 /* ---------------------------------------------------------------- jit(f)(x, y) */
 

@@ -57,7 +57,7 @@ enum { SHELVES = 4096, MOST_SPARES = 1 << 18 };
 
 /* The module's state. */
 typedef struct core {
-    PyTypeObject *Node, *Operation, *Call, *Prepared;
+    PyTypeObject *Node, *Operation, *Call, *Prepared, *Results, *OneOf;
     PyObject *int_powers, *float_powers; /* the operation for each constant exponent */
     FROM_PYTHON(DECLARED)
     row rows[ROWS];

@@ -5,6 +5,7 @@ typedef struct order {
     node **nodes; /* operands before results; not counted as references */
     Py_ssize_t count, room;
     int is_plain; /* whether C may set their gradients */
+    int shares;   /* whether some are results of one call: see several.h */
 } order;
 
 typedef struct place {
@@ -43,7 +44,7 @@ static int int_grad(const node *v, double *number)
 static int is_plain(const core *c, const node *v)
 {
     double number;
-    return Py_TYPE(v) == (PyTypeObject *)c->Value && v->locals != OBJECT &&
+    return Py_TYPE(v) == (PyTypeObject *)c->Value && (v->locals != OBJECT || has_product(c, v)) &&
            (has_number(v) || int_grad(v, &number));
 }
 
@@ -53,6 +54,7 @@ static int append(core *c, order *o, node *v)
         return -1;
     o->nodes[o->count++] = v;
     o->is_plain = o->is_plain && is_plain(c, v);
+    o->shares = o->shares || v->locals == OBJECT;
     return 0;
 }
 
@@ -72,13 +74,25 @@ static int is_new(core *c, node *v, PyObject *seen)
     return status;
 }
 
+/* Whether a search that comes to a node has come to its operands already, through another result of the same call. */
+static int are_known(core *c, const node *v, uint64_t search)
+{
+    results *r = shared(c, v);
+    if (!r || !is_whole(v, r))
+        return 0;
+    int known = r->walked == search;
+    r->walked = search;
+    return known;
+}
+
 /* Depth-first and without recursion. */
 static int order_from(core *c, node *root, PyObject *seen, order *o)
 {
     place *path = NULL;
     Py_ssize_t depth = 0, room = 0;
+    uint64_t search = seen ? ++c->searches : c->searches; /* code of Python's may search meanwhile */
     int new = is_new(c, root, seen), status = new < 0 ? -1 : 0;
-    if (new > 0 && !(status = grow((void **)&path, &room, sizeof(place))))
+    if (new > 0 && !(status = grow((void **)&path, &room, sizeof(place))) && !are_known(c, root, search))
         path[depth++] = (place){root, 0};
     while (depth && !status) {
         place *last = &path[depth - 1];
@@ -90,7 +104,7 @@ static int order_from(core *c, node *root, PyObject *seen, order *o)
         node *v = operand_at(last->v, last->next++);
         if ((new = is_new(c, v, seen)) <= 0)
             status = new;
-        else if (!v->operands)
+        else if (!v->operands || are_known(c, v, search))
             status = append(c, o, v);
         else if (depth < room || !(status = grow((void **)&path, &room, sizeof(place)))) {
             path[depth++] = (place){v, 0};
@@ -112,20 +126,35 @@ static void send(const node *v)
 
 enum { AHEAD = 8 };
 
-/* Set the gradients of a graph that is plain. Nothing here can fail, and no code of Python's runs. */
-static void sweep(node *root, const order *o)
+/* Set the gradients of a graph that is plain. No code of Python's runs. False where the product of some call is not
+   finite: the leaves then have the gradients that they had, and Python finds out why. */
+static int sweep(const core *c, node *root, const order *o)
 {
-    for (Py_ssize_t i = 0; i < o->count; i++) {
+    double *before = o->shares ? PyMem_New(double, o->count) : NULL;
+    int done = before || !o->shares;
+    for (Py_ssize_t i = 0; i < o->count && done; i++) {
         node *v = o->nodes[i];
         int_grad(v, &v->grad);
         set_grad_number(v, v->operands || v->grad == 0.0 ? 0.0 : v->grad);
+        if (before)
+            before[i] = v->grad;
+        if (v->locals == OBJECT)
+            expect(c, v);
     }
-    root->grad = root->operands ? 1.0 : root->grad + 1.0;
-    for (Py_ssize_t i = o->count; i--;) {
+    if (done)
+        root->grad = root->operands ? 1.0 : root->grad + 1.0;
+    for (Py_ssize_t i = o->count; i-- && done;) {
         if (i >= AHEAD)
             prefetch(&o->nodes[i - AHEAD]->grad);
-        send(o->nodes[i]);
+        if (o->nodes[i]->locals == OBJECT)
+            done = gather(c, o->nodes[i]);
+        else
+            send(o->nodes[i]);
     }
+    for (Py_ssize_t i = 0; i < o->count && before && !done; i++)
+        o->nodes[i]->grad = before[i];
+    PyMem_Free(before);
+    return done;
 }
 
 /* ---------------------------------------------------------------- what Python calls */
@@ -142,7 +171,8 @@ static node *checked(core *c, PyObject *x)
 static PyObject *core_backward(PyObject *module, PyObject *root)
 {
     core *c = PyModule_GetState(module);
-    order o = {NULL, 0, 0, 1};
+    order o = {NULL, 0, 0, 1, 0};
+    int done = 0;
     if (!checked(c, root))
         return NULL;
     if (mode_of(c) == PYTHON)
@@ -150,9 +180,9 @@ static PyObject *core_backward(PyObject *module, PyObject *root)
     c->searches++;
     int status = order_from(c, (node *)root, NULL, &o);
     if (!status && o.is_plain)
-        sweep((node *)root, &o);
+        done = sweep(c, (node *)root, &o);
     PyMem_Free(o.nodes);
-    return status ? NULL : PyBool_FromLong(o.is_plain);
+    return status ? NULL : PyBool_FromLong(done);
 }
 
 /* begin(node), send(node): a node's part of Python's sweep, where it is plain; else False, and nothing done. */
@@ -184,7 +214,7 @@ static PyObject *core_send(PyObject *module, PyObject *x)
 static PyObject *core_order_beyond(PyObject *module, PyObject *args)
 {
     core *c = PyModule_GetState(module);
-    order o = {NULL, 0, 0, 1};
+    order o = {NULL, 0, 0, 1, 0};
     PyObject *root, *seen;
     if (!PyArg_ParseTuple(args, "OO!", &root, &PySet_Type, &seen) || !checked(c, root))
         return NULL;

@@ -8,6 +8,7 @@ Read in this order:
     native              what runs: LLVM's text for a tape, the machine's code, and the memory
     rows                data as arrays that native code can read
     compiled_forms      what was compiled, shown to users: the tape, LLVM's text, assembly
+    several             how gradients go back through the results of one call, where there are several
     program             all of the above for one structure of arguments
     row_tape            the tape of a function of one row, and where its numbers come from
     optimizer_memory    the parameters, states and learning rates that native code works on

@@ -7,6 +7,7 @@ text, it gives the formulas that drawings show. Second derivatives come from `f`
 
 from __future__ import annotations
 
+import array
 import ctypes
 import functools
 import itertools
@@ -24,6 +25,7 @@ from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.native import CALL, Native, native_of
 from micrograd.compiler.outside.recording import recorded
 from micrograd.compiler.rows import WholeNumber
+from micrograd.compiler.several import PickledRows, ResultsOfCall, spread
 from micrograd.compiler.tape.guards import guarded
 from micrograd.compiler.tape.recorder import Recorder
 from micrograd.compiler.tape.simplify import simplify
@@ -34,11 +36,13 @@ from micrograd.engine import Value, constant
 from micrograd.errors import NotFiniteError
 from micrograd.locks import new_in_child
 from micrograd.node import set_up
+from micrograd.results import OneOf
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, opaque
 from micrograd.transforms import gradients, inside_another, map_numbers
 
 READABLE = 30  # the longest tape whose derivatives are shown as formulas
+FEW = 32  # derivatives of several results that are computed with the results; more, when backward comes
 SHORT = 2000  # the longest tape whose code C calls without releasing the interpreter lock
 
 
@@ -55,6 +59,10 @@ class _Recording(NamedTuple):
 
 class Program:
     """`values` is the tape of the results alone; `tape` also has their derivatives by every Value.
+
+    Where there are many of these, `tape` is given an upstream gradient for each result, `upstream[k]`, and has the
+    vector-Jacobian product: for each Value, the sum of its derivatives times the upstream gradients. `has_rows` tells
+    them apart. Rounded as eagerly, only each derivative alone is the same; so with `exact` there are always rows.
 
     `functions` are the user's functions that `f` calls. `outside` holds the places outside that the recording read.
     With `exact`, every operation is rounded as it is eagerly.
@@ -81,11 +89,15 @@ class Program:
         self._of_values: _Computer | None = None
         self._of_tape: _Computer | None = None
         self.code: Any = None  # for C: see `_code_of`
+        self.product_code: Any = None  # for C: see `_product_code_of`
         given = len(found.kinds)
         self._leaves = list(found.recorder.leaves)
-        self._by = [i for i, kind in enumerate(found.kinds) if kind == "value"]
-        self._by += range(given, given + len(self._leaves))
+        self.by = [i for i, kind in enumerate(found.kinds) if kind == "value"]
+        self.by += range(given, given + len(self._leaves))
         self._plain, self._leaf_of = found.plain, found.leaf_of
+        self.count = len(found.plain)  # of results
+        self._at_once = self.count == 1 or self.count * len(self.by) <= FEW
+        self.has_rows = exact or self._at_once
         self.values = self._tape_of(found, with_derivatives=False)
         self.indices = found.recorder.indices
         self._is_single = isinstance(found.arrangement, _Place) and self._plain[0] is None
@@ -121,10 +133,14 @@ class Program:
         if not found.results:
             tape.outputs["value"] = 0.0  # an output that becomes nan when an operation fails
         if with_derivatives:
-            inputs = [found.recorder.inputs[i] for i in self._by]
-            for k, x in enumerate(found.results):
-                for node, i in zip(found.recorder.gradients(x, inputs, eagerly=self.exact), self._by):
-                    d = f"d[{k}]/d" if several else "d/d"
+            inputs = [found.recorder.inputs[i] for i in self.by]
+            roots = [(x, f"d[{k}]/d" if several else "d/d") for k, x in enumerate(found.results)]
+            if not self.has_rows:
+                upstream = [found.recorder.argument(f"upstream[{k}]") for k in range(self.count)]
+                weights = [x.data if plain is None else 0.0 for x, plain in zip(upstream, self._plain)]
+                roots = [(found.recorder.weighted(found.results, weights), "d/d")]
+            for x, d in roots:
+                for node, i in zip(found.recorder.gradients(x, inputs, eagerly=self.exact), self.by):
                     tape.outputs[d + tape.inputs[i]] = operand_of(node)
         return simplify(guarded(tape), exact=self.exact)
 
@@ -147,7 +163,7 @@ class Program:
         with self._lock:
             if self._of_values is None:  # else another thread made it first
                 self._of_values = _Computer(self.values, exact=self.exact)
-                if not self._by:
+                if not self.by:
                     self.code = self._code_of(self._of_values)
             return self._of_values
 
@@ -156,7 +172,12 @@ class Program:
             if self._of_tape is None:
                 self._of_tape = _Computer(self.tape, exact=self.exact)
                 self.code = self._code_of(self._of_tape)
+                self.product_code = self._product_code_of(self._of_tape)
             return self._of_tape
+
+    def outputs(self, numbers: list[float]) -> list[float]:
+        """All numbers that `tape` gives, even if some are nan or inf."""
+        return self._with_derivatives().outputs(numbers)
 
     def _code_of(self, computer: _Computer) -> Any:
         """What C needs to do a call with floats and Values alone, without Python; None where it cannot."""
@@ -169,10 +190,17 @@ class Program:
         kept = self._entries[0], kinds, tuple(self._leaves), holds, computer.native  # as calls.h has them
         return native.Prepared((computer.native.address("call"),), kept)
 
+    def _product_code_of(self, computer: _Computer) -> Any:
+        """What C needs to go back through several results; None where there are rows."""
+        if not native or self.has_rows:
+            return None
+        places = array.array("q", self.by).tobytes()
+        return native.Prepared((computer.native.address("call"),), (places, computer.native))  # as several.h has them
+
     @property
     def native(self) -> Native:
         """The code compiled with derivatives, if there is a Value to differentiate by."""
-        return (self._with_derivatives() if self._by else self._without_derivatives()).native
+        return (self._with_derivatives() if self.by else self._without_derivatives()).native
 
     def __call__(self, given: list[Any], *, connected: bool) -> Any:
         """What the function gives for these numbers and Values; `connected`: the result is part of a graph."""
@@ -182,12 +210,12 @@ class Program:
         if self._all_values:
             numbers = [x.data for x in given]
         else:
-            numbers = [x.data if isinstance(x, Value) else x for x in given] if self._by else given
+            numbers = [x.data if isinstance(x, Value) else x for x in given] if self.by else given
         if self._leaves:
             numbers += [leaf.data for leaf in self._leaves]
-        if not connected or not self._by:
+        if not connected or not self.by:
             out: list[Any] = (self._of_values or self._without_derivatives())(numbers)
-            if self._by:
+            if self.by:
                 out = [node_of(number, DETACHED, (), ()) for number in out]
             return out[0] if self._is_single else self._arranged(self._as_plain(out))
         values = given if self._all_values else [x if isinstance(x, Value) else constant(x, "jit") for x in given]
@@ -195,23 +223,27 @@ class Program:
         if self._is_single:
             out = (self._of_tape or self._with_derivatives())(numbers)
             local = out[1:]
-            if len(self._by) < len(operands):
-                return node_of(out[0], self._entries[0], operands, _spread(local, self._by, len(operands)))
+            if len(self.by) < len(operands):
+                return node_of(out[0], self._entries[0], operands, spread(local, self.by, len(operands)))
             return node_of(out[0], self._entries[0], operands, tuple(local))
-        out = (self._of_values or self._without_derivatives())(numbers)
-        rows = _Rows(self, numbers, operands)
-        nodes = [
-            node_of(x, entry, operands, functools.partial(rows.row, k))
-            for k, (x, entry) in enumerate(zip(out, self._entries))
-        ]
+        if self._at_once:
+            out = (self._of_tape or self._with_derivatives())(numbers)
+            width = len(self.by)
+            starts = range(self.count, len(out), width)
+            locals_: list[Any] = [spread(out[i : i + width], self.by, len(operands)) for i in starts]
+        else:
+            out = (self._of_values or self._without_derivatives())(numbers)
+            results = ResultsOfCall(self, numbers, operands)
+            locals_ = [OneOf(results, k) for k in range(self.count)]
+        nodes = [node_of(x, entry, operands, local) for x, entry, local in zip(out, self._entries, locals_)]
         return self._arranged(self._as_plain(nodes))
 
     def _as_plain(self, out: list[Any]) -> list[Any]:
         """Turn results into floats and bools where the function gave those rather than Values."""
         return [x if kind is None else kind(x.data if isinstance(x, Value) else x) for x, kind in zip(out, self._plain)]
 
-    def again(self, k: int, operands: Sequence[Value], numbers: Sequence[float] | None = None) -> tuple[Any, list[Any]]:
-        """Compute result k eagerly; also return the Values to differentiate it by, one for each of `_by`.
+    def again(self, operands: Sequence[Value], numbers: Sequence[float] | None = None) -> tuple[list[Any], list[Any]]:
+        """The results, computed eagerly, and the Values to differentiate them by, one for each of `by`.
 
         Each argument gets its own stand-in, so that a Value given twice is two operands.
         """
@@ -232,7 +264,7 @@ class Program:
         out = inside_another(lambda: self._call([rebuild(structure, name, argument) for name, structure in pairs]))
         found: list[Any] = []
         map_numbers(found.append, out)
-        return found[self._leaf_of[k]], inputs + self._leaves
+        return [found[leaf] for leaf in self._leaf_of], inputs + self._leaves
 
     def _rule(self, k: int, m: Any, *operands: Any) -> tuple[Any, Callable[[], tuple[Any, ...]]]:
         """The rule of this node's operation: the value and the local derivatives, on any kind of number.
@@ -241,17 +273,18 @@ class Program:
         has none, such as the abs in sigmoid, and its second derivative would be wrong there.
         """
         count = len(operands)
-        if m is TEXT and len(self.tape) > READABLE:
+        if m is TEXT and not (self.has_rows and len(self.tape) <= READABLE):
             return opaque(self.name, operands)
         if m is VALUE:
-            out, inputs = self.again(k, operands)
-            return None, lambda: _spread(gradients(out, inputs, create_graph=True), self._by, count)
+            results, inputs = self.again(operands)
+            return None, lambda: spread(gradients(results[k], inputs, create_graph=True), self.by, count)
         value = list(self.values.run(m, operands).values())[k]
 
         def derivatives() -> tuple[Any, ...]:
-            out = list(self.tape.run(m, operands).values())[len(self._plain) :]
-            width = len(self._by)
-            return _spread(out[k * width : (k + 1) * width], self._by, count)
+            weights = [] if self.has_rows else [float(place == k) for place in range(self.count)]
+            out = list(self.tape.run(m, [*operands, *weights]).values())[self.count :]
+            width = len(self.by) if self.has_rows else 0
+            return spread(out[k * width : k * width + len(self.by)], self.by, count)
 
         return value, derivatives
 
@@ -313,50 +346,7 @@ def _arranger(arrangement: Any) -> Callable[[Sequence[Any]], Any]:
     return lambda out: map_numbers(lambda x: out[x.k] if isinstance(x, _Place) else x, arrangement)
 
 
-class _Rows:
-    """The derivatives of several results by the same operands, all computed when the first is asked for."""
-
-    def __init__(self, program: Program, numbers: list[float], operands: tuple[Value, ...]):
-        self.program, self.numbers, self.operands = program, numbers, operands
-        self._all: list[float] = []
-
-    def row(self, k: int) -> tuple[float, ...]:
-        program, width = self.program, len(self.program._by)
-        if not self._all:
-            self._all = program._with_derivatives().outputs(self.numbers)
-        values = len(program._plain)
-        found = self._all[values + k * width : values + (k + 1) * width]
-        if not (all(map(isfinite, found)) and all(map(isfinite, self._all[:values]))):
-            out, inputs = program.again(k, self.operands, self.numbers)  # raises eager code's error for a missing one
-            found = gradients(out, inputs)
-        return _spread(found, program._by, len(self.operands))
-
-    def __deepcopy__(self, memo: Any) -> _Rows:
-        return self
-
-    def __reduce__(self) -> Any:
-        return PickledRows, ([self.row(k) for k in range(len(self.program._plain))],)
-
-
-class PickledRows:
-    """What a pickle holds in place of `_Rows`."""
-
-    def __init__(self, rows: list[tuple[float, ...]]):
-        self.rows = rows
-
-    def row(self, k: int) -> tuple[float, ...]:
-        return self.rows[k]
-
-
 _KeptRows = PickledRows  # the name in older pickles
-
-
-def _spread(derivatives: Sequence[Any], places: Sequence[int], count: int) -> tuple[Any, ...]:
-    """One derivative for each operand: 0.0 for plain numbers, which have no gradient."""
-    out: list[Any] = [0.0] * count
-    for place, derivative in zip(places, derivatives):
-        out[place] = derivative
-    return tuple(out)
 
 
 def node_of(data: float, entry: Op, operands: tuple[Value, ...], local: Any) -> Value:

@@ -225,6 +225,12 @@ class Recorder:
         self._keep(node)
         return node
 
+    def weighted(self, results: Sequence[Value], weights: Sequence[Any]) -> Value:
+        """A node whose derivative by each result is its weight, so that `gradients` gives their weighted sum."""
+        node = self._new(0.0, RECORDED)
+        node._prev, node._local = tuple(results), tuple(weights)
+        return node
+
     def gradients(self, out: Value, inputs: Sequence[Value], *, eagerly: bool = False) -> list[Any]:
         """The derivatives of `out` with respect to each of `inputs`, by the engine's own backward.
 

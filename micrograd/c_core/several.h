@@ -1,0 +1,212 @@
+/* Several results of one call: they share their operands, and go back through the call together. The definition is
+   results.py; compiler/several.py says what a call of compiled code gives. */
+
+/* What `at` of machine code has: for a function, RUN alone. The others are numbers in the memory of native code: see
+   native/context.py. */
+enum { RUN, CONTEXT, RESTART, ASKED, TAKEN, RATE, LOSS, MOST_ADDRESSES };
+
+/* Machine code, and what its call needs; it never changes. Prepared(addresses, kept), two tuples, is for program.py and
+   batch.py alone: nothing checks addresses. */
+typedef struct prepared {
+    PyObject_HEAD
+    PyObject *kept;
+    void *at[MOST_ADDRESSES];
+} prepared;
+
+#define part(it, i) PyTuple_GET_ITEM((it)->kept, i)
+
+/* What `kept` of the code has, and the number of parts: see Program._product_code_of. */
+enum { OPERANDS_OF_SUMS, OWNER_OF_PRODUCT, PARTS_OF_A_PRODUCT };
+
+typedef struct results {
+    PyObject_HEAD
+    PyObject *operands; /* the tuple that all results have */
+    PyObject *code;     /* NULL until it is compiled: Python then does what follows */
+    double *numbers;    /* the operands', the upstream gradients, and what the code writes: the results, and the sums */
+    Py_ssize_t count;   /* of the results */
+    uint64_t walked;    /* the last search that came to the operands */
+    uint64_t swept;     /* the last search whose sweep came here */
+    struct node *first; /* of the results in the order of that sweep: the one that it comes to last */
+} results;
+
+typedef struct one_of {
+    PyObject_HEAD
+    PyObject *results;
+    Py_ssize_t place;
+} one_of;
+
+/* The record that a node shares, or NULL. */
+static results *shared(const core *c, const node *v)
+{
+    PyObject *local = v->locals == OBJECT ? v->extra->local : NULL;
+    PyObject *it = local && PyObject_TypeCheck(local, c->OneOf) ? ((one_of *)local)->results : NULL;
+    return it && PyObject_TypeCheck(it, c->Results) ? (results *)it : NULL;
+}
+
+static Py_ssize_t place_of(const node *v)
+{
+    return ((one_of *)v->extra->local)->place;
+}
+
+/* Whether a node has the operands of its call still: they may be set. */
+static int is_whole(const node *v, const results *r)
+{
+    Py_ssize_t count = r->operands ? PyTuple_GET_SIZE(r->operands) : -1;
+    if (v->operands == MANY)
+        return v->extra->operands == r->operands;
+    for (Py_ssize_t i = 0; i < v->operands && v->operands == count; i++)
+        if ((PyObject *)v->operand[i] != PyTuple_GET_ITEM(r->operands, i))
+            return 0;
+    return v->operands == count;
+}
+
+/* Whether C may go back through the call of a node. */
+static int has_product(const core *c, const node *v)
+{
+    results *r = shared(c, v);
+    return r && r->code && place_of(v) >= 0 && place_of(v) < r->count && is_whole(v, r);
+}
+
+static double *upstream_of(const results *r)
+{
+    return r->numbers + PyTuple_GET_SIZE(r->operands);
+}
+
+/* A sweep is going to come to a result. */
+static void expect(const core *c, node *v)
+{
+    results *r = shared(c, v);
+    if (r->swept == c->searches)
+        return;
+    r->swept = c->searches;
+    r->first = v;
+    memset(upstream_of(r), 0, r->count * sizeof(double));
+}
+
+/* Note a result's gradient and, after the last one of its call, add the product to the operands'. False where numbers
+   are not finite. */
+static int gather(const core *c, const node *v)
+{
+    results *r = shared(c, v);
+    double *upstream = upstream_of(r), *written = upstream + r->count, sum = 0.0;
+    upstream[place_of(v)] += v->grad;
+    if (r->first != v)
+        return 1;
+    const prepared *it = (prepared *)r->code;
+    const int64_t *operand = (int64_t *)PyBytes_AS_STRING(part(it, OPERANDS_OF_SUMS));
+    Py_ssize_t sums = PyBytes_GET_SIZE(part(it, OPERANDS_OF_SUMS)) / (Py_ssize_t)sizeof(int64_t);
+    ((void (*)(double *))it->at[RUN])(r->numbers);
+    for (Py_ssize_t i = 0; i < r->count + sums; i++)
+        sum += written[i];
+    if (!isfinite(sum))
+        return 0;
+    for (Py_ssize_t i = 0; i < sums; i++)
+        ((node *)PyTuple_GET_ITEM(r->operands, operand[i]))->grad += written[r->count + i];
+    return 1;
+}
+
+/* prepare(code, numbers, count): for backward in C, with the numbers of the operands in a list. Where one is not a float,
+   Python goes back. */
+static PyObject *results_prepare(results *r, PyObject *args)
+{
+    PyObject *code, *numbers;
+    Py_ssize_t count, given = r->operands ? PyTuple_GET_SIZE(r->operands) : -1;
+    core *c = core_of(Py_TYPE(r));
+    if (!c || !PyArg_ParseTuple(args, "O!O!n", c->Prepared, &code, &PyList_Type, &numbers, &count))
+        return NULL;
+    int fits = !r->code && count >= 0 && PyList_GET_SIZE(numbers) == given &&
+               PyTuple_GET_SIZE(((prepared *)code)->kept) == PARTS_OF_A_PRODUCT;
+    for (Py_ssize_t i = 0; i < given && fits; i++)
+        fits = is_node(c, PyTuple_GET_ITEM(r->operands, i)) && PyFloat_CheckExact(PyList_GET_ITEM(numbers, i));
+    if (!fits)
+        Py_RETURN_FALSE;
+    Py_ssize_t sums = PyBytes_GET_SIZE(part((prepared *)code, OPERANDS_OF_SUMS)) / (Py_ssize_t)sizeof(int64_t);
+    if (!(r->numbers = PyMem_New(double, given + 2 * count + sums)))
+        return PyErr_NoMemory();
+    for (Py_ssize_t i = 0; i < given; i++)
+        r->numbers[i] = PyFloat_AS_DOUBLE(PyList_GET_ITEM(numbers, i));
+    r->count = count;
+    r->code = Py_NewRef(code);
+    Py_RETURN_TRUE;
+}
+
+/* ---------------------------------------------------------------- the two types */
+
+static int results_init(results *r, PyObject *args, PyObject *options)
+{
+    PyObject *operands;
+    if (!PyArg_ParseTuple(args, "O!", &PyTuple_Type, &operands))
+        return -1;
+    if (!r->operands)
+        r->operands = Py_NewRef(operands);
+    return 0;
+}
+
+static int results_traverse(results *r, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(r));
+    Py_VISIT(r->operands);
+    Py_VISIT(r->code);
+    return 0;
+}
+
+static int results_clear(results *r)
+{
+    Py_CLEAR(r->code); /* without it nothing else is read */
+    Py_CLEAR(r->operands);
+    return 0;
+}
+
+static void results_dealloc(results *r)
+{
+    PyTypeObject *type = Py_TYPE(r);
+    PyObject_GC_UnTrack(r);
+    results_clear(r);
+    PyMem_Free(r->numbers);
+    type->tp_free(r);
+    Py_DECREF(type);
+}
+
+static int one_of_init(one_of *it, PyObject *args, PyObject *options)
+{
+    PyObject *results;
+    Py_ssize_t place;
+    if (!PyArg_ParseTuple(args, "On", &results, &place))
+        return -1;
+    it->place = place;
+    Py_XSETREF(it->results, Py_NewRef(results));
+    return 0;
+}
+
+static int one_of_traverse(one_of *it, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(it));
+    Py_VISIT(it->results);
+    return 0;
+}
+
+static int one_of_clear(one_of *it)
+{
+    Py_CLEAR(it->results);
+    return 0;
+}
+
+static void one_of_dealloc(one_of *it)
+{
+    PyTypeObject *type = Py_TYPE(it);
+    PyObject_GC_UnTrack(it);
+    one_of_clear(it);
+    type->tp_free(it);
+    Py_DECREF(type);
+}
+
+static PyMemberDef results_members[] = {
+    {"operands", T_OBJECT_EX, offsetof(results, operands), READONLY, NULL}, {NULL, 0, 0, 0, NULL}};
+
+static PyMemberDef one_of_members[] = {
+    {"results", T_OBJECT_EX, offsetof(one_of, results), READONLY, NULL},
+    {"place", T_PYSSIZET, offsetof(one_of, place), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL}};
+
+static PyMethodDef results_methods[] = {
+    {"prepare", (PyCFunction)results_prepare, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
