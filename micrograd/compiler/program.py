@@ -42,7 +42,7 @@ from micrograd.text import TEXT, opaque
 from micrograd.transforms import gradients, inside_another, map_numbers
 
 READABLE = 30  # the longest tape whose derivatives are shown as formulas
-FEW = 32  # derivatives of several results that are computed with the results; more, when backward comes
+FEW = 16  # derivatives of several results that come with the results: then it is as quick, and they can be shown
 SHORT = 2000  # the longest tape whose code C calls without releasing the interpreter lock
 
 
