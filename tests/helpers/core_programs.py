@@ -262,6 +262,13 @@ def jitted(p):
     return f"f = micrograd.jit(lambda a, b: {body})\n{called(p)}\n{called(p)}"
 
 
+def several(p):
+    """Three results of a compiled function that has so many that they go back together."""
+    body = p.pick(("a * b + v0 * float(k)", "(a - b).tanh() * k + a", "a.log() + k * b", "a / (b + k)"))
+    names = ", ".join(p.new() for _ in range(3))
+    return f"{names}, *_ = micrograd.jit(lambda a, b: [{body} for k in range(12)])({p.value()}, {p.anything()})"
+
+
 def called(p):
     """Another call of the function compiled last, most with the same kinds of arguments."""
     second = p.pick(("0.5", "2.0", p.value(), p.value(), p.anything()))
@@ -310,7 +317,7 @@ def user_row(p):
 
 LINES = (assigned,) * 24 + (added,) * 3 + (backward,) * 4 + (all_backward,) * 2 + (asked,) * 2 + (called, taken) * 2
 LINES += (data, grad, zeroed, label, attribute, step, chained, structure, in_a_mode, transformed, user_row)
-LINES += (jitted, trained)
+LINES += (jitted, trained, several)
 
 
 def random_program(pick):
