@@ -36,8 +36,8 @@ class Measured:
         return next((row for row in self.rows if row.name == name and row.times), None)
 
     def others(self) -> list[Row]:
-        """Rows of other engines; limit.c and tuned.c are not engines."""
-        return [row for row in self.rows if row.times and row.peer not in (*OURS, "limit", "tuned")]
+        """Rows of other engines; what is written in C is not an engine."""
+        return [row for row in self.rows if row.times and row.peer not in (*OURS, "limit", "tuned", "jammed")]
 
 
 @dataclass
@@ -166,6 +166,9 @@ def ratios(m: Measured) -> dict[str, dict[str, Any]]:
         ("step.run, fastest peer", run, fastest),
         ("step.run, limit.c", run, limit),
         ("step.run, tuned.c", run, m.row("tuned.c")),
+        ("step.run, jammed.c", run, m.row("jammed.c")),
+        ("step.run, NumPy by hand", run, m.row("NumPy by hand")),
+        ("step.run, jax.jit of lax.scan", run, m.row("jax.jit of lax.scan")),
         ("step(X, y), NumPy by hand", step, m.row("NumPy by hand")),
         ("step(X, y), jax.jit", step, m.row("jax.jit")),
         ("step(X, y), PyTorch eager", step, m.row("PyTorch eager")),

@@ -126,16 +126,36 @@ def _moons():
     return Net("moons", (2, 16, 16, 1), "relu", "linear", "hinge", "sgd", 0.1, X, y, 100, layers, 2_000)
 
 
-def _digits():
+def _digits(name, sizes, batch, lr, steps):
+    """The first 1000 of scikit-learn's digits, of 8 x 8 pixels; for 784 inputs enlarged to 28 x 28."""
     from sklearn.datasets import load_digits
 
     data = load_digits()
     X, y = data.data[:1000] / 16.0, np.eye(10)[data.target[:1000]]
-    layers = _layers((64, 30, 10), np.random.default_rng(4))
-    return Net("digits", (64, 30, 10), "sigmoid", "sigmoid", "half_squared_sum", "sgd", 3.0, X, y, 10, layers, 500)
+    if sizes[0] == 784:
+        X = enlarged(X.reshape(-1, 8, 8)).reshape(-1, 784)
+    layers = _layers(sizes, np.random.default_rng(4))
+    return Net(name, sizes, "sigmoid", "sigmoid", "half_squared_sum", "sgd", lr, X, y, batch, layers, steps)
 
 
-NETS = {"xor": _xor, "iris": _iris, "moons": _moons, "digits": _digits}
+def enlarged(images):
+    """Pictures of 8 x 8 pixels as 28 x 28, straight lines between the pixels' middles."""
+    at = (np.arange(28) + 0.5) * 8 / 28 - 0.5
+    weights = np.maximum(0.0, 1.0 - np.abs(at.clip(0, 7)[:, None] - np.arange(8)))
+    return weights @ images @ weights.T
+
+
+NETS = {
+    "xor": _xor,
+    "iris": _iris,
+    "moons": _moons,
+    "digits": lambda: _digits("digits", (64, 30, 10), 10, 3.0, 500),
+    "digits-100": lambda: _digits("digits-100", (64, 30, 10), 100, 3.0, 100),
+    "784-30": lambda: _digits("784-30", (784, 30, 10), 10, 0.5, 100),
+    "784-30-100": lambda: _digits("784-30-100", (784, 30, 10), 100, 0.5, 20),
+    "784-100": lambda: _digits("784-100", (784, 100, 10), 10, 0.5, 50),
+    "784-100-100": lambda: _digits("784-100-100", (784, 100, 10), 100, 0.5, 10),
+}
 NAMES = [*EXPRESSIONS, *NETS]
 
 

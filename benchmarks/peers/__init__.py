@@ -31,6 +31,7 @@ NEEDS = {  # the module that must be installed, for each peer
     "autograd": "autograd",
     "limit": None,
     "tuned": None,
+    "jammed": None,
 }
 
 

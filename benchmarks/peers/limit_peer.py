@@ -20,6 +20,17 @@ FLAGS = "-O3 -march=native -ffast-math -fPIC".split()
 NAMES_IN_C = {"xor": "xor_net", "sigmoids": "sigmoids_expression"}  # C reserves the name, or the file uses it
 
 
+def sizes(net):
+    """The compiler's options for a net of sigmoids with biases, of any size; for the others none are needed."""
+    if not is_digits(net):
+        return []
+    return [f"-D{name}={size}" for name, size in zip(("INPUTS", "HIDDEN", "BATCH"), (*net.sizes[:2], net.batch))]
+
+
+def is_digits(net):
+    return net.loss == "half_squared_sum" and net.layers[0][1] is not None
+
+
 def version():
     return subprocess.run([_compiler(), "--version"], capture_output=True, text=True).stdout.partition("\n")[0]
 
@@ -67,7 +78,8 @@ class Trainer:
     """Batches are stored unit by unit, rows innermost; parameters in the order of `Net.parameters`."""
 
     def __init__(self, net):
-        self.net, self.function = net, getattr(library(), NAMES_IN_C.get(net.name, net.name))
+        name = "digits" if is_digits(net) else NAMES_IN_C.get(net.name, net.name)
+        self.net, self.function = net, getattr(library(flags=[*FLAGS, *sizes(net)]), name)
         y = np.eye(3)[net.y] if net.loss == "cross_entropy" else net.y
         self.X, self.Y = (aligned(_unit_by_unit(array, net.batch)) for array in (net.X, y))
         self.start()
