@@ -121,3 +121,35 @@ def train(net, variant):
 
 def evaluate(expression, variant):
     return Evaluator(NAMES_IN_C.get(expression.name, expression.name))
+
+
+class DocumentTrainer:
+    """The documents of a GPT, one a step, in `benchmarks/limit_gpt.c`."""
+
+    def __init__(self, gpt):
+        sizes = gpt.letters, gpt.block, gpt.size, gpt.heads
+        if sizes != (27, 8, 16, 4):
+            raise ValueError(f"limit_gpt.c is for 27 letters, 8 positions of 16 numbers and 4 heads, not for {sizes}")
+        self.gpt, self.function = gpt, library("limit_gpt.c").microgpt
+        self.tokens, self.targets = (np.ascontiguousarray(x, ctypes.c_long) for x in (gpt.tokens, gpt.targets))
+        self.weights = aligned(gpt.weights)
+        self.start()
+
+    def start(self):
+        self.memory = aligned(np.concatenate([array.ravel() for array in self.gpt.parameters()]))
+        state = np.zeros(self.memory.size), np.zeros(self.memory.size), np.ones(2)
+        self.state = [aligned(array) for array in state]
+
+    def run(self, steps):
+        losses = np.empty(steps)
+        counts = ctypes.c_long(len(self.tokens)), ctypes.c_long(steps), ctypes.c_double(self.gpt.lr)
+        data = map(address, (self.memory, self.tokens, self.targets, self.weights))
+        self.function(*data, *counts, *map(address, (losses, *self.state)))
+        return losses
+
+    def parameters(self):
+        return self.gpt.in_shape(self.memory)
+
+
+def train_gpt(gpt, variant):
+    return DocumentTrainer(gpt)
