@@ -19,6 +19,7 @@ from micrograd.coerce import Recordable
 from micrograd.table import Op
 
 UNREACHED = float("0")  # the one zero that means, as a gradient: backward has not come here
+_SLOTS: tuple[str, ...] = ("__dict__", "__weakref__", "_local", "_operation", "_prev", "data", "grad", "label")
 
 
 class Node(Recordable):
@@ -28,7 +29,7 @@ class Node(Recordable):
     root of 0) or were written by hand, a function that is called when backward needs them.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_local", "_operation", "_prev", "data", "grad", "label")
+    __slots__ = _SLOTS
 
     _local: tuple[float, ...] | Callable[[], tuple[Any, ...]]
     _operation: Op
@@ -45,7 +46,8 @@ class Node(Recordable):
 
 if native:
     Node = native.Node  # type: ignore[misc]  # the same in C
-    native.bind(unreached=UNREACHED, unlabelled="")
+    Node.__slots__ = (*_SLOTS, "_call", "_position")  # for copies and pickles
+    native.bind(unreached=UNREACHED)
 
 
 def set_up(node: Any, data: Any, operands: tuple[Any, ...], operation: Op, local: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numbers
 from typing import Any
 
-from micrograd import in_c
+from micrograd import in_c, modes
 from micrograd.c_core import native
 from micrograd.coerce import as_float, holds_one, is_array, is_bool
 from micrograd.engine import Value, constant, record
@@ -56,6 +56,8 @@ def infix(entry: Op, left: Any, right: Any, foreign: Any) -> Any:
             left = constant(left, where)
         else:
             right = constant(right, where)
+    if modes.active and modes.state.recorder:
+        return modes.state.recorder.record(entry, (left, right))
     x, y = left.data, right.data
     if not x.__class__ is y.__class__ is float:
         x, y = number_at(left), number_at(right)

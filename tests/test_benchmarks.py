@@ -56,16 +56,24 @@ def test_the_other_benchmarks_run(command, wanted):
     assert re.search(wanted, said.stdout), said.stdout
 
 
+def measured_without_compiling(path, *options):
+    command = [sys.executable, "-m", "benchmarks.eager", "--quick", "--json", str(path), *options]
+    said = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert said.returncode == 0, said.stderr
+    kept = json.loads(path.read_text())["measures"]
+    assert all(len(row["blocks"]) == 1 and row["blocks"][0] > 0 for row in kept)
+    return {row["program"] for row in kept}, {row["engine"] for row in kept}
+
+
 def test_programs_without_compiling_are_compared_and_measured(tmp_path):
     """All of them, by our cores and a script's Value; the original would have to be installed first."""
-    out = tmp_path / "results.json"
-    chosen = ["--engines", "native,python,slotted", "--other", str(ROOT), "--quick", "--json", str(out)]
-    said = subprocess.run([sys.executable, "-m", "benchmarks.eager", *chosen], capture_output=True, text=True, cwd=ROOT)
-    assert said.returncode == 0, said.stderr
-    kept = json.loads(out.read_text())["measures"]
-    assert {row["program"] for row in kept} == set(PROGRAMS)
-    assert {row["engine"] for row in kept} >= {"python", "other", "slotted"}
-    assert all(len(row["blocks"]) == 1 and row["blocks"][0] > 0 for row in kept)
+    programs, engines = measured_without_compiling(tmp_path / "results.json", "--engines", "native,python,slotted")
+    assert programs == set(PROGRAMS) and engines >= {"python", "slotted"}
+
+
+def test_another_checkout_is_measured_beside_this_one(tmp_path):
+    options = ["--programs", "chain", "--engines", "python", "--other", str(ROOT)]
+    assert measured_without_compiling(tmp_path / "results.json", *options) == ({"chain"}, {"python", "other"})
 
 
 def test_results_that_differ_are_found():

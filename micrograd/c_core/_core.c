@@ -82,17 +82,6 @@ static PyType_Spec call_spec = {
     "micrograd.c_core._core.Call", sizeof(call), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     call_slots};
 
-static PyType_Slot prepared_slots[] = {
-    {Py_tp_doc, "Machine code, and what its call needs."},
-    {Py_tp_new, prepared_new},
-    {Py_tp_dealloc, call_dealloc},
-    {Py_tp_traverse, call_traverse},
-    {Py_tp_methods, prepared_methods},
-    {0, NULL}};
-
-static PyType_Spec prepared_spec = {
-    "micrograd.c_core._core.Prepared", sizeof(prepared), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, prepared_slots};
-
 static PyType_Slot results_slots[] = {
     {Py_tp_doc, "What several results of one call share."},
     {Py_tp_init, results_init},
@@ -158,6 +147,8 @@ static PyObject *core_install(PyObject *module, PyObject *args)
     int r;
     if (!PyArg_ParseTuple(args, "iOOO", &r, &entry, &infix, &expands))
         return NULL;
+    if (r < 0 || r >= ROWS)
+        return PyErr_Format(PyExc_ValueError, "there is no row %d", r);
     row *one = &c->rows[r];
     PyObject *rule = PyObject_GetAttrString(entry, "rule");
     if (!rule)
@@ -222,13 +213,14 @@ static PyObject *core_keep_in(PyObject *module, PyObject *args)
     int fits = view.format && !strcmp(view.format, "d") && 0 <= place && place < view.len / (Py_ssize_t)sizeof(double);
     double *at = (double *)view.buf + place;
     PyBuffer_Release(&view);
-    if (!fits || !v->at)
+    if (!fits || !number_of(v))
         return PyErr_Format(PyExc_ValueError, "there is no double at place %zd, or %R has no number", place, x);
-    if (!extra_of(v))
+    if (!with_extra(v))
         return NULL;
-    *at = *v->at;
-    v->at = at;
-    Py_XSETREF(v->extra->memory, Py_NewRef(memory));
+    *at = *number_of(v);
+    extra_of(v)->at = at;
+    set_flags(v, HAS_NUMBER, IN_MEMORY);
+    Py_XSETREF(extra_of(v)->memory, Py_NewRef(memory));
     Py_RETURN_NONE;
 }
 
@@ -239,7 +231,7 @@ static PyObject *core_bring_home(PyObject *module, PyObject *args)
     if (!PyArg_ParseTuple(args, "OO", &x, &memory) || !checked(PyModule_GetState(module), x))
         return NULL;
     node *v = (node *)x;
-    if (v->extra && v->extra->memory == memory)
+    if (v->flags & IN_MEMORY && extra_of(v)->memory == memory)
         leave_memory(v);
     Py_RETURN_NONE;
 }
@@ -258,6 +250,7 @@ static PyMethodDef core_functions[] = {
     {"backward", core_backward, METH_O, NULL},
     {"begin", core_begin, METH_O, NULL},
     {"send", core_send, METH_O, NULL},
+    {"take", core_take, METH_VARARGS, NULL},
     {"order_beyond", core_order_beyond, METH_VARARGS, NULL},
     {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS, NULL},
     {"install", core_install, METH_VARARGS, NULL},
@@ -278,11 +271,6 @@ static int add_rows(PyObject *module)
     PyObject *rows = PyDict_New();
     int status = rows ? 0 : -1;
     for (int r = 0; !status && r < ROWS; r++) {
-        if (ROW_CODE[r].operands > MOST_OPERANDS) {
-            PyErr_Format(PyExc_ImportError, "%s has more operands than MOST_OPERANDS in node.h", ROW_CODE[r].name);
-            status = -1;
-            break;
-        }
         PyObject *one = Py_BuildValue("(is)", r, ROW_CODE[r].fingerprint);
         status = one ? PyDict_SetItemString(rows, ROW_CODE[r].name, one) : -1;
         Py_XDECREF(one);
@@ -297,7 +285,7 @@ static int core_exec(PyObject *module)
 {
     core *c = PyModule_GetState(module);
     PyObject *coerce = PyImport_ImportModule("micrograd.coerce");
-    PyObject *base = coerce ? PyObject_GetAttrString(coerce, "Recordable") : NULL, *slots = NULL;
+    PyObject *base = coerce ? PyObject_GetAttrString(coerce, "Recordable") : NULL;
     Py_XDECREF(coerce);
     if (!base)
         return -1;
@@ -305,23 +293,17 @@ static int core_exec(PyObject *module)
     Py_DECREF(base);
     c->Operation = (PyTypeObject *)PyType_FromModuleAndSpec(module, &operation_spec, NULL);
     c->Call = (PyTypeObject *)PyType_FromModuleAndSpec(module, &call_spec, NULL);
-    c->Prepared = (PyTypeObject *)PyType_FromModuleAndSpec(module, &prepared_spec, NULL);
     c->Results = (PyTypeObject *)PyType_FromModuleAndSpec(module, &results_spec, NULL);
     c->OneOf = (PyTypeObject *)PyType_FromModuleAndSpec(module, &one_of_spec, NULL);
     c->int_powers = PyDict_New();
     c->float_powers = PyDict_New();
-    slots = Py_BuildValue("(ssssssssss)", "__dict__", "__weakref__", "_local", "_operation", "_prev", "data", "grad", "label",
-                          "_call", "_position");
-    int status = !c->Node || !c->Operation || !c->Call || !c->Prepared || !c->Results || !c->OneOf || !c->int_powers || !c->float_powers || !slots ||
+    int status = !c->Node || !c->Operation || !c->Call || !c->Results || !c->OneOf || !c->int_powers || !c->float_powers ||
                  PyThread_tss_create(&c->thread_mode) ||
-                 PyObject_SetAttrString((PyObject *)c->Node, "__slots__", slots) < 0 || /* for copies and pickles */
                  PyModule_AddObjectRef(module, "Node", (PyObject *)c->Node) < 0 ||
                  PyModule_AddObjectRef(module, "Operation", (PyObject *)c->Operation) < 0 ||
                  PyModule_AddObjectRef(module, "Call", (PyObject *)c->Call) < 0 ||
-                 PyModule_AddObjectRef(module, "Prepared", (PyObject *)c->Prepared) < 0 ||
                  PyModule_AddObjectRef(module, "Results", (PyObject *)c->Results) < 0 ||
                  PyModule_AddObjectRef(module, "OneOf", (PyObject *)c->OneOf) < 0 || add_rows(module) < 0;
-    Py_XDECREF(slots);
     return status ? -1 : 0;
 }
 
@@ -331,7 +313,8 @@ static int core_exec(PyObject *module)
 static int core_traverse(PyObject *module, visitproc visit, void *arg)
 {
     core *c = PyModule_GetState(module);
-    VISIT(Node) VISIT(Operation) VISIT(Call) VISIT(Prepared) VISIT(Results) VISIT(OneOf) VISIT(int_powers) VISIT(float_powers) FROM_PYTHON(VISIT)
+    VISIT(Node) VISIT(Operation) VISIT(Call) VISIT(Results) VISIT(OneOf) VISIT(int_powers) VISIT(float_powers)
+    FROM_PYTHON(VISIT)
     for (int r = 0; r < ROWS; r++) {
         VISIT(rows[r].entry) VISIT(rows[r].rule) VISIT(rows[r].infix)
     }
@@ -346,7 +329,8 @@ static int core_clear(PyObject *module)
         c->rows[r].is_built = 0;
         CLEAR(rows[r].entry) CLEAR(rows[r].rule) CLEAR(rows[r].code) CLEAR(rows[r].settings) CLEAR(rows[r].infix)
     }
-    CLEAR(Node) CLEAR(Operation) CLEAR(Call) CLEAR(Prepared) CLEAR(Results) CLEAR(OneOf) CLEAR(int_powers) CLEAR(float_powers) FROM_PYTHON(CLEAR)
+    CLEAR(Node) CLEAR(Operation) CLEAR(Call) CLEAR(Results) CLEAR(OneOf) CLEAR(int_powers) CLEAR(float_powers)
+    FROM_PYTHON(CLEAR)
     return 0;
 }
 

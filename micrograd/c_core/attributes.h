@@ -8,18 +8,19 @@ static PyObject *absent(node *v, const char *name)
 
 static PyObject *get_data(node *v, void *unused)
 {
-    if (v->at && v->at != &v->number) { /* while a function is recorded, a symbol stands for this number */
-        core *c = core_of(Py_TYPE(v));
-        return c->modes ? PyObject_CallFunction(c->recorded_number, "Od", v, *v->at) : PyFloat_FromDouble(*v->at);
-    }
-    if (v->at)
+    extra *more = extra_of(v);
+    if (v->flags & HAS_NUMBER)
         return PyFloat_FromDouble(v->number);
-    return v->extra && v->extra->data ? Py_NewRef(v->extra->data) : absent(v, "data");
+    if (v->flags & IN_MEMORY) { /* while a function is recorded, a symbol stands for this number */
+        core *c = core_of(Py_TYPE(v));
+        return c->modes ? PyObject_CallFunction(c->recorded_number, "Od", v, *more->at) : PyFloat_FromDouble(*more->at);
+    }
+    return more && more->data ? Py_NewRef(more->data) : absent(v, "data");
 }
 
 static int set_data(node *v, PyObject *x, void *unused)
 {
-    int is_native = v->at && v->at != &v->number;
+    int is_native = v->flags & IN_MEMORY;
     if (!x && is_native) {
         PyErr_SetString(PyExc_AttributeError, "a compiled training step works on this data: it cannot be deleted");
         return -1;
@@ -31,25 +32,25 @@ static int set_data(node *v, PyObject *x, void *unused)
         return status;
     }
     if (x && PyFloat_CheckExact(x)) {
-        v->at = is_native ? v->at : &v->number;
-        *v->at = PyFloat_AS_DOUBLE(x);
+        set_flags(v, HAS_NUMBER, is_native ? 0 : HAS_NUMBER);
+        *number_of(v) = PyFloat_AS_DOUBLE(x);
         x = NULL;
     }
-    else if (!extra_of(v))
+    else if (!with_extra(v))
         return -1;
     else {
         leave_memory(v);
-        v->at = NULL;
+        set_flags(v, HAS_NUMBER, 0);
     }
-    if (v->extra)
-        Py_XSETREF(v->extra->data, Py_XNewRef(x));
+    if (extra_of(v))
+        Py_XSETREF(extra_of(v)->data, Py_XNewRef(x));
     return 0;
 }
 
 static PyObject *get_grad(node *v, void *unused)
 {
     if (v->flags & GRAD_IS_OBJECT)
-        return v->extra->grad ? Py_NewRef(v->extra->grad) : absent(v, "grad");
+        return extra_of(v)->grad ? Py_NewRef(extra_of(v)->grad) : absent(v, "grad");
     if (v->flags & UNREACHED)
         return Py_NewRef(core_of(Py_TYPE(v))->unreached);
     return v->flags & REACHED ? PyFloat_FromDouble(v->grad) : absent(v, "grad");
@@ -59,29 +60,30 @@ static void set_grad_number(node *v, double x)
 {
     int was = v->flags;
     v->grad = x;
-    v->flags = REACHED;
+    set_flags(v, GRADS, REACHED);
     if (was & GRAD_IS_OBJECT)
-        Py_CLEAR(v->extra->grad);
+        Py_CLEAR(extra_of(v)->grad);
 }
 
 static int set_grad(node *v, PyObject *x, void *unused)
 {
     if (x && PyFloat_CheckExact(x)) {
         set_grad_number(v, PyFloat_AS_DOUBLE(x));
-        v->flags = x == core_of(Py_TYPE(v))->unreached ? UNREACHED : v->flags;
+        if (x == core_of(Py_TYPE(v))->unreached)
+            set_flags(v, GRADS, UNREACHED);
         return 0;
     }
-    if (!extra_of(v))
+    if (!with_extra(v))
         return -1;
-    v->flags = GRAD_IS_OBJECT;
-    Py_XSETREF(v->extra->grad, Py_XNewRef(x));
+    set_flags(v, GRADS, GRAD_IS_OBJECT);
+    Py_XSETREF(extra_of(v)->grad, Py_XNewRef(x));
     return 0;
 }
 
 static PyObject *get_prev(node *v, void *unused)
 {
     if (v->operands == MANY)
-        return Py_NewRef(v->extra->operands);
+        return Py_NewRef(extra_of(v)->operands);
     int count = v->operands;
     PyObject *operand[2] = {NULL, NULL};
     for (int i = 0; i < count; i++)
@@ -106,15 +108,15 @@ static int set_prev(node *v, PyObject *x, void *unused)
                      x && PyTuple_Check(x) ? " with something else in it" : "");
         return -1;
     }
-    PyObject *before = count > 2 && !extra_of(v) ? NULL : get_prev(v, NULL); /* freed at last: it may run any code */
+    PyObject *before = count > 2 && !with_extra(v) ? NULL : get_prev(v, NULL); /* freed at last: it may run any code */
     if (!before)
         return -1;
     drop_operands(v);
     for (int i = 0; i < count && count <= 2; i++)
         v->operand[i] = (node *)Py_NewRef(PyTuple_GET_ITEM(x, i));
     if (count > 2)
-        v->extra->operands = Py_NewRef(x);
-    v->operands = count > 2 ? MANY : (uint8_t)count;
+        extra_of(v)->operands = Py_NewRef(x);
+    v->operands = count > 2 ? MANY : count;
     Py_DECREF(before);
     return 0;
 }
@@ -122,14 +124,14 @@ static int set_prev(node *v, PyObject *x, void *unused)
 static PyObject *get_local(node *v, void *unused)
 {
     if (v->locals == OBJECT)
-        return v->extra->local ? Py_NewRef(v->extra->local) : absent(v, "_local");
+        return extra_of(v)->local ? Py_NewRef(extra_of(v)->local) : absent(v, "_local");
     int was = v->locals;
     PyObject *local = PyTuple_New(local_count(v));
     if (local && (v->locals != was || local_count(v) != PyTuple_GET_SIZE(local))) {
         Py_DECREF(local); /* the collector ran, and code that set them */
         return get_local(v, NULL);
     }
-    const double *numbers = was == MANY ? v->extra->many : v->local;
+    const double *numbers = was == MANY ? extra_of(v)->many : v->local;
     for (Py_ssize_t i = 0; local && i < PyTuple_GET_SIZE(local); i++) {
         PyObject *number = PyFloat_FromDouble(numbers[i]);
         if (number)
@@ -147,56 +149,92 @@ static int set_local(node *v, PyObject *x, void *unused)
     for (Py_ssize_t i = 0; i < count; i++)
         are_floats = are_floats && PyFloat_CheckExact(PyTuple_GET_ITEM(x, i));
     double *many = NULL;
-    if ((!are_floats || count > 2) && !extra_of(v))
+    if ((!are_floats || count > 2) && !with_extra(v))
         return -1;
     if (are_floats && count > 2 && !(many = PyMem_New(double, count))) {
         PyErr_NoMemory();
         return -1;
     }
-    PyObject *before = v->locals == OBJECT ? v->extra->local : NULL; /* freed at last: it may run any code */
+    PyObject *before = v->locals == OBJECT ? extra_of(v)->local : NULL; /* freed at last: it may run any code */
     Py_XINCREF(before);
     drop_locals(v);
     for (Py_ssize_t i = 0; are_floats && i < count; i++)
         (many ? many : v->local)[i] = PyFloat_AS_DOUBLE(PyTuple_GET_ITEM(x, i));
-    v->locals = !are_floats ? OBJECT : many ? MANY : (uint8_t)count;
+    v->locals = !are_floats ? OBJECT : many ? MANY : count;
     if (many) {
-        v->extra->many = many;
-        v->extra->count = count;
+        extra_of(v)->many = many;
+        extra_of(v)->count = count;
     }
     else if (!are_floats)
-        v->extra->local = Py_XNewRef(x);
+        extra_of(v)->local = Py_XNewRef(x);
     Py_XDECREF(before);
     return 0;
 }
 
 static PyObject *get_call(node *v, void *unused)
 {
-    return v->extra && v->extra->call ? Py_NewRef(v->extra->call) : absent(v, "_call");
+    return extra_of(v) && extra_of(v)->call ? Py_NewRef(extra_of(v)->call) : absent(v, "_call");
 }
 
 static int set_call(node *v, PyObject *x, void *unused)
 {
-    if (!extra_of(v))
+    if (!with_extra(v))
         return -1;
-    Py_XSETREF(v->extra->call, Py_XNewRef(x));
+    Py_XSETREF(extra_of(v)->call, Py_XNewRef(x));
     return 0;
 }
 
 static PyObject *get_position(node *v, void *unused)
 {
-    return v->extra && v->extra->call ? PyLong_FromUnsignedLong(v->position) : absent(v, "_position");
+    int is_known = extra_of(v) && extra_of(v)->call;
+    return is_known ? PyLong_FromUnsignedLong(extra_of(v)->position) : absent(v, "_position");
 }
 
 static int set_position(node *v, PyObject *x, void *unused)
 {
-    v->position = x ? (uint32_t)PyLong_AsUnsignedLong(x) : 0;
+    if (with_extra(v))
+        extra_of(v)->position = x ? (uint32_t)PyLong_AsUnsignedLong(x) : 0;
     return PyErr_Occurred() ? -1 : 0;
 }
 
 /* What owns the native memory that the number is in; None if it is in the node. */
 static PyObject *get_memory(node *v, void *unused)
 {
-    return Py_NewRef(v->at && v->at != &v->number ? v->extra->memory : Py_None);
+    return Py_NewRef(v->flags & IN_MEMORY ? extra_of(v)->memory : Py_None);
+}
+
+static PyObject *get_label(node *v, void *unused)
+{
+    if (v->flags & UNLABELLED)
+        return PyUnicode_FromStringAndSize(NULL, 0); /* of which there is one */
+    return extra_of(v) && extra_of(v)->label ? Py_NewRef(extra_of(v)->label) : absent(v, "label");
+}
+
+static int set_label(node *v, PyObject *x, void *unused)
+{
+    int is_empty = x && PyUnicode_CheckExact(x) && !PyUnicode_GET_LENGTH(x);
+    if (!is_empty && !with_extra(v))
+        return -1;
+    set_flags(v, UNLABELLED, is_empty ? UNLABELLED : 0);
+    if (extra_of(v))
+        Py_XSETREF(extra_of(v)->label, is_empty ? NULL : Py_XNewRef(x));
+    return 0;
+}
+
+static PyObject *get_operation(node *v, void *unused)
+{
+    return operation_of(v) ? Py_NewRef(operation_of(v)) : absent(v, "_operation");
+}
+
+static int set_operation(node *v, PyObject *x, void *unused)
+{
+    PyObject *before = operation_of(v);
+    if (extra_of(v))
+        extra_of(v)->operation = Py_XNewRef(x);
+    else
+        v->made_by = (uintptr_t)Py_XNewRef(x);
+    Py_XDECREF(before);
+    return 0;
 }
 
 static PyGetSetDef node_attributes[] = {
@@ -207,12 +245,12 @@ static PyGetSetDef node_attributes[] = {
     {"_call", (getter)get_call, (setter)set_call, NULL, NULL},
     {"_position", (getter)get_position, (setter)set_position, NULL, NULL},
     {"_memory", (getter)get_memory, NULL, NULL, NULL},
+    {"label", (getter)get_label, (setter)set_label, NULL, NULL},
+    {"_operation", (getter)get_operation, (setter)set_operation, NULL, NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
 static PyMemberDef node_members[] = {
-    {"label", T_OBJECT_EX, offsetof(node, label), 0, NULL},
-    {"_operation", T_OBJECT_EX, offsetof(node, operation), 0, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(node, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(node, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL}};

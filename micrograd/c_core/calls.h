@@ -5,9 +5,9 @@
 
 enum { MOST_NUMBERS = 128 }; /* that a function reads and writes: they lie on the stack */
 
-/* What `kept` of a function's code has, and of a step's: see Program._code_of and BatchProgram.again. */
-enum { OPERATION, KINDS, LEAVES, HOLDS, OWNER, PARTS_OF_A_CALL };
-enum { DATA, PLACES, STATES, OUTSIDE, OPTIMIZER, NAMES_OF_ATTRIBUTES, OWNERS, PARTS_OF_A_STEP };
+/* What the code of a function has, and of a step: see Program._code_of and BatchProgram.again. */
+enum { OPERATION = 1, KINDS, LEAVES, HOLDS, OWNER, PARTS_OF_A_CALL };
+enum { DATA = 1, PLACES, STATES, OUTSIDE, OPTIMIZER, NAMES_OF_ATTRIBUTES, OWNERS, PARTS_OF_A_STEP };
 enum { UNMOVED, LR, STEPS, STATE }; /* names of attributes */
 
 /* What jit(f) gives: Jitted, in Python, is a subclass. `code` is that of the program used last, or NULL. */
@@ -19,7 +19,7 @@ typedef struct call {
 /* ---------------------------------------------------------------- jit(f)(x, y) */
 
 /* NULL without an error where Python has to do it. */
-static PyObject *call_code(core *c, const prepared *it, PyObject *args)
+static PyObject *call_code(core *c, PyObject *it, PyObject *args)
 {
     PyObject *leaves = part(it, LEAVES), *operands[MOST_NUMBERS];
     Py_ssize_t given = PyBytes_GET_SIZE(part(it, KINDS)), count = given + PyTuple_GET_SIZE(leaves), derivatives = 0;
@@ -40,7 +40,7 @@ static PyObject *call_code(core *c, const prepared *it, PyObject *args)
             return NULL;
         derivatives += wanted;
     }
-    ((void (*)(double *))it->at[RUN])(numbers); /* writes its outputs after its inputs */
+    ((void (*)(double *))address(it, RUN))(numbers); /* writes its outputs after its inputs */
     const double *out = numbers + count;
     for (Py_ssize_t i = 0; i <= derivatives; i++)
         sum += out[i];
@@ -56,17 +56,15 @@ static PyObject *call_code(core *c, const prepared *it, PyObject *args)
 static PyObject *call_call(call *f, PyObject *args, PyObject *options)
 {
     core *c = core_of(Py_TYPE(f));
-    prepared *it = (prepared *)f->code;
     PyObject *out = NULL;
-    int is_code = it && Py_TYPE(it) == c->Prepared && PyTuple_GET_SIZE(it->kept) == PARTS_OF_A_CALL;
-    if (is_code && !options && mode_of(c) == PLAIN) {
-        Py_INCREF(it); /* another call may put other code here */
+    if (is_code(f->code, PARTS_OF_A_CALL) && !options && mode_of(c) == PLAIN) {
+        PyObject *it = Py_NewRef(f->code); /* another call may put other code here */
         out = call_code(c, it, args);
         Py_DECREF(it);
     }
     if (out || PyErr_Occurred())
         return out;
-    PyObject *python = c->called ? PyMethod_New(c->called, (PyObject *)f) : PyErr_Format(PyExc_RuntimeError, "Python is ending");
+    PyObject *python = PyObject_GetAttrString((PyObject *)f, "_called");
     out = python ? PyObject_Call(python, args, options) : NULL;
     Py_XDECREF(python);
     return out;
@@ -75,14 +73,14 @@ static PyObject *call_call(call *f, PyObject *args, PyObject *options)
 /* ---------------------------------------------------------------- step(X, y) */
 
 /* Whether the optimizer, whose attributes are given, takes the step as before; sets how many steps it has taken. */
-static int is_as_before(const prepared *it, PyObject *attributes, int64_t *taken)
+static int is_as_before(PyObject *it, PyObject *attributes, int64_t *taken)
 {
     PyObject *names = part(it, NAMES_OF_ATTRIBUTES), *states = part(it, STATES);
     PyObject *lr = PyDict_GetItemWithError(attributes, PyTuple_GET_ITEM(names, LR));
     PyObject *steps = PyDict_GetItemWithError(attributes, PyTuple_GET_ITEM(names, STEPS));
     PyObject *state = PyDict_GetItemWithError(attributes, PyTuple_GET_ITEM(names, STATE));
     int overflow;
-    if (!lr || !PyFloat_CheckExact(lr) || PyFloat_AS_DOUBLE(lr) != *(double *)it->at[RATE] || !steps ||
+    if (!lr || !PyFloat_CheckExact(lr) || PyFloat_AS_DOUBLE(lr) != *(double *)address(it, RATE) || !steps ||
         !PyLong_CheckExact(steps) || !state || !PyDict_CheckExact(state))
         return 0;
     *taken = PyLong_AsLongLongAndOverflow(steps, &overflow);
@@ -113,14 +111,15 @@ static int are_the_same(PyObject *data, PyObject *then)
     return same;
 }
 
-/* take(data, optimizer): the loss; None if Python has to take the step; a status if it has begun but is not finished. */
-static PyObject *prepared_take(prepared *it, PyObject *args)
+/* take(code, data, optimizer): the loss; None if Python has to take the step; a status if it has begun but is not
+   finished. */
+static PyObject *core_take(PyObject *module, PyObject *args)
 {
-    PyObject *data, *optimizer, *check, *yes = NULL, *attributes, *after = NULL, *out = NULL;
+    PyObject *it, *data, *optimizer, *check, *yes = NULL, *attributes, *after = NULL, *out = NULL;
     int64_t taken, status;
-    if (!PyArg_ParseTuple(args, "O!O", &PyTuple_Type, &data, &optimizer))
+    if (!PyArg_ParseTuple(args, "OO!O", &it, &PyTuple_Type, &data, &optimizer))
         return NULL;
-    if (PyTuple_GET_SIZE(it->kept) != PARTS_OF_A_STEP || optimizer != part(it, OPTIMIZER) ||
+    if (!is_code(it, PARTS_OF_A_STEP) || optimizer != part(it, OPTIMIZER) ||
         !are_the_same(data, part(it, DATA)))
         Py_RETURN_NONE;
     if ((check = PyObject_GetAttr(part(it, OUTSIDE), PyTuple_GET_ITEM(part(it, NAMES_OF_ATTRIBUTES), UNMOVED))))
@@ -135,41 +134,23 @@ static PyObject *prepared_take(prepared *it, PyObject *args)
         out = PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
     }
     else if ((after = PyLong_FromLongLong(taken + 1))) { /* before the step, because it may fail */
-        *(int64_t *)it->at[RESTART] = *(int64_t *)it->at[ASKED] = 1;
-        *(int64_t *)it->at[TAKEN] = taken;
+        *(int64_t *)address(it, RESTART) = *(int64_t *)address(it, ASKED) = 1;
+        *(int64_t *)address(it, TAKEN) = taken;
         Py_BEGIN_ALLOW_THREADS
-        status = ((int64_t (*)(void *))it->at[RUN])(it->at[CONTEXT]);
+        status = ((int64_t (*)(void *))address(it, RUN))(address(it, CONTEXT));
         Py_END_ALLOW_THREADS
         if (status)
             out = PyLong_FromLongLong(status);
         else if (!PyDict_SetItem(attributes, PyTuple_GET_ITEM(part(it, NAMES_OF_ATTRIBUTES), STEPS), after))
-            out = PyFloat_FromDouble(*(double *)it->at[LOSS]);
+            out = PyFloat_FromDouble(*(double *)address(it, LOSS));
     }
     Py_XDECREF(after);
     Py_DECREF(attributes);
     return out;
 }
 
-/* ---------------------------------------------------------------- the two types */
+/* ---------------------------------------------------------------- the type */
 
-static PyObject *prepared_new(PyTypeObject *type, PyObject *args, PyObject *options)
-{
-    PyObject *addresses, *kept;
-    if (!PyArg_ParseTuple(args, "O!O!", &PyTuple_Type, &addresses, &PyTuple_Type, &kept))
-        return NULL;
-    prepared *it = (prepared *)type->tp_alloc(type, 0);
-    if (!it)
-        return NULL;
-    it->kept = Py_NewRef(kept);
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(addresses) && i < MOST_ADDRESSES; i++)
-        it->at[i] = PyLong_AsVoidPtr(PyTuple_GET_ITEM(addresses, i));
-    if (PyErr_Occurred())
-        Py_CLEAR(it);
-    return (PyObject *)it;
-}
-
-/* Both types have one object of their own, in the same place. That of `prepared` is never cleared, so that a call in the
-   midst of a collection is safe: it is a tuple, and other objects of a cycle are cleared. */
 static int call_traverse(call *f, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(f));
@@ -193,6 +174,3 @@ static void call_dealloc(call *f)
 }
 
 static PyMemberDef call_members[] = {{"_code", T_OBJECT, offsetof(call, code), 0, NULL}, {NULL, 0, 0, 0, NULL}};
-
-static PyMethodDef prepared_methods[] = {
-    {"take", (PyCFunction)prepared_take, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};

@@ -1,35 +1,40 @@
 /* The node: what it keeps, and how it is made and freed. The definition is Node in node.py.
 
-   The usual node, with at most two operands and with numbers only, is one piece of memory of 128 bytes (144 with the
-   collector's part). Whatever is rarer is in `extra`: more operands, derivatives that are functions, a symbol as data. */
+   The usual node, with at most two operands and with numbers only, is one piece of memory of 96 bytes (112 with the
+   collector's part). Whatever is rarer is in `extra`: a label, more operands, derivatives that are functions, a symbol
+   as data, a number in native memory. */
 
-enum { MOST_OPERANDS = 3, MOST_EXPANDED = 3 }; /* of the rows in C */
 enum { MANY = 3, OBJECT = 4 }; /* counts above two: in `extra->operands` and `extra->many`; in `extra->local` */
-enum { REACHED = 1, UNREACHED = 2, GRAD_IS_OBJECT = 4 }; /* flags; without one there is no gradient */
+enum { REACHED = 1, UNREACHED = 2, GRAD_IS_OBJECT = 4, GRADS = 7 }; /* flags of the gradient; without one there is none */
+enum { HAS_NUMBER = 8, IN_MEMORY = 16 };                 /* flags of the data; without one they are in `extra->data` */
+enum { UNLABELLED = 32 };                                /* the label is "" */
 
 typedef struct extra {
-    PyObject *data;     /* data that is not a float, while `at` is NULL */
+    PyObject *operation;
+    PyObject *label;
+    PyObject *data;     /* data that is not a float */
     PyObject *grad;     /* a gradient that is not a float */
     PyObject *local;    /* local derivatives that are not a tuple of floats */
     PyObject *operands; /* the tuple of all operands, where there are more than two */
     double *many;       /* local derivatives, where there are more than two */
     Py_ssize_t count;   /* how many those are */
     PyObject *call;     /* which call of a layer gave this, for drawings */
-    PyObject *memory;   /* what owns the native memory that `at` points into */
+    uint32_t position;  /* of the neuron that gave this, in its layer */
+    double *at;         /* where the number is in native memory */
+    PyObject *memory;   /* what owns that memory */
 } extra;
 
 typedef struct node {
     PyObject_HEAD
     PyObject *dict, *weakrefs;
-    PyObject *label, *operation;
-    double *at; /* where the number is: in this node, or in native memory; NULL if it is not a float */
+    uintptr_t made_by; /* the operation; or `extra`, which has it, and HAS_EXTRA */
     double number, grad, local[2];
     struct node *operand[2];
-    extra *extra;
-    uint64_t mark; /* the last search that came here */
-    uint8_t operands, locals, flags;
-    uint32_t position; /* of the neuron that gave this, in its layer */
+    uint64_t operands : 4, locals : 4, flags : 8;
+    uint64_t mark : 48; /* the last search that came here */
 } node;
+
+enum { HAS_EXTRA = 1 }; /* addresses are even */
 
 /* A row of the table as this module knows it. It runs in C while its rule is the one that C was generated from. */
 typedef struct table_row {
@@ -42,22 +47,23 @@ typedef struct table_row {
 
 /* The objects of Python's that the core uses: bind(Value=Value, constant=CONSTANT, ...) tells it. */
 #define FROM_PYTHON(X) \
-    X(Value) X(init) X(unlabelled) X(unreached) X(made_by_hand) X(constant) X(detached) X(number_for) \
-    X(recorded_number) X(power) X(bind_power) X(called)
+    X(Value) X(init) X(unreached) X(made_by_hand) X(constant) X(detached) X(number_for) \
+    X(recorded_number) X(power) X(bind_power)
 #define DECLARED(name) PyObject *name;
 
 /* Freed nodes are put on shelves, one for each page of memory: taken page by page, those of one graph lie together. In
    any order they would soon be all over memory, which made a step of training twice as slow. */
-#ifdef __SANITIZE_ADDRESS__
-enum { SHELVES = 4096, MOST_SPARES = 0 }; /* so that a freed node's memory is not touched again */
-#else
 enum { SHELVES = 4096, MOST_SPARES = 1 << 18 };
-#endif
 #define shelf_of(v) ((uintptr_t)(v) >> 12 & (SHELVES - 1))
+#ifdef __SANITIZE_ADDRESS__ /* whose memory is used again is chance: of the others, no freed node may be touched */
+#define can_be_spare(v) ((uintptr_t)(v) >> 5 & 1)
+#else
+#define can_be_spare(v) 1
+#endif
 
 /* The module's state. */
 typedef struct core {
-    PyTypeObject *Node, *Operation, *Call, *Prepared, *Results, *OneOf;
+    PyTypeObject *Node, *Operation, *Call, *Results, *OneOf;
     PyObject *int_powers, *float_powers; /* the operation for each constant exponent */
     FROM_PYTHON(DECLARED)
     row rows[ROWS];
@@ -65,7 +71,7 @@ typedef struct core {
     long spares;          /* how many in all */
     long made;            /* how many were allocated, until they were given back */
     int shelf;            /* where nodes are taken from now */
-    uint64_t searches;
+    uint64_t searches : 48; /* how many there were */
     long modes;           /* how many modes are entered, in all threads */
     Py_tss_t thread_mode; /* what this thread is in */
 } core;
@@ -94,26 +100,53 @@ static core *core_of(PyTypeObject *type)
 
 #define is_node(c, x) PyObject_TypeCheck(x, (c)->Node)
 
+/* NULL where there is nothing rare. */
+static extra *extra_of(const node *v)
+{
+    return v->made_by & HAS_EXTRA ? (extra *)(v->made_by - HAS_EXTRA) : NULL;
+}
+
+static PyObject *operation_of(const node *v)
+{
+    return v->made_by & HAS_EXTRA ? extra_of(v)->operation : (PyObject *)v->made_by;
+}
+
+static extra *with_extra(node *v)
+{
+    extra *more = extra_of(v);
+    if (more)
+        return more;
+    if (!(more = PyMem_Calloc(1, sizeof(extra))))
+        return (extra *)PyErr_NoMemory();
+    more->operation = (PyObject *)v->made_by;
+    v->made_by = (uintptr_t)more + HAS_EXTRA;
+    return more;
+}
+
+/* Where the number is; NULL if the data are not a float. */
+static double *number_of(node *v)
+{
+    return v->flags & HAS_NUMBER ? &v->number : v->flags & IN_MEMORY ? extra_of(v)->at : NULL;
+}
+
+static void set_flags(node *v, int among, int flags)
+{
+    v->flags = (v->flags & ~among) | flags;
+}
+
 static Py_ssize_t operand_count(const node *v)
 {
-    return v->operands == MANY ? PyTuple_GET_SIZE(v->extra->operands) : v->operands;
+    return v->operands == MANY ? PyTuple_GET_SIZE(extra_of(v)->operands) : v->operands;
 }
 
 static node *operand_at(const node *v, Py_ssize_t i)
 {
-    return v->operands == MANY ? (node *)PyTuple_GET_ITEM(v->extra->operands, i) : v->operand[i];
+    return v->operands == MANY ? (node *)PyTuple_GET_ITEM(extra_of(v)->operands, i) : v->operand[i];
 }
 
 static Py_ssize_t local_count(const node *v)
 {
-    return v->locals == MANY ? v->extra->count : v->locals;
-}
-
-static extra *extra_of(node *v)
-{
-    if (!v->extra && !(v->extra = PyMem_Calloc(1, sizeof(extra))))
-        PyErr_NoMemory();
-    return v->extra;
+    return v->locals == MANY ? extra_of(v)->count : v->locals;
 }
 
 /* The memory of freed Values is used again: a training loop builds the next graph from that of the last, and gives the
@@ -153,7 +186,7 @@ static node *allocate(core *c)
     long more = c->made / 16 < 4096 ? c->made / 16 : 4096;
     int was_on = PyGC_Disable();
     c->made += more + 1;
-    for (node *v; more-- > 0 && MOST_SPARES; put_spare(c, v)) {
+    for (node *v; more-- > 0; put_spare(c, v)) {
         if (!(v = PyObject_GC_New(node, (PyTypeObject *)c->Value))) {
             PyErr_Clear();
             break;
@@ -172,15 +205,11 @@ static node *new_node(core *c, PyObject *operation, double number)
     if (!v)
         return NULL;
     v->dict = v->weakrefs = NULL;
-    v->label = Py_NewRef(c->unlabelled);
-    v->operation = Py_NewRef(operation);
+    v->made_by = (uintptr_t)Py_NewRef(operation);
     v->number = number;
-    v->at = &v->number;
     v->grad = 0.0;
-    v->extra = NULL;
-    v->mark = v->position = 0;
-    v->operands = v->locals = 0;
-    v->flags = UNREACHED;
+    v->mark = v->operands = v->locals = 0;
+    v->flags = UNREACHED | HAS_NUMBER | UNLABELLED;
     return v;
 }
 
@@ -191,7 +220,7 @@ static void drop_operands(node *v)
     int was = v->operands;
     v->operands = 0; /* before the references go: freeing an operand may run code that looks at this node */
     if (was == MANY)
-        Py_CLEAR(v->extra->operands);
+        Py_CLEAR(extra_of(v)->operands);
     Py_XDECREF(second); /* in the order of a tuple's */
     Py_XDECREF(first);
 }
@@ -201,20 +230,20 @@ static void drop_locals(node *v)
     int was = v->locals;
     v->locals = 0;
     if (was == MANY) {
-        PyMem_Free(v->extra->many);
-        v->extra->many = NULL;
+        PyMem_Free(extra_of(v)->many);
+        extra_of(v)->many = NULL;
     }
     else if (was == OBJECT)
-        Py_CLEAR(v->extra->local);
+        Py_CLEAR(extra_of(v)->local);
 }
 
 /* The number comes home: native memory is let go. */
 static void leave_memory(node *v)
 {
-    if (v->at && v->at != &v->number) {
-        v->number = *v->at;
-        v->at = &v->number;
-        Py_CLEAR(v->extra->memory);
+    if (v->flags & IN_MEMORY) {
+        v->number = *extra_of(v)->at;
+        set_flags(v, IN_MEMORY, HAS_NUMBER);
+        Py_CLEAR(extra_of(v)->memory);
     }
 }
 
@@ -227,18 +256,18 @@ static int node_traverse(node *v, visitproc visit, void *arg)
 {
     if (!is_value(v))
         Py_VISIT(Py_TYPE(v)); /* Value itself stays */
-    if (v->label && !PyUnicode_CheckExact(v->label))
-        Py_VISIT(v->label);
+    extra *more = extra_of(v);
     Py_VISIT(v->dict);
-    Py_VISIT(v->operation);
+    Py_VISIT(operation_of(v));
     for (int i = 0; i < v->operands && v->operands != MANY; i++)
         Py_VISIT(v->operand[i]);
-    if (v->extra) {
-        Py_VISIT(v->extra->data);
-        Py_VISIT(v->extra->grad);
-        Py_VISIT(v->extra->local);
-        Py_VISIT(v->extra->operands);
-        Py_VISIT(v->extra->call);
+    if (more) {
+        Py_VISIT(more->label);
+        Py_VISIT(more->data);
+        Py_VISIT(more->grad);
+        Py_VISIT(more->local);
+        Py_VISIT(more->operands);
+        Py_VISIT(more->call);
     } /* `memory` is not told: the collector would free it first, and the number is read when the node is cleared */
     return 0;
 }
@@ -247,14 +276,14 @@ static int node_clear(node *v)
 {
     drop_operands(v);
     Py_CLEAR(v->dict);
-    Py_CLEAR(v->label);
-    if (v->extra) {
+    if (extra_of(v)) {
         leave_memory(v);
         drop_locals(v);
         v->flags = 0;
-        Py_CLEAR(v->extra->grad);
-        Py_CLEAR(v->extra->data);
-        Py_CLEAR(v->extra->call);
+        Py_CLEAR(extra_of(v)->label);
+        Py_CLEAR(extra_of(v)->grad);
+        Py_CLEAR(extra_of(v)->data);
+        Py_CLEAR(extra_of(v)->call);
     }
     return 0;
 }
@@ -271,10 +300,13 @@ static void node_dealloc(node *v)
     if (v->weakrefs)
         PyObject_ClearWeakRefs((PyObject *)v);
     node_clear(v);
-    Py_CLEAR(v->operation);
-    PyMem_Free(v->extra);
+    extra *more = extra_of(v);
+    PyObject *operation = operation_of(v);
+    v->made_by = 0;
+    Py_XDECREF(operation);
+    PyMem_Free(more);
     core *c = can_be_used_again ? core_of(type) : NULL;
-    if (c && c->Value && c->spares < MOST_SPARES)
+    if (c && c->Value && c->spares < MOST_SPARES && can_be_spare(v))
         put_spare(c, v);
     else
         type->tp_free(v);

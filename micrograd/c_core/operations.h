@@ -18,9 +18,9 @@ static int is_live(const core *c, int r)
 static int plain_number(const core *c, PyObject *x, double *number, int *values)
 {
     if (Py_TYPE(x) == (PyTypeObject *)c->Value) {
-        const node *v = (const node *)x;
+        node *v = (node *)x;
         *values += 1;
-        return v->at ? (*number = *v->at, 1) : 0;
+        return number_of(v) ? (*number = *number_of(v), 1) : 0;
     }
     if (PyFloat_CheckExact(x) || (PyFloat_Check(x) && !PyType_HasFeature(Py_TYPE(x), Py_TPFLAGS_HEAPTYPE))) {
         /* NumPy's float64 too, but not a class of a user's, which may have its own __float__ */
@@ -43,12 +43,13 @@ static PyObject *computed_from(core *c, node *v, Py_ssize_t count, PyObject *con
                                const double *local)
 {
     int is_wide = count > 2;
+    extra *more = NULL;
     if (!v)
         return NULL;
-    if (is_wide && !extra_of(v))
+    if (is_wide && !(more = with_extra(v)))
         goto failed;
     v->locals = v->operands = is_wide ? MANY : 0;
-    if (is_wide && (!(v->extra->many = PyMem_New(double, count)) || !(v->extra->operands = PyTuple_New(count))))
+    if (is_wide && (!(more->many = PyMem_New(double, count)) || !(more->operands = PyTuple_New(count))))
         goto failed;
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *operand = operands[i];
@@ -59,9 +60,9 @@ static PyObject *computed_from(core *c, node *v, Py_ssize_t count, PyObject *con
         else
             goto failed;
         if (is_wide) {
-            PyTuple_SET_ITEM(v->extra->operands, i, operand);
-            v->extra->many[i] = local[i];
-            v->extra->count = count;
+            PyTuple_SET_ITEM(more->operands, i, operand);
+            more->many[i] = local[i];
+            more->count = count;
         }
         else {
             v->operand[v->operands++] = (node *)operand;
@@ -101,7 +102,7 @@ static PyObject *record(core *c, int r, PyObject *const *operands, PyObject *ope
 /* Whether nothing was set yet. */
 static int is_blank(const node *v)
 {
-    return !v->at && !v->flags && !v->label && !v->operation && !v->operands && !v->locals && !v->extra;
+    return !v->flags && !v->made_by && !v->operands && !v->locals;
 }
 
 /* Value(2.0), whose definition is Value.__init__. A subclass may have a `data` of its own, or __setattr__: that is
@@ -114,10 +115,8 @@ static int node_init(node *v, PyObject *args, PyObject *options)
     if (Py_TYPE(v) == (PyTypeObject *)c->Value && is_blank(v) && !options && PyTuple_GET_SIZE(args) == 1 &&
         mode_of(c) != PYTHON && plain_number(c, PyTuple_GET_ITEM(args, 0), &number, &values) && !values) {
         v->number = number;
-        v->at = &v->number;
-        v->label = Py_NewRef(c->unlabelled);
-        v->operation = Py_NewRef(c->made_by_hand);
-        v->flags = UNREACHED;
+        v->made_by = (uintptr_t)Py_NewRef(c->made_by_hand);
+        v->flags = UNREACHED | HAS_NUMBER | UNLABELLED;
         return 0;
     }
     PyObject *self = PyTuple_Pack(1, v), *all = self ? PySequence_Concat(self, args) : NULL;

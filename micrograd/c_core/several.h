@@ -1,22 +1,22 @@
 /* Several results of one call: they share their operands, and go back through the call together. The definition is
    results.py; compiler/several.py says what a call of compiled code gives. */
 
-/* What `at` of machine code has: for a function, RUN alone. The others are numbers in the memory of native code: see
-   native/context.py. */
-enum { RUN, CONTEXT, RESTART, ASKED, TAKEN, RATE, LOSS, MOST_ADDRESSES };
+/* Machine code, and what its call needs, is a tuple. Its first part has addresses, as bytes: for a function, RUN alone.
+   The others are numbers in native memory: see native/context.py. program.py and batch.py make these tuples; nothing
+   here checks addresses. */
+enum { ADDRESSES };
+enum { RUN, CONTEXT, RESTART, ASKED, TAKEN, RATE, LOSS };
 
-/* Machine code, and what its call needs; it never changes. Prepared(addresses, kept), two tuples, is for program.py and
-   batch.py alone: nothing checks addresses. */
-typedef struct prepared {
-    PyObject_HEAD
-    PyObject *kept;
-    void *at[MOST_ADDRESSES];
-} prepared;
+#define part PyTuple_GET_ITEM
+#define address(code, i) ((void **)PyBytes_AS_STRING(part(code, ADDRESSES)))[i]
 
-#define part(it, i) PyTuple_GET_ITEM((it)->kept, i)
+static int is_code(PyObject *x, Py_ssize_t parts)
+{
+    return x && PyTuple_CheckExact(x) && PyTuple_GET_SIZE(x) == parts;
+}
 
-/* What `kept` of the code has, and the number of parts: see Program._product_code_of. */
-enum { OPERANDS_OF_SUMS, OWNER_OF_PRODUCT, PARTS_OF_A_PRODUCT };
+/* What the code of a product has: see Program._product_code_of. */
+enum { OPERANDS_OF_SUMS = 1, OWNER_OF_PRODUCT, PARTS_OF_A_PRODUCT };
 
 typedef struct results {
     PyObject_HEAD
@@ -38,14 +38,14 @@ typedef struct one_of {
 /* The record that a node shares, or NULL. */
 static results *shared(const core *c, const node *v)
 {
-    PyObject *local = v->locals == OBJECT ? v->extra->local : NULL;
+    PyObject *local = v->locals == OBJECT ? extra_of(v)->local : NULL;
     PyObject *it = local && PyObject_TypeCheck(local, c->OneOf) ? ((one_of *)local)->results : NULL;
     return it && PyObject_TypeCheck(it, c->Results) ? (results *)it : NULL;
 }
 
 static Py_ssize_t place_of(const node *v)
 {
-    return ((one_of *)v->extra->local)->place;
+    return ((one_of *)extra_of(v)->local)->place;
 }
 
 /* Whether a node has the operands of its call still: they may be set. */
@@ -53,7 +53,7 @@ static int is_whole(const node *v, const results *r)
 {
     Py_ssize_t count = r->operands ? PyTuple_GET_SIZE(r->operands) : -1;
     if (v->operands == MANY)
-        return v->extra->operands == r->operands;
+        return extra_of(v)->operands == r->operands;
     for (Py_ssize_t i = 0; i < v->operands && v->operands == count; i++)
         if ((PyObject *)v->operand[i] != PyTuple_GET_ITEM(r->operands, i))
             return 0;
@@ -92,10 +92,10 @@ static int gather(const core *c, const node *v)
     upstream[place_of(v)] += v->grad;
     if (r->first != v)
         return 1;
-    const prepared *it = (prepared *)r->code;
+    PyObject *it = r->code;
     const int64_t *operand = (int64_t *)PyBytes_AS_STRING(part(it, OPERANDS_OF_SUMS));
     Py_ssize_t sums = PyBytes_GET_SIZE(part(it, OPERANDS_OF_SUMS)) / (Py_ssize_t)sizeof(int64_t);
-    ((void (*)(double *))it->at[RUN])(r->numbers);
+    ((void (*)(double *))address(it, RUN))(r->numbers);
     for (Py_ssize_t i = 0; i < r->count + sums; i++)
         sum += written[i];
     if (!isfinite(sum))
@@ -112,15 +112,14 @@ static PyObject *results_prepare(results *r, PyObject *args)
     PyObject *code, *numbers;
     Py_ssize_t count, given = r->operands ? PyTuple_GET_SIZE(r->operands) : -1;
     core *c = core_of(Py_TYPE(r));
-    if (!c || !PyArg_ParseTuple(args, "O!O!n", c->Prepared, &code, &PyList_Type, &numbers, &count))
+    if (!c || !PyArg_ParseTuple(args, "OO!n", &code, &PyList_Type, &numbers, &count))
         return NULL;
-    int fits = !r->code && count >= 0 && PyList_GET_SIZE(numbers) == given &&
-               PyTuple_GET_SIZE(((prepared *)code)->kept) == PARTS_OF_A_PRODUCT;
+    int fits = !r->code && count >= 0 && PyList_GET_SIZE(numbers) == given && is_code(code, PARTS_OF_A_PRODUCT);
     for (Py_ssize_t i = 0; i < given && fits; i++)
         fits = is_node(c, PyTuple_GET_ITEM(r->operands, i)) && PyFloat_CheckExact(PyList_GET_ITEM(numbers, i));
     if (!fits)
         Py_RETURN_FALSE;
-    Py_ssize_t sums = PyBytes_GET_SIZE(part((prepared *)code, OPERANDS_OF_SUMS)) / (Py_ssize_t)sizeof(int64_t);
+    Py_ssize_t sums = PyBytes_GET_SIZE(part(code, OPERANDS_OF_SUMS)) / (Py_ssize_t)sizeof(int64_t);
     if (!(r->numbers = PyMem_New(double, given + 2 * count + sums)))
         return PyErr_NoMemory();
     for (Py_ssize_t i = 0; i < given; i++)

@@ -32,7 +32,7 @@ static int grow(void **items, Py_ssize_t *room, size_t size)
 static int int_grad(const node *v, double *number)
 {
     int is_large = 0;
-    PyObject *grad = v->flags & GRAD_IS_OBJECT ? v->extra->grad : NULL;
+    PyObject *grad = v->flags & GRAD_IS_OBJECT ? extra_of(v)->grad : NULL;
     if (!grad || !PyLong_CheckExact(grad))
         return 0;
     *number = (double)PyLong_AsLongLongAndOverflow(grad, &is_large);
@@ -109,7 +109,7 @@ static int order_from(core *c, node *root, PyObject *seen, order *o)
         else if (depth < room || !(status = grow((void **)&path, &room, sizeof(place)))) {
             path[depth++] = (place){v, 0};
             if (v->operands == 2)
-                prefetch(&v->operand[1]->mark);
+                prefetch(v->operand[1]->operand);
         }
     }
     PyMem_Free(path);
@@ -119,7 +119,7 @@ static int order_from(core *c, node *root, PyObject *seen, order *o)
 /* A node's own step of a sweep, `chain_rule`: local derivative times upstream gradient, added up where branches meet. */
 static void send(const node *v)
 {
-    const double *local = v->locals == MANY ? v->extra->many : v->local, upstream = v->grad;
+    const double *local = v->locals == MANY ? extra_of(v)->many : v->local, upstream = v->grad;
     for (Py_ssize_t k = 0; k < operand_count(v) && k < local_count(v); k++)
         operand_at(v, k)->grad += local[k] * upstream;
 }
@@ -204,7 +204,7 @@ static PyObject *core_send(PyObject *module, PyObject *x)
     for (Py_ssize_t k = are_plain ? operand_count(v) : 0; k-- && are_plain;)
         are_plain = Py_TYPE(operand_at(v, k)) == (PyTypeObject *)c->Value && has_number(operand_at(v, k));
     for (Py_ssize_t k = are_plain ? operand_count(v) : 0; k--;)
-        operand_at(v, k)->flags = REACHED; /* whatever code of Python's did meanwhile */
+        set_flags(operand_at(v, k), GRADS, REACHED); /* whatever code of Python's did meanwhile */
     if (are_plain)
         send(v);
     return PyBool_FromLong(are_plain);

@@ -3,6 +3,7 @@
 Read in this order:
 
     tape                what is written: the function and its derivatives, as instructions in order
+    fold                what is repeated: the tape written as loops
     outside             what the function reads from elsewhere, and two recordings that must agree
     arguments           what a call was given: numbers, and the structure that they were in
     native              what runs: LLVM's text for a tape, the machine's code, and the memory

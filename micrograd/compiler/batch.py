@@ -13,12 +13,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from micrograd.c_core import native
 from micrograd.compiler.native.context import BAD_INDEX, COLUMNS, PAUSED, WIDEST
-from micrograd.compiler.native.memory import Memory
+from micrograd.compiler.native.memory import Memory, addresses
 from micrograd.compiler.native.native import Native
 from micrograd.compiler.native.shuffle import Twister
-from micrograd.compiler.native.widths import Widths
+from micrograd.compiler.loops.widths import Widths
 from micrograd.compiler.optimizer_memory import OptimizerMemory
 from micrograd.compiler.row_tape import RowTape
 from micrograd.compiler.rows import Rows, address_of
@@ -43,12 +42,11 @@ class BatchProgram:
         self._others = Memory(len(spec.sources))
         # The sums over blocks of rows; and the part of the optimizer's rule that is computed ahead for many steps.
         self._sums, self._tail = Memory(WIDEST * spec.sums), Memory(WIDEST * spec.sums)
-        self._shared = Memory(len(spec.plan.shared))
         self._ahead = Memory(len(rule_plan(spec.update).shared) * COLUMNS if spec.update else 0)
         self.context = spec.layout.structure()
         self._address = ctypes.addressof(self.context)
         own = {"gradients": self._results, "others": self._others, "sums": self._sums, "tail": self._tail}
-        own |= {"shared": self._shared, "ahead": self._ahead}
+        own["ahead"] = self._ahead
         if optimizer is not None:
             own |= optimizer.fields()
         self._kept = own  # keep them alive while the context has their addresses
@@ -70,8 +68,11 @@ class BatchProgram:
         if rows.count != self._count or batch_size != self._size:
             context.rows = self._count = rows.count
             context.batch = self._size = batch_size
-        code = self.code.of(batch_size)
+        code, *sizes = self.code.of(batch_size)
         if code is not self._native:  # code with another number of lanes lays the sums out differently
+            for name, words in zip(("work", "shared"), sizes):
+                self._kept[name] = memory = Memory(words)
+                setattr(context, name, memory.address)
             for memory in (self._sums, self._tail):
                 ctypes.memset(memory.address, 0, memory.view.nbytes)
             self._native = code
@@ -122,9 +123,9 @@ class BatchProgram:
             return False
         context, kind = self.context, type(self.context)
         fields = [self._address + getattr(kind, name).offset for name in ("restart", "asked", "taken")]
-        addresses = self._native.address("run"), self._address, *fields, context.rates, context.losses
+        places_in_c = addresses(self._native.address("run"), self._address, *fields, context.rates, context.losses)
         states, owners = tuple(memory.views.items()), (self, self._native, memory)
-        return native.Prepared(addresses, (data, places, states, self.outside, optimizer, ATTRIBUTES, owners))
+        return places_in_c, data, places, states, self.outside, optimizer, ATTRIBUTES, owners  # as calls.h has them
 
     # ------------------------------------------------------------ read what came out
 

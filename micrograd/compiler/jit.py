@@ -207,9 +207,7 @@ class Jitted(_Jitted, _Call):
         except NotFiniteError:
             return self._itself(args, kwargs)
 
-    if native:
-        native.bind(called=_called)
-    else:
+    if not native:
         __call__ = _called
 
     def _itself(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

@@ -22,6 +22,7 @@ from micrograd.c_core import native
 from micrograd.compiler.arguments import Structure, rebuild
 from micrograd.compiler.native.emit import call_module
 from micrograd.compiler.native.machine import this_machine
+from micrograd.compiler.native.memory import addresses
 from micrograd.compiler.native.native import CALL, Native, native_of
 from micrograd.compiler.outside.recording import recorded
 from micrograd.compiler.rows import WholeNumber
@@ -35,6 +36,7 @@ from micrograd.derivatives import VALUE
 from micrograd.engine import Value, constant
 from micrograd.errors import NotFiniteError
 from micrograd.locks import new_in_child
+from micrograd.modes import collector_paused
 from micrograd.node import set_up
 from micrograd.results import OneOf
 from micrograd.table import DETACHED, Op
@@ -127,6 +129,7 @@ class Program:
         compared = results, found.plain, found.leaf_of, list(map(id, recorder.leaves)), recorder.indices
         return recorder.tape, compared, found
 
+    @collector_paused()
     def _tape_of(self, found: _Recording, *, with_derivatives: bool) -> Tape:
         tape, several = found.recorder.tape, len(found.results) > 1
         tape.outputs = {f"value[{k}]" if several else "value": operand_of(x.data) for k, x in enumerate(found.results)}
@@ -187,15 +190,15 @@ class Program:
             return None
         kinds = bytes(kind == "value" for kind in self._structures)
         holds = self.outside.holds if self.outside.reads else None
-        kept = self._entries[0], kinds, tuple(self._leaves), holds, computer.native  # as calls.h has them
-        return native.Prepared((computer.native.address("call"),), kept)
+        address = addresses(computer.native.address("call"))
+        return address, self._entries[0], kinds, tuple(self._leaves), holds, computer.native  # as calls.h has them
 
     def _product_code_of(self, computer: _Computer) -> Any:
         """What C needs to go back through several results; None where there are rows."""
         if not native or self.has_rows:
             return None
         places = array.array("q", self.by).tobytes()
-        return native.Prepared((computer.native.address("call"),), (places, computer.native))  # as several.h has them
+        return addresses(computer.native.address("call")), places, computer.native  # as several.h has them
 
     @property
     def native(self) -> Native:
@@ -309,7 +312,9 @@ class _Computer:
 
     def __init__(self, tape: Tape, *, exact: bool):
         self.tape = tape
-        self.native = native_of(call_module(tape, this_machine(), exact=exact), this_machine(), call=CALL)
+        with collector_paused():
+            text = call_module(tape, this_machine(), exact=exact)
+        self.native = native_of(text, this_machine(), call=CALL)
         self._call, self._inputs = self.native.call, len(tape.inputs)
         self._buffer = ctypes.c_double * (len(tape.inputs) + len(tape.outputs))
 

@@ -31,6 +31,7 @@ from micrograd.compiler.tape.simplify import simplify
 from micrograd.compiler.tape.symbols import TAPE, Symbol, operand_of
 from micrograd.compiler.tape.tape import Tape
 from micrograd.engine import Value, constant, topological_order
+from micrograd.modes import collector_paused
 
 
 class RowTape(NamedTuple):
@@ -64,7 +65,18 @@ def row_tape(
 
     Raises ValueError if the result does not depend on a parameter, TypeError if gradients would be lost.
     """
-    described = list(zip(names, structures, strict=True))
+    with collector_paused():  # it would walk all nodes and instructions again and again
+        return _row_tape(f, list(zip(names, structures, strict=True)), parameters, rule, functions, exact)
+
+
+def _row_tape(
+    f: Callable[[list[Any]], Any],
+    described: list[tuple[str, tuple[bool, Any]]],
+    parameters: Sequence[Value] | None,
+    rule: Callable[[], tuple[Tape, Tape]] | None,
+    functions: Sequence[Any],
+    exact: bool,
+) -> RowTape:
     (found, update, scale), outside = recorded(
         lambda kind: _record(kind, f, described, rule, by_values=parameters is None), *functions
     )

@@ -125,7 +125,7 @@ class TrainStep(CompiledForms):
                 if unchanged or self._works_on(store):
                     last = self._last_batches
                     if last is not None and last.again:
-                        done = last.again.take(data, self.optimizer)
+                        done = native.take(last.again, data, self.optimizer)
                         if done.__class__ is float:
                             return done
                         if done is not None:  # C has begun the step

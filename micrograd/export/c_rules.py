@@ -27,7 +27,7 @@ from micrograd.compiler.tape.simplify import simplify
 from micrograd.compiler.tape.symbols import TAPE, Symbol, operand_of
 from micrograd.compiler.tape.tape import Tape
 from micrograd.export.c_statements import Statements, block
-from micrograd.fingerprints import fingerprint
+from micrograd.fingerprints import expands, fingerprint
 from micrograd.table import TABLE, Op
 
 HEAD = """\
@@ -72,8 +72,13 @@ def rules_text() -> str:
     """The C of every row of micrograd's own that has a fixed number of operands, and a table of them."""
     rows = [entry for entry in TABLE.values() if entry.built_in and not entry.operands[-1].startswith("*")]
     names = "".join(f"    ROW_{entry.name},\n" for entry in rows)
-    parts = [HEAD, f"enum row {{\n{names}    ROWS\n}};\n", *(function_of(entry) + "\n" for entry in rows)]
-    return "\n".join([*parts, f"{STRUCT}{''.join(map(_code, rows))}}};\n", "#endif\n"])
+    operands, expanded = (max(map(len, found)) for found in ([e.operands for e in rows], map(expands, rows)))
+    most = f"enum {{ MOST_OPERANDS = {operands}, MOST_EXPANDED = {expanded} }};\n"
+    functions = [function_of(entry) + "\n" for entry in rows]
+    codes = "".join(map(_code, rows))
+    return "\n".join(
+        [HEAD, f"enum row {{\n{names}    ROWS\n}};\n", most, *functions, f"{STRUCT}{codes}}};\n", "#endif\n"]
+    )
 
 
 def _code(entry: Op) -> str:

@@ -13,6 +13,7 @@ from helpers.native import LANES, SPECIAL, Lanes, append, assert_same, by_ieee, 
 
 from micrograd import Value, train_step
 from micrograd.compiler.native.emit import bits, call_module
+from micrograd.compiler.native.lanes import LaneWriter
 from micrograd.compiler.native.loop import module_text
 from micrograd.compiler.native.machine import Machine, this_machine
 from micrograd.compiler.native.native import assembly_of
@@ -86,7 +87,7 @@ def training_module(machine):
     step = train_step(lambda x, y: hinge(net(x), y), Adam(net.parameters()))
     step([[0.5, 1.0]] * 8, [1, -1] * 4)
     spec = dataclasses.replace(step._last().code.spec, lanes=machine.lanes, machine=machine)
-    return assembly_of(module_text(spec), machine)
+    return assembly_of(module_text(LaneWriter(spec)), machine)
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -16,8 +16,6 @@ from helpers import plain
 
 from micrograd import Value, jit, train_step
 from micrograd.compiler.batch import BatchProgram
-from micrograd.compiler.native import native
-from micrograd.compiler.native.machine import llvm, this_machine
 from micrograd.data import batches
 from micrograd.losses import mse
 from micrograd.nn import MLP
@@ -191,20 +189,3 @@ def test_an_interrupt_before_native_code_begins_leaves_the_count_of_steps(monkey
         with pytest.raises(KeyboardInterrupt):
             take(X, Y)
         assert optimizer.steps == 6
-
-
-def test_an_interrupt_inside_llvmlite_does_not_keep_other_threads_from_compiling(monkeypatch):
-    """The lock of llvmlite has an `__enter__` in Python: Ctrl-C may come there after the lock was taken."""
-    lock, empty = llvm().ffi.lib._lock._lock, "define void @call(ptr %numbers) { ret void }"
-
-    def interrupted():
-        lock.acquire()
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(native, "_free_what_is_dead", interrupted)
-        native.Native(empty, this_machine())
-    thread = threading.Thread(target=native.Native, args=(empty, this_machine()), daemon=True)
-    thread.start()
-    thread.join(30)
-    assert not thread.is_alive()

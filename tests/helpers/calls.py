@@ -17,17 +17,17 @@ NATIVE_ONLY = pytest.mark.skipif(native is None, reason="there is no native core
 @contextlib.contextmanager
 def python_calls():
     """A list of the jitted functions whose calls went to Python meanwhile."""
-    seen = []
+    seen, original = [], Jitted._called
 
     def called(self, *args, **kwargs):
         seen.append(self)
-        return Jitted._called(self, *args, **kwargs)
+        return original(self, *args, **kwargs)
 
-    native.bind(called=called)
+    Jitted._called = called
     try:
         yield seen
     finally:
-        native.bind(called=Jitted._called)
+        Jitted._called = original
 
 
 def quickly(f, *args):

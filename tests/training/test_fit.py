@@ -7,10 +7,8 @@ import math
 import os
 import random
 import re
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -251,7 +249,7 @@ def test_a_run_in_parts_equals_the_run_in_one(tmp_path, backend):
 
 
 PROGRAM = """
-import json, random, sys
+import json, os, random, signal, sys, time
 from micrograd import checkpoints, fit
 from micrograd.data import moons
 from micrograd.losses import hinge
@@ -259,39 +257,51 @@ from micrograd.nn import MLP
 from micrograd.optim import Adam
 
 checkpoints.EVERY = checkpoints.TIMES = 0  # write after every epoch, so that many kills hit a write
-folder, epochs = sys.argv[1], int(sys.argv[2])
 X, y = moons(60, seed=0)
-net = MLP(2, [6, 1], activation="tanh", rng=random.Random(0))
-print("started", flush=True)
-fit(net, hinge, X, y, optimizer=Adam(net.parameters(), lr=0.02), epochs=epochs, batch_size=8, validation=0.2,
-    checkpoint=folder or None, resume=bool(folder), progress=False, backend="jit", keep_best=True)
-print(json.dumps([p.data for p in net.parameters()]))
+
+def train(folder, epochs=400):
+    net = MLP(2, [6, 1], activation="tanh", rng=random.Random(0))
+    fit(net, hinge, X, y, optimizer=Adam(net.parameters(), lr=0.02), epochs=epochs, batch_size=8, validation=0.2,
+        checkpoint=folder, resume=bool(folder), progress=False, backend="jit", keep_best=True)
+    print(json.dumps([p.data for p in net.parameters()]), flush=True)
+
+train(None)
+for line in sys.stdin:  # each run is a process of its own, which need not import and compile again
+    seconds, folder = json.loads(line)
+    child = os.fork()
+    if not child:
+        train(folder)
+        os._exit(0)
+    if seconds:
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)  # or what is left of it, until it is waited for
+    os.waitpid(child, 0)
+    print("ended", flush=True)
 """
-EPOCHS = 400
-
-
-def start(folder):
-    command = [sys.executable, "-c", PROGRAM, str(folder), str(EPOCHS)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
 
 
 def test_a_run_that_is_killed_again_and_again_ends_with_the_numbers_of_one_that_was_not(tmp_path):
     """SIGKILL at 20 random moments, some within the writing of a checkpoint."""
-    wanted = json.loads(start("").communicate()[0].splitlines()[1])
-    rng = random.Random(0)
-    killed = 0
-    folder = tmp_path / "run"
-    while killed < 20:
-        process = start(folder)
-        assert process.stdout.readline() == "started\n"
-        time.sleep(rng.uniform(0.02, 0.35))
-        process.send_signal(signal.SIGKILL)
-        finished = process.communicate()[0]
-        killed += 1
-        if finished:  # it ended before the kill: check its result, and let the next start over
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    command, pipe = [sys.executable, "-c", PROGRAM], subprocess.PIPE
+    runs = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
+    wanted = json.loads(runs.stdout.readline())
+    folder, rng, ended = tmp_path / "run", random.Random(0), 0
+
+    def run(seconds):
+        """Let the training go on for so long, or to its end; return what it printed."""
+        print(json.dumps([seconds, str(folder)]), file=runs.stdin, flush=True)
+        return "".join(iter(runs.stdout.readline, "ended\n"))
+
+    for _ in range(20):
+        if finished := run(rng.uniform(0.02, 0.15)):  # it ended before the kill: let the next start over
+            ended += 1
             assert json.loads(finished) == wanted
             (folder / CHECKPOINT).unlink()
-    assert json.loads(start(folder).communicate()[0].splitlines()[1]) == wanted
+    assert ended < 20
+    assert json.loads(run(None)) == wanted
+    runs.communicate()
+    assert runs.returncode == 0
     for part in folder.glob(".*.tmp"):
         assert part.name.startswith(f".{CHECKPOINT}.")
 

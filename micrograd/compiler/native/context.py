@@ -29,7 +29,7 @@ COLUMNS = STEPS_AT_ONCE + WIDEST  # the length of arrays with a number for each 
 
 ADDRESS, NUMBER = "ptr", "i64"  # as LLVM calls them
 FIELDS = {
-    **dict.fromkeys(("parameters", "others", "shared", "sums", "tail", "gradients", "order"), ADDRESS),
+    **dict.fromkeys(("parameters", "others", "shared", "sums", "tail", "gradients", "order", "work"), ADDRESS),
     **dict.fromkeys(("generator", "draw", "ahead", "losses", "norms", "rates"), ADDRESS),
     **dict.fromkeys(("rows", "batch", "asked", "allowance", "restart"), NUMBER),
     **dict.fromkeys(("steps", "taken", "position", "done", "number", "budget"), NUMBER),

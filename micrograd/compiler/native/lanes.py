@@ -29,7 +29,27 @@ class LaneWriter:
             "declare i32 @llvm.ctlz.i32(i32, i1)",
             "declare i64 @llvm.smin.i64(i64, i64)",
         }
+        self.rows_at_once = spec.lanes
+        self.needs_tail = spec.lanes > 1  # whether the last block's lanes without a row must be left out
+        self.sums = "sums"  # the memory that `block` adds to
+        self.sum_words = spec.lanes * spec.sums
+        self.clears = not spec.is_single  # whether the sums are set to 0 before a step
+        self.words = 0  # of work memory
         self.has_rows = bool(self.plan.each_row) or any(map(self.plan.differs_by_row, self.outputs))
+
+    @property
+    def has_uniform(self) -> bool:
+        """Whether there is something to compute that all rows share."""
+        return bool(self.plan.once)
+
+    @property
+    def shared_words(self) -> int:
+        """The size of the memory for it."""
+        return len(self.plan.shared)
+
+    def norm(self) -> str | None:
+        """The function `norm`, if `reduce` computes what it returns; None if it is the update's own."""
+        return None
 
     def emitter(self, lanes: int) -> Emitter:
         return Emitter(self.spec.machine, lanes=lanes, declared=self.declared, exact=self.spec.exact)
@@ -112,7 +132,7 @@ class LaneWriter:
             found = e.let("icmp ne i64 %wrong, -1")
             inside = "true"
             for source, count in self.spec.indices:
-                number = self.element(e, source, _row_start(e, *arrays[source.array], row))
+                number = self.element(e, source, row_start(e, *arrays[source.array], row))
                 for holds in (f"oge double {number}, {e.value(0.0)}", f"olt double {number}, {e.value(float(count))}"):
                     inside = e.let(f"and i1 {inside}, {e.let(f'fcmp {holds}')}")
             keep = e.let(f"or i1 {found}, {inside}")
@@ -138,13 +158,9 @@ class LaneWriter:
         e = self.emitter(lanes)
         truth = e.of("i1")
         with e.loop("g", self.spec.sums, by=lanes, carry=f"{truth} %bad = zeroinitializer") as g:
-            vectors = []
-            for k in range(lanes):
-                place = e.let(f"mul i64 {e.let(f'add i64 {g}, {k}')}, {lanes}")
-                vectors.append(e.load_vector("%sums", place))
-            mean = e.let(f"fmul {e.type} {_transposed_sum(e, vectors)}, {e.splat('%scale')}")
+            mean = self.mean(e, g)
             e.store(mean, "%gradients", g)
-            e.do(f"%bad.next = or {truth} %bad, {_not_finite(e, mean)}")
+            e.do(f"%bad.next = or {truth} %bad, {not_finite(e, mean)}")
         one = e.scalars()
         bad = "%bad.next"
         if lanes > 1:
@@ -153,11 +169,20 @@ class LaneWriter:
             if not self.plan.differs_by_row(x):
                 mean = one.value(x) if isinstance(x, float) else self._fetch_same(one, x)
                 one.store(mean, "%gradients", self.spec.place(number))
-                bad = one.let(f"or i1 {bad}, {_not_finite(one, mean)}")
+                bad = one.let(f"or i1 {bad}, {not_finite(one, mean)}")
         e.do(f"ret i1 {bad}")
         same = "ptr noalias %parameters, ptr noalias %others, ptr noalias %shared"
         head = f"i1 @reduce({same}, ptr noalias %sums, ptr noalias %gradients, double %scale)"
         return function(head, e, returns=False)
+
+
+    def mean(self, e: Emitter, g: str) -> str:
+        """A vector of means over the rows, from %g on."""
+        vectors = []
+        for k in range(e.lanes):
+            place = e.let(f"mul i64 {e.let(f'add i64 {g}, {k}')}, {e.lanes}")
+            vectors.append(e.load_vector("%sums", place))
+        return e.let(f"fmul {e.type} {_transposed_sum(e, vectors)}, {e.splat('%scale')}")
 
 
 class _RowsInLanes:
@@ -192,17 +217,17 @@ class _RowsInLanes:
         """The address of each lane's row in an array."""
         if array not in self._starts:
             base, stride = self.writer.array(self.e, array)
-            self._starts[array] = [_row_start(self.e, base, stride, row) for row in self._rows]
+            self._starts[array] = [row_start(self.e, base, stride, row) for row in self._rows]
         return self._starts[array]
 
 
-def _not_finite(e: Emitter, x: str) -> str:
+def not_finite(e: Emitter, x: str) -> str:
     """Whether a number is nan or inf, for each lane: only then is x - x nan."""
     zero = e.let(f"fsub {e.type} {x}, {x}")
     return e.let(f"fcmp uno {e.type} {zero}, {zero}")
 
 
-def _row_start(e: Emitter, base: str, stride: str, row: str) -> str:
+def row_start(e: Emitter, base: str, stride: str, row: str) -> str:
     """The address of a row."""
     offset = e.let(f"mul i64 {row}, {stride}")
     return e.let(f"getelementptr i8, ptr {base}, i64 {offset}")

@@ -1,6 +1,6 @@
 """Write the native loop over steps, and over the blocks of rows in each: `run(context)`, which Python calls.
 
-`module_text(spec)` gives the text of an LLVM module. Its `run` takes steps until it has taken as many as asked for, has
+`module_text(LaneWriter(spec))` gives the text of an LLVM module. Its `run` takes steps until it has taken as many as asked for, has
 used up its budget of blocks, or meets a number that is not finite; it returns which. It shuffles the rows at the start
 of each epoch.
 
@@ -15,20 +15,21 @@ import math
 from micrograd.compiler.native.context import BAD_INDEX, FINISHED, NOT_FINITE, PAUSED
 from micrograd.compiler.native.lanes import LaneWriter
 from micrograd.compiler.native.shuffle import SHUFFLE
-from micrograd.compiler.native.spec import ModuleSpec
 from micrograd.compiler.native.update import UpdateWriter
 from micrograd.compiler.tape.plan import rule_plan
 
 
-def module_text(spec: ModuleSpec) -> str:
+def module_text(writer: LaneWriter) -> str:
     """The text of the module, for LLVM to compile."""
-    writer = LaneWriter(spec)
-    parts = [writer.uniform(), writer.tail(), writer.reduce()]
+    spec = writer.spec
+    parts = [writer.uniform(), writer.reduce()]
+    if writer.needs_tail or spec.is_single:
+        parts.append(writer.tail())
     if writer.has_rows:
         parts.append(writer.block())
     if spec.update:
         update = UpdateWriter(spec, spec.update, writer.declared)
-        parts += [update.ahead(), update.norm(), update.update(), SHUFFLE]
+        parts += [update.ahead(), writer.norm() or update.norm(), update.update(), SHUFFLE]
     if spec.indices:
         parts.append(writer.check())
     parts.append(_Loop(writer).text())
@@ -123,7 +124,7 @@ class _Loop:
         self.position = self.get("position")
         open_ = let(f"sub i64 {self.rows}, {self.position}")
         self.count = let(f"call i64 @llvm.smin.i64(i64 {open_}, i64 {self.size})")
-        self.rest = let(f"urem i64 {self.count}, {self.lanes}")
+        self.rest = let(f"urem i64 {self.count}, {self.writer.rows_at_once}")
         self.end = let(f"add i64 {self.position}, {self.count}")
         self.last = let(f"sub i64 {self.end}, 1")
         self.go_if(f"eq i64 {self.get('budget')}, 0", "pause", "on")
@@ -144,19 +145,22 @@ class _Loop:
             self.e.do(f"call void @shuffle(ptr {draw}, {self.pointers('generator', 'order')}, i64 {self.rows})")
             self.go("start")
             self.label("start")
-        if self.spec.plan.once:
+        if self.writer.has_uniform:
             self.e.do(f"call void @uniform({self.same})")
-        if self.spec.is_single or not self.writer.has_rows:
+        if not self.writer.clears or not self.writer.has_rows:
             self.go("blocks")
             return
-        self._clear("sums")
+        self._clear(self.writer.sums)
+        if not self.writer.needs_tail:
+            self.go("blocks")
+            return
         self.go_if(f"eq i64 {self.rest}, 0", "blocks", "clear.tail")
         self.label("clear.tail")
         self._clear("tail")
         self.go("blocks")
 
     def _clear(self, name: str) -> None:
-        size = 8 * self.lanes * self.spec.sums
+        size = 8 * self.writer.sum_words
         self.e.do(f"call void @llvm.memset.p0.i64({self.pointers(name)}, i8 0, i64 {size}, i1 false)")
 
     def blocks(self) -> None:
@@ -171,10 +175,10 @@ class _Loop:
         self.label("block")
         self.put("budget", let(f"sub i64 {budget}, 1"))
         if self.writer.has_rows:
-            after = let(f"add i64 {done}, {self.lanes}")
+            after = let(f"add i64 {done}, {self.writer.rows_at_once}")
             self.put("done", after)
-            sums = self.memory["sums"]
-            if not self.spec.is_single:
+            sums = self.memory[self.writer.sums]
+            if not self.spec.is_single and self.writer.needs_tail:
                 whole = let(f"icmp sle i64 {after}, {self.count}")
                 sums = let(f"select i1 {whole}, ptr {sums}, ptr {self.memory['tail']}")
             first = let(f"add i64 {self.position}, {done}")
@@ -188,7 +192,7 @@ class _Loop:
         """Compute the means; if the module trains and all are finite, note the loss and update the parameters."""
         let, lanes = self.e.let, self.lanes
         self.label("finish")
-        if lanes > 1 and self.writer.has_rows:
+        if self.writer.needs_tail and self.writer.has_rows:
             self.go_if(f"eq i64 {self.rest}, 0", "reduce", "leave.out")
             self.label("leave.out")
             of = f"<{lanes} x i64>"

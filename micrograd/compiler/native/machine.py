@@ -15,8 +15,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from micrograd.compiler.native.beside import beside
 from micrograd.extras import require
-from micrograd.locks import compiling
 
 # Name prefixes of glibc's vector functions by lanes (x86-64 vector ABI); they are within 4 units in the last place.
 LIBMVEC = {2: "_ZGVbN2", 4: "_ZGVdN4", 8: "_ZGVeN8"}
@@ -28,11 +28,14 @@ IN_HALVES = ("znver4",)
 @functools.cache
 def llvm() -> Any:
     """llvmlite's binding, with all its targets initialized."""
-    with compiling:
-        binding = require("llvmlite.binding", extra="jit")
+    binding = require("llvmlite.binding", extra="jit")
+
+    def prepare(go_on: Callable[[], None]) -> None:
         binding.initialize_all_targets()
         binding.initialize_all_asmprinters()
-        return binding
+
+    beside(prepare)
+    return binding
 
 
 class Machine:
@@ -57,6 +60,11 @@ class Machine:
         """How many lanes to use when the rows fill several vectors."""
         return 4 if self.lanes == 8 and self.cpu in IN_HALVES else self.lanes
 
+    @property
+    def registers(self) -> int:
+        """The number of vector registers."""
+        return 16 if self.triple.startswith("x86_64") and self.lanes < 8 else 32
+
     def vector_function(self, name: str, lanes: int) -> str | None:
         """The function that computes `name` on a vector of `lanes` lanes; None if each lane needs its own call."""
         if not self.triple.startswith("x86_64") or lanes not in LIBMVEC:
@@ -75,8 +83,9 @@ class Machine:
 @functools.cache
 def this_machine() -> Machine:
     """The processor that this process runs on, with libmvec's functions where the system has them."""
-    with compiling:
-        binding = llvm()
+    binding = llvm()
+
+    def look(go_on: Callable[[], None]) -> Machine:
         with contextlib.suppress(RuntimeError):  # not glibc, or an old one: functions are called lane by lane
             binding.load_library_permanently("libmvec.so.1")
         features = binding.get_host_cpu_features().flatten()
@@ -84,3 +93,5 @@ def this_machine() -> Machine:
         return Machine(
             binding.get_process_triple(), cpu=binding.get_host_cpu_name(), features=features, vector_functions=found
         )
+
+    return beside(look)

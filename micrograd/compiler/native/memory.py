@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 from typing import Any
 
 ALIGNMENT = 64  # bytes: the widest vector register
@@ -24,3 +25,8 @@ class Memory:
         skipped = -start % ALIGNMENT
         self.address = start + skipped
         self.view: Any = memoryview(self._bytes)[skipped : skipped + 8 * count].cast("d")
+
+
+def addresses(*numbers: int) -> bytes:
+    """Addresses as an array of pointers, which C reads."""
+    return struct.pack(f"{len(numbers)}P", *numbers)

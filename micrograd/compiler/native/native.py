@@ -1,21 +1,22 @@
 """Turn the text of an LLVM module into functions that Python can call.
 
-A `Native`'s code is freed after nothing refers to it any more. Calls release the interpreter lock.
+A `Native`'s code is freed after nothing refers to it any more. Calls release the interpreter lock. LLVM works beside
+the caller's thread (beside.py), on long functions in pieces (pieces.py), so Ctrl-C ends compiling at once.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
 import itertools
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from micrograd.compiler.native.beside import beside
 from micrograd.compiler.native.machine import Machine, llvm
-from micrograd.locks import compiling
+from micrograd.compiler.native.pieces import modules_of
 
 
 class Native:
@@ -26,25 +27,40 @@ class Native:
 
     def __init__(self, text: str, machine: Machine, **entries: Any):
         self.llvm_ir, self.machine = text, machine
+        beside(lambda go_on: self._compile(entries, go_on))
+
+    def _compile(self, entries: dict[str, Any], go_on: Callable[[], None]) -> None:
         binding = llvm()
-        with compiling, _lets_go():
-            _free_what_is_dead()
-            # A separate context, so that its constants and names are freed with the module.
-            context = binding.create_context()
-            engine = binding.create_mcjit_compiler(binding.parse_assembly(text, context), machine.target_machine())
+        _free_what_is_dead()
+        first, *others = modules_of(self.llvm_ir)
+        key = next(_keys)
+        # A separate context, so that its constants and names are freed with the modules.
+        parts = _alive[key] = [binding.create_context()]
+        try:
+            engine = binding.create_mcjit_compiler(
+                binding.parse_assembly(first, parts[0]), self.machine.target_machine()
+            )
+            parts.insert(0, engine)
             engine.finalize_object()
-            key = next(_keys)
-            _alive[key] = (engine, context)
-            weakref.finalize(self, _dead.append, key).atexit = False
+            for text in others:
+                go_on()
+                engine.add_module(binding.parse_assembly(text, parts[-1]))
+                engine.finalize_object()
             for name, signature in entries.items():
                 setattr(self, name, signature(engine.get_function_address(name)))
+            weakref.finalize(self, _dead.append, key).atexit = False
+        except BaseException:
+            _dead.append(key)
+            raise
 
     if TYPE_CHECKING:
         call = run = lambda self, address: 0
 
     def address(self, name: str) -> int:
         """Where the code of a function begins: for C, which calls it without ctypes."""
-        return ctypes.cast(getattr(self, name), ctypes.c_void_p).value or 0
+        address = ctypes.cast(getattr(self, name), ctypes.c_void_p).value
+        assert address is not None
+        return address
 
     @functools.cached_property
     def assembly(self) -> str:
@@ -57,42 +73,35 @@ def native_of(text: str, machine: Machine, **entries: Any) -> Native:
     return Native(text, machine, **entries)
 
 
-@contextlib.contextmanager
-def _lets_go() -> Iterator[None]:
-    """Let go of llvmlite's own lock after an error: Ctrl-C in the midst of its `__enter__` leaves it taken for ever."""
-    try:
-        yield
-    except BaseException:
-        lock = getattr(getattr(llvm().ffi.lib, "_lock", None), "_lock", None)
-        while lock is not None and lock._is_owned():
-            lock.release()
-        raise
-
-
 # Code is freed at the next compilation after its Native is gone. The garbage collector may run anywhere, even inside
 # the lock, so it only notes the key. `_alive` holds LLVM's objects, because a context must outlive its module.
-_alive: dict[int, tuple[Any, Any]] = {}
+_alive: dict[int, list[Any]] = {}
 _dead: deque[int] = deque()
 _keys = itertools.count()
 
 
 def _free_what_is_dead() -> None:
     while _dead:
-        engine, context = _alive.pop(_dead.popleft())
-        engine.close()
-        context.close()
+        for part in _alive.pop(_dead.popleft()):
+            part.close()
 
 
 def assembly_of(text: str, machine: Machine) -> str:
-    """The assembly of a module, for this machine or another."""
-    binding = llvm()
-    with compiling, _lets_go():
-        module = binding.parse_assembly(text)
-        module.triple = machine.triple
-        try:
-            return machine.target_machine().emit_assembly(module)
-        finally:
-            module.close()
+    """The assembly of a module, for this machine or another; of long functions, that of each piece in turn."""
+
+    def emit(go_on: Callable[[], None]) -> str:
+        found = []
+        for part in modules_of(text):
+            go_on()
+            module = llvm().parse_assembly(part)
+            module.triple = machine.triple
+            try:
+                found.append(machine.target_machine().emit_assembly(module))
+            finally:
+                module.close()
+        return "\n".join(found)
+
+    return beside(emit)
 
 
 CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)

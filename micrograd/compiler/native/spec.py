@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass, field
 
+from micrograd.compiler.fold import Folded
 from micrograd.compiler.native.context import WIDEST, Layout
 from micrograd.compiler.native.machine import Machine
 from micrograd.compiler.tape.plan import Plan
@@ -46,7 +47,8 @@ class ModuleSpec:
     its gradient, its states, the learning rate and the step's number; its outputs are the new parameter and states.
     `scale` is a tape that gives the factor on all gradients from their norm. `is_single`: no batch has more rows than
     lanes. `indices` are the row inputs used as an index, each with the number of values it chooses from. With `exact`,
-    a product and a sum are never fused.
+    a product and a sum are never fused. `folded` is the tape as loops, if it is written so; then `wide` vectors of
+    rows are computed at once, and factors of products are kept for `kept` rows.
     """
 
     tape: Tape
@@ -59,6 +61,9 @@ class ModuleSpec:
     is_single: bool = False
     indices: list[tuple[Source, int]] = field(default_factory=list)
     exact: bool = False
+    folded: Folded | None = None
+    wide: int = 1
+    kept: int = 0
 
     @functools.cached_property
     def plan(self) -> Plan:
@@ -71,6 +76,23 @@ class ModuleSpec:
     @property
     def states(self) -> int:
         return len(self.update.outputs) - 1 if self.update else 0
+
+    @functools.cached_property
+    def widths(self) -> list[int]:
+        """How many numbers of each row of each array are read."""
+        read = [[source.place for source in self.sources if source.array == k] for k in range(len(self.types))]
+        return [max(each, default=-1) + 1 for each in read]
+
+    @functools.cached_property
+    def others_from(self) -> int:
+        """In a folded program, parameters have their own places, and all other numbers that rows share come after."""
+        return max((source.place for source in self.sources if source.memory == "parameters"), default=-1) + 1
+
+    def folded_place(self, source: Source) -> int:
+        """The place of an input in a folded program: the arrays' rows lie one after the other."""
+        if source.is_row:
+            return sum(self.widths[: source.array]) + source.place
+        return source.place + (self.others_from if source.memory != "parameters" else 0)
 
     @property
     def gradients(self) -> int:

@@ -73,15 +73,13 @@ def guarded(tape: Tape) -> Tape:
     out.inputs, out.code, out.outputs = tape.inputs, [*tape.code], {**tape.outputs}
     shown, live = _shown(tape), needed(tape)
     conditions: list[Any] = []
-    for position in _always(tape):
+    can_fail = [position for position, instruction in enumerate(tape.code) if instruction[0] in FAILS]
+    lazily = {position for start, end in tape.derived for position in range(start, end)}
+    always = [position for position in can_fail if position not in lazily]
+    for position in [*always, *(position for position in can_fail if position in lazily and live[position])]:
         name, *operands = tape.code[position]
-        if name in FAILS and not shown[position] and not _is_safe(tape, name, operands):
+        if not shown[position] and not _is_safe(tape, name, operands):
             conditions.append(_on(out, FAILS[name], [*operands, position]))
-    for start, end in tape.derived:
-        for position in range(start, end):
-            name, *operands = tape.code[position]
-            if name in FAILS and live[position] and not shown[position] and not _is_safe(tape, name, operands):
-                conditions.append(_on(out, FAILS[name], [*operands, position]))
     value = next((name for name in out.outputs if name.startswith("value")), None)
     if value is None:
         return out
@@ -103,12 +101,6 @@ def _is_safe(tape: Tape, name: str, operands: list[Operand]) -> bool:
     return name in ("exp", "expm1")
 
 
-def _always(tape: Tape) -> list[int]:
-    """The positions of the instructions that eager code computes in the forward pass."""
-    lazily = {position for start, end in tape.derived for position in range(start, end)}
-    return [position for position in range(len(tape)) if position not in lazily]
-
-
 def _shown(tape: Tape) -> list[bool]:
     """Whether a nan or inf of each instruction always reaches an output."""
     out = [False] * len(tape)
@@ -117,10 +109,11 @@ def _shown(tape: Tape) -> list[bool]:
             out[x] = True
     for position in reversed(range(len(tape))):
         if out[position]:
-            name, *operands = tape.code[position]
-            for place in PASSES_ON.get(name, ()):
-                if isinstance(operands[place], int):
-                    out[operands[place]] = True
+            instruction = tape.code[position]
+            for place in PASSES_ON.get(instruction[0], ()):
+                x = instruction[place + 1]
+                if x.__class__ is int:
+                    out[x] = True
     return out
 
 

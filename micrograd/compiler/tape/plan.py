@@ -14,6 +14,8 @@ Parameters are the same for all rows, and so is everything computed from paramet
 
 from __future__ import annotations
 
+from typing import Any
+
 from micrograd.compiler.tape.tape import Tape
 
 
@@ -30,20 +32,21 @@ class Plan:
         self.each_row: list[int] = []
         self.shared: dict[int, int] = {}
         varies: list[bool] = []
-        for position, (name, *operands) in enumerate(tape.code):
-            if name == "input":
-                varies.append(operands[0] in rows)
+        for position, instruction in enumerate(tape.code):
+            if instruction[0] == "input":
+                varies.append(instruction[1] in rows)
                 continue
-            varies.append(any(isinstance(x, int) and varies[x] for x in operands))
-            (self.each_row if varies[position] else self.once).append(position)
-            if varies[position]:
-                for x in operands:
+            differing = [x for x in instruction if x.__class__ is int and varies[x]]
+            varies.append(bool(differing))
+            (self.each_row if differing else self.once).append(position)
+            if differing and len(differing) < len(instruction) - 1:
+                for x in instruction:
                     self._share(x, varies)
         for x in tape.outputs.values():
             self._share(x, varies)
         self.varies = varies
 
-    def _share(self, x: int | float, varies: list[bool]) -> None:
+    def _share(self, x: Any, varies: list[bool]) -> None:
         if isinstance(x, int) and not varies[x] and self.tape.code[x][0] != "input":
             self.shared.setdefault(x, len(self.shared))
 

@@ -34,6 +34,7 @@ import contextlib
 import functools
 import itertools
 import numbers
+import operator
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -46,8 +47,11 @@ from micrograd.engine import Value, sweep, topological_order
 from micrograd.errors import TraceError
 from micrograd.formulas import in_words
 from micrograd.node import NOTHING, set_up
+from micrograd.number import number_at
 from micrograd.table import CONSTANT, DETACHED, RECORDED, Op
 from micrograd.transforms import borrowed_gradients
+
+_data = operator.attrgetter("data")
 
 
 def number_inside(value: Value) -> Any:
@@ -125,6 +129,7 @@ class Recorder:
         self._stand_ins: dict[int, Value] = {}  # by the id of a Value from outside, which `leaves` keeps alive
         self._nodes: list[Value] = []  # the nodes that this recorder made, in order of creation
         self._created: dict[int, int] = {}  # the place of each node in `_nodes`, by its id
+        self._alike: dict[str, int] = {}  # for each name asked for, how many inputs have it, with a number behind
         self._depth = 0  # how many `with recording()` blocks are open
 
     @contextlib.contextmanager
@@ -140,10 +145,11 @@ class Recorder:
 
     def argument(self, name: str, *, whole: bool = False) -> SymbolicValue:
         """A Value for an argument of the function: the tape's next input. A `whole` number may be an index."""
-        taken = self.tape.inputs
-        name = "_".join(name.split()) or "input"
+        name, taken = "_".join(name.split()) or "input", self._alike
         if name in taken:  # such as two leaves with the same label
-            name = next(other for n in itertools.count(2) if (other := f"{name}#{n}") not in taken)
+            numbered = ((n, f"{name}#{n}") for n in itertools.count(taken[name] + 1))
+            taken[name], name = next((n, other) for n, other in numbered if other not in taken)
+        taken[name] = 1
         node = self._new(Symbol(self.tape, self.tape.add_input(name)), RECORDED)
         self.inputs.append(node)
         if whole:
@@ -174,11 +180,14 @@ class Recorder:
             return value
         stand_in = self._stand_ins.get(id(value))
         if stand_in is None:
-            if value._operation is RECORDED or isinstance(number_inside(value), Symbol):
+            inside = number_inside(value)
+            if value._operation is RECORDED or isinstance(inside, Symbol):
                 raise trace_error(
                     "a Value that jit made while it recorded another function is used here",
                     "return it from that function, instead of keeping it in a list or an attribute",
                 )
+            if inside is not None and inside.__class__ is not float:
+                number_at(value)  # raises TypeError for what is not a number
             stand_in = self._stand_ins[id(value)] = self.argument(value.label or f"leaf{len(self.leaves)}")
             self.leaves.append(value)
         return stand_in
@@ -190,17 +199,16 @@ class Recorder:
                 f"Value(..., {value._op!r}) has children but no rule, so it cannot be recorded",
                 "add the operation to the table with @micrograd.op",
             )
-        self._keep(value)
-
-    def _keep(self, node: Value) -> None:
-        self._created[id(node)] = len(self._nodes)
-        self._nodes.append(node)
+        self._created[id(value)] = len(self._nodes)
+        self._nodes.append(value)
 
     def record(self, entry: Op, operands: Iterable[Value]) -> Value:
         """Make the node for one operation: its rule writes the instructions. `engine.record` ends here."""
-        nodes = tuple([self.node(x) for x in operands])
+        created, nodes = self._created, []
+        for x in operands:  # without a call for each of the recorder's own
+            nodes.append(x if id(x) in created else self.node(x))
         try:
-            data, derivatives = entry.rule(TAPE, *[x.data for x in nodes])
+            data, derivatives = entry.rule(TAPE, *map(_data, nodes))
         except (ArithmeticError, ValueError) as error:
             raise in_words(error, entry, nodes) from None
         if isinstance(data, Symbol) and data.is_condition:
@@ -209,20 +217,13 @@ class Recorder:
         if modes.state.no_grad:
             node._operation = DETACHED
         else:
-            node._prev, node._local = nodes, functools.partial(self._deriving, derivatives)
+            node._prev, node._local = tuple(nodes), functools.partial(_deriving, self.tape, derivatives)
         return node
-
-    def _deriving(self, derivatives: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
-        """Local derivatives. The tape notes their positions: a failure there is an error only if it is needed."""
-        start = len(self.tape)
-        try:
-            return derivatives()
-        finally:
-            self.tape.derived.append((start, len(self.tape)))
 
     def _new(self, data: Any, entry: Op) -> SymbolicValue:
         node: SymbolicValue = set_up(object.__new__(SymbolicValue), data, (), entry, ())
-        self._keep(node)
+        self._created[id(node)] = len(self._nodes)
+        self._nodes.append(node)
         return node
 
     def weighted(self, results: Sequence[Value], weights: Sequence[Any]) -> Value:
@@ -237,23 +238,45 @@ class Recorder:
         Nodes are visited in reverse order of creation, so that the code is as regular as that of forward; with
         `eagerly`, in the engine's order, so that sums are rounded as in eager code.
         """
-        order = topological_order(out)
-        if not eagerly:
-            order.sort(key=lambda node: self._created.get(id(node), -1))
-        reached = {*inputs}  # nodes that do not depend on the inputs need no derivative, and may have none
+        order = topological_order(out) if eagerly else self._as_created(out)
+        reached = {*map(id, inputs)}  # nodes that do not depend on the inputs need no derivative, and may have none
         for node in order:
-            if any(x in reached for x in node._prev):
-                reached.add(node)
-        if out not in reached:
+            if not reached.isdisjoint(map(id, node._prev)):
+                reached.add(id(node))
+        if id(out) not in reached:
             return [0.0] * len(inputs)
-        order = [node for node in order if node in reached]
+        order = [node for node in order if id(node) in reached]
         with self.recording(), borrowed_gradients([*order, *inputs]):
             sweep(out, order, zero=0.0 if eagerly else NOTHING)
             return [x.grad for x in inputs]
 
+    def _as_created(self, out: Value) -> list[Value]:
+        """All nodes that `out` was computed from, in order of creation, and `out`."""
+        found, order = {id(out)}, []
+        last = self._created.get(id(out))
+        for node in reversed(self._nodes[: last + 1] if last is not None else [out]):
+            if id(node) in found:
+                order.append(node)
+                found.update(map(id, node._prev))
+        order.reverse()
+        return order
+
     @staticmethod
     def error(what: str, advice: str) -> TraceError:
         return trace_error(what, advice)
+
+
+def _deriving(tape: Tape, derivatives: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Local derivatives. The tape notes their positions: a failure there is an error only if it is needed.
+
+    Not a method: nodes that know their recorder would be freed only by Python's collector.
+    """
+    start = len(tape)
+    try:
+        return derivatives()
+    finally:
+        if len(tape) > start:
+            tape.derived.append((start, len(tape)))
 
 
 class Trace(Recorder):

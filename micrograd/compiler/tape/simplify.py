@@ -57,24 +57,42 @@ def without_repeats(tape: Tape, *, exact: bool = False) -> Tape:
             simpler = shortened(name, operands, out, emit)
         if simpler is not None:
             return simpler
-        key: tuple[object, ...] = (name, *map(_key, operands))
-        if name in COMMUTATIVE and isinstance(operands[0], int) <= isinstance(operands[1], int):
-            key = min(key, (name, key[2], key[1]), key=str)
-        if key not in seen:
-            seen[key] = out.append(name, *operands)
-        return seen[key]
+        x, *rest = operands
+        if name in COMMUTATIVE and (x.__class__ is float or (rest[0].__class__ is int and rest[0] < x)):
+            return once((name, *map(_key, rest), _key(x)), (name, *operands))
+        return once((name, *map(_key, operands)), (name, *operands))
+
+    def once(key: tuple[object, ...], instruction: Instruction) -> int:
+        """The position of this instruction, or of an equal one before it."""
+        position = seen.get(key)
+        if position is None:
+            position = seen[key] = len(out.code)
+            out.code.append(instruction)
+        return position
 
     for name, *operands in tape.code:
         if name == "input":
-            renamed.append(emit(name, *operands))
+            renamed.append(once((name, operands[0]), (name, operands[0])))
+            continue
+        operands = [renamed[x] if x.__class__ is int else x for x in operands]
+        if len(operands) == 2 and operands[0].__class__ is operands[1].__class__ is int and name not in MIRRORED:
+            x, y = operands  # no identity holds for two results, so most instructions need no calls
+            key = (name, y, x) if y < x and name in COMMUTATIVE else (name, x, y)
+            position = seen.get(key)
+            if position is None:
+                position = seen[key] = len(out.code)
+                out.code.append((name, x, y))
+            renamed.append(position)
+        elif name == "mul" and operands[1] == 1.0 and operands[1].__class__ is float and operands[0].__class__ is int:
+            renamed.append(operands[0])  # as nearly half of a recorded backward pass is
         else:
-            renamed.append(emit(name, *[renamed[x] if isinstance(x, int) else x for x in operands]))
+            renamed.append(emit(name, *operands))
     out.outputs = {name: renamed[x] if isinstance(x, int) else x for name, x in tape.outputs.items()}
     return out
 
 
 def _key(x: Operand) -> object:
-    return x if isinstance(x, int) else struct.pack("d", x)  # compare bits, because 0.0 == -0.0 and nan != nan
+    return x if x.__class__ is int else struct.pack("d", x)  # compare bits, because 0.0 == -0.0 and nan != nan
 
 
 def folded(name: str, operands: tuple[Operand, ...]) -> float | None:
@@ -159,10 +177,10 @@ def needed(tape: Tape) -> list[bool]:
         if isinstance(x, int):
             out[x] = True
     for position in reversed(range(len(tape))):
-        name, *operands = tape.code[position]
-        if out[position] and name != "input":
-            for x in operands:
-                if isinstance(x, int):
+        instruction = tape.code[position]
+        if out[position] and instruction[0] != "input":
+            for x in instruction:
+                if x.__class__ is int:
                     out[x] = True
     return out
 
@@ -178,14 +196,10 @@ def selected(tape: Tape, positions: list[int]) -> Tape:
     out = Tape([])
     out.inputs = list(tape.inputs)
     place = {old: new for new, old in enumerate(positions)}
-
-    def renamed(x: Operand) -> Operand:
-        return place[x] if isinstance(x, int) else x
-
-    def moved(instruction: Instruction) -> Instruction:
-        name, *operands = instruction
-        return instruction if name == "input" else (name, *map(renamed, operands))
-
-    out.code = [moved(tape.code[position]) for position in positions]
-    out.outputs = {name: renamed(x) for name, x in tape.outputs.items()}
+    for position in positions:
+        instruction = tape.code[position]
+        if instruction[0] != "input":
+            instruction = tuple([place[x] if x.__class__ is int else x for x in instruction])
+        out.code.append(instruction)
+    out.outputs = {name: place[x] if isinstance(x, int) else x for name, x in tape.outputs.items()}
     return out

@@ -165,23 +165,32 @@ def operand_of(x: Any) -> Operand:
 
 
 def write(name: str, *xs: Any) -> Symbol:
-    """Append an instruction to the tape of the Symbols among its operands."""
+    """Append an instruction to the tape of the Symbols among its operands.
+
+    Each operation of a recording passes here, so the usual operands need no calls.
+    """
+    tape: Any = None
+    operands: list[Operand] = []
+    misplaced: Any = None  # a condition where a number belongs
     for x in xs:
-        if isinstance(x, Symbol):
-            tape = x.tape
-            break
+        if x.__class__ is not Symbol:
+            operands.append(x if x.__class__ is float else float(x))
+            continue
+        tape, operand = x.tape, x.operand  # all are of one tape: numbers of another recording are refused before
+        if tape.code[operand][0] in CONDITIONS and name not in ("and", "or") and (operands or name != "where"):
+            misplaced = misplaced or [x]
+        operands.append(operand)
     if tape.closed:
         raise trace_error(
             "a number that jit made while it recorded a function was used after the recording ended",
             "return what you need later, instead of keeping it in a list or an attribute",
         )
-    for x in xs if name not in ("where", "and", "or") else xs[1:] if name == "where" else ():
-        if isinstance(x, Symbol) and x.is_condition:
-            raise trace_error(
-                f"{x.described()} is a comparison, true or false, and {name} takes numbers",
-                "write where(condition, 1.0, 0.0)",
-            )
-    return Symbol(tape, tape.append(name, *map(operand_of, xs)))
+    if misplaced:
+        raise trace_error(
+            f"{misplaced[0].described()} is a comparison, true or false, and {name} takes numbers",
+            "write where(condition, 1.0, 0.0)",
+        )
+    return Symbol(tape, tape.append(name, *operands))
 
 
 def _both(name: str, x: Symbol, y: Any, *, neutral: bool) -> Any:

@@ -1,0 +1,71 @@
+"""Write a tape as loops: `fold(tape)` gives the folded program.
+
+>>> from micrograd.compiler.fold.folding import fold
+>>> from micrograd.compiler.tape.tape import Tape
+>>> tape = Tape([f"w{i}" for i in range(9)] + [f"x{i}" for i in range(9)])
+>>> total = tape.append("mul", 0, 9)
+>>> for i in range(1, 9):
+...     total = tape.append("add", total, tape.append("mul", i, i + 9))
+>>> tape.outputs["value"] = total
+>>> print(fold(tape, rows=range(9, 18)))
+t[0] = shared[0] * row[0]
+for i in 8:
+    t[i+9] = shared[i+1] * row[i+1]
+    t[i+1] = t[i] + t[i+9]
+output[0] = t[8]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from micrograd.compiler.fold.entries import EntriesOf
+from micrograd.compiler.fold.forms import Folded
+from micrograd.compiler.fold.ordering import ordered
+from micrograd.compiler.fold.padding import padding_of
+from micrograd.compiler.fold.places import Padding, Places
+from micrograd.compiler.fold.rolling import rolled
+from micrograd.compiler.tape.tape import Tape
+
+MOST_ROUNDS = 5
+
+
+def fold(tape: Tape, *, rows: Collection[int] = (), places: Sequence[int] | None = None) -> Folded:
+    """The tape as a folded program, whose results are the same to the bit.
+
+    `rows` are the numbers of the inputs that differ from row to row, as for `Plan`. `places` gives each input's place
+    in its space: by default they are counted in order, separately for rows and for all others.
+    """
+    given = ordered(tape)
+    where, inputs = _inputs(tape, frozenset(rows), places)
+    entries = EntriesOf(given, where)
+    numbered = Places(given, where)
+    padding: Padding = {}
+    best = None
+    for _ in range(MOST_ROUNDS):
+        place, size = numbered.places(padding)
+        body = entries.body(*rolled(entries.at(place)))
+        folded = Folded(body, tuple(tape.outputs), size, inputs)
+        if best and folded.lines >= best.lines:
+            break
+        best, padding = folded, padding_of(folded, numbered)
+        if not padding:
+            break
+    assert best
+    return best
+
+
+def _inputs(tape: Tape, rows: frozenset[int], places: Sequence[int] | None) -> tuple[list[tuple[str, int]], Any]:
+    """The space and place of each input; and the other way round, as in `Folded.inputs`."""
+    found: dict[str, dict[int, int]] = {"row": {}, "shared": {}}
+    where = []
+    for number in range(len(tape.inputs)):
+        space = "row" if number in rows else "shared"
+        place = len(found[space]) if places is None else places[number]
+        found[space][place] = number
+        where.append((space, place))
+    return where, tuple(
+        (space, tuple([numbers.get(k, -1) for k in range(max(numbers, default=-1) + 1)]))
+        for space, numbers in found.items()
+    )

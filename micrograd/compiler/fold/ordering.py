@@ -1,0 +1,98 @@
+"""Put the instructions of a tape into an order that folds well: `ordered(tape)` gives a new tape.
+
+    >>> from micrograd.compiler.fold.ordering import ordered
+    >>> from micrograd.compiler.tape.tape import Tape
+    >>> tape = Tape(["x", "y"])
+    >>> products = [tape.append("mul", 0, 0), tape.append("mul", 0, 1), tape.append("mul", 1, 1)]
+    >>> tape.outputs["value"] = tape.append("add", tape.append("add", products[0], products[1]), products[2])
+    >>> print(ordered(tape).tape)
+    %0 = input x
+    %1 = input y
+    %2 = mul %0 %0
+    %3 = mul %0 %1
+    %4 = add %2 %3
+    %5 = mul %1 %1
+    %6 = add %4 %5
+    value %6
+
+A result that is used once is computed right before its use: then it needs no place in memory, and sums become loops of
+`term, add`, wherever their terms came from. In backward this gathers the contributions to a gradient, which come from
+all over a program, where the gradient is used. Nothing else changes: results that are used more often stay in their
+order, and each instruction has the operands that it had, so all numbers stay the same to the bit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from micrograd.compiler.tape.simplify import selected
+from micrograd.compiler.tape.tape import Tape
+
+
+class Ordered(NamedTuple):
+    """A tape, how often each of its positions is used, and the operand that each is the next version of, or -1."""
+
+    tape: Tape
+    uses: list[int]
+    before: list[int]
+
+
+def ordered(tape: Tape) -> Ordered:
+    """The tape with its inputs first, then its instructions, each result that is used once right before its use."""
+    code = tape.code
+    uses = uses_of(tape)
+    before = sums(tape, uses)
+    is_output = bytearray(len(code))
+    for x in tape.outputs.values():
+        if isinstance(x, int):
+            is_output[x] = True
+    order = [position for position, instruction in enumerate(code) if instruction[0] == "input"]
+    comes_later = [n == 1 and not out and each[0] != "input" for n, out, each in zip(uses, is_output, code)]
+    for position, instruction in enumerate(code):
+        if comes_later[position] or instruction[0] == "input":
+            continue
+        found, path = [], [position]
+        while path:  # from the last operand to the first, then turned around
+            x = path.pop()
+            found.append(x)
+            own = [y for y in code[x][1:] if y.__class__ is int and comes_later[y]]
+            if len(own) > 1 and before[x] in own:  # the sum so far comes first, wherever it stands
+                own.remove(before[x])
+                own.insert(0, before[x])
+            path += own
+        order += reversed(found)
+    place = [0] * len(code)
+    for new, old in enumerate(order):
+        place[old] = new
+    places = [*place, -1]
+    return Ordered(selected(tape, order), [uses[x] for x in order], [places[before[x]] for x in order])
+
+
+def uses_of(tape: Tape) -> list[int]:
+    """How often each position is used, by instructions and as an output."""
+    uses = [0] * len(tape)
+    for name, *operands in tape.code:
+        if name != "input":
+            for x in operands:
+                if isinstance(x, int):
+                    uses[x] += 1
+    for x in tape.outputs.values():
+        if isinstance(x, int):
+            uses[x] += 1
+    return uses
+
+
+def sums(tape: Tape, uses: list[int]) -> list[int]:
+    """For each position: the operand that it is the next version of, or -1.
+
+    A sum is one number that changes: `a + b`, `(a + b) + c`, ..., where nothing else uses the results between.
+    """
+    code = tape.code
+    before = [-1] * len(code)
+    for position, (name, *operands) in enumerate(code):
+        if name == "add":
+            own = [x for x in operands if isinstance(x, int) and uses[x] == 1 and code[x][0] != "input"]
+            added = [x for x in own if code[x][0] == "add"]
+            if added or own[:1] == operands[:1] != []:
+                before[position] = (added or own)[0]
+    return before

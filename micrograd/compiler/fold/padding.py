@@ -1,0 +1,262 @@
+"""Where loops run longer or shorter from turn to turn, find how much room makes their places regular: `padding_of`.
+
+    >>> from micrograd.compiler.fold.folding import fold
+    >>> from micrograd.compiler.tape.tape import Tape
+    >>> tape = Tape([f"x{i}" for i in range(9)])
+    >>> for i in range(9):
+    ...     total = tape.append("exp", i)
+    ...     for j in range(i):
+    ...         total = tape.append("sub", total, tape.append("mul", i, j))
+    ...     tape.outputs[f"y{i}"] = tape.append("exp", total)
+    >>> print(fold(tape))
+    t[0] = exp(shared[0])
+    t[9] = exp(t[0])
+    output[0] = t[9]
+    t[1] = exp(shared[1])
+    t[18] = shared[1] * shared[0]
+    t[82] = t[1] - t[18]
+    for i in 7:
+        t[i+10] = exp(t[9*i+82])
+        output[i+1] = t[i+10]
+        t[i+2] = exp(shared[i+2])
+        t[8*i+26] = shared[i+2] * shared[0]
+        t[8*i+90] = t[i+2] - t[8*i+26]
+        for j in i+1:
+            t[8*i+j+27] = shared[i+2] * shared[j+1]
+            t[8*i+j+91] = t[8*i+j+90] - t[8*i+j+27]
+    t[17] = exp(t[145])
+    output[8] = t[17]
+
+Bodies of the same shape, with loops that run 3, 4, 5, ... times, are not yet turns of a loop, because the places of
+what they write move further each time. With room for the longest loop after each shorter one they are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from micrograd.compiler.fold.forms import Affine, Body, Folded, Line, Loop, Output
+from micrograd.compiler.fold.places import Padding, Places
+
+LONGEST = 20_000  # bodies with more entries than this are not searched
+MOST_TRIED = 24
+
+
+def padding_of(folded: Folded, places: Places) -> Padding:
+    """How many numbers of each kind to leave out before a position, after loops that run shorter than their peers."""
+    return _Padding(folded.body, places).found
+
+
+class _Padding:
+    def __init__(self, body: Body, places: Places):
+        self._places = places
+        self._extents: dict[int, int] = {}  # by the id of a loop: how often it and its peers run at most
+        self._irregular: set[int] = set()  # the ids of loops that run shorter than that, or hold one that does
+        self._sites: dict[int, int] = {}  # by the id of a line: a number that it shares with its peers
+        self._seen: Counter[tuple[int, int | None]] = Counter()  # how often a site writes a kind of number
+        self._kinds: dict[int, int | None] = {}  # which kind a site writes most often
+        self.found: dict[int, dict[int, int]] = {}
+        body = regular(collapsed(body))
+        self._measure([body], [])
+        if self._irregular:
+            self._visit(body, [], places.inputs)
+            self._kinds = {site: kind for (site, kind), _ in reversed(self._seen.most_common())}
+            self.found.clear()
+            self._visit(body, [], places.inputs)
+
+    def _measure(self, bodies: Sequence[Body], outer: list[int]) -> bool:
+        """Find the extents of the loops in bodies of the same shape; return whether one runs shorter."""
+        irregular = False
+        for start, size, turns in runs([shape(entry) for entry in bodies[0]]):
+            for offset in range(start, start + size):
+                peers = [body[offset + size * turn] for body in bodies for turn in range(turns)]
+                loops = [peer for peer in peers if isinstance(peer, Loop)]
+                if not loops:
+                    self._sites.update(dict.fromkeys(map(id, peers), len(self._sites)))
+                    continue
+                extent = max(_most(loop.count, outer) for loop in loops)
+                inside = self._measure([loop.body for loop in loops], [*outer, extent])
+                self._extents.update((id(loop), extent) for loop in loops)
+                if inside or any(loop.count != extent for loop in loops):
+                    self._irregular.update(map(id, loops))
+                    irregular = True
+        return irregular
+
+    def _visit(self, body: Body, counters: list[int], position: int) -> int:
+        """Note the padding of a body that starts at a position; return where it ends."""
+        for entry in body:
+            if isinstance(entry, Line):
+                self._seen[self._sites[id(entry)], self._places.kinds[position]] += 1
+                position += 1
+            elif isinstance(entry, Loop):
+                count = entry.count if isinstance(entry.count, int) else entry.count.at(counters)
+                if id(entry) in self._irregular:
+                    for counter in range(count):
+                        position = self._visit(entry.body, [*counters, counter], position)
+                    if missing := self._extents[id(entry)] - count:
+                        self._count(entry.body, missing, self.found.setdefault(position, {}))
+                else:  # all turns are as long
+                    position += count * (self._visit(entry.body, [*counters, 0], position) - position)
+        return position
+
+    def _count(self, body: Body, times: int, padding: dict[int, int]) -> None:
+        """Add the numbers of each kind that `times` turns of a body would write."""
+        for entry in body:
+            if isinstance(entry, Loop):
+                self._count(entry.body, times * self._extents[id(entry)], padding)
+            elif isinstance(entry, Line) and (kind := self._kinds.get(self._sites[id(entry)])) is not None:
+                padding[kind] = padding.get(kind, 0) + times
+
+
+def _most(count: int | Affine, outer: list[int]) -> int:
+    if isinstance(count, int):
+        return count
+    return count.base + sum(max(0, stride * (extent - 1)) for stride, extent in zip(count.strides, outer))
+
+
+def shape(entry: Line | Output | Loop) -> Hashable:
+    """What entries have in common that may be turns of a loop: everything but places and counts."""
+    if isinstance(entry, Line):
+        return (entry.op, *[x.space for x in entry.operands])
+    if isinstance(entry, Output):
+        return entry.value.space
+    return tuple([shape(inner) for inner in entry.body])
+
+
+def collapsed(body: Body) -> Body:
+    """A body with all repeats of a shape written as loops, as they will be when their places are regular."""
+    entries = [Loop(x.count, collapsed(x.body)) if isinstance(x, Loop) else x for x in body]
+    repeats: list[Line | Output | Loop] = []
+    for start, size, turns in runs([_counted(entry) for entry in entries]):
+        repeats += entries[start : start + size] if turns < 3 else [Loop(turns, tuple(entries[start : start + size]))]
+    shapes, at = [_counted(entry) for entry in repeats], 0
+    out: list[Line | Output | Loop] = []
+    taken = 0  # how much of `out` a loop may no longer take in
+    while at < len(repeats):
+        entry = repeats[at]
+        at += 1
+        if isinstance(entry, Loop) and isinstance(entry.count, int):
+            turn, count, size = [_counted(inner) for inner in entry.body], entry.count, len(entry.body)
+            while len(out) - size >= taken and [_counted(x) for x in out[len(out) - size :]] == turn:
+                del out[len(out) - size :]
+                count += 1
+            while shapes[at : at + size] == turn:
+                at, count = at + size, count + 1
+            entry = Loop(count, entry.body)
+            taken = len(out) + 1
+        out.append(entry)
+    return tuple(out)
+
+
+def regular(body: Body) -> Body:
+    """A body with short turns before and after its repeats written as loops, as the other turns are.
+
+    A loop is found from three turns on. So where a loop runs 5, 4, 3, 2, 1, 0 times in the turns of a loop around it,
+    the last turns look different.
+    """
+    shapes = [shape(entry) for entry in body]
+    counted = [_counted(entry) for entry in body]
+    out: list[Line | Output | Loop] = []
+    done = 0
+
+    def is_third(start: int, size: int, number: int, at: int) -> bool:
+        """Whether another turn stands at a place, or ends there."""
+        first, second = body[start : start + size], body[start + size : start + 2 * size]
+        turn = _turn(first, second, number) if any(map(_differ, first, second)) else None
+        written = [s for entry in turn or () for s in _written_out(entry)]
+        at -= len(written) if number < 0 else 0
+        return bool(written) and at >= 0 and counted[at : at + len(written)] == written
+
+    def is_repeat(start: int, size: int) -> bool:
+        return is_third(start, size, -1, start) or is_third(start, size, 2, start + 2 * size)
+
+    for start, size, turns in runs(shapes, pair=is_repeat):
+        first, second = body[start : start + size], body[start + size : start + 2 * size]
+        if start < done or turns < 2 or not any(map(_differ, first, second)):
+            continue
+        end = start + size * turns
+        at, before = start, 0
+        earlier: list[Line | Output | Loop] = []
+        while (turn := _turn(first, second, before - 1)) is not None:
+            written = [s for entry in turn for s in _written_out(entry)]
+            if at - len(written) < done or counted[at - len(written) : at] != written:
+                break
+            at, before, earlier = at - len(written), before - 1, turn + earlier
+        out += [*body[done:at], *earlier, *body[start:end]]
+        done = end
+        while (turn := _turn(first, second, turns)) is not None:
+            written = [s for entry in turn for s in _written_out(entry)]
+            if counted[done : done + len(written)] != written:
+                break
+            done, turns = done + len(written), turns + 1
+            out += turn
+    return (*out, *body[done:])
+
+
+def _differ(one: Line | Output | Loop, other: Line | Output | Loop) -> bool:
+    """Whether entries of the same shape differ in a loop's count."""
+    if not isinstance(one, Loop) or not isinstance(other, Loop):
+        return False
+    return one.count != other.count or any(map(_differ, one.body, other.body))
+
+
+def _turn(first: Sequence[Any], second: Sequence[Any], number: int) -> list[Line | Output | Loop] | None:
+    """What a turn would be, by the steps of the counts from the first to the second; None if a count is negative."""
+    out: list[Line | Output | Loop] = []
+    for one, other in zip(first, second):
+        if not isinstance(one, Loop):
+            out.append(dataclasses.replace(one))
+            continue
+        body = _turn(one.body, other.body, number)
+        count = one.count
+        if isinstance(count, int):
+            count += number * (other.count - count)
+            if count < 0:
+                return None
+        if body is None:
+            return None
+        out.append(Loop(count, tuple(body)))
+    return out
+
+
+def _counted(entry: Line | Output | Loop) -> Hashable:
+    """The shape of an entry with the counts of its loops."""
+    return (entry.count, *map(_counted, entry.body)) if isinstance(entry, Loop) else shape(entry)
+
+
+def _written_out(entry: Line | Output | Loop) -> list[Hashable]:
+    """Shapes and counts of an entry as it is found, where loops of one or two turns are not loops."""
+    if not isinstance(entry, Loop):
+        return [shape(entry)]
+    inside = [s for inner in entry.body for s in _written_out(inner)]
+    return inside * entry.count if isinstance(entry.count, int) and entry.count < 3 else [(entry.count, *inside)]
+
+
+def runs(shapes: Sequence[Hashable], *, pair: Callable[[int, int], bool] | None = None) -> list[tuple[int, int, int]]:
+    """The repeats in a list, as (start, size, turns): three turns or more, or a single entry that is not repeated.
+
+    Two turns are a repeat only if `pair(start, size)` says so.
+    """
+    latest: dict[Hashable, int] = {}
+    after = [0] * len(shapes)  # the next place with the same shape
+    for i in reversed(range(len(shapes))):
+        after[i] = latest.get(shapes[i], len(shapes))
+        latest[shapes[i]] = i
+    out, i = [], 0
+    while i < len(shapes):
+        size, turns, other = 1, 1, i
+        for _ in range(MOST_TRIED if len(shapes) <= LONGEST else 0):
+            other = after[other]
+            period, count = other - i, 1
+            if i + (2 if pair else 3) * period > len(shapes):
+                break
+            while shapes[i : i + period] == shapes[i + count * period : i + (count + 1) * period]:
+                count += 1
+            if count * period > size * turns and (count >= 3 or (count == 2 and pair and pair(i, period))):
+                size, turns = period, count
+        out.append((i, size, turns))
+        i += size * turns
+    return out

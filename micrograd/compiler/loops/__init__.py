@@ -1,0 +1,17 @@
+"""What large programs run as: a folded program as loops over lanes of rows, instead of straight-line code.
+
+Read in this order:
+
+    shape               what is read where, for all turns of all loops at once
+    storage             which numbers are kept in memory, and at which addresses
+    jam                 which loop's turns are taken several at once
+    kernel              the program as LLVM loops
+    products, rowsums   gradients as sums over the rows of products, taken at the end
+    rowloads            a block's rows, transposed
+    looped_lanes        the functions of `native.lanes`, written as loops
+    widths              native code for batches of any size, straight-line or as loops
+"""
+
+from micrograd.compiler.loops.widths import Compiled, Widths
+
+__all__ = ["Compiled", "Widths"]

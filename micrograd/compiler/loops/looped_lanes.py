@@ -1,0 +1,327 @@
+"""Write the native functions that work on rows from a folded program: `block` and its neighbours as loops.
+
+The functions are those of `LaneWriter`, with the same names and arguments, so that everything around them is the same.
+Several vectors of rows are computed at once. Results are added to one sum for each output, not for each lane, so there
+is nothing to do for a tail; with `exact`, sums are added up in the order of straight-line code.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from micrograd.compiler.fold import Affine, Line
+from micrograd.compiler.loops.kernel import Kernel
+from micrograd.compiler.loops.products import Products
+from micrograd.compiler.loops.rowloads import RowLoader
+from micrograd.compiler.loops.rowsums import RowSums
+from micrograd.compiler.loops.shape import NotAsLoops, Shape, Step
+from micrograd.compiler.loops.storage import Storage
+from micrograd.compiler.native.emit import Emitter, bits
+from micrograd.compiler.native.lanes import LaneWriter, function, not_finite
+from micrograd.compiler.native.spec import ModuleSpec
+
+
+CHAINS = 4  # independent sums, so that an addition need not wait for the one before
+
+
+class LoopedLanes(LaneWriter):
+    """Writes the functions of one module from `spec.folded`. `words` is the size of its work memory, in doubles."""
+
+    def __init__(self, spec: ModuleSpec):
+        super().__init__(spec)
+        assert spec.folded is not None
+        self.shape = Shape(spec.folded)
+        self.storage = Storage(self.shape)
+        self.varying = self.shape.varies
+        self.has_rows = bool(self.varying)
+        self.rows_at_once = spec.lanes * spec.wide
+        self.last = len(spec.tape.outputs) - 1
+        if not spec.exact:
+            self.needs_tail, self.clears, self.sums = False, False, "gradients"
+        self.uniform_lines = {step.number for step in self.shape.lines} - self.varying
+        self.uniform_outputs = {step.number for step in self.shape.outputs} - self.varying
+        self.products = Products(self.shape)
+        if spec.exact:
+            self.products.found, self.products.skipped = {}, set()
+        self.loose = {step.number for step in self.shape.loose}
+        self.rehearsal = True
+        self._rehearse()
+        self.rehearsal = False
+
+    @property
+    def has_uniform(self) -> bool:
+        return bool(self.uniform_lines)
+
+    @property
+    def shared_words(self) -> int:
+        return self.storage.shared_words
+
+    def _rehearse(self) -> None:
+        for write in (self.uniform, self.block, self.reduce):
+            write(rehearsal=True)
+        self.storage.lay_out()
+
+    # --------------------------------------------------------------- kernels
+
+    def _kernel(self, e: Emitter, wanted: set[int], wide: int, *, rehearsal: bool, output: object = None) -> None:
+        Kernel(
+            e,
+            self.shape,
+            self.storage,
+            wanted,
+            wide=wide,
+            registers=self._registers(wide),
+            shared_input=self._shared_input,
+            output=output or self._add_up,  # type: ignore[arg-type]
+            attached=self.shape.attached,
+            keep=self._keep,
+            rehearsal=rehearsal,
+        ).write()
+
+    def _registers(self, wide: int) -> int:
+        """How many sums of `wide` vectors fit the registers, beside what is added to them."""
+        return max(1, (self.spec.machine.registers - wide - 3) // wide)
+
+    def _shared_input(self, form: Affine, counts: tuple[int, ...]) -> tuple[str, Affine]:
+        """Where an input that all rows share is in memory."""
+        others = self.spec.others_from
+        reach = [stride * (count - 1) for stride, count in zip(form.strides, counts)]
+        least, most = form.base + sum(min(0, x) for x in reach), form.base + sum(max(0, x) for x in reach)
+        if least < others <= most:
+            raise NotAsLoops("an access goes from the parameters on to other numbers")
+        if least < others:
+            return "%parameters", form
+        return "%others", Affine(form.base - others, form.strides)
+
+    def uniform(self, *, rehearsal: bool = False) -> str:
+        """Compute what all rows share."""
+        e = self.emitter(1)
+        self._kernel(e, self.uniform_lines, 1, rehearsal=rehearsal)
+        return function("void @uniform(ptr noalias %parameters, ptr noalias %others, ptr noalias %shared)", e)
+
+    # ----------------------------------------------------------------- block
+
+    def block(self, *, rehearsal: bool = False) -> str:
+        """Compute the program on the rows from %first on, as many as are taken at once, but none beyond %last."""
+        e = self.emitter(self.spec.lanes)
+        e._label = "entry"
+        e.lines.append("entry:")
+        work = self.spec.layout.get(e, "work")
+        start = 0
+        for name, words in self._parts().items():
+            e.do(f"%{name}.all = getelementptr inbounds double, ptr {work}, i64 {start}")
+            start += words
+        self.words = start
+        for name in ("rows", "work"):
+            e.do(f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 0")
+        if not self.spec.exact:
+            before = e.let(f"sub i64 {self.spec.layout.get(e, 'done')}, {self.rows_at_once}")
+            slot = "%slot"
+            e.do(f"%slot = urem i64 {before}, {self.spec.kept}")
+            e.do(f"%fresh = icmp eq i64 {before}, 0")
+            count = e.let(f"sub i64 {e.let('add i64 %last, 1')}, {self.spec.layout.get(e, 'position')}")
+            e.do(f"%scale = fdiv double {bits(1.0)}, {e.let(f'sitofp i64 {count} to double')}")
+            for name, words in (("left", 1), ("right", self.products.right.words), ("starts", 1)):
+                e.do(f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 {e.let(f'mul i64 {slot}, {words}')}")
+        kept = 0 if self.spec.exact else self.spec.kept
+        RowLoader(self, e, at_once=self.rows_at_once, kept=kept, copied=self._copied).write()
+        if not self.spec.exact:
+            self._masks(e)
+        wanted = {n for n in self.varying - self.products.skipped if isinstance(self.shape.steps[n].entry, Line)}
+        wanted |= self.varying & self.loose
+        self._kernel(e, wanted, self.spec.wide, rehearsal=rehearsal)
+        if not self.spec.exact and self.products.found:
+            left = e.let("sub i64 %last, %first")
+            rows = e.let(f"call i64 @llvm.smin.i64(i64 {left}, i64 {self.rows_at_once - 1})")
+            count = e.let(f"add i64 {e.let(f'add i64 {slot}, 1')}, {rows}")
+            full = e.let(f"icmp eq i64 {count}, {self.spec.kept}")
+            final = e.let(f"icmp ult i64 {left}, {self.rows_at_once}")
+            e.do(f"br i1 {e.let(f'or i1 {full}, {final}')}, label %sum, label %return")
+            e.lines.append("sum:")
+            fresh = e.let(f"icmp ult i64 {before}, {self.spec.kept}")
+            given = "ptr %left.all, ptr %right.all, ptr %starts.all, ptr %sums"
+            e.do(f"call void @products({given}, i64 {count}, i1 {fresh}, double %scale)")
+            e.do("br label %return")
+            e.lines.append("return:")
+        text = function(
+            "void @block(ptr noalias %context, ptr noalias %parameters, ptr noalias %others, ptr noalias %shared, "
+            "ptr noalias %sums, ptr noalias %order, i64 %first, i64 %last)",
+            e,
+        )
+        return text if self.spec.exact else text + self._products()
+
+    def _parts(self) -> dict[str, int]:
+        """The parts of the work memory, in doubles."""
+        kept, left, right = self.spec.kept, self.products.left.words, self.products.right.words
+        parts = {"rows": self.rows_at_once * sum(self.spec.widths), "work": self.rows_at_once * self.storage.words}
+        return parts | {"left": kept * left, "right": kept * right, "starts": kept * len(self.spec.widths)} | {
+            f"copy{k}": kept * self.spec.widths[k] for k in self._copied
+        }
+
+    @functools.cached_property
+    def _copied(self) -> set[int]:
+        """The arrays that are not of doubles, if factors of products come from them: their rows are copied."""
+        arrays = RowSums(self.spec, self.products, self.emitter(1)).arrays if self.products.found else set()
+        return {k for k in arrays if self.spec.types[k] != "f8"}
+
+    def _products(self) -> str:
+        """Sum the products over %count rows."""
+        e = self.emitter(1)
+        e._label = "entry"
+        e.lines.append("entry:")
+        RowSums(self.spec, self.products, e).write()
+        head = "void @products(ptr noalias %left, ptr noalias %right, ptr %starts, ptr noalias %sums, i64 %count, i1 %fresh, double %scale)"
+        return function(head, e)
+
+    def _masks(self, e: Emitter) -> None:
+        """%counts0, %counts1, ...: which lanes hold a row."""
+        lanes = e.lanes
+        left = e.let("sub i64 %last, %first")
+        for v in range(self.spec.wide):
+            if lanes == 1:
+                e.do(f"%counts{v} = icmp ule i64 {v}, {left}")
+                continue
+            of = f"<{lanes} x i64>"
+            first = e.let(f"insertelement {of} poison, i64 {left}, i32 0")
+            each = e.let(f"shufflevector {of} {first}, {of} poison, <{lanes} x i32> zeroinitializer")
+            numbers = ", ".join(f"i64 {v * lanes + lane}" for lane in range(lanes))
+            e.do(f"%counts{v} = icmp ule {of} <{numbers}>, {each}")
+
+    def _add_up(self, kernel: Kernel, step: Step, vectors: list[str], q: int) -> None:
+        """Add an output's numbers to its sum."""
+        if step.number in self.products.found:
+            return
+        e = kernel.e
+        form = self._place(step)
+        if self.spec.exact:
+            at = kernel.pointer("%sums", form, q, e.lanes)
+            total = vectors[0]
+            if not self.spec.is_single:
+                total = e.instruction("add", e.load_vector(at, 0), total)
+            e.store(total, at, 0)
+            return
+        kept = [
+            e.let(f"select {e.of('i1')} %counts{v}, {e.type} {each}, {e.type} {e.value(0.0)}")
+            for v, each in enumerate(vectors)
+        ]
+        total = kept[0]
+        for each in kept[1:]:
+            total = e.let(f"fadd {e.type} {total}, {each}")
+        at = kernel.pointer("%sums", form, q, 1)
+        before = e.let(f"select i1 %fresh, double {bits(0.0)}, double {e.load(at, 0)}")
+        if e.lanes > 1:
+            name = f"llvm.vector.reduce.fadd.v{e.lanes}f64"
+            e.declared.add(f"declare double @{name}(double, {e.type})")
+            total = e.let(f"call reassoc double @{name}(double {bits(-0.0)}, {e.type} {total})")
+        total = e.let(f"fmul contract double {total}, %scale")
+        e.store(e.let(f"fadd contract double {before}, {total}"), at, 0, of="double")
+
+    def _place(self, step: Step) -> Affine:
+        """An output's place among the sums."""
+        number = self.shape.attached[step.number] if isinstance(step.entry, Line) else step.output.number
+        if not step.nests:
+            return Affine(self.spec.place(number.base))
+        if (self.shape.places(step, number) == self.last).any():
+            raise NotAsLoops("the value is an output of a loop")
+        return number
+
+    def _keep(self, kernel: Kernel, step: Step, x: list[str], q: int) -> None:
+        """Keep the factors of products for all rows: left factors row by row, right ones place by place."""
+        if self.rehearsal:
+            return
+        e, own = kernel.e, step.line.result
+        if step.number in self.products.left.stored:
+            at = kernel.pointer("%left", self.products.left.address(step, own), q, self.spec.kept)
+            for v, each in enumerate(x):
+                e.store(each, at, v * e.lanes)
+        if step.number in self.products.right.stored:
+            at = kernel.pointer("%right", self.products.right.address(step, own), q, 1)
+            for v, each in enumerate(x):
+                for lane in range(e.lanes):
+                    one = e.let(f"extractelement {e.type} {each}, i32 {lane}") if e.lanes > 1 else each
+                    e.store(one, at, (v * e.lanes + lane) * self.products.right.words, of="double")
+
+    # ---------------------------------------------------------------- reduce
+
+    def reduce(self, *, rehearsal: bool = False) -> str:
+        """Finish the means over the rows; return whether one is not finite."""
+        e = self.emitter(self.spec.lanes if self.spec.exact else self.spec.machine.lanes)
+        e._label = "entry"
+        e.lines.append("entry:")
+        if self.spec.exact:
+            with e.loop("g", self.spec.sums, by=e.lanes) as g:
+                e.store(self.mean(e, g), "%gradients", g)
+        one = e.scalars()
+        one._label = e._label
+        self._kernel(one, self.uniform_outputs, 1, rehearsal=rehearsal, output=self._write_mean)
+        e._label = one._label
+        if not self.spec.exact:
+            self._squares(e, one)
+        bad = not_finite(one, one.load("%gradients", self.spec.gradients))
+        if self.spec.gradients:
+            truth = e.of("i1")
+            start = "false" if e.lanes == 1 else "zeroinitializer"
+            with e.loop("c", self.spec.gradients, by=e.lanes, carry=f"{truth} %bad = {start}") as g:
+                e.do(f"%bad.next = or {truth} %bad, {not_finite(e, e.load_vector('%gradients', g))}")
+            each = "%bad.next"
+            if e.lanes > 1:
+                each = one.let(f"icmp ne i{e.lanes} {one.let(f'bitcast {truth} %bad.next to i{e.lanes}')}, 0")
+            bad = one.let(f"or i1 {bad}, {each}")
+        e.do(f"ret i1 {bad}")
+        same = "ptr noalias %parameters, ptr noalias %others, ptr noalias %shared"
+        head = f"i1 @reduce({same}, ptr noalias %sums, ptr noalias %gradients, double %scale)"
+        return function(head, e, returns=False)
+
+    def _squares(self, e: Emitter, one: Emitter) -> None:
+        """Store the norm of the gradients after the value, and return if all are finite.
+
+        If the sum of the squares is finite, so are all gradients. Otherwise it may only have overflowed.
+        """
+        sums = [e.value(0.0)]
+        start = 0
+        for chains in (CHAINS, 1):
+            end = start + (self.spec.gradients - start) // (chains * e.lanes) * (chains * e.lanes)
+            if start == end:
+                continue
+            inside, before, name = f"squares{chains}", e._label, f"%at{chains}"
+            e.lines += [
+                f"  br label %{inside}",
+                f"{inside}:",
+                f"  {name} = phi i64 [{start}, %{before}], [{name}.next, %{inside}]",
+            ]
+            sums += [e.value(0.0)] * (chains - len(sums))
+            for k in range(chains):
+                e.do(f"{name}.s{k} = phi {e.type} [{sums[k]}, %{before}], [{name}.n{k}, %{inside}]")
+            at = e.at("%gradients", name)
+            for k in range(chains):
+                x = e.load_vector(at, k * e.lanes)
+                square = e.let(f"fmul contract {e.type} {x}, {x}")
+                e.do(f"{name}.n{k} = fadd contract {e.type} {name}.s{k}, {square}")
+                sums[k] = f"{name}.n{k}"
+            e.do(f"{name}.next = add i64 {name}, {chains * e.lanes}")
+            e.do(f"{name}.more = icmp ult i64 {name}.next, {end}")
+            e.do(f"br i1 {name}.more, label %{inside}, label %{inside}.end")
+            e._label = f"{inside}.end"
+            e.lines.append(f"{e._label}:")
+            start = end
+        total = functools.reduce(lambda x, y: e.instruction("add", x, y), sums)
+        if e.lanes > 1:
+            parts = [one.let(f"extractelement {e.type} {total}, i32 {k}") for k in range(e.lanes)]
+            total = functools.reduce(lambda x, y: one.instruction("add", x, y), parts)
+        norm = self.spec.gradients + 1
+        one.store(one.instruction("sqrt", total), "%gradients", norm, of="double")
+        everything = one.instruction("add", total, one.load("%gradients", self.spec.gradients))
+        e.do(f"br i1 {not_finite(one, everything)}, label %look, label %fine")
+        e.lines += ["fine:", "  ret i1 false", "look:"]
+        e._label = "look"
+
+    def norm(self) -> str | None:
+        if self.spec.exact:
+            return None
+        e = self.emitter(1)
+        e.do(f"ret double {e.load('%gradients', self.spec.gradients + 1)}")
+        return function("double @norm(ptr noalias %gradients, i64 %count)", e, returns=False)
+
+    def _write_mean(self, kernel: Kernel, step: Step, x: list[str], q: int) -> None:
+        """The mean of an output that all rows share is its number."""
+        kernel.e.store(x[0], kernel.pointer("%gradients", self._place(step), q, 1), 0, of="double")

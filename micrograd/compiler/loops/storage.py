@@ -1,0 +1,155 @@
+"""Where numbers are kept that do not stay in registers: which lines write to memory, and at which address.
+
+    >>> from micrograd.compiler.fold import fold
+    >>> from micrograd.compiler.loops.shape import Shape
+    >>> from micrograd.compiler.loops.storage import Storage
+    >>> from micrograd.compiler.tape.tape import Tape
+    >>> tape = Tape([f"x{i}" for i in range(9)])
+    >>> squares = [tape.append("mul", i, i) for i in range(9)]
+    >>> for i in squares:
+    ...     tape.outputs[f"exp{i}"] = tape.append("exp", i)
+    >>> shape = Shape(fold(tape, rows=range(9)))
+    >>> storage = Storage(shape)
+    >>> storage.ask(shape.steps[1], shape.steps[1].temporaries[0])
+    >>> storage.lay_out()
+    >>> storage.words, storage.address(shape.steps[0], shape.lines[0].line.result)
+    (9, Affine(base=0, strides=(1,)))
+
+A line whose results are read from memory gets an array with one element for each turn of its loops. Lines that are
+read through one access share an array, in the order of their places. A sum that a loop around other loops carries
+from turn to turn, such as `s[j]` in `for i: for j: s[j] += ...`, has no element for each i: it is kept in place.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from micrograd.compiler.fold import Access, Affine
+from micrograd.compiler.loops.shape import Array, Nest, NotAsLoops, Shape, Step, affine_of, divisor, places
+
+
+class Storage:
+    """First each read from memory is told by `ask`; then
+    `lay_out` gives addresses. `words` counts the
+    numbers for each row, `shared_words` those that all rows share.
+    """
+
+    def __init__(self, shape: Shape):
+        self.shape = shape
+        self.varies = shape.varies
+        self.in_place = {step.number: found for step in shape.lines if (found := _carried_around(shape, step))}
+        self.stored: set[int] = set()
+        self.words = self.shared_words = 0
+        self._asked: dict[tuple[Access, tuple[Nest, ...]], list[Step]] = {}
+        self._address = np.zeros(shape.folded.places, np.int64)
+        self._forms: dict[tuple[Access, tuple[Nest, ...]], Affine] = {}
+
+    def ask(self, step: Step, access: Access) -> None:
+        """Note that a step reads an access from memory."""
+        self.ask_in(step.nests, access)
+
+    def ask_in(self, nests: tuple[Nest, ...], access: Access) -> None:
+        """Note that an access is read from memory in the midst of these loops."""
+        key = access, nests
+        if key not in self._asked:
+            found = np.unique(self.shape.writer[self._grid(nests, access)])
+            self._asked[key] = [self.shape.steps[k] for k in found]
+            self.stored |= {int(k) for k in found}
+
+    def _grid(self, nests: tuple[Nest, ...], access: Access) -> Array:
+        assert isinstance(access.base, int)
+        return places(access.base, access.strides, tuple(nest.count for nest in nests))
+
+    def is_shared(self, nests: tuple[Nest, ...], access: Access) -> bool:
+        """Whether all rows share what an access reads."""
+        first = int(self._grid(nests, access).flat[0])
+        return int(self.shape.writer[first]) not in self.varies
+
+    def lay_out(self) -> None:
+        """Give each stored line its addresses. Lines that one access reads lie in one array."""
+        parent = {number: number for number in self.stored}
+
+        def root(k: int) -> int:
+            while parent[k] != k:
+                k = parent[k] = parent[parent[k]]
+            return k
+
+        for sources in self._asked.values():
+            for source in sources:
+                parent[root(source.number)] = root(sources[0].number)
+        groups: dict[int, list[Step]] = {}
+        for number in sorted(self.stored):
+            groups.setdefault(root(number), []).append(self.shape.steps[number])
+        self.words = self.shared_words = 0
+        for steps in groups.values():
+            size = self._lay_out_one(steps[0]) if len(steps) == 1 else self._lay_out_together(steps)
+            if steps[0].number in self.varies:
+                start, self.words = self.words, self.words + size
+            else:
+                start, self.shared_words = self.shared_words, self.shared_words + size
+            for step in steps:
+                self._address[self.shape.places(step, step.line.result)] += start
+
+    def _lay_out_one(self, step: Step) -> int:
+        """One element for each turn, the innermost loop's side by side."""
+        size, strides = 1, []
+        for k, count in reversed(list(enumerate(step.counts))):
+            kept = k == self._axis(step)
+            strides.append(0 if kept else size)
+            size *= 1 if kept else count
+        self._address[self.shape.places(step, step.line.result)] = places(0, tuple(reversed(strides)), step.counts)
+        return size
+
+    def _axis(self, step: Step) -> int:
+        """The loop that carries a line's sum in place, by its depth; -1 if there is none."""
+        found = self.in_place.get(step.number)
+        return found[0] if found else -1
+
+    def _lay_out_together(self, steps: list[Step]) -> int:
+        """In the order of the places, without gaps that all leave."""
+        at = {}
+        for step in steps:
+            at[step.number] = own = self.shape.places(step, step.line.result)
+            if (axis := self._axis(step)) >= 0:
+                own = np.broadcast_to(np.take(own, [-1], axis), own.shape)
+            self._address[at[step.number]] = own
+        everything = np.concatenate([self._address[own].ravel() for own in at.values()])
+        least = int(everything.min())
+        apart = divisor(iter(np.unique(everything - least).tolist()))
+        for own in at.values():
+            self._address[own] = (self._address[own] - least) // apart
+        return int((everything.max() - least) // apart) + 1
+
+    def address(self, step: Step, access: Access) -> Affine:
+        """The address that a step's access comes to, in the counters of the loops around it."""
+        return self.address_in(step.nests, access)
+
+    def address_in(self, nests: tuple[Nest, ...], access: Access) -> Affine:
+        key = access, nests
+        if key not in self._forms:
+            found = affine_of(self._address[self._grid(nests, access)])
+            if found is None:
+                raise NotAsLoops(f"the numbers that {access} reads do not lie in a regular order")
+            self._forms[key] = found
+        return self._forms[key]
+
+
+def _carried_around(shape: Shape, step: Step) -> tuple[int, Access] | None:
+    """The loop, by its depth, from whose turn to whose next turn a line carries its result, and the operand that reads
+    it there, if nobody else reads the results of turns before the last. Not the innermost loop: that needs no memory.
+    """
+    own = step.line.result
+    assert isinstance(own.base, int)
+    for access in step.temporaries:
+        for axis in range(len(step.nests) - 1):
+            stride = own.strides[axis]
+            if stride and access.strides == own.strides and access.base == own.base - stride:
+                for reader, other in shape.readers[step.number]:
+                    if reader is step and other == access:
+                        continue
+                    read = shape.places(reader, other)
+                    turns = shape.turns[axis][read[shape.writer[read] == step.number]]
+                    if (turns != step.counts[axis] - 1).any():
+                        return None
+                return axis, access
+    return None

@@ -1,0 +1,88 @@
+"""Native code for batches of any size, compiled once for each vector width that the sizes need.
+
+A tape that is long and folds well is written as loops, any other as straight-line code, which is faster as long as it
+fits the processor's caches.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+from micrograd.compiler.fold import fold
+from micrograd.compiler.loops.looped_lanes import LoopedLanes
+from micrograd.compiler.loops.shape import NotAsLoops
+from micrograd.compiler.native.lanes import LaneWriter
+from micrograd.compiler.native.loop import module_text
+from micrograd.compiler.native.native import RUN, Native, native_of
+from micrograd.compiler.native.spec import ModuleSpec
+
+LONG = 3000  # instructions from which a tape is folded
+KEPT = 256  # the most rows for which factors of products are kept
+
+
+class Compiled(NamedTuple):
+    """Native code, and the sizes of the memory that it needs, in doubles."""
+
+    native: Native
+    work: int
+    shared: int
+
+
+class Widths:
+    """The native code of one spec: `of(count)` for batches of so many rows. `loops` says whether to write loops: None
+    decides by the length of the tape.
+    """
+
+    def __init__(self, spec: ModuleSpec, *, loops: bool | None = None):
+        if loops or (loops is None and len(spec.tape.code) >= LONG):
+            rows = {i for i, source in enumerate(spec.sources) if source.is_row}
+            folded = fold(spec.tape, rows=rows, places=list(map(spec.folded_place, spec.sources)))
+            if loops or 8 * folded.lines < len(spec.tape.code):
+                spec = dataclasses.replace(spec, folded=folded)
+        self.spec = spec
+        self._compiled: dict[tuple[int, bool, int, int], Compiled] = {}
+        self._last: tuple[int, Compiled] | None = None  # the last batch size, and its code
+
+    def of(self, count: int) -> Compiled:
+        """Code with as many lanes as the rows fill, or existing code for larger batches."""
+        if self._last and self._last[0] == count:
+            return self._last[1]
+        machine = self.spec.machine
+        is_single = count <= machine.lanes
+        lanes = 1 << (count - 1).bit_length() if is_single else machine.lanes_in_loops
+        wide, kept = 1, 0
+        if self.spec.folded and not self.spec.exact:
+            lanes = min(lanes, machine.lanes_in_loops)
+            vectors = -(-count // lanes)
+            most = 5 if machine.registers == 32 else 3
+            wide = min(range(1, min(most, vectors) + 1), key=lambda wide: (-(-vectors // wide) * wide, -wide))
+            at_once = lanes * wide
+            kept = min(-(-count // at_once), max(1, KEPT // at_once)) * at_once
+            is_single = count <= kept
+        key = lanes, is_single, wide, kept
+        compiled = self._compiled.get(key) or self._compiled.get((machine.lanes_in_loops, False, wide, kept))
+        if compiled is None:
+            compiled = self._compiled[key] = self._compile(
+                dataclasses.replace(self.spec, lanes=lanes, is_single=is_single, wide=wide, kept=kept)
+            )
+        self._last = count, compiled
+        return compiled
+
+    def _compile(self, spec: ModuleSpec) -> Compiled:
+        writer: LaneWriter | None = None
+        if spec.folded:
+            try:
+                writer = LoopedLanes(spec)
+            except NotAsLoops:
+                self.spec = dataclasses.replace(self.spec, folded=None)
+                spec = dataclasses.replace(spec, folded=None)
+        writer = writer or LaneWriter(spec)
+        return Compiled(native_of(module_text(writer), spec.machine, run=RUN), writer.words, writer.shared_words)
+
+    @property
+    def latest(self) -> Native:
+        """The code compiled last. Raises RuntimeError if every call was refused before it was compiled."""
+        if not self._compiled:
+            raise RuntimeError("nothing has been compiled yet: the last call was refused")
+        return next(reversed(self._compiled.values())).native

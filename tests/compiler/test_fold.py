@@ -1,0 +1,134 @@
+"""Folding a tape into loops: the results stay the same to the bit, and what came from loops becomes short."""
+
+from __future__ import annotations
+
+import functools
+import math
+import random
+import re
+import sys
+
+import pytest
+from helpers.loop_programs import programs, unrolled
+from hypothesis import given, settings
+
+from micrograd.compiler.fold import Loop, fold, run
+from micrograd.compiler.fold.forms import walk
+from micrograd.compiler.tape.recorder import Recorder
+from micrograd.compiler.tape.simplify import simplify
+from micrograd.compiler.tape.symbols import operand_of
+from micrograd.compiler.tape.tape import Tape
+from micrograd.losses import half_squared_sum
+from micrograd.nn import MLP
+from micrograd.table import FLOAT
+
+
+def same(one, other):
+    """Whether two dictionaries of outputs are equal to the bit."""
+    return {k: x.hex() for k, x in one.items()} == {k: x.hex() for k, x in other.items()}
+
+
+def tape_of_net(*sizes):
+    """The training tape of one row of a net, which inputs are the row's, and the place of each input."""
+    net = MLP(sizes[0], list(sizes[1:]), activation="sigmoid", output="sigmoid", rng=random.Random(0))
+    recorder = Recorder()
+    xs = [recorder.argument(f"x{i}") for i in range(sizes[0])]
+    ys = [recorder.argument(f"y{i}") for i in range(sizes[-1])]
+    parameters = net.parameters()
+    with recorder.recording():
+        loss = recorder.node(half_squared_sum(net(xs), ys))
+        gradients = recorder.gradients(loss, [recorder.node(p) for p in parameters])
+    recorder.tape.outputs = {f"d{i}": operand_of(d) for i, d in enumerate(gradients)}
+    recorder.tape.outputs["value"] = operand_of(loss.data)
+    place = {id(p): i for i, p in enumerate(parameters)}
+    rows = range(len(xs) + len(ys))
+    return simplify(recorder.tape), rows, [*rows, *[place[id(leaf)] for leaf in recorder.leaves]]
+
+
+@pytest.mark.parametrize("sizes", [(64, 30, 10), (784, 30, 10)], ids=str)
+def test_a_net_is_a_page_of_loops(sizes):
+    tape, rows, places = tape_of_net(*sizes)
+    folded = fold(tape, rows=rows, places=places)
+    assert folded.lines <= 60
+    numbers = random.Random(0)
+    inputs = [numbers.uniform(-1, 1) for _ in tape.inputs]
+    assert same(run(folded, inputs), tape.run(FLOAT, inputs))
+
+
+def test_folding_a_small_net_reads_as_its_loops():
+    tape, rows, places = tape_of_net(7, 5, 2)
+    text = str(fold(tape, rows=rows, places=places))
+    assert re.search(r"for i in 5:\n    t\[.*\] = shared\[8\*i\] \* row\[0\]\n.*\n    for j in 6:\n        t\[", text)
+    assert re.search(r"\n        output\[-8\*i-j\+38\] = t\[", text)
+
+
+@settings(deadline=None, max_examples=300)
+@given(programs)
+def test_random_programs_of_loops_give_the_tapes_numbers(program):
+    tape = unrolled(program, [f"x{i}" for i in range(13)], most=1200)
+    numbers = random.Random(len(tape))
+    inputs = [numbers.choice((-0.0, 0.0, 1.5)) if i % 4 == 0 else numbers.uniform(-2, 2) for i in range(13)]
+    folded = fold(tape, rows={1, 2, 5})
+    assert same(run(folded, inputs), tape.run(FLOAT, inputs))
+
+
+def test_a_loop_that_grows_is_a_loop_of_loops():
+    """Attention: each position looks at those before it."""
+    tape = Tape([f"x{i}" for i in range(40)])
+    keys = [tape.append("exp", i) for i in range(40)]
+    for i in range(40):
+        weights = [tape.append("tanh", tape.append("mul", keys[i], keys[j])) for j in range(i + 1)]
+        scores = [tape.append("mul", x, x) for x in weights]
+        total = functools.reduce(lambda x, y: tape.append("add", x, y), scores)
+        tape.outputs[f"y{i}"] = functools.reduce(
+            lambda x, y: tape.append("add", x, y), [tape.append("div", x, total) for x in weights]
+        )
+    folded = fold(tape)
+    loops = [str(entry.count) for entry, _ in walk(folded.body) if isinstance(entry, Loop)]
+    assert folded.lines < 60 and any("i" in count for count in loops), str(folded)
+    inputs = [math.cos(i) for i in range(40)]
+    assert same(run(folded, inputs), tape.run(FLOAT, inputs))
+
+
+def test_whole_steps_of_a_constant_are_counted():
+    tape = Tape(["x"])
+    for i in range(9):
+        tape.outputs[f"y{i}"] = tape.append("mul", tape.append("sub", 0, i - 3.5), -0.0)
+    text = str(fold(tape))
+    assert text.startswith("for i in 9:\n    t[i] = shared[0] - (i-3.5)\n    t[i+9] = t[i] * -0.0\n"), text
+
+
+@pytest.mark.parametrize("name", ["sum", "recurrent", "nothing"])
+def test_work_is_linear(name):
+    """Ten times the instructions take at most 1.3 times ten times the function calls."""
+
+    def tape_of(size):
+        tape = Tape([f"x{i}" for i in range(100)])
+        state = 0
+        if name == "nothing":  # repeats itself nowhere
+            numbers = random.Random(0)
+            for _ in range(size):
+                tape.append(numbers.choice(["add", "mul", "sub"]), numbers.randrange(len(tape)), numbers.randrange(100))
+            tape.outputs = {f"y{i}": i for i in range(len(tape))}
+        else:
+            for i in range(size // 4):
+                product = tape.append("mul", i % 10 if name == "sum" else state, 20 + i % 30)
+                state = tape.append("add", tape.append("tanh", tape.append("add", state, product)), product)
+            tape.outputs["value"] = state
+        return tape
+
+    def calls(tape):
+        count = 0
+
+        def called(frame, event, argument):
+            nonlocal count
+            count += event in ("call", "c_call")
+
+        sys.setprofile(called)
+        try:
+            fold(tape)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    assert calls(tape_of(30_000)) < 13 * calls(tape_of(3_000))
