@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from micrograd.c_core import native
 from micrograd.compiler.arguments import Structure, rebuild
-from micrograd.compiler.native.emit import call_module
+from micrograd.compiler.loops.calls import call_text
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.memory import addresses
 from micrograd.compiler.native.native import CALL, Native, native_of
@@ -313,7 +313,7 @@ class _Computer:
     def __init__(self, tape: Tape, *, exact: bool):
         self.tape = tape
         with collector_paused():
-            text = call_module(tape, this_machine(), exact=exact)
+            text = call_text(tape, this_machine(), exact=exact)
         self.native = native_of(text, this_machine(), call=CALL)
         self._call, self._inputs = self.native.call, len(tape.inputs)
         self._buffer = ctypes.c_double * (len(tape.inputs) + len(tape.outputs))

@@ -10,6 +10,7 @@ Read in this order:
     rowloads            a block's rows, transposed
     looped_lanes        the functions of `native.lanes`, written as loops
     widths              native code for batches of any size, straight-line or as loops
+    calls               the same for a function that is called with numbers
 """
 
 from micrograd.compiler.loops.widths import Compiled, Widths
