@@ -37,8 +37,8 @@ def carried(shape: Shape, nest: Nest, wanted: Collection[int]) -> list[Step]:
 
 def turns_at_once(shape: Shape, storage: Storage, nest: Nest, wanted: Collection[int], registers: int) -> int:
     """How many turns of a loop to take at once; `registers` says how many sums fit the registers."""
-    inner = [x for x in nest.nests if not x.nests and x.count >= LEAST_TURNS]
-    if nest.count < 2 or not inner:
+    inner = [x for x in nest.nests if not x.nests and x.most >= LEAST_TURNS]
+    if not isinstance(nest.count, int) or nest.count < 2 or not inner or not _is_even(nest, nest.depth):
         return 1
     sums = max(len(carried(shape, x, wanted)) for x in inner)
     in_place = any(
@@ -53,6 +53,11 @@ def turns_at_once(shape: Shape, storage: Storage, nest: Nest, wanted: Collection
     return -(-nest.count // rounds)
 
 
+def _is_even(nest: Nest, depth: int) -> bool:
+    """Whether the counts of all loops inside are the same in all turns of the loop at this depth."""
+    return all((isinstance(x.count, int) or not x.count.strides[depth]) and _is_even(x, depth) for x in nest.nests)
+
+
 def _may_jam(shape: Shape, storage: Storage, nest: Nest, wanted: Collection[int]) -> bool:
     """Whether no turn of a loop needs what an earlier turn computes, other than the sum that it adds to."""
     depth = nest.depth
@@ -63,7 +68,7 @@ def _may_jam(shape: Shape, storage: Storage, nest: Nest, wanted: Collection[int]
             read = shape.places(step, access)
             writers = shape.writer[read]
             inside = (writers >= nest.first) & (writers < nest.end)
-            own = shape.counters(step)
+            own = step.counters
             for outer in range(depth):
                 inside &= shape.turns[outer][read] == own[outer]
             if (shape.turns[depth][read] == own[depth])[inside].all():

@@ -18,11 +18,13 @@ from micrograd.compiler.fold import Access, Affine, Line
 from micrograd.compiler.loops.jam import carried, turns_at_once
 from micrograd.compiler.loops.shape import Nest, Shape, Step
 from micrograd.compiler.loops.storage import Storage
-from micrograd.compiler.native.emit import Emitter
+from micrograd.compiler.native.emit import Emitter, bits
 from micrograd.compiler.tape.tape import CONDITIONS
 
 Number = list[str] | float  # a vector for each of `wide`, or a constant
 Key = tuple[int, tuple[int, ...]]  # a place's base and strides
+
+UNROLLED = 24  # a loop of no more lines than this, over all its turns, is written without a loop
 
 
 @dataclass
@@ -61,7 +63,7 @@ class Kernel:
         *,
         wide: int,
         registers: int,
-        shared_input: Callable[[Affine, tuple[int, ...]], tuple[str, Affine]],
+        shared_input: Callable[[Step, Affine], tuple[str, Affine]],
         output: Callable[[Kernel, Step, list[str], int], None],
         attached: Collection[int] = (),
         keep: Callable[[Kernel, Step, list[str], int], None] = lambda kernel, step, x, q: None,
@@ -101,6 +103,13 @@ class Kernel:
         jam = 1
         if self.copies == 1:
             jam = turns_at_once(self.shape, self.storage, nest, self.wanted, self.registers)
+        if not isinstance(nest.count, int):
+            self._turns(nest, 0, nest.count, 1)
+            return
+        if jam == 1 and not nest.nests and nest.count * len(nest.body) <= UNROLLED:
+            for turn in range(nest.count):
+                self._turns(nest, turn, turn + 1, 1)
+            return
         whole = nest.count // jam * jam
         self._turns(nest, 0, whole, jam)
         if whole < nest.count:
@@ -120,7 +129,7 @@ class Kernel:
 
             def copy(rest: tuple[Nest, ...], around: tuple[Nest, ...]) -> None:
                 if rest:
-                    with self._loop(rest[0], 0, rest[0].count, 1):
+                    with self._loop(rest[0], 0, rest[0].most, 1):
                         copy(rest[1:], (*around, rest[0]))
                     return
                 for q in range(self.copies):
@@ -137,7 +146,7 @@ class Kernel:
         form = self.storage.address(step, cell)
         return Affine(form.base, form.strides[:axis] + form.strides[axis + 1 :])
 
-    def _turns(self, nest: Nest, start: int, end: int, jam: int) -> None:
+    def _turns(self, nest: Nest, start: int, end: int | Affine, jam: int) -> None:
         """The turns from `start` to `end`, `jam` at once; then the last turn's results stay at hand."""
         outer = self.frames[-1]
         lines = carried(self.shape, nest, self.wanted)
@@ -159,27 +168,29 @@ class Kernel:
             if isinstance(step.entry, Line) and step.number in self.wanted:
                 own = step.line.result
                 values = frame.numbers[own.base, own.strides]
-                key = own.base + (end - 1) * own.strides[-1], own.strides[:-1]
-                outer.numbers[key] = values[-1:] if jam > 1 else values
+                stride, last = own.strides[-1], end if isinstance(end, Affine) else Affine(end, (0,) * nest.depth)
+                strides = tuple(x + stride * y for x, y in zip(own.strides, last.strides))
+                outer.numbers[own.base + (last.base - 1) * stride, strides] = values[-1:] if jam > 1 else values
 
     @contextlib.contextmanager
-    def _loop(self, nest: Nest, start: int, end: int, jam: int) -> Iterator[Frame]:
+    def _loop(self, nest: Nest, start: int, end: int | Affine, jam: int) -> Iterator[Frame]:
         """A loop around what is written inside; without a loop in LLVM if it has a single turn."""
         outer = self.frames[-1]
-        single = end - start == jam
+        single = isinstance(end, int) and end - start == jam
         self._loops += 1
         name = f"%l{self._loops}"
         frame = Frame(nest, start if single else name, outer.copies * jam, outer.lines if single else [])
         before, inside = self.label, f"{name[1:]}.loop"
         if not single:
             self.label = inside
+        stop = end if isinstance(end, int) else self._counted(end)
         self.frames.append(frame)
         with self._in(len(self.frames) - 1):
             yield frame
             if not single:
                 self.e.lines += [
                     f"  {name}.next = add nuw nsw i64 {name}, {jam}",
-                    f"  {name}.more = icmp ult i64 {name}.next, {end}",
+                    f"  {name}.more = icmp ult i64 {name}.next, {stop}",
                     f"  br i1 {name}.more, label %{inside}, label {name}.end",
                     f"{name[1:]}.end:",
                 ]
@@ -200,6 +211,14 @@ class Kernel:
             *frame.lines,
         ]
         self.label = f"{name[1:]}.end"
+
+    def _counted(self, form: Affine) -> str:
+        """An affine form of the loops' counters, as a number of LLVM's."""
+        total = str(form.base)
+        for stride, frame in zip(form.strides, self.frames[1:]):
+            if stride:
+                total = self.e.let(f"add i64 {total}, {self.e.let(f'mul i64 {frame.counter}, {stride}')}")
+        return total
 
     # ----------------------------------------------------------------- lines
 
@@ -265,6 +284,8 @@ class Kernel:
         """An operand of a step, for copy `q`."""
         if access.space == "constant":
             return float(access.base)
+        if access.space == "counter":
+            return self._counter(access, q)
         if access.space == "temporary":
             carries = self.storage.in_place.get(step.number)
             if carries is not None and access == carries[1]:
@@ -272,8 +293,25 @@ class Kernel:
             return self._temporary(access, step.nests, q, self.shape.is_condition(step, access))
         if access.space == "row":
             return self._loaded("%rows", access.place, q, self.rows_at_once, splat=False)
-        name, form = self.shared_input(access.place, step.counts)
+        name, form = self.shared_input(step, access.place)
         return self._loaded(name, form, q, 1, splat=True)
+
+    def _counter(self, access: Access, q: int) -> list[str]:
+        """A constant that changes from turn to turn."""
+        e = self.e.scalars()
+        e._count, e._prefix = self.e._count, self.e._prefix
+        steps: str | float = 0.0
+        for k, stride in enumerate(access.strides):
+            frame = self.frames[k + 1]
+            counter = str(frame.counter)
+            if k + 1 == self._jammed and q:
+                counter = e.let(f"add i64 {counter}, {q}")
+            if stride:
+                term = e.let(f"fmul double {e.let(f'sitofp i64 {counter} to double')}, {bits(float(stride))}")
+                steps = e.let(f"fadd double {e.value(steps)}, {term}")
+        total = e.let(f"fadd double {bits(float(access.base))}, {e.value(steps)}")
+        self.e._count = e._count
+        return [self.e.splat(total)] * self.wide
 
     def _sum_so_far(self, step: Step, axis: int, q: int) -> list[str]:
         """What a line adds to that keeps its sum in place."""

@@ -82,11 +82,11 @@ class LoopedLanes(LaneWriter):
         """How many sums of `wide` vectors fit the registers, beside what is added to them."""
         return max(1, (self.spec.machine.registers - wide - 3) // wide)
 
-    def _shared_input(self, form: Affine, counts: tuple[int, ...]) -> tuple[str, Affine]:
+    def _shared_input(self, step: Step, form: Affine) -> tuple[str, Affine]:
         """Where an input that all rows share is in memory."""
         others = self.spec.others_from
-        reach = [stride * (count - 1) for stride, count in zip(form.strides, counts)]
-        least, most = form.base + sum(min(0, x) for x in reach), form.base + sum(max(0, x) for x in reach)
+        read = self.shape.places(step, form)
+        least, most = read.min(), read.max()
         if least < others <= most:
             raise NotAsLoops("an access goes from the parameters on to other numbers")
         if least < others:
@@ -217,13 +217,8 @@ class LoopedLanes(LaneWriter):
         e.store(e.let(f"fadd contract double {before}, {total}"), at, 0, of="double")
 
     def _place(self, step: Step) -> Affine:
-        """An output's place among the sums."""
-        number = self.shape.attached[step.number] if isinstance(step.entry, Line) else step.output.number
-        if not step.nests:
-            return Affine(self.spec.place(number.base))
-        if (self.shape.places(step, number) == self.last).any():
-            raise NotAsLoops("the value is an output of a loop")
-        return number
+        """An output's place among the sums: its number, until `reduce` moves the value behind the padding."""
+        return self.shape.attached[step.number] if isinstance(step.entry, Line) else step.output.number
 
     def _keep(self, kernel: Kernel, step: Step, x: list[str], q: int) -> None:
         """Keep the factors of products for all rows: left factors row by row, right ones place by place."""
@@ -255,6 +250,9 @@ class LoopedLanes(LaneWriter):
         one._label = e._label
         self._kernel(one, self.uniform_outputs, 1, rehearsal=rehearsal, output=self._write_mean)
         e._label = one._label
+        if self.last < self.spec.gradients:  # until now the value was the last of the outputs
+            one.store(one.load("%gradients", self.last), "%gradients", self.spec.gradients, of="double")
+            one.store(bits(0.0), "%gradients", self.last, of="double")
         if not self.spec.exact:
             self._squares(e, one)
         bad = not_finite(one, one.load("%gradients", self.spec.gradients))

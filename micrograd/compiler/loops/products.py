@@ -70,7 +70,9 @@ def _product(shape: Shape, step: Step) -> Product | None:
     number = shape.attached.get(step.number)
     if number is None or step.line.op != "mul" or not step.nests or step.number not in shape.varies:
         return None
-    if abs(number.strides[-1]) != 1 or step.counts[-1] < LEAST:
+    if not all(isinstance(nest.count, int) for nest in step.nests):
+        return None
+    if abs(number.strides[-1]) != 1 or step.nests[-1].most < LEAST:
         return None
     for left, right in (step.line.operands, step.line.operands[::-1]):
         if (

@@ -56,7 +56,7 @@ class RowSums:
     def array(self, product: Product) -> int:
         """The array whose rows have the right factors."""
         place = product.right.place
-        read = places(place.base, place.strides, tuple(nest.count for nest in product.nests))
+        read = places(place, product.nests[-1].counters)
         array = bisect.bisect_right(self._arrays, int(read.min())) - 1
         if read.max() >= self._arrays[array + 1]:
             raise NotAsLoops("factors come from two arrays")
@@ -75,7 +75,7 @@ class RowSums:
     def _product(self, product: Product) -> None:
         left, right = self.products.left_address(product), self.products.right_address(product)
         number = product.number
-        counts = [nest.count for nest in product.nests]
+        counts = [nest.most for nest in product.nests]
         axis = len(counts) - 1
         if number.strides[-1] < 0:  # go up through the places
             number, right = (

@@ -9,8 +9,8 @@
     ...     total = tape.append("add", total, i)
     >>> tape.outputs["value"] = total
     >>> shape = Shape(fold(tape, rows=range(9)))
-    >>> [(str(step.entry), step.counts) for step in shape.steps][1]
-    ('t[i+10] = t[i+9] + row[i+2]', (7,))
+    >>> [(str(step.entry), len(step.counters[0])) for step in shape.steps][1]
+    ('t[i+10] = t[i+9] + row[i+2]', 7)
     >>> [sorted(line.number for line in shape.sources(step, x)) for step in shape.lines[1:] for x in step.temporaries]
     [[0, 1]]
 
@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -37,12 +37,28 @@ class NotAsLoops(Exception):
 
 
 class Nest:
-    """A loop with its place in the program: `depth` loops are around it."""
+    """A loop with its place in the program: `depth` loops are around it.
 
-    def __init__(self, count: int, depth: int):
-        self.count, self.depth = count, depth
+    `count` is an Affine of their counters if it differs from turn to turn; `most` is the highest. `counters` has, for
+    each loop around its body, itself included, its counter in each turn.
+    """
+
+    def __init__(self, count: int | Affine, around: Nest | None):
+        self.count, self.depth = count, around.depth + 1 if around else -1
         self.body: list[Nest | Step] = []
         self.first = self.end = 0  # the numbers of its steps
+        self.counters: tuple[Array, ...] = ()
+        self.most = 1
+        if around is None:
+            return
+        outer: tuple[Array, ...] = around.counters
+        turns = count if isinstance(count, int) else places(count, outer)
+        counts = np.broadcast_to(turns, outer[0].shape if outer else (1,))
+        if counts.min() < 1:
+            raise NotAsLoops("a loop may have no turns")
+        self.most = int(counts.max())
+        starts = np.repeat(np.cumsum(counts) - counts, counts)
+        self.counters = (*(np.repeat(x, counts) for x in outer), np.arange(counts.sum()) - starts)
 
     @property
     def steps(self) -> list[Step]:
@@ -59,7 +75,7 @@ class Step:
 
     def __init__(self, entry: Line | Output, nests: tuple[Nest, ...], number: int):
         self.entry, self.nests, self.number = entry, nests, number
-        self.counts = tuple(nest.count for nest in nests)
+        self.counters = nests[-1].counters if nests else ()
 
     @property
     def line(self) -> Line:
@@ -87,7 +103,7 @@ class Shape:
     def __init__(self, folded: Folded):
         self.folded = folded
         self.steps: list[Step] = []
-        self.root = Nest(1, -1)
+        self.root = Nest(1, None)
         self._grow(self.root, folded.body, ())
         self.lines = [step for step in self.steps if isinstance(step.entry, Line)]
         self.outputs = [step for step in self.steps if isinstance(step.entry, Output)]
@@ -97,7 +113,7 @@ class Shape:
         for step in self.lines:
             at = self.places(step, step.line.result)
             self.writer[at] = step.number
-            for k, counter in enumerate(self.counters(step)):
+            for k, counter in enumerate(step.counters):
                 self.turns[k][at] = counter
         self._sources: dict[tuple[int, Access], list[Step]] = {}
 
@@ -105,9 +121,7 @@ class Shape:
         nest.first = len(self.steps)
         for entry in body:
             if isinstance(entry, Loop):
-                if not isinstance(entry.count, int):
-                    raise NotAsLoops("a loop's count differs from turn to turn")
-                inner = Nest(entry.count, len(nests))
+                inner = Nest(entry.count, nest)
                 nest.body.append(inner)
                 self._grow(inner, entry.body, (*nests, inner))
             else:
@@ -117,13 +131,8 @@ class Shape:
         nest.end = len(self.steps)
 
     def places(self, step: Step, access: Access | Affine) -> Array:
-        """The places that an access of a step comes to: an array with an axis for each loop."""
-        assert isinstance(access.base, int)
-        return places(access.base, access.strides, step.counts)
-
-    def counters(self, step: Step) -> list[Array]:
-        """The counter of each loop around a step, in all turns."""
-        return [_along(step.counts, k) for k in range(len(step.counts))]
+        """The places that an access of a step comes to, in all turns."""
+        return places(access, step.counters)
 
     def sources(self, step: Step, access: Access) -> list[Step]:
         """The lines whose results a step reads through an access."""
@@ -172,7 +181,7 @@ class Shape:
         found = {}
         for step in self.lines:
             own = number[self.places(step, step.line.result)]
-            form = affine_of(own) if (own >= 0).all() else None
+            form = affine_of(own, step.counters) if (own >= 0).all() else None
             if form is not None and step.number in self.varies:
                 found[step.number] = form
         while True:  # an output's numbers must all come from such lines, or none
@@ -213,31 +222,27 @@ class Shape:
         return step.line.op
 
 
-def places(base: int, strides: tuple[int, ...], counts: tuple[int, ...]) -> Array:
-    """The values of an affine form in all turns of its loops."""
-    out = np.asarray(base)
-    for stride, count in zip(strides, counts, strict=True):
-        out = np.add.outer(out, stride * np.arange(count))
+def places(form: Access | Affine, counters: Sequence[Array]) -> Array:
+    """The values of an affine form in all turns of the loops with these counters."""
+    assert isinstance(form.base, int)
+    out = np.full(counters[0].shape if counters else (1,), form.base)
+    for stride, counter in zip(form.strides, counters, strict=True):
+        if stride:
+            out = out + stride * counter
     return out
 
 
-def affine_of(numbers: Array) -> Affine | None:
-    """The affine form that takes these values, with an axis for each loop; None if there is none."""
-    base = int(numbers[(0,) * numbers.ndim])
-    strides = []
-    for k, count in enumerate(numbers.shape):
-        second = tuple(1 if axis == k else 0 for axis in range(numbers.ndim))
-        strides.append(int(numbers[second]) - base if count > 1 else 0)
-    if not np.array_equal(places(base, tuple(strides), numbers.shape), numbers):
-        return None
-    return Affine(base, tuple(strides))
-
-
-def _along(counts: tuple[int, ...], axis: int) -> Array:
-    """Each turn's counter of one loop, with an axis for each loop."""
-    shape = [1] * len(counts)
-    shape[axis] = counts[axis]
-    return np.broadcast_to(np.arange(counts[axis]).reshape(shape), counts)
+def affine_of(numbers: Array, counters: Sequence[Array]) -> Affine | None:
+    """The affine form that takes these values in all turns; None if there is none."""
+    base, strides = int(numbers[0]), []  # in the first turn all counters are 0
+    for k, counter in enumerate(counters):
+        others = [x for j, x in enumerate(counters) if j > k]
+        second = (counter == 1) & np.logical_and.reduce([x == 0 for x in others] or [True])
+        at = int(np.argmax(second))  # the first turn where this counter has moved, and those after it have not
+        before = sum(stride * int(x[at]) for stride, x in zip(strides, counters))
+        strides.append(int(numbers[at]) - base - before if second[at] else 0)
+    found = Affine(base, tuple(strides))
+    return found if np.array_equal(places(found, counters), numbers) else None
 
 
 def divisor(numbers: Iterator[int]) -> int:

@@ -57,8 +57,7 @@ class Storage:
             self.stored |= {int(k) for k in found}
 
     def _grid(self, nests: tuple[Nest, ...], access: Access) -> Array:
-        assert isinstance(access.base, int)
-        return places(access.base, access.strides, tuple(nest.count for nest in nests))
+        return places(access, nests[-1].counters if nests else ())
 
     def is_shared(self, nests: tuple[Nest, ...], access: Access) -> bool:
         """Whether all rows share what an access reads."""
@@ -93,11 +92,12 @@ class Storage:
     def _lay_out_one(self, step: Step) -> int:
         """One element for each turn, the innermost loop's side by side."""
         size, strides = 1, []
-        for k, count in reversed(list(enumerate(step.counts))):
+        for k, nest in reversed(list(enumerate(step.nests))):
             kept = k == self._axis(step)
             strides.append(0 if kept else size)
-            size *= 1 if kept else count
-        self._address[self.shape.places(step, step.line.result)] = places(0, tuple(reversed(strides)), step.counts)
+            size *= 1 if kept else nest.most
+        own = self.shape.places(step, step.line.result)
+        self._address[own] = places(Affine(0, tuple(reversed(strides))), step.counters)
         return size
 
     def _axis(self, step: Step) -> int:
@@ -110,10 +110,10 @@ class Storage:
         at = {}
         for step in steps:
             at[step.number] = own = self.shape.places(step, step.line.result)
-            if (axis := self._axis(step)) >= 0:
-                own = np.broadcast_to(np.take(own, [-1], axis), own.shape)
+            if (axis := self._axis(step)) >= 0:  # the place after the last turn
+                own = own + step.line.result.strides[axis] * (step.nests[axis].most - 1 - step.counters[axis])
             self._address[at[step.number]] = own
-        everything = np.concatenate([self._address[own].ravel() for own in at.values()])
+        everything = np.concatenate([self._address[own]for own in at.values()])
         least = int(everything.min())
         apart = divisor(iter(np.unique(everything - least).tolist()))
         for own in at.values():
@@ -127,7 +127,7 @@ class Storage:
     def address_in(self, nests: tuple[Nest, ...], access: Access) -> Affine:
         key = access, nests
         if key not in self._forms:
-            found = affine_of(self._address[self._grid(nests, access)])
+            found = affine_of(self._address[self._grid(nests, access)], nests[-1].counters if nests else ())
             if found is None:
                 raise NotAsLoops(f"the numbers that {access} reads do not lie in a regular order")
             self._forms[key] = found
@@ -140,6 +140,8 @@ def _carried_around(shape: Shape, step: Step) -> tuple[int, Access] | None:
     """
     own = step.line.result
     assert isinstance(own.base, int)
+    if not all(isinstance(nest.count, int) for nest in step.nests):
+        return None
     for access in step.temporaries:
         for axis in range(len(step.nests) - 1):
             stride = own.strides[axis]
@@ -149,7 +151,7 @@ def _carried_around(shape: Shape, step: Step) -> tuple[int, Access] | None:
                         continue
                     read = shape.places(reader, other)
                     turns = shape.turns[axis][read[shape.writer[read] == step.number]]
-                    if (turns != step.counts[axis] - 1).any():
+                    if (turns != step.nests[axis].most - 1).any():
                         return None
                 return axis, access
     return None

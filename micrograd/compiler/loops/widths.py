@@ -63,22 +63,16 @@ class Widths:
         key = lanes, is_single, wide, kept
         compiled = self._compiled.get(key) or self._compiled.get((machine.lanes_in_loops, False, wide, kept))
         if compiled is None:
-            compiled = self._compiled[key] = self._compile(
-                dataclasses.replace(self.spec, lanes=lanes, is_single=is_single, wide=wide, kept=kept)
-            )
-        self._last = count, compiled
-        return compiled
-
-    def _compile(self, spec: ModuleSpec) -> Compiled:
-        writer: LaneWriter | None = None
-        if spec.folded:
+            spec = dataclasses.replace(self.spec, lanes=lanes, is_single=is_single, wide=wide, kept=kept)
             try:
-                writer = LoopedLanes(spec)
+                writer: LaneWriter = LoopedLanes(spec) if spec.folded else LaneWriter(spec)
             except NotAsLoops:
                 self.spec = dataclasses.replace(self.spec, folded=None)
-                spec = dataclasses.replace(spec, folded=None)
-        writer = writer or LaneWriter(spec)
-        return Compiled(native_of(module_text(writer), spec.machine, run=RUN), writer.words, writer.shared_words)
+                return self.of(count)
+            native = native_of(module_text(writer), machine, run=RUN)
+            compiled = self._compiled[key] = Compiled(native, writer.words, writer.shared_words)
+        self._last = count, compiled
+        return compiled
 
     @property
     def latest(self) -> Native:
