@@ -86,7 +86,7 @@ class _Looped:
         return e
 
     @staticmethod
-    def _input(form: Affine, counts: tuple[int, ...]) -> tuple[str, Affine]:
+    def _input(step: Step, form: Affine) -> tuple[str, Affine]:
         return "%numbers", form
 
     @staticmethod
