@@ -1,4 +1,4 @@
-"""Write a function of numbers, which `jit` calls, as loops where its tape is long and folds: `call_text(tape, machine)`.
+"""Write a function of numbers, which `jit` calls, as loops where it is long and folds: `call_text(tape, machine)`.
 
     >>> from micrograd.compiler.loops.calls import call_text
     >>> from micrograd.compiler.native.machine import Machine
