@@ -320,6 +320,7 @@ class _Computer:
         self.native = native_of(text, this_machine(), call=CALL)
         self._call, self._inputs = self.native.call, len(tape.inputs)
         self._buffer = ctypes.c_double * (len(tape.inputs) + len(tape.outputs))
+        self._is_small = len(tape.inputs) + len(tape.outputs) < SMALL
         self._room = array.array("d", bytes(8 * len(tape.outputs)))
 
     def __call__(self, numbers: list[float]) -> list[float]:
@@ -330,7 +331,7 @@ class _Computer:
 
     def outputs(self, numbers: list[float]) -> list[float]:
         """All outputs, even if some are nan or inf."""
-        if self._buffer._length_ < SMALL:
+        if self._is_small:
             given = self._buffer(*numbers)
             self._call(given)
             return given[self._inputs :]

@@ -211,7 +211,7 @@ def _items(items: list[Any], within: Within) -> Any:
     kinds = set(map(type, items))
     if kinds == {float}:
         return array("d", items).tobytes()
-    if len(kinds) == 1 and issubclass(*kinds, Node):
+    if len(kinds) == 1 and issubclass(next(iter(kinds)), Node):
         return _SameItems(items)
     return items if kinds <= {int, str} and len(kinds) == 1 else list(map(exactly, items, repeat(within)))
 
