@@ -30,6 +30,8 @@ NAMES = {
 LOOPS = {"run"}
 SLOW = {"eager", "python"}
 
+LARGEST = 500_000  # weights times rows that are still trained without compiling: each is a few nodes
+
 LOSSES = {**BY_NAME, "half_squared_sum": half_squared_sum}
 
 
@@ -128,7 +130,9 @@ class Eager(Trainer):
 
 def train(net, variant):
     native_of.cache_clear()  # compile each row afresh, to time it
-    kinds = {"run": Run, "step": Step, "eager": Eager}
+    kinds = {"run": Run, "step": Step}
+    if net.batch * sum(W.size for W, _ in net.layers) <= LARGEST:
+        kinds["eager"] = Eager
     return kinds[variant](net) if variant in kinds else None
 
 
