@@ -1,7 +1,8 @@
 /* The yardstick: the workloads of workloads.py as one would write them in C, the rows of a batch innermost, so that the
    compiler can vectorize. Each function takes many steps in one call; the compiler knows all sizes.
 
-       cc -O3 -march=native -ffast-math -fPIC -c limit.c && cc -shared limit.o -lmvec -lm
+       cc -O3 -march=native -ffast-math -fPIC -DINPUTS=64 -DHIDDEN=30 -DBATCH=10 -c limit.c
+       cc -shared limit.o -lmvec -lm
 
    A batch is stored unit by unit: `x[unit * rows + row]`. Parameters are layer by layer, weights (one row for each
    unit) and then biases. tuned.c has the same nets written for this machine's registers. */
@@ -113,9 +114,11 @@ void xor_net(double *p, const double *X, const double *Y, long batches, long ste
   sigmoids(3, 4, 1, 4, 0, p, X, Y, batches, steps, rate, losses);
 }
 
+#ifdef INPUTS /* -DINPUTS=784 -DHIDDEN=30 -DBATCH=100, the sizes of one net */
 void digits(double *p, const double *X, const double *Y, long batches, long steps, double rate, double *losses) {
-  sigmoids(64, 30, 10, 10, 1, p, X, Y, batches, steps, rate, losses);
+  sigmoids(INPUTS, HIDDEN, 10, BATCH, 1, p, X, Y, batches, steps, rate, losses);
 }
+#endif
 
 /* 2-16-16-1, ReLU, hinge loss, gradient descent on all 100 rows. */
 void moons(double *p, const double *X, const double *Y, long batches, long steps, double rate, double *losses) {

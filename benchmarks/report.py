@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.timing import TOLERANCE, Row
-from benchmarks.workloads import Expression, Net
+from benchmarks.workloads import Expression, Training
 
 OURS = ("ours", "original")
 NOTES = """\
@@ -27,7 +27,7 @@ loading its libraries. Peak: memory of that process after 100 more steps. All fl
 class Measured:
     """One workload: its rows, and the times of the fixed loop between them."""
 
-    workload: Expression | Net
+    workload: Expression | Training
     rows: list[Row]
     loops: list[float]
     memory: dict[str, float] = field(default_factory=dict)  # of a process without an engine
@@ -36,8 +36,8 @@ class Measured:
         return next((row for row in self.rows if row.name == name and row.times), None)
 
     def others(self) -> list[Row]:
-        """Rows of other engines; limit.c and tuned.c are not engines."""
-        return [row for row in self.rows if row.times and row.peer not in (*OURS, "limit", "tuned")]
+        """Rows of other engines; what is written in C is not an engine."""
+        return [row for row in self.rows if row.times and row.peer not in (*OURS, "limit", "tuned", "jammed")]
 
 
 @dataclass
@@ -166,9 +166,14 @@ def ratios(m: Measured) -> dict[str, dict[str, Any]]:
         ("step.run, fastest peer", run, fastest),
         ("step.run, limit.c", run, limit),
         ("step.run, tuned.c", run, m.row("tuned.c")),
+        ("step.run, jammed.c", run, m.row("jammed.c")),
+        ("step.run, NumPy by hand", run, m.row("NumPy by hand")),
+        ("step.run, jax.jit of lax.scan", run, m.row("jax.jit of lax.scan")),
         ("step(X, y), NumPy by hand", step, m.row("NumPy by hand")),
         ("step(X, y), jax.jit", step, m.row("jax.jit")),
         ("step(X, y), PyTorch eager", step, m.row("PyTorch eager")),
+        ("step.run, micrograd eager", run, m.row("micrograd eager")),
+        ("step.run, micrograd eager, Python core", run, m.row("micrograd eager, Python core")),
     ]
     if isinstance(m.workload, Expression):
         call = m.row("micrograd jit(f)(x, y)")
@@ -191,7 +196,7 @@ def ratios(m: Measured) -> dict[str, dict[str, Any]]:
 
 def _ratios(results: Results) -> list[str]:
     out = ["## How many times faster micrograd is, by medians (by minima)", ""]
-    for kind in (Net, Expression):
+    for kind in (Training, Expression):
         chosen = [m for m in results.measured if isinstance(m.workload, kind)]
         found = {m.workload.name: ratios(m) for m in chosen}
         questions = list(dict.fromkeys(name for answers in found.values() for name in answers))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import peers
-from benchmarks.workloads import Expression, Net
+from benchmarks.workloads import GPT, Expression, Training
 
 CHECKED = 25  # steps
 TOLERANCE = 1e-9
@@ -51,9 +51,11 @@ class Row:
         return statistics.median(self.times)
 
 
-def make(module: Any, workload: Expression | Net, variant: str) -> Any:
+def make(module: Any, workload: Expression | Training, variant: str) -> Any:
     """A trainer or an evaluator; None if the variant does not apply."""
-    return (module.train if isinstance(workload, Net) else module.evaluate)(workload, variant)
+    if isinstance(workload, GPT):
+        return module.train_gpt(workload, variant) if hasattr(module, "train_gpt") else None
+    return (module.train if isinstance(workload, Training) else module.evaluate)(workload, variant)
 
 
 def start(thing: Any) -> None:
@@ -61,7 +63,7 @@ def start(thing: Any) -> None:
         thing.start()
 
 
-def prepare(names: list[str], workload: Expression | Net) -> list[Row]:
+def prepare(names: list[str], workload: Expression | Training) -> list[Row]:
     """A row for each variant of each peer, compiled by a first call, which is timed."""
     rows = []
     for peer in names:
@@ -90,17 +92,17 @@ def _line(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
-def check(rows: list[Row], workload: Expression | Net) -> None:
+def check(rows: list[Row], workload: Expression | Training) -> None:
     """Compare each row with the reference written by hand, and mark the rows that differ as failed."""
     reference = peers.load("numpy")
-    by_hand = "arrays" if isinstance(workload, Net) else "math"
+    by_hand = "arrays" if isinstance(workload, Training) else "math"
     for row in rows:
         if row.failed:
             continue
         try:
             other = make(reference, workload, by_hand)
             row.checked = 1 if isinstance(workload, Expression) else 3 if row.slow else CHECKED
-            if isinstance(workload, Net):
+            if isinstance(workload, Training):
                 wrong = _differing(row.thing, other, row.checked)
             else:
                 other.run(1)
@@ -130,9 +132,9 @@ def _difference(what: str, found: Any, wanted: Any, floor: float) -> str:
     return "" if worst <= TOLERANCE else f"{what} differ from those by hand by {worst:.1e} relative"
 
 
-def calibrate(row: Row, workload: Expression | Net, target: float) -> None:
+def calibrate(row: Row, workload: Expression | Training, target: float) -> None:
     """Choose how many steps make a block of about `target` seconds."""
-    if row.loops and isinstance(workload, Net):
+    if row.loops and isinstance(workload, Training):
         row.steps = workload.steps
         _block(row)  # the loop may be compiled for this number of steps
         row.calls = max(1, math.ceil(target / (_block(row) * row.steps)))
@@ -164,7 +166,7 @@ def noise() -> float:
     return time.perf_counter() - began
 
 
-def time_rows(rows: list[Row], workload: Expression | Net, *, rounds: int, target: float) -> list[float]:
+def time_rows(rows: list[Row], workload: Expression | Training, *, rounds: int, target: float) -> list[float]:
     """Fill `times` of each row that has not failed; returns the times of the fixed loop between the blocks."""
     alive = [row for row in rows if not row.failed]
     gc.collect()

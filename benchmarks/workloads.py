@@ -14,6 +14,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,27 @@ EXPRESSIONS = {
 }
 
 
+class Training:
+    """What is trained: a net or a GPT, from its first parameters. `betas` are Adam's."""
+
+    betas = (0.9, 0.999)
+
+    def batches(self) -> list[tuple[np.ndarray, ...]]:
+        """The data of each step, in arrays of its own."""
+        raise NotImplementedError
+
+    def parameters(self) -> list[np.ndarray]:
+        raise NotImplementedError
+
+    def in_shape(self, numbers: np.ndarray) -> list[np.ndarray]:
+        """Copies of flat parameters in the shapes of `parameters()`."""
+        shapes = [array.shape for array in self.parameters()]
+        ends = np.cumsum([math.prod(shape) for shape in shapes])
+        return [part.reshape(shape).copy() for part, shape in zip(np.split(numbers[: ends[-1]], ends), shapes)]
+
+
 @dataclass(frozen=True)
-class Net:
+class Net(Training):
     """A net to train. `layers` are pairs of weights, one row for each unit, and biases or None.
 
     `loss` is a name from micrograd.losses, and the loss of a batch is the mean over its rows. `y` holds classes for
@@ -82,12 +102,6 @@ class Net:
     def parameters(self) -> list[np.ndarray]:
         """Fresh copies of the first parameters: weights and biases, layer after layer."""
         return [array.copy() for layer in self.layers for array in layer if array is not None]
-
-    def in_shape(self, numbers: np.ndarray) -> list[np.ndarray]:
-        """Copies of flat parameters in the shapes of `parameters()`."""
-        shapes = [array.shape for array in self.parameters()]
-        ends = np.cumsum([math.prod(shape) for shape in shapes])
-        return [part.reshape(shape).copy() for part, shape in zip(np.split(numbers[: ends[-1]], ends), shapes)]
 
 
 def _layers(sizes, rng, bias=True):
@@ -126,23 +140,97 @@ def _moons():
     return Net("moons", (2, 16, 16, 1), "relu", "linear", "hinge", "sgd", 0.1, X, y, 100, layers, 2_000)
 
 
-def _digits():
+def _digits(name, sizes, batch, lr, steps):
+    """The first 1000 of scikit-learn's digits, of 8 x 8 pixels; for 784 inputs enlarged to 28 x 28."""
     from sklearn.datasets import load_digits
 
     data = load_digits()
     X, y = data.data[:1000] / 16.0, np.eye(10)[data.target[:1000]]
-    layers = _layers((64, 30, 10), np.random.default_rng(4))
-    return Net("digits", (64, 30, 10), "sigmoid", "sigmoid", "half_squared_sum", "sgd", 3.0, X, y, 10, layers, 500)
+    if sizes[0] == 784:
+        X = enlarged(X.reshape(-1, 8, 8)).reshape(-1, 784)
+    layers = _layers(sizes, np.random.default_rng(4))
+    return Net(name, sizes, "sigmoid", "sigmoid", "half_squared_sum", "sgd", lr, X, y, batch, layers, steps)
 
 
-NETS = {"xor": _xor, "iris": _iris, "moons": _moons, "digits": _digits}
-NAMES = [*EXPRESSIONS, *NETS]
+def enlarged(images):
+    """Pictures of 8 x 8 pixels as 28 x 28, straight lines between the pixels' middles."""
+    at = (np.arange(28) + 0.5) * 8 / 28 - 0.5
+    weights = np.maximum(0.0, 1.0 - np.abs(at.clip(0, 7)[:, None] - np.arange(8)))
+    return weights @ images @ weights.T
+
+
+NETS = {
+    "xor": _xor,
+    "iris": _iris,
+    "moons": _moons,
+    "digits": lambda: _digits("digits", (64, 30, 10), 10, 3.0, 500),
+    "digits-100": lambda: _digits("digits-100", (64, 30, 10), 100, 3.0, 100),
+    "784-30": lambda: _digits("784-30", (784, 30, 10), 10, 0.5, 100),
+    "784-30-100": lambda: _digits("784-30-100", (784, 30, 10), 100, 0.5, 20),
+    "784-100": lambda: _digits("784-100", (784, 100, 10), 10, 0.5, 50),
+    "784-100-100": lambda: _digits("784-100-100", (784, 100, 10), 100, 0.5, 10),
+}
+
+
+@dataclass(frozen=True)
+class GPT(Training):
+    """`demos/microgpt.py`, one document a step.
+
+    `tokens` and `targets` have a row of whole numbers for each document, as long as its `block` of positions; `weights`
+    has the weight of each position in the loss, 0 after the document's end. `arrays` are the first parameters by name.
+    """
+
+    name: str
+    letters: int
+    block: int
+    size: int
+    heads: int
+    lr: float
+    tokens: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+    arrays: dict[str, np.ndarray]
+    steps: int
+    optimizer = "adam"
+    betas = (0.9, 0.99)
+
+    @property
+    def text(self) -> str:
+        return (
+            f"a GPT of one layer, {self.size} numbers a position, {self.heads} heads, {self.block} positions, "
+            f"{self.letters} letters; Adam {self.lr}, one document a step"
+        )
+
+    def batches(self) -> list[tuple[np.ndarray, ...]]:
+        return [tuple(x.copy() for x in document) for document in zip(self.tokens, self.targets, self.weights)]
+
+    def parameters(self) -> list[np.ndarray]:
+        return [array.copy() for array in self.arrays.values()]
+
+
+def _microgpt():
+    letters, block, size, rng = 27, 8, 16, np.random.default_rng(5)
+    words = (Path(__file__).parent.parent / "demos" / "words.txt").read_text().split()[:64]
+    coded = [[0, *(ord(letter) - 96 for letter in word), 0][: block + 1] for word in words]
+    tokens, targets = np.zeros((2, len(words), block), np.int64)
+    weights = np.zeros((len(words), block))
+    for i, code in enumerate(coded):
+        count = len(code) - 1
+        tokens[i, :count], targets[i, :count], weights[i, :count] = code[:-1], code[1:], 1 / count
+    shapes = {"tokens": (letters, size), "positions": (block, size)}
+    shapes |= dict.fromkeys(("query", "key", "value"), (size, size))
+    shapes |= {"up": (2 * size, size), "out": (size, size), "down": (size, 2 * size), "scores": (letters, size)}
+    arrays = {name: rng.normal(0.0, 0.2, shape) for name, shape in shapes.items()}
+    return GPT("microgpt", letters, block, size, 4, 0.01, tokens, targets, weights, arrays, 200)
+
+
+NAMES = [*EXPRESSIONS, *NETS, "microgpt"]
 
 
 def net(name: str) -> Net:
     return NETS[name]()
 
 
-def workload(name: str) -> Expression | Net:
+def workload(name: str) -> Expression | Net | GPT:
     """The workload of that name."""
-    return EXPRESSIONS[name] if name in EXPRESSIONS else net(name)
+    return _microgpt() if name == "microgpt" else EXPRESSIONS[name] if name in EXPRESSIONS else net(name)

@@ -1,8 +1,8 @@
 """A GPT in scalars: it reads names, learns letter by letter what comes next, and makes up new ones.
 
 All the parts of the large ones are here, small: token and position embeddings, RMS norm, causal attention in several
-heads, a multi-layer perceptron, residual connections, softmax, cross-entropy and Adam. Compiling takes a minute or two,
-and pays off over many steps: `--jit --block 8 --steps 20000`. After Karpathy's microgpt.
+heads, a multi-layer perceptron, residual connections, softmax, cross-entropy and Adam. `--jit` compiles one program for
+the longest word, and pads the others: that is quicker than a program for each length. After Karpathy's microgpt.
 """
 
 import functools
@@ -118,8 +118,8 @@ def main(*, seed=0, names=WORDS, steps=1000, batch=2, lr=0.01, size=16, heads=4,
     gpt = GPT(len(alphabet), block=block, size=size, heads=heads, layers=layers, rng=rng)
     optimizer = Adam(gpt.parameters(), lr=linear_decay(lr, steps=steps), betas=(0.9, 0.99))
     print(f"{len(words)} words of {len(alphabet) - 1} letters, {len(gpt.parameters())} parameters")
-    examples = [encode(word, alphabet, block, pad=jit) for word in words]
-    every, losses = max(1, steps // 20), []
+    longest, every, losses = min(block, max(map(len, words)) + 1), max(1, steps // 20), []
+    examples = [encode(word, alphabet, longest, pad=jit) for word in words]
 
     def loss_of(tokens, targets, weights):
         memory = [([], []) for _ in gpt.layers]

@@ -41,6 +41,7 @@ def test_the_command_checks_times_and_reports(tmp_path):
         ("estimators --seeds 1 --sets iris", r"\| iris \| 20 \| micrograd \| 0\.9\d+ \|"),
         ("compiling --rounds 1", r"\| ReLU 2-23-23-1 \| 30\d\d \|"),
         ("compiling --many 10", r"10 compilations"),
+        ("growth --most 1000", r"\| at random \| \d{3,4} \| \d"),
         ("stopping --times 1", r"\| one batch of 3,000,000 rows \| 1 times \|"),
     ],
 )
@@ -92,13 +93,46 @@ def test_what_was_asked_is_read_from_the_measures():
     assert eager.ASKED[1].found(measured, min) is None
 
 
-@pytest.mark.parametrize("peer", ["ours", pytest.param("limit", marks=NEEDS_C)])
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "digits"])
-def test_every_way_agrees_with_what_is_written_by_hand(peer, name):
+LARGE = [name for name in NAMES if name.startswith(("digits", "784"))]  # they take long to compile
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in (*LARGE, "microgpt")])
+def test_every_way_agrees_with_what_is_written_by_hand(name):
+    assert_equal(["ours"], name)
+
+
+def assert_equal(chosen, name):
     work = workload(name)
-    rows = timing.prepare([peer], work)
+    rows = timing.prepare(chosen, work)
     timing.check(rows, work)
     assert rows and not [row.failed for row in rows if row.failed]
+
+
+@NEEDS_C
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_written_in_c_agrees(name):
+    assert_equal(["limit"], name)
+
+
+@NEEDS_C
+@pytest.mark.parametrize("name", LARGE)
+def test_loops_by_hand_agree(name):
+    assert_equal(["jammed"], name)
+
+
+@NEEDS_C
+def test_loops_by_hand_find_a_loss_that_is_not_finite():
+    work = workload("digits")
+    work.layers[0][0][0, 0] = np.nan
+    (row,) = timing.prepare(["jammed"], work)
+    assert row.failed == "FloatingPointError: jammed.c: the loss of step 1 is nan"
+
+
+@pytest.mark.parametrize("variant", ["eager", "python"])
+def test_a_gpt_without_compiling_agrees_with_what_is_written_by_hand(variant):
+    work = workload("microgpt")
+    trainer = timing.make(peers.load("ours"), work, variant)
+    assert not timing._differing(trainer, timing.make(peers.load("numpy"), work, "arrays"), 2)
 
 
 @NEEDS_C

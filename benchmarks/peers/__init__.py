@@ -11,6 +11,7 @@ in one call), `SLOW` (the variants for which a few steps are enough), and
   batch, and returns the loss before each step; `parameters()` returns arrays in the order of `Net.parameters`.
 - `evaluate(expression, variant)`: an evaluator. `run(calls)` computes the value and both derivatives at POINT `calls`
   times; `result()` returns the three numbers.
+- `train_gpt(gpt, variant)`, where there is one: a trainer of `microgpt`.
 
 Either is None if the variant does not apply. The compile time is that of creating one and of its first `run(1)`.
 """
@@ -31,6 +32,7 @@ NEEDS = {  # the module that must be installed, for each peer
     "autograd": "autograd",
     "limit": None,
     "tuned": None,
+    "jammed": None,
 }
 
 

@@ -14,6 +14,14 @@
 
 from __future__ import annotations
 
+from benchmarks.peers.gpt_arrays import document_loss
+from benchmarks.workloads import GPT
+
+
+def loss_of(work, functions):
+    """A function of the list of parameters and of what one of `work.batches()` holds."""
+    return (document_loss if isinstance(work, GPT) else batch_loss)(work, functions)
+
 
 def batch_loss(net, functions):
     """A function of the list of parameters, rows and targets."""

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.peers.arrays import batch_loss
+from benchmarks.peers.arrays import loss_of
 from benchmarks.workloads import POINT
 
 jax.config.update("jax_enable_x64", True)
@@ -30,6 +30,8 @@ def version():
 class Functions:
     sigmoid = staticmethod(jax.nn.sigmoid)
     relu = staticmethod(lambda z: jnp.maximum(z, 0.0))
+    softmax, log_softmax = staticmethod(jax.nn.softmax), staticmethod(jax.nn.log_softmax)
+    where, array = staticmethod(jnp.where), staticmethod(jnp.asarray)
 
     @staticmethod
     def linear(x, W, b):
@@ -44,17 +46,19 @@ class Functions:
 class Trainer:
     def __init__(self, net):
         self.net, self.batches = net, [tuple(map(jnp.asarray, batch)) for batch in net.batches()]
-        value_and_gradients = jax.value_and_grad(batch_loss(net, Functions))
+        value_and_gradients = jax.value_and_grad(loss_of(net, Functions))
 
-        def step(carry, X, y):
+        keep, keep_square = net.betas
+
+        def step(carry, *batch):
             parameters, (mean, square, powers) = carry
-            loss, gradients = value_and_gradients(parameters, X, y)
+            loss, gradients = value_and_gradients(parameters, *batch)
             if net.optimizer == "sgd":
                 parameters = [p - net.lr * g for p, g in zip(parameters, gradients)]
             else:
-                powers = powers * np.array([0.9, 0.999])
-                mean = [0.9 * m + 0.1 * g for m, g in zip(mean, gradients)]
-                square = [0.999 * s + 0.001 * g * g for s, g in zip(square, gradients)]
+                powers = powers * np.array(net.betas)
+                mean = [keep * m + (1 - keep) * g for m, g in zip(mean, gradients)]
+                square = [keep_square * s + (1 - keep_square) * g * g for s, g in zip(square, gradients)]
                 rate, correction = net.lr / (1 - powers[0]), 1 / (1 - powers[1])
                 parameters = [
                     p - rate * m / (jnp.sqrt(s * correction) + 1e-8) for p, m, s in zip(parameters, mean, square)
@@ -77,8 +81,8 @@ class Trainer:
     def run(self, steps):
         out, compiled, carry = [], self.compiled, self.carry
         while len(out) < steps:
-            for X, y in self.batches[: steps - len(out)]:
-                carry, loss = compiled(carry, X, y)
+            for batch in self.batches[: steps - len(out)]:
+                carry, loss = compiled(carry, *batch)
                 out.append(loss.block_until_ready())
         self.carry = carry
         return out
@@ -87,24 +91,27 @@ class Trainer:
 class Scan(Trainer):
     def __init__(self, net):
         super().__init__(net)
-        self.X, self.y = (jnp.stack(arrays) for arrays in zip(*self.batches))
+        self.data = tuple(jnp.stack(arrays) for arrays in zip(*self.batches))
         count, step = len(self.batches), self.step
 
-        def loop(carry, X, y, steps):
+        def loop(carry, data, steps):
             if count == 1:
-                return lax.scan(lambda carry, _: step(carry, X[0], y[0]), carry, length=steps)
+                return lax.scan(lambda carry, _: step(carry, *(x[0] for x in data)), carry, length=steps)
             order = jnp.arange(steps) % count
-            return lax.scan(lambda carry, i: step(carry, X[i], y[i]), carry, order)
+            return lax.scan(lambda carry, i: step(carry, *(x[i] for x in data)), carry, order)
 
-        self.loop = jax.jit(loop, static_argnums=3)
+        self.loop = jax.jit(loop, static_argnums=2)
 
     def run(self, steps):
-        self.carry, losses = self.loop(self.carry, self.X, self.y, steps)
+        self.carry, losses = self.loop(self.carry, self.data, steps)
         return losses.block_until_ready()
 
 
 def train(net, variant):
     return {"jit": Trainer, "scan": Scan}[variant](net)
+
+
+train_gpt = train
 
 
 class Evaluator:

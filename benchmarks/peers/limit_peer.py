@@ -20,6 +20,17 @@ FLAGS = "-O3 -march=native -ffast-math -fPIC".split()
 NAMES_IN_C = {"xor": "xor_net", "sigmoids": "sigmoids_expression"}  # C reserves the name, or the file uses it
 
 
+def sizes(net):
+    """The compiler's options for a net of sigmoids with biases, of any size; for the others none are needed."""
+    if not is_digits(net):
+        return []
+    return [f"-D{name}={size}" for name, size in zip(("INPUTS", "HIDDEN", "BATCH"), (*net.sizes[:2], net.batch))]
+
+
+def is_digits(net):
+    return net.loss == "half_squared_sum" and net.layers[0][1] is not None
+
+
 def version():
     return subprocess.run([_compiler(), "--version"], capture_output=True, text=True).stdout.partition("\n")[0]
 
@@ -67,7 +78,8 @@ class Trainer:
     """Batches are stored unit by unit, rows innermost; parameters in the order of `Net.parameters`."""
 
     def __init__(self, net):
-        self.net, self.function = net, getattr(library(), NAMES_IN_C.get(net.name, net.name))
+        name = "digits" if is_digits(net) else NAMES_IN_C.get(net.name, net.name)
+        self.net, self.function = net, getattr(library(flags=[*FLAGS, *sizes(net)]), name)
         y = np.eye(3)[net.y] if net.loss == "cross_entropy" else net.y
         self.X, self.Y = (aligned(_unit_by_unit(array, net.batch)) for array in (net.X, y))
         self.start()
@@ -109,3 +121,35 @@ def train(net, variant):
 
 def evaluate(expression, variant):
     return Evaluator(NAMES_IN_C.get(expression.name, expression.name))
+
+
+class DocumentTrainer:
+    """The documents of a GPT, one a step, in `benchmarks/limit_gpt.c`."""
+
+    def __init__(self, gpt):
+        sizes = gpt.letters, gpt.block, gpt.size, gpt.heads
+        if sizes != (27, 8, 16, 4):
+            raise ValueError(f"limit_gpt.c is for 27 letters, 8 positions of 16 numbers and 4 heads, not for {sizes}")
+        self.gpt, self.function = gpt, library("limit_gpt.c").microgpt
+        self.tokens, self.targets = (np.ascontiguousarray(x, ctypes.c_long) for x in (gpt.tokens, gpt.targets))
+        self.weights = aligned(gpt.weights)
+        self.start()
+
+    def start(self):
+        self.memory = aligned(np.concatenate([array.ravel() for array in self.gpt.parameters()]))
+        state = np.zeros(self.memory.size), np.zeros(self.memory.size), np.ones(2)
+        self.state = [aligned(array) for array in state]
+
+    def run(self, steps):
+        losses = np.empty(steps)
+        counts = ctypes.c_long(len(self.tokens)), ctypes.c_long(steps), ctypes.c_double(self.gpt.lr)
+        data = map(address, (self.memory, self.tokens, self.targets, self.weights))
+        self.function(*data, *counts, *map(address, (losses, *self.state)))
+        return losses
+
+    def parameters(self):
+        return self.gpt.in_shape(self.memory)
+
+
+def train_gpt(gpt, variant):
+    return DocumentTrainer(gpt)

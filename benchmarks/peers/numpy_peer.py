@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from benchmarks.peers import gpt_numpy
 from benchmarks.workloads import POINT
 
 NAMES = {"arrays": "NumPy by hand", "math": "Python by hand"}
@@ -168,3 +169,7 @@ class Evaluator:
 
 def evaluate(expression, variant):
     return Evaluator({"quotient": _quotient, "sigmoids": _sigmoids}[expression.name]) if variant == "math" else None
+
+
+def train_gpt(gpt, variant):
+    return gpt_numpy.Trainer(gpt) if variant == "arrays" else None

@@ -7,6 +7,7 @@ import random
 import numpy as np
 
 import micrograd
+from benchmarks.peers import gpt_ours
 from benchmarks.workloads import POINT
 from micrograd import Value, value_and_grad
 from micrograd.cli.recipe import LOSSES as BY_NAME
@@ -24,9 +25,12 @@ NAMES = {
     "grad": "micrograd jit(value_and_grad(f))",
     "backward": "micrograd jit(f)(x, y).backward()",
     "eager": "micrograd eager",
+    "python": "micrograd eager, Python core",
 }
 LOOPS = {"run"}
-SLOW = {"eager"}
+SLOW = {"eager", "python"}
+
+LARGEST = 500_000  # weights times rows that are still trained without compiling: each is a few nodes
 
 LOSSES = {**BY_NAME, "half_squared_sum": half_squared_sum}
 
@@ -126,8 +130,16 @@ class Eager(Trainer):
 
 def train(net, variant):
     native_of.cache_clear()  # compile each row afresh, to time it
-    kinds = {"run": Run, "step": Step, "eager": Eager}
+    kinds = {"run": Run, "step": Step}
+    if net.batch * sum(W.size for W, _ in net.layers) <= LARGEST:
+        kinds["eager"] = Eager
     return kinds[variant](net) if variant in kinds else None
+
+
+def train_gpt(gpt, variant):
+    native_of.cache_clear()
+    kinds = {"run": gpt_ours.Run, "eager": gpt_ours.Eager, "python": gpt_ours.Elsewhere}
+    return kinds[variant](gpt) if variant in kinds else None
 
 
 class Evaluator:

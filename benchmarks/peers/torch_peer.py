@@ -8,7 +8,7 @@ import tempfile
 import torch
 from torch.nn import functional
 
-from benchmarks.peers.arrays import batch_loss
+from benchmarks.peers.arrays import loss_of
 from benchmarks.workloads import POINT
 
 torch.set_num_threads(1)
@@ -30,13 +30,16 @@ class Functions:
     sigmoid = staticmethod(torch.sigmoid)
     relu = staticmethod(torch.relu)
     cross_entropy = staticmethod(functional.cross_entropy)
+    where, array = staticmethod(torch.where), staticmethod(torch.from_numpy)
+    softmax = staticmethod(lambda x: torch.softmax(x, -1))
+    log_softmax = staticmethod(lambda x: torch.log_softmax(x, -1))
 
 
 class Trainer:
     def __init__(self, net):
         self.net = net
-        self.batches = [(torch.from_numpy(X), torch.from_numpy(y)) for X, y in net.batches()]
-        self.loss = batch_loss(net, Functions)
+        self.batches = [tuple(map(torch.from_numpy, batch)) for batch in net.batches()]
+        self.loss = loss_of(net, Functions)
         self.arrays = [torch.from_numpy(array) for array in net.parameters()]
 
     def parameters(self):
@@ -45,20 +48,22 @@ class Trainer:
     def run(self, steps):
         out = []
         while len(out) < steps:
-            for X, y in self.batches[: steps - len(out)]:
-                out.append(self.step(X, y))
+            for batch in self.batches[: steps - len(out)]:
+                out.append(self.step(*batch))
         return out
 
 
 class Eager(Trainer):
     def start(self):
         self.arrays = [torch.from_numpy(array).requires_grad_() for array in self.net.parameters()]
-        kind = torch.optim.SGD if self.net.optimizer == "sgd" else torch.optim.Adam
-        self.optimizer = kind(self.arrays, lr=self.net.lr)
+        if self.net.optimizer == "sgd":
+            self.optimizer = torch.optim.SGD(self.arrays, lr=self.net.lr)
+        else:
+            self.optimizer = torch.optim.Adam(self.arrays, lr=self.net.lr, betas=self.net.betas)
 
-    def step(self, X, y):
+    def step(self, *batch):
         self.optimizer.zero_grad()
-        loss = self.loss(self.arrays, X, y)
+        loss = self.loss(self.arrays, *batch)
         loss.backward()
         self.optimizer.step()
         return loss.detach()
@@ -70,22 +75,22 @@ class Compiled(Trainer):
     def __init__(self, net):
         super().__init__(net)
         value_and_gradients = torch.func.grad_and_value(self.loss)
-        lr = net.lr
+        lr, (keep, keep_square) = net.lr, net.betas
         self.state = []
 
-        def sgd(parameters, state, X, y):
-            gradients, loss = value_and_gradients(parameters, X, y)
+        def sgd(parameters, state, *batch):
+            gradients, loss = value_and_gradients(parameters, *batch)
             for p, g in zip(parameters, gradients):
                 p.sub_(g, alpha=lr)
             return loss
 
-        def adam(parameters, state, X, y):
-            gradients, loss = value_and_gradients(parameters, X, y)
+        def adam(parameters, state, *batch):
+            gradients, loss = value_and_gradients(parameters, *batch)
             powers, *moments = state
-            powers.mul_(powers.new_tensor([0.9, 0.999]))
+            powers.mul_(powers.new_tensor([keep, keep_square]))
             for p, g, mean, square in zip(parameters, gradients, moments[::2], moments[1::2]):
-                mean.mul_(0.9).add_(g, alpha=0.1)
-                square.mul_(0.999).add_(g * g, alpha=0.001)
+                mean.mul_(keep).add_(g, alpha=1 - keep)
+                square.mul_(keep_square).add_(g * g, alpha=1 - keep_square)
                 p.sub_(lr / (1 - powers[0]) * mean / ((square / (1 - powers[1])).sqrt() + 1e-8))
             return loss
 
@@ -100,12 +105,15 @@ class Compiled(Trainer):
         for i, array in enumerate(self.state):
             array.fill_(float(i == 0))
 
-    def step(self, X, y):
-        return self.compiled(self.arrays, self.state, X, y)
+    def step(self, *batch):
+        return self.compiled(self.arrays, self.state, *batch)
 
 
 def train(net, variant):
     return {"eager": Eager, "compile": Compiled}[variant](net)
+
+
+train_gpt = train
 
 
 class Evaluator:

@@ -129,6 +129,36 @@ static PyObject *results_prepare(results *r, PyObject *args)
     Py_RETURN_TRUE;
 }
 
+/* beside(result, number, operation, local): another result of the same call. It has the same operands, which need not be
+   looked at again. */
+static PyObject *core_beside(PyObject *module, PyObject *args)
+{
+    core *c = PyModule_GetState(module);
+    PyObject *result, *operation, *local;
+    double number;
+    if (!PyArg_ParseTuple(args, "OdOO", &result, &number, &operation, &local))
+        return NULL;
+    if (!is_node(c, result))
+        return PyErr_Format(PyExc_TypeError, "this is not a Value: %R", result);
+    const node *first = (node *)result;
+    node *v = new_node(c, operation, number);
+    if (!v)
+        return NULL;
+    PyObject_GC_Track(v);
+    if (!with_extra(v)) {
+        Py_DECREF(v);
+        return NULL;
+    }
+    extra_of(v)->local = Py_NewRef(local);
+    v->locals = OBJECT;
+    if (first->operands == MANY)
+        extra_of(v)->operands = Py_NewRef(extra_of(first)->operands);
+    for (int i = 0; i < first->operands && first->operands != MANY; i++)
+        v->operand[i] = (node *)Py_NewRef(first->operand[i]);
+    v->operands = first->operands;
+    return (PyObject *)v;
+}
+
 /* ---------------------------------------------------------------- the two types */
 
 static int results_init(results *r, PyObject *args, PyObject *options)

@@ -23,14 +23,14 @@ from micrograd import modes
 from micrograd.c_core import native
 from micrograd.compiler import notice
 from micrograd.compiler.arguments import Structure, rebuild
-from micrograd.compiler.native.emit import call_module
+from micrograd.compiler.loops.calls import call_text
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.memory import addresses
 from micrograd.compiler.native.native import CALL, Native, native_of
 from micrograd.compiler.outside.recording import recorded
 from micrograd.compiler.paused import paused
 from micrograd.compiler.rows import WholeNumber
-from micrograd.compiler.several import PickledRows, ResultsOfCall, spread
+from micrograd.compiler.several import PickledRows, ResultsOfCall, beside, spread
 from micrograd.compiler.tape.guards import guarded
 from micrograd.compiler.tape.recorder import Recorder
 from micrograd.compiler.tape.simplify import simplify
@@ -48,6 +48,7 @@ from micrograd.transforms import gradients, inside_another, map_numbers
 
 READABLE = 30  # the longest tape whose derivatives are shown as formulas
 FEW = 16  # derivatives of several results that come with the results: then it is as quick, and they can be shown
+SMALL = 16  # numbers that are quicker in a buffer of ctypes than in an array
 SHORT = 2000  # the longest tape whose code C calls without releasing the interpreter lock
 
 
@@ -244,7 +245,9 @@ class Program:
             out = (self._of_values or self._without_derivatives())(numbers)
             results = ResultsOfCall(self, numbers, operands)
             locals_ = [OneOf(results, k) for k in range(self.count)]
-        nodes = [node_of(x, entry, operands, local) for x, entry, local in zip(out, self._entries, locals_)]
+        nodes: list[Value] = []
+        for x, entry, local in zip(out, self._entries, locals_):
+            nodes.append(beside(nodes[0], x, entry, local) if nodes else node_of(x, entry, operands, local))
         return self._arranged(self._as_plain(nodes))
 
     def _as_plain(self, out: list[Any]) -> list[Any]:
@@ -343,24 +346,28 @@ class _Computer:
     def __init__(self, tape: Tape, *, exact: bool):
         self.tape = tape
         with paused():
-            text = call_module(tape, this_machine(), exact=exact)
+            text = call_text(tape, this_machine(), exact=exact)
         self.native = native_of(text, this_machine(), call=CALL)
         self._call, self._inputs = self.native.call, len(tape.inputs)
         self._buffer = ctypes.c_double * (len(tape.inputs) + len(tape.outputs))
+        self._is_small = len(tape.inputs) + len(tape.outputs) < SMALL
+        self._room = array.array("d", bytes(8 * len(tape.outputs)))
 
     def __call__(self, numbers: list[float]) -> list[float]:
-        buffer = self._buffer(*numbers)
-        self._call(buffer)
-        out = buffer[self._inputs :]
+        out = self.outputs(numbers)
         if not isfinite(sum(out)):
             raise NotFiniteError
         return out
 
     def outputs(self, numbers: list[float]) -> list[float]:
         """All outputs, even if some are nan or inf."""
-        buffer = self._buffer(*numbers)
-        self._call(buffer)
-        return buffer[self._inputs :]
+        if self._is_small:
+            given = self._buffer(*numbers)
+            self._call(given)
+            return given[self._inputs :]
+        memory = array.array("d", numbers) + self._room
+        self._call(self._buffer.from_buffer(memory))
+        return memory[self._inputs :].tolist()
 
 
 class _Place:

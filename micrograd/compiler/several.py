@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
+from micrograd.c_core import native
 from micrograd.engine import Value
 from micrograd.node import set_up
 from micrograd.results import Results
@@ -96,6 +97,15 @@ class PickledRows:
         if isinstance(found, Exception):
             raise type(found)(*found.args)
         return found
+
+
+def beside(result: Value, data: float, entry: Op, local: Any) -> Value:
+    """Another result of the same call: a node with the same operands."""
+    return set_up(object.__new__(Value), data, result._prev, entry, local)
+
+
+if native:
+    beside = native.beside  # the same in C, where the operands are not looked at again
 
 
 def spread(derivatives: Sequence[Any], places: Sequence[int], count: int) -> tuple[Any, ...]:

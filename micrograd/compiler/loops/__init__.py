@@ -12,6 +12,7 @@ Read in this order:
     looped_lanes        the functions of `native.lanes`, written as loops
     helpers             threads that help native code
     widths              native code for batches of any size, straight-line or as loops
+    calls               the same for a function that is called with numbers
 """
 
 from micrograd.compiler.loops.widths import Compiled, Widths

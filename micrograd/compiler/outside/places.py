@@ -11,6 +11,7 @@ Looking does not run the user's code: a property is not called, because its code
 
 from __future__ import annotations
 
+import operator
 import threading
 import types
 from array import array
@@ -190,6 +191,8 @@ def content_of(x: Any, within: Within = frozenset()) -> Any:
     if id(x) in within:
         return None
     within = within | {id(x)}
+    if type(x) is list:  # as the weights of a net are kept in a script: looked at before each call, so quickly
+        return (list, _items(x[:], within)) if len(x) <= LARGEST else None
     if is_array(x):
         if x.size > (LARGEST if x.dtype == object else LARGEST_ARRAY):
             return None
@@ -208,6 +211,8 @@ def _items(items: list[Any], within: Within) -> Any:
     kinds = set(map(type, items))
     if kinds == {float}:
         return array("d", items).tobytes()
+    if len(kinds) == 1 and issubclass(next(iter(kinds)), Node):
+        return _SameItems(items)
     return items if kinds <= {int, str} and len(kinds) == 1 else list(map(exactly, items, repeat(within)))
 
 
@@ -241,12 +246,13 @@ def _length(x: Any) -> int:
 
 def exactly(x: Any, within: Within = frozenset()) -> Any:
     """A key that is equal only if no function could tell the two apart: it differs for 1 and True, 0.0 and -0.0."""
-    if isinstance(x, float):
-        return type(x), x.hex()
-    if type(x) is tuple:
-        return tuple(map(exactly, x, repeat(within)))
-    if isinstance(x, (int, str, bytes)) or is_number(x):
-        return type(x), x
+    if type(x) is not list:
+        if isinstance(x, float):
+            return type(x), x.hex()
+        if type(x) is tuple:
+            return tuple(map(exactly, x, repeat(within)))
+        if isinstance(x, (int, str, bytes)) or is_number(x):
+            return type(x), x
     content = content_of(x, within)
     return _Same(x) if content is None else (_Same(x), content)
 
@@ -264,6 +270,22 @@ class _Same:
 
     def __eq__(self, other: Any) -> bool:
         return isinstance(other, _Same) and other.x is self.x
+
+
+class _SameItems:
+    """The same for a list of Values, whose numbers are read again at each call. It takes no call for each."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: list[Any]):
+        self.items = items
+
+    def __eq__(self, other: Any) -> bool:
+        if not isinstance(other, _SameItems) or len(other.items) != len(self.items):
+            return False
+        return all(map(operator.is_, self.items, other.items))
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def is_equal(x: Any, y: Any) -> bool:

@@ -1,0 +1,94 @@
+"""Write a function of numbers, which `jit` calls, as loops where it is long and folds: `call_text(tape, machine)`.
+
+    >>> from micrograd.compiler.loops.calls import call_text
+    >>> from micrograd.compiler.native.machine import Machine
+    >>> from micrograd.compiler.tape.tape import Tape
+    >>> tape = Tape([f"x{i}" for i in range(900)])
+    >>> total = 0
+    >>> for i in range(1, 900):
+    ...     total = tape.append("add", total, i)
+    >>> tape.outputs["value"] = total
+    >>> machine = Machine("x86_64-unknown-linux-gnu")
+    >>> len(call_text(tape, machine).splitlines()) > 1800, len(call_text(tape, machine, loops=True).splitlines()) < 60
+    (True, True)
+
+The function has the same name and the same memory as that of `call_module`: its inputs, and its outputs after them.
+"""
+
+from __future__ import annotations
+
+from micrograd.compiler.fold import Affine, fold
+from micrograd.compiler.loops.kernel import Kernel
+from micrograd.compiler.loops.shape import NotAsLoops, Shape, Step
+from micrograd.compiler.loops.storage import Storage
+from micrograd.compiler.loops.widths import LONG
+from micrograd.compiler.native.emit import Emitter, call_module
+from micrograd.compiler.native.machine import Machine
+from micrograd.compiler.tape.tape import Tape
+
+MOST = 1 << 15  # numbers that a call may keep on the stack: 256 kB, half of the smallest stack of a thread
+
+
+def call_text(tape: Tape, machine: Machine, *, exact: bool = False, loops: bool | None = None) -> str:
+    """The text of a module with one function, `call(numbers)`. `loops` says whether to write loops; None decides by
+    the length of the tape and of what it folds to.
+    """
+    if loops or (loops is None and len(tape) >= LONG):
+        folded = fold(tape)
+        if loops or 8 * folded.lines < len(tape):
+            try:
+                return _Looped(tape, machine, Shape(folded), exact=exact).text()
+            except NotAsLoops:
+                pass
+    return call_module(tape, machine, exact=exact)
+
+
+class _Looped:
+    def __init__(self, tape: Tape, machine: Machine, shape: Shape, *, exact: bool):
+        self.tape, self.machine, self.shape, self.exact = tape, machine, shape, exact
+        self.storage = Storage(shape)
+
+    def text(self) -> str:
+        self._written(rehearsal=True)
+        self.storage.lay_out()
+        words = self.storage.shared_words
+        if words > MOST:
+            raise NotAsLoops(f"{words} numbers would be kept on the stack")
+        e = self._written(rehearsal=False)
+        return "\n".join(
+            [
+                *sorted(e.declared),
+                "define void @call(ptr noalias %numbers) {",
+                "entry:",
+                f"  %shared = alloca [{max(words, 1)} x double], align 64",
+                f"  %outputs = getelementptr inbounds double, ptr %numbers, i64 {len(self.tape.inputs)}",
+                *e.lines,
+                "  ret void",
+                "}",
+                "",
+            ]
+        )
+
+    def _written(self, *, rehearsal: bool) -> Emitter:
+        e = Emitter(self.machine, exact=self.exact)
+        e._label = "entry"
+        Kernel(
+            e,
+            self.shape,
+            self.storage,
+            range(len(self.shape.steps)),
+            wide=1,
+            registers=max(1, self.machine.registers - 4),
+            shared_input=self._input,
+            output=self._output,
+            rehearsal=rehearsal,
+        ).write()
+        return e
+
+    @staticmethod
+    def _input(step: Step, form: Affine) -> tuple[str, Affine]:
+        return "%numbers", form
+
+    @staticmethod
+    def _output(kernel: Kernel, step: Step, x: list[str], q: int) -> None:
+        kernel.e.store(x[0], kernel.pointer("%outputs", step.output.number, q, 1), 0, of="double")

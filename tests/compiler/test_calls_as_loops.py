@@ -1,0 +1,94 @@
+"""Functions of numbers that are written as loops give what straight-line code gives, and many results are quick."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import random
+
+import numpy as np
+import pytest
+from helpers.loop_programs import programs, unrolled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from micrograd import Value, jit, tanh
+from micrograd.compiler.loops.calls import MOST, call_text
+from micrograd.compiler.native.machine import this_machine
+from micrograd.compiler.native.native import CALL, native_of
+from micrograd.compiler.tape.simplify import simplify
+from micrograd.compiler.tape.tape import Tape
+
+
+def outputs(tape, inputs, *, loops, exact=True):
+    """What native code gives, as hexadecimal numbers."""
+    text = call_text(tape, this_machine(), exact=exact, loops=loops)
+    assert loops == ("phi" in text or "alloca" in text)
+    buffer = (ctypes.c_double * (len(inputs) + len(tape.outputs)))(*inputs)
+    native_of(text, this_machine(), call=CALL).call(buffer)
+    return buffer[len(inputs) :]
+
+
+def told(numbers):
+    return ["nan" if math.isnan(x) else x.hex() for x in numbers]
+
+
+@settings(max_examples=60, deadline=None)
+@given(program=programs, seed=st.integers(0, 1000))
+def test_random_programs_of_loops_to_the_bit(program, seed):
+    tape = simplify(unrolled(program, [f"x{i}" for i in range(20)], most=400), exact=True)
+    rng = random.Random(seed)
+    inputs = [rng.uniform(-1.5, 1.5) for _ in tape.inputs]
+    assert told(outputs(tape, inputs, loops=True)) == told(outputs(tape, inputs, loops=False))
+
+
+def test_conditions_constants_and_inputs_as_outputs():
+    tape = Tape([f"x{i}" for i in range(30)])
+    for i in range(30):
+        above = tape.append("lt", i, (i + 1) % 30)
+        tape.outputs[f"value[{i}]"] = tape.append("where", above, tape.append("sqrt", tape.append("abs", i)), float(i))
+    tape.outputs |= {"constant": -0.0, "input": 7}
+    inputs = np.random.default_rng(0).normal(size=30).tolist()
+    assert outputs(tape, inputs, loops=True) == outputs(tape, inputs, loops=False)
+
+
+def test_a_program_that_needs_much_memory_is_straight_line_code():
+    count = MOST + 100
+    tape = Tape(["x", "y"])
+    terms = [tape.append("mul", 0, float(i)) for i in range(count)]
+    total = 1
+    for term in reversed(terms):
+        total = tape.append("add", tape.append("mul", total, 0.5), term)
+    for term in terms:
+        total = tape.append("sub", tape.append("mul", total, 0.5), term)
+    tape.outputs["value"] = total
+    text = call_text(tape, this_machine(), loops=True)
+    assert "alloca" not in text or int(text.partition("alloca [")[2].split()[0]) <= MOST
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_layer_with_many_results(exact):
+    """A large layer, called with Values, numbers and both; its gradients are those of eager code."""
+    rng = random.Random(0)
+    units, given_ = (30, 40) if exact else (70, 60)
+    W = [[Value(rng.uniform(-0.3, 0.3)) for _ in range(given_)] for _ in range(units)]
+    x = [Value(rng.uniform(-1.0, 1.0)) for _ in range(given_)]
+
+    def layer(x):
+        return [tanh(sum(w * v for w, v in zip(row, x))) for row in W]
+
+    leaves = [*x, *(w for row in W for w in row)]
+    fast, found = jit(layer, exact=exact), []
+    for way in (layer, fast, fast):
+        for v in leaves:
+            v.grad = 0.0
+        out = way(x)
+        sum(a * a * (k % 7) for k, a in enumerate(out)).backward()
+        found.append(([a.data for a in out], [v.grad for v in leaves]))
+    if exact:
+        assert found[1][0] == found[0][0]
+    for got in found[1:]:
+        assert got[0] == pytest.approx(found[0][0], rel=1e-12, abs=1e-14)
+        assert got[1] == pytest.approx(found[0][1], rel=1e-12, abs=1e-13)
+    assert "alloca" in fast.llvm_ir or exact
+    assert fast([v.data for v in x])[3].data == pytest.approx(found[0][0][3], rel=1e-12)
