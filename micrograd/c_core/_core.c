@@ -251,7 +251,7 @@ static PyMethodDef core_functions[] = {
     {"begin", core_begin, METH_O, NULL},
     {"send", core_send, METH_O, NULL},
     {"take", core_take, METH_VARARGS, NULL},
-    {"beside", core_beside, METH_VARARGS, NULL},
+    {"sibling", core_sibling, METH_VARARGS, NULL},
     {"order_beyond", core_order_beyond, METH_VARARGS, NULL},
     {"bind", (PyCFunction)(void (*)(void))core_bind, METH_VARARGS | METH_KEYWORDS, NULL},
     {"install", core_install, METH_VARARGS, NULL},

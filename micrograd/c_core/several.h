@@ -131,7 +131,7 @@ static PyObject *results_prepare(results *r, PyObject *args)
 
 /* beside(result, number, operation, local): another result of the same call. It has the same operands, which need not be
    looked at again. */
-static PyObject *core_beside(PyObject *module, PyObject *args)
+static PyObject *core_sibling(PyObject *module, PyObject *args)
 {
     core *c = PyModule_GetState(module);
     PyObject *result, *operation, *local;

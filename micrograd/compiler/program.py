@@ -30,7 +30,7 @@ from micrograd.compiler.native.native import CALL, Native, native_of
 from micrograd.compiler.outside.recording import recorded
 from micrograd.compiler.paused import paused
 from micrograd.compiler.rows import WholeNumber
-from micrograd.compiler.several import PickledRows, ResultsOfCall, beside, spread
+from micrograd.compiler.several import PickledRows, ResultsOfCall, sibling, spread
 from micrograd.compiler.tape.guards import guarded
 from micrograd.compiler.tape.recorder import Recorder
 from micrograd.compiler.tape.simplify import simplify
@@ -247,7 +247,7 @@ class Program:
             locals_ = [OneOf(results, k) for k in range(self.count)]
         nodes: list[Value] = []
         for x, entry, local in zip(out, self._entries, locals_):
-            nodes.append(beside(nodes[0], x, entry, local) if nodes else node_of(x, entry, operands, local))
+            nodes.append(sibling(nodes[0], x, entry, local) if nodes else node_of(x, entry, operands, local))
         return self._arranged(self._as_plain(nodes))
 
     def _as_plain(self, out: list[Any]) -> list[Any]:

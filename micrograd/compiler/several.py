@@ -99,13 +99,13 @@ class PickledRows:
         return found
 
 
-def beside(result: Value, data: float, entry: Op, local: Any) -> Value:
+def sibling(result: Value, data: float, entry: Op, local: Any) -> Value:
     """Another result of the same call: a node with the same operands."""
     return set_up(object.__new__(Value), data, result._prev, entry, local)
 
 
 if native:
-    beside = native.beside  # the same in C, where the operands are not looked at again
+    sibling = native.sibling  # the same in C, where the operands are not looked at again
 
 
 def spread(derivatives: Sequence[Any], places: Sequence[int], count: int) -> tuple[Any, ...]:
