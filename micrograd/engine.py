@@ -35,8 +35,7 @@ from micrograd.number import Number, number_of
 from micrograd.results import Gathering, OneOf
 from micrograd.table import CONSTANT, DETACHED, Op, written_by_hand
 
-NAN = float("nan")
-_new = object.__new__
+NAN, _new = float("nan"), object.__new__
 
 
 class Value(Number):
@@ -222,9 +221,8 @@ def sweep(
             continue
         local = node._local
         if asked or local.__class__ is not tuple:
-            if local.__class__ is OneOf and shared and shared.takes(node):
-                continue
-            if not local and not (create_graph and node._prev):
+            taken = local.__class__ is OneOf and shared and shared.takes(node)
+            if taken or not (local or (create_graph and node._prev)):
                 continue
             local = (asked or local_derivatives)(node)
         elif not local:
@@ -232,6 +230,8 @@ def sweep(
         chain_rule(node._prev, local, node.grad)
         if asked and modes.active:
             modes.passed_on(node)
+    if shared:
+        shared.end()
 
 
 def chain_rule(operands: Iterable[Any], derivatives: Iterable[Any], upstream: Any) -> None:

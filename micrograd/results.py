@@ -120,7 +120,7 @@ class Gathering:
         upstream = self._upstream.setdefault(results, {})
         gradient = node.grad if self.create_graph else float_of(node.grad)
         upstream[place] = upstream[place] + gradient if place in upstream else gradient
-        if self._first[results] is node:
+        if results in self._first and self._first[results] is node:
             del self._upstream[results]
             if self.create_graph:
                 sums = results.product_as_graphs(upstream, _itself(node)._prev)
@@ -129,6 +129,14 @@ class Gathering:
             for operand, x in zip(node._prev, sums):
                 operand.grad += x
         return True
+
+    def end(self) -> None:
+        """Refuse a sweep in which a result was changed after others of its call had been noted."""
+        if self._upstream:
+            raise RuntimeError(
+                "backward(): a result of a compiled function got other operands or derivatives while backward ran, by "
+                "a _backward written by hand; change the graph before backward, or after it"
+            )
 
 
 def _itself(node: Any) -> Any:

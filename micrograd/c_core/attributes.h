@@ -6,6 +6,13 @@ static PyObject *absent(node *v, const char *name)
     return PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%s'", Py_TYPE(v)->tp_name, name);
 }
 
+/* What it raises when it is deleted and was not there. */
+static int nothing_to_delete(const char *name)
+{
+    PyErr_SetString(PyExc_AttributeError, name);
+    return -1;
+}
+
 static PyObject *get_data(node *v, void *unused)
 {
     extra *more = extra_of(v);
@@ -21,6 +28,8 @@ static PyObject *get_data(node *v, void *unused)
 static int set_data(node *v, PyObject *x, void *unused)
 {
     int is_native = v->flags & IN_MEMORY;
+    if (!x && !(v->flags & (HAS_NUMBER | IN_MEMORY)) && !(extra_of(v) && extra_of(v)->data))
+        return nothing_to_delete("data");
     if (!x && is_native) {
         PyErr_SetString(PyExc_AttributeError, "a compiled training step works on this data: it cannot be deleted");
         return -1;
@@ -73,6 +82,8 @@ static int set_grad(node *v, PyObject *x, void *unused)
             set_flags(v, GRADS, UNREACHED);
         return 0;
     }
+    if (!x && !(v->flags & (REACHED | UNREACHED)) && !(v->flags & GRAD_IS_OBJECT && extra_of(v)->grad))
+        return nothing_to_delete("grad");
     if (!with_extra(v))
         return -1;
     set_flags(v, GRADS, GRAD_IS_OBJECT);
@@ -144,6 +155,8 @@ static PyObject *get_local(node *v, void *unused)
 
 static int set_local(node *v, PyObject *x, void *unused)
 {
+    if (!x && v->locals == OBJECT && !extra_of(v)->local)
+        return nothing_to_delete("_local");
     int are_floats = x && PyTuple_CheckExact(x);
     Py_ssize_t count = are_floats ? PyTuple_GET_SIZE(x) : 0;
     for (Py_ssize_t i = 0; i < count; i++)
@@ -178,6 +191,10 @@ static PyObject *get_call(node *v, void *unused)
 
 static int set_call(node *v, PyObject *x, void *unused)
 {
+    if (!x && !(extra_of(v) && extra_of(v)->call)) {
+        absent(v, "_call"); /* in Python's core it is in __dict__ */
+        return -1;
+    }
     if (!with_extra(v))
         return -1;
     Py_XSETREF(extra_of(v)->call, Py_XNewRef(x));
@@ -212,6 +229,8 @@ static PyObject *get_label(node *v, void *unused)
 
 static int set_label(node *v, PyObject *x, void *unused)
 {
+    if (!x && !(v->flags & UNLABELLED) && !(extra_of(v) && extra_of(v)->label))
+        return nothing_to_delete("label");
     int is_empty = x && PyUnicode_CheckExact(x) && !PyUnicode_GET_LENGTH(x);
     if (!is_empty && !with_extra(v))
         return -1;
@@ -229,6 +248,8 @@ static PyObject *get_operation(node *v, void *unused)
 static int set_operation(node *v, PyObject *x, void *unused)
 {
     PyObject *before = operation_of(v);
+    if (!x && !before)
+        return nothing_to_delete("_operation");
     if (extra_of(v))
         extra_of(v)->operation = Py_XNewRef(x);
     else

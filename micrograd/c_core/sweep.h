@@ -126,23 +126,45 @@ static void send(const node *v)
 
 enum { AHEAD = 8 };
 
+/* A gradient as it was before a sweep. */
+typedef struct gradient {
+    double number;
+    int flags;
+    PyObject *object; /* an int, which runs no code when it is freed */
+} gradient;
+
+static gradient gradient_of(const node *v)
+{
+    PyObject *object = v->flags & GRAD_IS_OBJECT ? Py_NewRef(extra_of(v)->grad) : NULL;
+    return (gradient){v->grad, v->flags & GRADS, object};
+}
+
+static void put_back(node *v, const gradient *was)
+{
+    v->grad = was->number;
+    set_flags(v, GRADS, was->flags);
+    if (was->object)
+        Py_XSETREF(extra_of(v)->grad, Py_NewRef(was->object));
+}
+
 /* Set the gradients of a graph that is plain. No code of Python's runs. False where the product of some call is not
-   finite: the leaves then have the gradients that they had, and Python finds out why. */
+   finite: all gradients are then as they were, and Python finds out why. */
 static int sweep(const core *c, node *root, const order *o)
 {
-    double *before = o->shares ? PyMem_New(double, o->count) : NULL;
+    gradient *before = o->shares ? PyMem_New(gradient, o->count) : NULL;
     int done = before || !o->shares;
-    for (Py_ssize_t i = 0; i < o->count && done; i++) {
+    if (!done)
+        return 0;
+    for (Py_ssize_t i = 0; i < o->count; i++) {
         node *v = o->nodes[i];
+        if (before)
+            before[i] = gradient_of(v);
         int_grad(v, &v->grad);
         set_grad_number(v, v->operands || v->grad == 0.0 ? 0.0 : v->grad);
-        if (before)
-            before[i] = v->grad;
         if (v->locals == OBJECT)
             expect(c, v);
     }
-    if (done)
-        root->grad = root->operands ? 1.0 : root->grad + 1.0;
+    root->grad = root->operands ? 1.0 : root->grad + 1.0;
     for (Py_ssize_t i = o->count; i-- && done;) {
         if (i >= AHEAD)
             prefetch(&o->nodes[i - AHEAD]->grad);
@@ -151,8 +173,11 @@ static int sweep(const core *c, node *root, const order *o)
         else
             send(o->nodes[i]);
     }
-    for (Py_ssize_t i = 0; i < o->count && before && !done; i++)
-        o->nodes[i]->grad = before[i];
+    for (Py_ssize_t i = 0; i < o->count && before; i++) {
+        if (!done)
+            put_back(o->nodes[i], &before[i]);
+        Py_XDECREF(before[i].object);
+    }
     PyMem_Free(before);
     return done;
 }

@@ -2,11 +2,13 @@
 
 Read in this order:
 
+    notice              say that compiling takes longer than a second
     tape                what is written: the function and its derivatives, as instructions in order
     fold                what is repeated: the tape written as loops
     outside             what the function reads from elsewhere, and two recordings that must agree
     arguments           what a call was given: numbers, and the structure that they were in
     native              what runs: LLVM's text for a tape, the machine's code, and the memory
+    loops               large programs: a folded program as loops over lanes of rows
     rows                data as arrays that native code can read
     compiled_forms      what was compiled, shown to users: the tape, LLVM's text, assembly
     several             how gradients go back through the results of one call, where there are several

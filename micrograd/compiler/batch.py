@@ -13,11 +13,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from micrograd.compiler.loops.widths import Widths
 from micrograd.compiler.native.context import BAD_INDEX, COLUMNS, PAUSED, WIDEST
 from micrograd.compiler.native.memory import Memory, addresses
 from micrograd.compiler.native.native import Native
 from micrograd.compiler.native.shuffle import Twister
-from micrograd.compiler.loops.widths import Widths
 from micrograd.compiler.optimizer_memory import OptimizerMemory
 from micrograd.compiler.row_tape import RowTape
 from micrograd.compiler.rows import Rows, address_of
@@ -31,13 +31,14 @@ PAUSE = 0.02  # seconds after which native code returns to Python, so that Ctrl-
 
 
 class BatchProgram:
-    """Native code for batches of rows of one structure, and its memory. `optimizer` has the parameters' memory."""
+    """Native code for batches of rows of one structure, and its memory. `optimizer` has the parameters' memory, `loops`
+    says whether to write loops: None decides by size."""
 
-    def __init__(self, recorded: RowTape, optimizer: OptimizerMemory | None = None):
+    def __init__(self, recorded: RowTape, optimizer: OptimizerMemory | None = None, *, loops: bool | None = None):
         self._lock: Any = threading.RLock()
         new_in_child(self)
         spec, self._shared_indices, self.leaves, self._first_leaf, self.outside = recorded
-        self.tape, self.code = spec.tape, Widths(spec)
+        self.tape, self.code = spec.tape, Widths(spec, loops=loops)
         self._results, self._value = Memory(spec.sums), spec.gradients
         self._others = Memory(len(spec.sources))
         # The sums over blocks of rows; and the part of the optimizer's rule that is computed ahead for many steps.

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from micrograd import modes
 from micrograd.blame import of_row
 from micrograd.c_core import native
+from micrograd.compiler import notice
 from micrograd.compiler.arguments import flatten, names_of
 from micrograd.compiler.arguments import static as as_static
 from micrograd.compiler.batch import BatchProgram
@@ -195,11 +196,15 @@ class Jitted(_Jitted, _Call):
         ready = self._programs.ready
         program = ready.get(key)
         if program is None or len(ready) == MOST_STRUCTURES or not program.outside.holds():
-            program = self._found(
-                lambda: self._kept(key, lambda: self._compile(args, kwargs, key)), lambda: self._itself(args, kwargs)
-            )
-            if program is None:
-                return self._itself(args, kwargs)
+            with notice.compiling:
+                get = lambda: self._kept(key, lambda: self._compile(args, kwargs, key))  # noqa: E731
+                program = self._found(get, lambda: self._itself(args, kwargs))
+                if program is None:
+                    return self._itself(args, kwargs)
+                return self._run(program, numbers, args, kwargs, connected=connected)
+        return self._run(program, numbers, args, kwargs, connected=connected)
+
+    def _run(self, program: Program, numbers: list[Any], args: Any, kwargs: dict[str, Any], *, connected: bool) -> Any:
         self._programs.latest = program
         self._code = None if kwargs else program.code
         try:
@@ -283,11 +288,12 @@ class BatchJitted(_Jitted):
         if modes.active and (modes.state.recorder or modes.state.anomaly):
             return call.eagerly()
         connected = not (modes.active and modes.state.no_grad)
-        program = self._found(lambda: self._program(call, connected=connected), call.eagerly)
-        if program is None:
-            return call.eagerly()
-        with program.in_use:
-            out = program.means(call.rows, call.numbers)
+        with notice.compiling:
+            program = self._found(lambda: self._program(call, connected=connected), call.eagerly)
+            if program is None:
+                return call.eagerly()
+            with program.in_use:
+                out = program.means(call.rows, call.numbers)
         if out is None:
             return call.eagerly()
         operands = [x for x in call.numbers if isinstance(x, Value)] + program.leaves

@@ -8,17 +8,19 @@ text, it gives the formulas that drawings show. Second derivatives come from `f`
 from __future__ import annotations
 
 import array
+import contextlib
 import ctypes
 import functools
 import itertools
 import marshal
 import operator
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from typing import Any, NamedTuple
 
 from micrograd.c_core import native
+from micrograd.compiler import notice
 from micrograd.compiler.arguments import Structure, rebuild
 from micrograd.compiler.loops.calls import call_text
 from micrograd.compiler.native.machine import this_machine
@@ -86,7 +88,8 @@ class Program:
         self._named, self._structures = list(names), list(structures)
         self._lock = threading.RLock()
         new_in_child(self)
-        found, self.outside = recorded(self._record, *functions)
+        with notice.compiling:
+            found, self.outside = recorded(self._record, *functions)
         self._recording: _Recording | None = found
         self._tape: Tape | None = None
         self._of_values: _Computer | None = None
@@ -146,7 +149,9 @@ class Program:
             for x, d in roots:
                 for node, i in zip(found.recorder.gradients(x, inputs, eagerly=self.exact), self.by):
                     tape.outputs[d + tape.inputs[i]] = operand_of(node)
-        return simplify(guarded(tape), exact=self.exact)
+        out = simplify(guarded(tape), exact=self.exact)
+        notice.known(len(out))
+        return out
 
     @property
     def tape(self) -> Tape:
@@ -251,8 +256,16 @@ class Program:
     def again(self, operands: Sequence[Value], numbers: Sequence[float] | None = None) -> tuple[list[Any], list[Any]]:
         """The results, computed eagerly, and the Values to differentiate them by, one for each of `by`.
 
-        Each argument gets its own stand-in, so that a Value given twice is two operands.
+        Each argument gets its own stand-in, so that a Value given twice is two operands. With `numbers`, those of an
+        earlier call, the results are that call's.
         """
+        then = () if numbers is None else numbers[len(numbers) - len(self._leaves) :]
+        if numbers is not None and not self.outside.holds():
+            raise RuntimeError(
+                f"backward through {self.name}: a derivative is missing or not finite, so {self.name} itself has to be "
+                "run again, but something that it reads from outside has changed since the call; call it again, or "
+                "backward() before the change"
+            )
         inputs: list[Value] = []
         given = itertools.count()
 
@@ -262,12 +275,13 @@ class Program:
             if kind != "value":
                 return WholeNumber(number) if kind == "whole" else number
             stand_in = operands[i] * 1.0
-            stand_in.data, stand_in.label = number, operands[i].label
+            stand_in.data, stand_in.label = number, getattr(operands[i], "label", "")
             inputs.append(stand_in)
             return stand_in
 
         pairs = zip(self._named, self._structures)
-        out = inside_another(lambda: self._call([rebuild(structure, name, argument) for name, structure in pairs]))
+        with _having(self._leaves, then):
+            out = inside_another(lambda: self._call([rebuild(structure, name, argument) for name, structure in pairs]))
         found: list[Any] = []
         map_numbers(found.append, out)
         return [found[leaf] for leaf in self._leaf_of], inputs + self._leaves
@@ -293,6 +307,19 @@ class Program:
             return spread(out[k * width : k * width + len(self.by)], self.by, count)
 
         return value, derivatives
+
+
+@contextlib.contextmanager
+def _having(leaves: Sequence[Value], numbers: Sequence[float]) -> Iterator[None]:
+    """Leaves have these numbers inside, if they have others now."""
+    changed = [(leaf, leaf.data, x) for leaf, x in zip(leaves, numbers) if repr(leaf.data) != repr(x)]
+    try:
+        for leaf, _, x in changed:
+            leaf.data = x
+        yield
+    finally:
+        for leaf, now, _ in changed:
+            leaf.data = now
 
 
 def _result(x: Any, leaf: int, found: _Recording) -> Any:

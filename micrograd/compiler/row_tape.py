@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from micrograd.blame import not_a_number, not_connected
+from micrograd.compiler import notice
 from micrograd.compiler.arguments import rebuild
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.spec import ModuleSpec, Source
@@ -65,7 +66,7 @@ def row_tape(
 
     Raises ValueError if the result does not depend on a parameter, TypeError if gradients would be lost.
     """
-    with collector_paused():  # it would walk all nodes and instructions again and again
+    with notice.compiling, collector_paused():  # it would walk all nodes and instructions again and again
         return _row_tape(f, list(zip(names, structures, strict=True)), parameters, rule, functions, exact)
 
 
@@ -100,6 +101,7 @@ def _row_tape(
         tape.outputs = {f"d/d{tape.inputs[number[x]]}": operand_of(d) for x, d in zip(by, gradients)}
         tape.outputs["value"] = operand_of(found.result.data)
         tape = simplify(guarded(tape), exact=exact)
+    notice.known(len(tape))
     indices = [(sources[place], count) for place, count in recorder.indices]
     spec = ModuleSpec(
         tape,

@@ -77,17 +77,26 @@ class ResultsOfCall(Results):
         return ResultsOfCall(self.program, self.numbers, operands)
 
     def __reduce__(self) -> Any:
-        return PickledRows, ([self.row(place) for place in range(self.program.count)],)
+        return PickledRows, ([self._row_or_error(place) for place in range(self.program.count)],)
+
+    def _row_or_error(self, place: int) -> tuple[float, ...] | Exception:
+        try:
+            return self.row(place)
+        except (ArithmeticError, ValueError) as error:  # which matters only if backward comes to this result
+            return error
 
 
 class PickledRows:
-    """What a pickle holds in place of `ResultsOfCall`: all local derivatives, as numbers."""
+    """What a pickle holds in place of `ResultsOfCall`: all local derivatives, as numbers; an error for missing ones."""
 
-    def __init__(self, rows: list[tuple[float, ...]]):
+    def __init__(self, rows: list[tuple[float, ...] | Exception]):
         self.rows = rows
 
     def row(self, place: int) -> tuple[float, ...]:
-        return self.rows[place]
+        found = self.rows[place]
+        if isinstance(found, Exception):
+            raise type(found)(*found.args)
+        return found
 
 
 def beside(result: Value, data: float, entry: Op, local: Any) -> Value:

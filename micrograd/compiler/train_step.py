@@ -29,6 +29,7 @@ from micrograd.blame import FEW, first_bad_row, first_refused, not_finite
 from micrograd.c_core import native
 from micrograd.changes import changes
 from micrograd.coerce import as_count, is_bool
+from micrograd.compiler import notice
 from micrograd.compiler.arguments import names_of
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.compiled_forms import CompiledForms
@@ -48,7 +49,9 @@ from micrograd.optim import Optimizer
 MOST_STRUCTURES = 16  # structures of data for which one step keeps compiled code
 
 
-def train_step(loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = False) -> TrainStep:
+def train_step(
+    loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = False, loops: bool | None = None
+) -> TrainStep:
     """A compiled training step: forward, backward and the optimizer's update over a batch, in one native call.
 
     `loss` gets one row of each array of data and gives its loss. Values that it uses but that are not parameters of the
@@ -57,10 +60,12 @@ def train_step(loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = 
     A product and a sum may be rounded once together, which is more accurate but differs from eager code; with
     `exact=True` each is rounded by itself. Either way, the sums over the rows are taken in another order than eagerly.
 
+    A large loss is compiled as loops, a small one as straight-line code; `loops` decides for experts.
+
     Needs the extra `jit`. Raises TypeError when `loss` asks for a number while it is recorded, or does not do the same
     each time it runs: see `jit`.
     """
-    return TrainStep(loss, optimizer, exact=exact)
+    return TrainStep(loss, optimizer, exact=exact, loops=loops)
 
 
 class _Batches(NamedTuple):
@@ -91,10 +96,12 @@ class TrainStep(CompiledForms):
     are the numbers that the loss took from outside: globals, variables of enclosing functions, attributes.
     """
 
-    def __init__(self, loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = False):
+    def __init__(
+        self, loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = False, loops: bool | None = None
+    ):
         if not callable(loss) or not isinstance(optimizer, Optimizer):
             raise TypeError(f"train_step takes a loss function and an optimizer, not {loss!r} and {optimizer!r}")
-        self.loss, self.optimizer, self.exact = loss, optimizer, exact
+        self.loss, self.optimizer, self.exact, self.loops = loss, optimizer, exact, loops
         self._names = functools.cache(lambda count: names_of(loss, count))
         self.norms: Any = None  # of the gradient of each step of the last run, before any clipping
         self._programs: Programs[BatchProgram] = Programs(MOST_STRUCTURES)
@@ -299,11 +306,12 @@ class TrainStep(CompiledForms):
         else:
             self._last_batches = None
             rows = as_rows(data, self._names(len(data))) if data else Rows([], (), 1)
-            if last is not None and last.rows.structures == rows.structures and last.program.outside.unmoved():
-                program = last.program
-            else:
-                program = self._programs.get(rows.structures, lambda: self._recorded(rows))
-            program.point_at(rows, min(batch_size or rows.count, rows.count))
+            with notice.compiling:
+                if last is not None and last.rows.structures == rows.structures and last.program.outside.unmoved():
+                    program = last.program
+                else:
+                    program = self._programs.get(rows.structures, lambda: self._recorded(rows))
+                program.point_at(rows, min(batch_size or rows.count, rows.count))
             batches = _Batches(data, batch_size, program, rows)
             if rows.are_arrays:  # a list may hold different numbers next time
                 again = last is not None and len(data) == len(last.data) and all(map(operator.is_, data, last.data))
@@ -342,7 +350,7 @@ class TrainStep(CompiledForms):
             rows_are = ", ".join(_said(name, shape) for name, (_, shape, _) in zip(names, rows.structures))
             error.add_note(f"train_step calls the loss with one row at a time: {rows_are}")
             raise
-        return BatchProgram(recorded, memory)
+        return BatchProgram(recorded, memory, loops=self.loops)
 
     def numbers(self) -> list[float]:
         """The parameters' present numbers."""
@@ -362,10 +370,11 @@ class TrainStep(CompiledForms):
         return f"train_step({name}, {type(self.optimizer).__name__}; {self.optimizer.steps} steps taken)"
 
     def __deepcopy__(self, memo: Any) -> TrainStep:
-        return TrainStep(copy.deepcopy(self.loss, memo), copy.deepcopy(self.optimizer, memo), exact=self.exact)
+        loss, optimizer = copy.deepcopy(self.loss, memo), copy.deepcopy(self.optimizer, memo)
+        return TrainStep(loss, optimizer, exact=self.exact, loops=self.loops)
 
     def __reduce__(self) -> Any:
-        return _made_again, (self.loss, self.optimizer, self.exact)
+        return _made_again, (self.loss, self.optimizer, self.exact, self.loops)
 
     def _last(self) -> BatchProgram:
         program = self._programs.latest
@@ -379,8 +388,8 @@ class TrainStep(CompiledForms):
         return update_tape(self.optimizer)
 
 
-def _made_again(loss: Any, optimizer: Optimizer, exact: bool) -> TrainStep:
-    return TrainStep(loss, optimizer, exact=exact)
+def _made_again(loss: Any, optimizer: Optimizer, exact: bool, loops: bool | None = None) -> TrainStep:
+    return TrainStep(loss, optimizer, exact=exact, loops=loops)
 
 
 def _count(what: str, n: Any) -> int | None:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from micrograd.coerce import is_bool
+from micrograd.compiler.notice import quietly
 from micrograd.optim import Optimizer
 from micrograd.training.backends import Backend
 from micrograd.training.choice import SHORT, Work, backend_for
@@ -103,10 +104,10 @@ def fit(
     with kept_in(path, run, about, resume=resume) as keep, _carried_by_errors(history):
         size = options.batch_size or len(parts.X)
         work = Work(parts.X, parts.y, parts.held_out, max(1, epochs - len(history)), size)
-        with parts.of_training():
+        with parts.of_training(), contextlib.nullcontext() if progress else quietly():
             chosen = backend_for(backend, model, loss, options.optimizer, options.metrics, work)
         history.backend, history.why = chosen.name, chosen.why
-        with progress_of(epochs, progress, done=len(history)) as show:
+        with progress_of(epochs, progress, done=len(history)) as show, quietly():  # the display says it
             if len(history) < epochs and (backend == "auto" or chosen.compiling > SHORT):
                 show.say(chosen.why)
             while len(history) < epochs and not history.stopped:

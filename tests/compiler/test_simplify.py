@@ -39,6 +39,9 @@ def simplified(*code, inputs=("x", "y")):
         ([("div", 0, 3.0)], "%2 = div %0 3.0\nvalue %2"),
         ([("add", 0, -0.0)], "value %0"),
         ([("add", 0, 0.0)], "%2 = add %0 0.0\nvalue %2"),  # -0.0 + 0.0 is 0.0
+        ([("add", 0, 0.0), ("add", 0.0, 2)], "%2 = add %0 0.0\nvalue %2"),  # which is not -0.0
+        ([("exp", 0), ("add", 2, 0.0)], "%2 = exp %0\nvalue %2"),
+        ([("add", 0, 1), ("add", 2, 0.0)], "%2 = add %0 %1\n%3 = add %2 0.0\nvalue %3"),  # -0.0 + -0.0 is -0.0
         ([("sub", 0, 0.0)], "value %0"),
         ([("sub", 0, -0.0)], "%2 = sub %0 -0.0\nvalue %2"),
         ([("sub", -0.0, 0)], "%2 = neg %0\nvalue %2"),

@@ -126,11 +126,11 @@ def deleting_what_a_node_keeps():
     for name in ("data", "grad", "label", "_operation", "_local"):
         x = Value(1.0) * 2.0
         delattr(x, name)
-        said.append((name, raised(getattr, x, name)))
+        said.append((name, raised(getattr, x, name), raised(delattr, x, name)))
         setattr(x, name, {"_operation": TABLE["mul"], "_local": (1.0, 2.0)}.get(name, 0.5))
         x.backward()
         said.append((x.data, x.grad, x._local, x._op))
-    return said, raised(delattr, Value(1.0), "_op"), raised(delattr, Value(1.0), "_backward")
+    return said, [raised(delattr, Value(1.0), name) for name in ("_call", "_op", "_backward")]
 
 
 @case

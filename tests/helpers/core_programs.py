@@ -171,7 +171,7 @@ def label(p):
 
 
 def attribute(p):
-    choices = (".note = 'kept'", "del .note", ".more = 1", ".__dict__ = {'a': 1}", ".nothing", ".tanh = 3")
+    choices = (".note = 'kept'", "del .note", ".more = 1", ".__dict__ = {'a': 1}", ".nothing", ".tanh = 3", "del .label")
     return p.pick(choices).replace(".", f"{p.value()}.", 1)
 
 
@@ -264,7 +264,15 @@ def jitted(p):
 
 def several(p):
     """Three results of a compiled function that has so many that they go back together."""
-    body = p.pick(("a * b + v0 * float(k)", "(a - b).tanh() * k + a", "a.log() + k * b", "a / (b + k)"))
+    body = p.pick(
+        (
+            "a * b + v0 * float(k)",
+            "(a - b).tanh() * k + a",
+            "a.log() + k * b",
+            "a / (b + k)",
+            "(a - v0).sqrt() if k == 1 else a * b - k * v0",  # one may have no derivative
+        )
+    )
     names = ", ".join(p.new() for _ in range(3))
     return f"{names}, *_ = micrograd.jit(lambda a, b: [{body} for k in range(12)])({p.value()}, {p.anything()})"
 

@@ -1,52 +1,67 @@
 """Random programs of loops, unrolled on a tape as Python unrolls them while it is recorded.
 
-    >>> import random
-    >>> print(unrolled(("loop", 2, 0, [("mul", 0, [("input", 0, (1,)), ("constant", 0.5)])]), ["x", "y"]))
+    >>> body = [("mul", 0, [("input", 0, (1,)), ("constant", 0.5)]), ("output", 0)]
+    >>> print(unrolled(("loop", 2, 0, body), ["x", "y"]))
     %0 = input x
     %1 = input y
     %2 = mul %0 0.5
     %3 = mul %1 0.5
     d0 %2
     d1 %3
-    value %3
+    r0 %3
+    r1 %0
+    r2 %0
 
 A program is a nest of tuples. `("loop", count, slope, body)` runs its body `count + slope * (the loop's around it
 counter)` times. `(op, register, operands)` writes a register, and appends the result to the list of all results. An
-operand is an input at an affine place, a register (carried from turn to turn), an earlier result, or a constant.
+operand is an input or an earlier result at an affine place, a register (carried from turn to turn), the result some
+instructions ago, or a constant. `("output", register)` makes a register an output; `("only", turn, instruction)` is an
+instruction in one turn of the loop around it.
 """
 
 from __future__ import annotations
 
-from hypothesis import strategies as st
+import random
 
 from micrograd.compiler.tape.tape import Tape
 
-REGISTERS = 4
-UNARY, BINARY = ("neg", "abs", "tanh"), ("add", "mul", "sub", "add", "mul")
-
-strides = st.lists(st.integers(-2, 3), min_size=0, max_size=3).map(tuple)
-operands = st.one_of(
-    st.tuples(st.just("input"), st.integers(0, 30), strides),
-    st.tuples(st.just("register"), st.integers(0, REGISTERS - 1)),
-    st.tuples(st.just("result"), st.integers(0, 40), strides),
-    st.tuples(st.just("constant"), st.sampled_from((0.5, -0.0, 0.0, 3.0))),
-)
-instructions = st.one_of(
-    st.tuples(st.sampled_from(UNARY), st.integers(0, REGISTERS - 1), st.lists(operands, min_size=1, max_size=1)),
-    st.tuples(st.sampled_from(BINARY), st.integers(0, REGISTERS - 1), st.lists(operands, min_size=2, max_size=2)),
-    st.tuples(
-        st.just("only"), st.integers(0, 4), st.tuples(st.just("neg"), st.just(0), st.lists(operands, max_size=1))
-    ),
-)
+REGISTERS = 3
+UNARY, BINARY = ("neg", "abs", "tanh"), ("add", "mul", "sub", "add", "mul", "add")
+OPERANDS = "register register input input ago ago result constant".split()
 
 
-def loops(inside):
-    return st.tuples(st.just("loop"), st.integers(1, 7), st.integers(-1, 2), st.lists(inside, min_size=1, max_size=5))
+def random_program(seed):
+    """A nest of loops, up to three deep."""
+    rng = random.Random(seed)
 
+    def operand():
+        kind = rng.choice(OPERANDS)
+        strides = tuple(rng.choice((0, 0, 1, 1, 2, -1, 3)) for _ in range(rng.randrange(4)))
+        choices = {
+            "register": lambda: (rng.randrange(REGISTERS),),
+            "input": lambda: (rng.randrange(13), strides),
+            "result": lambda: (rng.randrange(40), strides),
+            "ago": lambda: (rng.choice((1, 1, 1, 2, 3)),),
+            "constant": lambda: (rng.choice((0.5, -0.0, 0.0, 3.0)),),
+        }
+        return (kind, *choices[kind]())
 
-programs = st.lists(st.recursive(instructions, loops, max_leaves=8), min_size=1, max_size=3).map(
-    lambda parts: ("loop", 1, 0, parts)
-)
+    def instruction():
+        names, count = rng.choice(((UNARY, 1), (BINARY, 2), (BINARY, 2)))
+        return (rng.choice(names), rng.randrange(REGISTERS), [operand() for _ in range(count)])
+
+    def loop(depth):
+        body = [statement(depth - 1) for _ in range(rng.choice((1, 2, 2, 3)))]
+        return ("loop", rng.choice((1, 2, 3, 4, 5, 8)), rng.choice((0, 0, 0, 1, 1, -1)), body)
+
+    def statement(depth):
+        if depth and rng.random() < 0.5:
+            return loop(depth)
+        if rng.random() < 0.1:
+            return ("output", rng.randrange(REGISTERS))
+        return ("only", rng.randrange(5), instruction()) if rng.random() < 0.02 else instruction()
+
+    return ("loop", 1, 0, [loop(3), *[statement(2) for _ in range(rng.randrange(3))]])
 
 
 def unrolled(program, inputs, most=3000):
@@ -60,26 +75,30 @@ def unrolled(program, inputs, most=3000):
             return at
         if kind == "register":
             return registers[at]
+        if kind == "ago":
+            return results[-at % len(results)]
         for stride, counter in zip(rest[0], reversed(counters)):
             at += stride * counter
         return results[at % len(results)] if kind == "result" else at % len(inputs)
 
     def run(statement, counters):
-        what, number, rest, *body = statement
+        what, number, *rest = statement
         if what == "loop":
-            for counter in range(number + rest * (counters[-1] if counters else 0)):
-                for inner in body[0]:
+            slope, body = rest
+            for counter in range(number + slope * (counters[-1] if counters else 0)):
+                for inner in body:
                     if len(tape) < most:
                         run(inner, [*counters, counter])
-        elif what == "only":  # in one turn: an irregular remainder
-            if counters[-1:] == [number] and rest[2]:
-                run(rest, counters)
+        elif what == "only":  # an irregular remainder
+            if counters[-1:] == [number]:
+                run(rest[0], counters)
+        elif what == "output":
+            tape.outputs[f"d{len(tape.outputs)}"] = registers[number]
         else:
-            registers[number] = tape.append(what, *[operand(x, counters) for x in rest])
+            registers[number] = tape.append(what, *[operand(x, counters) for x in rest[0]])
             results.append(registers[number])
 
     run(program, [])
-    for number, position in enumerate(results[len(inputs) :: 3] if len(results) > 9 else results[len(inputs) :]):
-        tape.outputs[f"d{number}"] = position
-    tape.outputs["value"] = registers[0]
+    for number, position in enumerate(registers):
+        tape.outputs[f"r{number}"] = position
     return tape

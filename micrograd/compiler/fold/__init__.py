@@ -9,11 +9,29 @@ Read in this order:
     entries             a tape as such a list, and back
     padding             room where loops run longer from turn to turn
     folding             from a tape to a folded program
+    images              sets of places, which may overlap
+    arrays              arrays in one block of memory, which dead ones share
+    storage             which numbers stay in registers, which are carried from turn to turn, which go to memory
     interpret           run a folded program, line by line: what all its other readers must agree with
 """
 
 from micrograd.compiler.fold.folding import fold
 from micrograd.compiler.fold.forms import Access, Affine, Folded, Line, Loop, Output
-from micrograd.compiler.fold.interpret import run
+from micrograd.compiler.fold.interpret import run, run_stored
+from micrograd.compiler.fold.storage import Cell, Storage, Variable, storage
 
-__all__ = ["Access", "Affine", "Folded", "Line", "Loop", "Output", "fold", "run"]
+__all__ = [
+    "Access",
+    "Affine",
+    "Cell",
+    "Folded",
+    "Line",
+    "Loop",
+    "Output",
+    "Storage",
+    "Variable",
+    "fold",
+    "run",
+    "run_stored",
+    "storage",
+]

@@ -8,11 +8,11 @@
 ...     total = tape.append("add", total, tape.append("mul", i, i + 9))
 >>> tape.outputs["value"] = total
 >>> print(fold(tape, rows=range(9, 18)))
-t[0] = shared[0] * row[0]
+t[8] = shared[0] * row[0]
 for i in 8:
     t[i+9] = shared[i+1] * row[i+1]
-    t[i+1] = t[i] + t[i+9]
-output[0] = t[8]
+    t[-i+7] = t[-i+8] + t[i+9]
+output[0] = t[0]
 """
 
 from __future__ import annotations

@@ -47,6 +47,8 @@ MOST_TRIED = 24
 
 def padding_of(folded: Folded, places: Places) -> Padding:
     """How many numbers of each kind to leave out before a position, after loops that run shorter than their peers."""
+    if not any(isinstance(entry, Loop) for entry in folded.body):
+        return {}
     return _Padding(folded.body, places).found
 
 
@@ -59,7 +61,7 @@ class _Padding:
         self._seen: Counter[tuple[int, int | None]] = Counter()  # how often a site writes a kind of number
         self._kinds: dict[int, int | None] = {}  # which kind a site writes most often
         self.found: dict[int, dict[int, int]] = {}
-        body = regular(collapsed(body))
+        body = regular(collapsed(unrolled(body)))
         self._measure([body], [])
         if self._irregular:
             self._visit(body, [], places.inputs)
@@ -124,6 +126,38 @@ def shape(entry: Line | Output | Loop) -> Hashable:
     if isinstance(entry, Output):
         return entry.value.space
     return tuple([shape(inner) for inner in entry.body])
+
+
+def unrolled(body: Body) -> Body:
+    """A body with the turns of its varying loops one after the other, to be compared with what stands around them."""
+    out: list[Line | Output | Loop] = []
+    for entry in body:
+        if not isinstance(entry, Loop) or not any(map(_is_varying, entry.body)):
+            out.append(entry)
+        else:
+            assert isinstance(entry.count, int)
+            for counter in range(entry.count):
+                out += [_in_turn(inner, counter) for inner in entry.body]
+    return tuple(out)
+
+
+def _is_varying(entry: Line | Output | Loop) -> bool:
+    """Whether the count of a loop depends on the outermost loop."""
+    if not isinstance(entry, Loop):
+        return False
+    return (not isinstance(entry.count, int) and entry.count.strides[0] != 0) or any(map(_is_varying, entry.body))
+
+
+def _in_turn(entry: Line | Output | Loop, counter: int) -> Line | Output | Loop:
+    """An entry of the outermost loop as it is in one turn."""
+    if not isinstance(entry, Loop):
+        return dataclasses.replace(entry)
+    count = entry.count
+    if not isinstance(count, int):
+        first, *strides = count.strides
+        base = count.base + first * counter
+        count = Affine(base, tuple(strides)) if any(strides) else base
+    return Loop(count, tuple([_in_turn(inner, counter) for inner in entry.body]))
 
 
 def collapsed(body: Body) -> Body:

@@ -14,8 +14,8 @@ Instructions of one kind are numbered in their order, apart from all other kinds
 kind between two turns of a loop does not disturb the steps from turn to turn.
 
 A sum is one number that changes: the results of `a + b`, `(a + b) + c`, ..., if nothing else reads them, are versions
-of one number. The first versions of all sums of a kind come first, then all second versions, and so on: so the sums
-of a loop are an array, whatever happens between one term and the next.
+of one number. The last versions of all sums of a kind come first, then the versions before the last, and so on: so the
+sums of a loop are an array, whatever happens between one term and the next, and however many terms each has.
 
 Where a loop runs longer from turn to turn of the loop around it, `padding` leaves as much room after the short ones as
 the longest takes.
@@ -87,7 +87,8 @@ class Places:
                 for position, length in zip(group, lengths):
                     place[position], step[position] = end, 1
                     end += length
-        for position, start in enumerate(first):
-            if start != position:
-                place[position] = place[start] + self._version[position] * step[start]
+        for position in reversed(range(len(place))):  # a sum's versions before its first
+            start = first[position]
+            left = self._lengths[start] - 1 - self._version[position]
+            place[position] = place[start] + left * step[start]
         return place, end

@@ -48,7 +48,8 @@ class Rolled:
         self.count, self.body, self.kinds, self.vectors, self.steps = count, body, kinds, vectors, steps
         self.next = (kinds, vectors)
         self.is_varying = any(varies(entry, step) for entry, step in zip(body, steps))
-        self.length: int = sum([x.count * x.length if isinstance(x, Rolled) else 1 for x in body])  # of the first turn
+        lengths = [(x.count * x.length if not x.is_varying else 0) if isinstance(x, Rolled) else 1 for x in body]
+        self.length: int = sum(lengths) if all(lengths) else 0  # of each turn; 0 if they are not equally long
 
     def turn(self, number: int) -> list[tuple[int, ...]]:
         """The vectors of a turn, counted from 0; negative for those before the first."""
@@ -123,7 +124,7 @@ class _Stack:
             loop = (self._next_turn(top) if top in self._due else None) or self._new_loop(top)
             if loop is None:
                 return
-            if not loop.is_varying:
+            if loop.length and not loop.is_varying:
                 self._take_in_ahead(loop)
             loop.next = self._written_out(loop, loop.count)
             entry, kind = loop, self._kind_of_loop(loop.kinds, loop.steps)
@@ -196,8 +197,9 @@ class _Stack:
                     and kinds[first - size + 1 : first + 1] == kinds[place + 1 :]
                 ):
                     start, middle, last = first - size + 1, first + 1, place + 1
-                    steps = list(map(minus, vectors[middle:last], vectors[start:middle]))
-                    if all(minus(x, y) == z for x, y, z in zip(vectors[last:], vectors[middle:last], steps)):
+                    turns = vectors[start:middle], vectors[middle:last], vectors[last:]
+                    if all(minus(y, x) == minus(z, y) for x, y, z in zip(*turns)):
+                        steps = list(map(minus, turns[1], turns[0]))
                         loop = Rolled(3, self.entries[start:middle], kinds[start:middle], vectors[start:middle], steps)
                         self._cut(start)
                         self._take_in_before(loop)
@@ -211,13 +213,10 @@ class _Stack:
         """The loop of the turns that begin at two places, if others in it run longer in the second, and the turn before
         the first looks different only because they run once or twice there.
         """
-        body = self.entries[first:second]
-        if not any(isinstance(entry, Rolled) for entry in body):
+        body, turns = self.entries[first:second], (self.vectors[first:second], self.vectors[second:])
+        if not any(isinstance(x, Rolled) and varies(x, minus(z, y)) for x, y, z in zip(body, *turns)):
             return None
-        steps = list(map(minus, self.vectors[second:], self.vectors[first:second]))
-        loop = Rolled(2, body, self._kinds[first:second], self.vectors[first:second], steps)
-        if not loop.is_varying:
-            return None
+        loop = Rolled(2, body, self._kinds[first:second], turns[0], list(map(minus, turns[1], turns[0])))
         kinds, vectors = self._written_out(loop, -1)
         if not kinds or len(kinds) > first or kinds == loop.kinds:
             return None

@@ -5,7 +5,7 @@ Read in this order:
     shape               what is read where, for all turns of all loops at once
     storage             which numbers are kept in memory, and at which addresses
     jam                 which loop's turns are taken several at once
-    kernel              the program as LLVM loops
+    reads, kernel       the program as LLVM loops: what a line reads, and the lines
     products, rowsums   gradients as sums over the rows of products, taken at the end
     rowloads            a block's rows, transposed
     looped_lanes        the functions of `native.lanes`, written as loops

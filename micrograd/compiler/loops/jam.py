@@ -41,9 +41,7 @@ def turns_at_once(shape: Shape, storage: Storage, nest: Nest, wanted: Collection
     if not isinstance(nest.count, int) or nest.count < 2 or not inner or not _is_even(nest, nest.depth):
         return 1
     sums = max(len(carried(shape, x, wanted)) for x in inner)
-    in_place = any(
-        storage.in_place.get(step.number, (-1,))[0] == nest.depth for x in inner for step in x.steps
-    )
+    in_place = any(storage.in_place.get(step.number, (-1,))[0] == nest.depth for x in inner for step in x.steps)
     if not (sums or in_place) or not _may_jam(shape, storage, nest, wanted):
         return 1
     most = min(MOST, nest.count, registers // max(sums, 1))

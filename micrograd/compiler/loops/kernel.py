@@ -4,51 +4,26 @@ A `Kernel` goes through the program from top to bottom. A result stays in a regi
 the same turn; a result that the next turn reads is a variable of the loop; all others are kept in memory, where
 `Storage` says. A kernel is written twice: first as a rehearsal, which tells `Storage` what is read from memory.
 
-Each number is a list of `wide` vectors, with one row in each lane. Inside a loop that is jammed, each line is written
-for `copies` turns, one after the other.
+Inside a loop that is jammed, each line is written for `copies` turns, one after the other.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
 
 from micrograd.compiler.fold import Access, Affine, Line
 from micrograd.compiler.loops.jam import carried, turns_at_once
+from micrograd.compiler.loops.reads import Frame, Reads
 from micrograd.compiler.loops.shape import Nest, Shape, Step
 from micrograd.compiler.loops.storage import Storage
-from micrograd.compiler.native.emit import Emitter, bits
+from micrograd.compiler.native.emit import Emitter
 from micrograd.compiler.tape.tape import CONDITIONS
-
-Number = list[str] | float  # a vector for each of `wide`, or a constant
-Key = tuple[int, tuple[int, ...]]  # a place's base and strides
 
 UNROLLED = 24  # a loop of no more lines than this, over all its turns, is written without a loop
 
 
-@dataclass
-class Frame:
-    """A loop while its body is written; the first frame is the function's body."""
-
-    nest: Nest | None
-    counter: str | int
-    copies: int
-    lines: list[str] = field(default_factory=list)
-    numbers: dict[Key, list[list[str] | None]] = field(default_factory=dict)  # for each copy
-    loaded: dict[tuple[object, ...], list[str]] = field(default_factory=dict)
-    pointers: dict[tuple[str, tuple[int, ...]], str] = field(default_factory=dict)
-    variables: list[tuple[str, str, Key, int]] = field(default_factory=list)
-
-    def variable(self, of: str, first: str, key: Key, q: int) -> str:
-        """The name of a new variable of the loop, which starts as `first` and is then the result at `key`."""
-        if isinstance(self.counter, int):  # a single turn
-            return first
-        self.variables.append((of, first, key, q))
-        return f"{self.counter}.s{len(self.variables) - 1}"
-
-
-class Kernel:
+class Kernel(Reads):
     """Writes the lines whose numbers are `wanted`. `rows`, `work` and `shared` are the names of pointers; `places`
     turns a place among the shared inputs into a pointer's name and an index. `output` writes an output: that of
     an output step, or of a line that is `attached` to one. `keep` is told each result.
@@ -69,12 +44,9 @@ class Kernel:
         keep: Callable[[Kernel, Step, list[str], int], None] = lambda kernel, step, x, q: None,
         rehearsal: bool,
     ):
-        self.e, self.shape, self.storage, self.wanted = e, shape, storage, wanted
-        self.wide, self.registers = wide, registers
-        self.rows_at_once = wide * e.lanes
-        self.shared_input, self.rehearsal = shared_input, rehearsal
+        super().__init__(e, shape, storage, wide=wide, shared_input=shared_input, rehearsal=rehearsal)
+        self.wanted, self.registers = wanted, registers
         self.output, self.attached, self.keep = output, attached, keep
-        self.frames: list[Frame] = []
         self.label = e._label
         self._loops = 0
 
@@ -122,28 +94,25 @@ class Kernel:
             if axis != nest.depth or step.number not in self.wanted or step.nests[axis] is not nest:
                 continue
             assert access is not None
-            inner = step.nests[axis + 1 :]
             fixed = Access("temporary", access.base, access.strides[:axis] + access.strides[axis + 1 :])
-            own = step.line.result
-            cell = Access("temporary", own.base, own.strides)
+            self._copy(step, fixed, axis, step.nests[axis + 1 :], step.nests[:axis])
 
-            def copy(rest: tuple[Nest, ...], around: tuple[Nest, ...]) -> None:
-                if rest:
-                    with self._loop(rest[0], 0, rest[0].most, 1):
-                        copy(rest[1:], (*around, rest[0]))
-                    return
-                for q in range(self.copies):
-                    x = self._temporary(fixed, around, q, step.line.op in CONDITIONS)
-                    self._store(step, x, self._cell(step, cell, axis), q)
+    def _copy(self, step: Step, access: Access, axis: int, rest: tuple[Nest, ...], around: tuple[Nest, ...]) -> None:
+        """Copy an access to the line's sums: loops over `rest`, inside those `around`."""
+        if rest:
+            with self._loop(rest[0], 0, rest[0].most, 1):
+                self._copy(step, access, axis, rest[1:], (*around, rest[0]))
+            return
+        for q in range(self.copies):
+            x = self.temporary(access, around, q, step.line.op in CONDITIONS)
+            self._store(step, x, self._cell(step, axis), q)
 
-            copy(inner, step.nests[:axis])
-
-    def _cell(self, step: Step, cell: Access, axis: int) -> Affine:
+    def _cell(self, step: Step, axis: int) -> Affine:
         """The address of a sum that is kept in place, in the counters of the loops without the one that carries it."""
         if self.rehearsal:
             self.storage.stored.add(step.number)
-            return Affine(0, (0,) * (len(cell.strides) - 1))
-        form = self.storage.address(step, cell)
+            return Affine(0, (0,) * (len(step.nests) - 1))
+        form = self.storage.address(step, step.line.result)
         return Affine(form.base, form.strides[:axis] + form.strides[axis + 1 :])
 
     def _turns(self, nest: Nest, start: int, end: int | Affine, jam: int) -> None:
@@ -152,13 +121,13 @@ class Kernel:
         lines = carried(self.shape, nest, self.wanted)
         before = []  # what the first turn reads of the turn before
         for step in lines:
-            own = step.line.result
+            own = step.result
             access = Access("temporary", own.base + (start - 1) * own.strides[nest.depth], own.strides[:-1])
             condition = step.line.op in CONDITIONS
-            before.append([self._temporary(access, step.nests[:-1], q, condition) for q in range(outer.copies)])
+            before.append([self.temporary(access, step.nests[:-1], q, condition) for q in range(outer.copies)])
         with self._loop(nest, start, end, jam) as frame:
             for step, given in zip(lines, before):
-                own = step.line.result
+                own = step.result
                 of = self.e.of("i1") if step.line.op in CONDITIONS else self.e.type
                 names = [[frame.variable(of, x, (own.base, own.strides), q) for x in xs] for q, xs in enumerate(given)]
                 key = own.base - own.strides[nest.depth], own.strides
@@ -166,7 +135,7 @@ class Kernel:
             self._body(nest)
         for step in nest.steps:
             if isinstance(step.entry, Line) and step.number in self.wanted:
-                own = step.line.result
+                own = step.result
                 values = frame.numbers[own.base, own.strides]
                 stride, last = own.strides[-1], end if isinstance(end, Affine) else Affine(end, (0,) * nest.depth)
                 strides = tuple(x + stride * y for x, y in zip(own.strides, last.strides))
@@ -185,7 +154,7 @@ class Kernel:
             self.label = inside
         stop = end if isinstance(end, int) else self._counted(end)
         self.frames.append(frame)
-        with self._in(len(self.frames) - 1):
+        with self.inside(len(self.frames) - 1):
             yield frame
             if not single:
                 self.e.lines += [
@@ -243,8 +212,7 @@ class Kernel:
                 fuses = not self._adds_products(step)
                 result.append(e.instruction(line.op, *each, condition_is_number=by_number, fuses=fuses))
         frame = self.frames[-1]
-        own = line.result
-        assert isinstance(own.base, int)
+        own = step.result
         frame.numbers.setdefault((own.base, own.strides), []).append(result)
         jammed = next((k for k, each in enumerate(self.frames) if each.copies > 1), 0)
         if q + 1 < self.copies and len(self.frames) - 1 == jammed:  # the next copy may add to this one
@@ -258,7 +226,9 @@ class Kernel:
             axis, _ = self.storage.in_place.get(step.number, (-1, None))
             if axis + 1 == jammed > 0 and q + 1 < self.copies:
                 return  # only the last copy has the sum
-            form = Affine(0, (0,) * len(own.strides)) if self.rehearsal else self.storage.address(step, own)
+            form = (
+                Affine(0, (0,) * len(own.strides)) if self.rehearsal else self.storage.address(step, step.line.result)
+            )
             self._store(step, result, form, q)
 
     def _adds_products(self, step: Step) -> bool:
@@ -277,145 +247,3 @@ class Kernel:
         at = self.pointer(name, form, q, self.rows_at_once)
         for v in range(self.wide):
             self.e.store(x[v % len(x)], at, v * self.e.lanes)
-
-    # -------------------------------------------------------------- operands
-
-    def operand(self, step: Step, access: Access, q: int) -> Number:
-        """An operand of a step, for copy `q`."""
-        if access.space == "constant":
-            return float(access.base)
-        if access.space == "counter":
-            return self._counter(access, q)
-        if access.space == "temporary":
-            carries = self.storage.in_place.get(step.number)
-            if carries is not None and access == carries[1]:
-                return self._sum_so_far(step, carries[0], q)
-            return self._temporary(access, step.nests, q, self.shape.is_condition(step, access))
-        if access.space == "row":
-            return self._loaded("%rows", access.place, q, self.rows_at_once, splat=False)
-        name, form = self.shared_input(step, access.place)
-        return self._loaded(name, form, q, 1, splat=True)
-
-    def _counter(self, access: Access, q: int) -> list[str]:
-        """A constant that changes from turn to turn."""
-        e = self.e.scalars()
-        e._count, e._prefix = self.e._count, self.e._prefix
-        steps: str | float = 0.0
-        for k, stride in enumerate(access.strides):
-            frame = self.frames[k + 1]
-            counter = str(frame.counter)
-            if k + 1 == self._jammed and q:
-                counter = e.let(f"add i64 {counter}, {q}")
-            if stride:
-                term = e.let(f"fmul double {e.let(f'sitofp i64 {counter} to double')}, {bits(float(stride))}")
-                steps = e.let(f"fadd double {e.value(steps)}, {term}")
-        total = e.let(f"fadd double {bits(float(access.base))}, {e.value(steps)}")
-        self.e._count = e._count
-        return [self.e.splat(total)] * self.wide
-
-    def _sum_so_far(self, step: Step, axis: int, q: int) -> list[str]:
-        """What a line adds to that keeps its sum in place."""
-        own = step.line.result
-        if q and self.frames[axis + 1].copies > 1 and self.frames[axis].copies == 1:
-            so_far = self.frames[-1].numbers[own.base, own.strides][q - 1]
-            assert so_far is not None
-            return so_far
-        form = Affine(0, (0,) * len(own.strides)) if self.rehearsal else self.storage.address(step, own)
-        return self._from_memory("%work" if step.number in self.storage.varies else "%shared", form, q, step)
-
-    def _from_memory(self, name: str, form: Affine, q: int, step: Step) -> list[str]:
-        at = self.pointer(name, form, q, self.rows_at_once)
-        return [self._condition(self.e.load_vector(at, v * self.e.lanes), step) for v in range(self.wide)]
-
-    def _condition(self, x: str, step: Step) -> str:
-        if step.line.op in CONDITIONS:
-            return self.e.let(f"fcmp une {self.e.type} {x}, {self.e.value(0.0)}")
-        return x
-
-    def _temporary(self, access: Access, nests: tuple[Nest, ...], q: int, is_condition: bool) -> list[str]:
-        """A result, from a register where it is in one. `nests` are the loops that the access counts."""
-        depth = len(nests)
-        for k in range(depth, -1, -1):
-            if any(access.strides[k:]):
-                break
-            hit = self.frames[k].numbers.get((access.base, access.strides[:k]))  # type: ignore[arg-type]
-            if hit is not None:
-                found = hit[q] if self.frames[k].copies > 1 else hit[0]
-                assert found is not None
-                return found
-        self.storage.ask_in(nests, access)
-        shared = self.storage.is_shared(nests, access)
-        form = Affine(0, (0,) * depth) if self.rehearsal else self.storage.address_in(nests, access)
-        if not shared:
-            at = self.pointer("%work", form, q, self.rows_at_once)
-            found = [self.e.load_vector(at, v * self.e.lanes) for v in range(self.wide)]
-        else:
-            found = self._loaded("%shared", form, q, 1, splat=True) if self.e.lanes > 1 or self.wide > 1 else [
-                self.e.load_vector(self.pointer("%shared", form, q, 1), 0)
-            ]
-        if is_condition:
-            found = [self.e.let(f"fcmp une {self.e.type} {x}, {self.e.value(0.0)}") for x in found]
-        return found
-
-    def _loaded(self, name: str, form: Affine, q: int, scale: int, *, splat: bool) -> list[str]:
-        """What does not change while the function runs: loaded once, in the outermost loop that knows its address."""
-        deepest = max((k + 1 for k, stride in enumerate(form.strides) if stride), default=0)
-        frame = self.frames[deepest]
-        copy = q if frame.copies > 1 and form.strides[self._jammed - 1] else 0
-        key = name, form.base, form.strides[:deepest], copy
-        if key not in frame.loaded:
-            with self._in(deepest):
-                at = self.pointer(name, form, q, scale)
-                if splat:
-                    frame.loaded[key] = [self.e.splat(self.e.load(at, 0))] * self.wide
-                else:
-                    frame.loaded[key] = [self.e.load_vector(at, v * self.e.lanes) for v in range(self.wide)]
-        return frame.loaded[key]
-
-    @property
-    def _jammed(self) -> int:
-        """The number of the first frame with copies; 0 if there is none."""
-        return next((k for k, each in enumerate(self.frames) if each.copies > 1), 0)
-
-    def _in(self, k: int) -> _In:
-        return _In(self.e, self.frames[k].lines)
-
-    def pointer(self, name: str, form: Affine, q: int, scale: int) -> str:
-        """The address of `name[scale * form]`, for copy `q`."""
-        strides = tuple(stride * scale for stride in form.strides)
-        index = form.base * scale
-        jammed = self._jammed
-        for k, stride in enumerate(strides):
-            if k + 1 == jammed:
-                index += stride * q
-            counter = self.frames[k + 1].counter
-            if isinstance(counter, int):
-                index += stride * counter
-        return self.e.at(self._moving(name, strides), index)
-
-    def _moving(self, name: str, strides: tuple[int, ...]) -> str:
-        """The part of an address that changes with the loops' counters, computed in the outermost loop that can."""
-        while strides and (not strides[-1] or isinstance(self.frames[len(strides)].counter, int)):
-            strides = strides[:-1]
-        if not strides:
-            return name
-        frame = self.frames[len(strides)]
-        if (name, strides) not in frame.pointers:
-            base = self._moving(name, strides[:-1])
-            with self._in(len(strides)):
-                offset = self.e.let(f"mul i64 {frame.counter}, {strides[-1]}") if strides[-1] != 1 else frame.counter
-                frame.pointers[name, strides] = self.e.at(base, str(offset))
-        return frame.pointers[name, strides]
-
-
-class _In:
-    """`with _In(e, lines):` what the emitter writes goes there."""
-
-    def __init__(self, e: Emitter, lines: list[str]):
-        self.e, self.lines = e, lines
-
-    def __enter__(self) -> None:
-        self.before, self.e.lines = self.e.lines, self.lines
-
-    def __exit__(self, *_: object) -> None:
-        self.e.lines = self.before

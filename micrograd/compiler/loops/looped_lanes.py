@@ -20,7 +20,6 @@ from micrograd.compiler.native.emit import Emitter, bits
 from micrograd.compiler.native.lanes import LaneWriter, function, not_finite
 from micrograd.compiler.native.spec import ModuleSpec
 
-
 CHAINS = 4  # independent sums, so that an addition need not wait for the one before
 
 
@@ -122,7 +121,9 @@ class LoopedLanes(LaneWriter):
             count = e.let(f"sub i64 {e.let('add i64 %last, 1')}, {self.spec.layout.get(e, 'position')}")
             e.do(f"%scale = fdiv double {bits(1.0)}, {e.let(f'sitofp i64 {count} to double')}")
             for name, words in (("left", 1), ("right", self.products.right.words), ("starts", 1)):
-                e.do(f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 {e.let(f'mul i64 {slot}, {words}')}")
+                e.do(
+                    f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 {e.let(f'mul i64 {slot}, {words}')}"
+                )
         kept = 0 if self.spec.exact else self.spec.kept
         RowLoader(self, e, at_once=self.rows_at_once, kept=kept, copied=self._copied).write()
         if not self.spec.exact:
@@ -154,9 +155,11 @@ class LoopedLanes(LaneWriter):
         """The parts of the work memory, in doubles."""
         kept, left, right = self.spec.kept, self.products.left.words, self.products.right.words
         parts = {"rows": self.rows_at_once * sum(self.spec.widths), "work": self.rows_at_once * self.storage.words}
-        return parts | {"left": kept * left, "right": kept * right, "starts": kept * len(self.spec.widths)} | {
-            f"copy{k}": kept * self.spec.widths[k] for k in self._copied
-        }
+        return (
+            parts
+            | {"left": kept * left, "right": kept * right, "starts": kept * len(self.spec.widths)}
+            | {f"copy{k}": kept * self.spec.widths[k] for k in self._copied}
+        )
 
     @functools.cached_property
     def _copied(self) -> set[int]:
@@ -170,7 +173,8 @@ class LoopedLanes(LaneWriter):
         e._label = "entry"
         e.lines.append("entry:")
         RowSums(self.spec, self.products, e).write()
-        head = "void @products(ptr noalias %left, ptr noalias %right, ptr %starts, ptr noalias %sums, i64 %count, i1 %fresh, double %scale)"
+        given = "ptr noalias %left, ptr noalias %right, ptr %starts, ptr noalias %sums"
+        head = f"void @products({given}, i64 %count, i1 %fresh, double %scale)"
         return function(head, e)
 
     def _masks(self, e: Emitter) -> None:

@@ -42,8 +42,8 @@ class RowLoader:
             if whole and whole < width:  # the last places again, with some before
                 self._square(array, starts, copies, str(width - e.lanes), to)
             elif whole < width:
-                for place in range(width):
-                    self._single(array, starts, copies, place, to)
+                for number in range(width):
+                    self._single(array, starts, copies, number, to)
 
     def _square(self, array: int, starts: list[str], copies: list[str], place: str, to: str) -> None:
         """As many places as there are lanes, from `place` on."""

@@ -137,9 +137,14 @@ class RowSums:
         self._loops += 1
         name = f"%r{self._loops}"
         before, inside = e._label, f"r{self._loops}.loop"
-        e.lines += [f"  br label %{inside}", f"{inside}:", f"  {name} = phi i64 [0, %{before}], [{name}.next, %{inside}]"]
         e.lines += [
-            f"  {name}.s{k} = phi {e.type} [{x}, %{before}], [{name}.n{k}, %{inside}]" for k, x in enumerate([zero] * len(cells))
+            f"  br label %{inside}",
+            f"{inside}:",
+            f"  {name} = phi i64 [0, %{before}], [{name}.next, %{inside}]",
+        ]
+        e.lines += [
+            f"  {name}.s{k} = phi {e.type} [{x}, %{before}], [{name}.n{k}, %{inside}]"
+            for k, x in enumerate([zero] * len(cells))
         ]
         if product.right.space == "row":
             array = self.array(product)

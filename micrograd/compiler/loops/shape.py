@@ -44,7 +44,8 @@ class Nest:
     """
 
     def __init__(self, count: int | Affine, around: Nest | None):
-        self.count, self.depth = count, around.depth + 1 if around else -1
+        self.count = count
+        self.depth: int = around.depth + 1 if around else -1
         self.body: list[Nest | Step] = []
         self.first = self.end = 0  # the numbers of its steps
         self.counters: tuple[Array, ...] = ()
@@ -81,6 +82,11 @@ class Step:
     def line(self) -> Line:
         assert isinstance(self.entry, Line)
         return self.entry
+
+    @property
+    def result(self) -> Affine:
+        """The places that a line writes."""
+        return self.line.result.place
 
     @property
     def output(self) -> Output:
@@ -234,7 +240,8 @@ def places(form: Access | Affine, counters: Sequence[Array]) -> Array:
 
 def affine_of(numbers: Array, counters: Sequence[Array]) -> Affine | None:
     """The affine form that takes these values in all turns; None if there is none."""
-    base, strides = int(numbers[0]), []  # in the first turn all counters are 0
+    strides: list[int] = []
+    base = int(numbers[0])  # in the first turn all counters are 0
     for k, counter in enumerate(counters):
         others = [x for j, x in enumerate(counters) if j > k]
         second = (counter == 1) & np.logical_and.reduce([x == 0 for x in others] or [True])

@@ -30,8 +30,8 @@ from micrograd.compiler.loops.shape import Array, Nest, NotAsLoops, Shape, Step,
 
 class Storage:
     """First each read from memory is told by `ask`; then
-    `lay_out` gives addresses. `words` counts the
-    numbers for each row, `shared_words` those that all rows share.
+    `lay_out` gives addresses.
+    `words` counts the numbers for each row, `shared_words` those that all rows share.
     """
 
     def __init__(self, shape: Shape):
@@ -70,7 +70,8 @@ class Storage:
 
         def root(k: int) -> int:
             while parent[k] != k:
-                k = parent[k] = parent[parent[k]]
+                parent[k] = parent[parent[k]]
+                k = parent[k]
             return k
 
         for sources in self._asked.values():
@@ -113,7 +114,7 @@ class Storage:
             if (axis := self._axis(step)) >= 0:  # the place after the last turn
                 own = own + step.line.result.strides[axis] * (step.nests[axis].most - 1 - step.counters[axis])
             self._address[at[step.number]] = own
-        everything = np.concatenate([self._address[own]for own in at.values()])
+        everything = np.concatenate([self._address[own] for own in at.values()])
         least = int(everything.min())
         apart = divisor(iter(np.unique(everything - least).tolist()))
         for own in at.values():

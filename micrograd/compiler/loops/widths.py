@@ -17,7 +17,7 @@ from micrograd.compiler.native.loop import module_text
 from micrograd.compiler.native.native import RUN, Native, native_of
 from micrograd.compiler.native.spec import ModuleSpec
 
-LONG = 3000  # instructions from which a tape is folded
+LONG = 2000  # instructions from which loops are faster, whatever the batch: see `benchmarks`
 KEPT = 256  # the most rows for which factors of products are kept
 
 

@@ -175,7 +175,6 @@ class LaneWriter:
         head = f"i1 @reduce({same}, ptr noalias %sums, ptr noalias %gradients, double %scale)"
         return function(head, e, returns=False)
 
-
     def mean(self, e: Emitter, g: str) -> str:
         """A vector of means over the rows, from %g on."""
         vectors = []

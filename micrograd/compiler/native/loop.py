@@ -1,8 +1,8 @@
 """Write the native loop over steps, and over the blocks of rows in each: `run(context)`, which Python calls.
 
-`module_text(LaneWriter(spec))` gives the text of an LLVM module. Its `run` takes steps until it has taken as many as asked for, has
-used up its budget of blocks, or meets a number that is not finite; it returns which. It shuffles the rows at the start
-of each epoch.
+`module_text(LaneWriter(spec))` gives the text of an LLVM module. Its `run` takes steps until it has taken as many as
+asked for, has used up its budget of blocks, or meets a number that is not finite; it returns which. It shuffles the
+rows at the start of each epoch.
 
 After a pause, calling `run(context)` again goes on where it stopped, even within a step; parameters change only at the
 end of a step. The loop keeps all its state in the context.

@@ -14,9 +14,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from micrograd.compiler import notice
 from micrograd.compiler.native.beside import beside
 from micrograd.compiler.native.machine import Machine, llvm
 from micrograd.compiler.native.pieces import modules_of
+from micrograd.modes import collector_paused
 
 
 class Native:
@@ -27,12 +29,15 @@ class Native:
 
     def __init__(self, text: str, machine: Machine, **entries: Any):
         self.llvm_ir, self.machine = text, machine
-        beside(lambda go_on: self._compile(entries, go_on))
+        with notice.compiling:
+            with collector_paused():
+                parts = modules_of(text)
+            beside(lambda go_on: self._compile(parts, entries, go_on), waiting=notice.look)
 
-    def _compile(self, entries: dict[str, Any], go_on: Callable[[], None]) -> None:
+    def _compile(self, texts: list[str], entries: dict[str, Any], go_on: Callable[[], None]) -> None:
         binding = llvm()
         _free_what_is_dead()
-        first, *others = modules_of(self.llvm_ir)
+        first, *others = texts
         key = next(_keys)
         # A separate context, so that its constants and names are freed with the modules.
         parts = _alive[key] = [binding.create_context()]
@@ -89,9 +94,11 @@ def _free_what_is_dead() -> None:
 def assembly_of(text: str, machine: Machine) -> str:
     """The assembly of a module, for this machine or another; of long functions, that of each piece in turn."""
 
+    parts = modules_of(text)
+
     def emit(go_on: Callable[[], None]) -> str:
         found = []
-        for part in modules_of(text):
+        for part in parts:
             go_on()
             module = llvm().parse_assembly(part)
             module.triple = machine.triple
@@ -101,7 +108,8 @@ def assembly_of(text: str, machine: Machine) -> str:
                 module.close()
         return "\n".join(found)
 
-    return beside(emit)
+    with notice.compiling:
+        return beside(emit, waiting=notice.look)
 
 
 CALL = ctypes.CFUNCTYPE(None, ctypes.c_void_p)

@@ -5,7 +5,7 @@
     >>> text = "define double @f(double %x) {\\n" + body + "  ret double %c\\n}\\n"
     >>> first, second, whole = modules_of(text, longest=2, size=2)
     >>> print(second)
-    define void @f.piece1(double %x, ptr noalias %scratch) {
+    define void @f.piece1(ptr noalias %scratch) {
       %at.b = getelementptr inbounds i8, ptr %scratch, i64 8
       %b = load double, ptr %at.b, align 8
       %at.a = getelementptr inbounds i8, ptr %scratch, i64 0
@@ -110,10 +110,11 @@ def _in_pieces(lines: Sequence[str], longest: int, size: int) -> tuple[list[str]
     def load(name: str) -> list[str]:
         return [access(name), f"  {name} = load {types[name]}, ptr %at.{name[1:]}, align 8"]
 
-    function, parameters = head.groups()
-    pieces = []
+    function = head[1]
+    parameters = {each.split(" ")[-1]: each for each in [*filter(None, head[2].split(", ")), "ptr noalias %scratch"]}
+    pieces, calls = [], []
     for k, (start, end) in enumerate(zip(starts, [*cuts, len(body)])):
-        out = [f"define void @{function}.piece{k}({', '.join(filter(None, [parameters, 'ptr noalias %scratch']))}) {{"]
+        out: list[str] = []
         here: set[str] = set()
         for i in range(start, end):
             for name in used[i]:
@@ -123,11 +124,13 @@ def _in_pieces(lines: Sequence[str], longest: int, size: int) -> tuple[list[str]
             out.append(body[i])
             if (name := used[i][0] if body[i].startswith("  %") else "") in passed:
                 out += [access(name), f"  store {types[name]} {name}, ptr %at.{name[1:]}, align 8"]
-        pieces.append("\n".join([*out, "  ret void", "}"]))
-    given = [" ".join(each.split(" ")[:: max(1, each.count(" "))]) for each in parameters.split(", ") if each]
-    arguments = ", ".join([*given, "ptr %scratch"])
-    outer = [lines[0], *_scratch(bytes_used)]
-    outer += [f"  call void @{function}.piece{k}({arguments})" for k in range(len(pieces))]
+        wanted = {*parameters}.intersection(_NAME.findall("\n".join(out)))
+        own = {name: text for name, text in parameters.items() if name in wanted}
+        head_of_it = f"define void @{function}.piece{k}({', '.join(own.values())}) {{"
+        pieces.append("\n".join([head_of_it, *out, "  ret void", "}"]))
+        given = ", ".join(f"{text.split(' ')[0]} {name}" for name, text in own.items())
+        calls.append(f"  call void @{function}.piece{k}({given})")
+    outer = [lines[0], *_scratch(bytes_used), *calls]
     for name in kept:
         outer += load(name)
     if bytes_used > ON_STACK:

@@ -41,16 +41,18 @@ from typing import Any
 
 from micrograd import modes
 from micrograd.anomaly import is_of_this_package
+from micrograd.compiler import notice
 from micrograd.compiler.tape.symbols import TAPE, Symbol, operand_of, trace_error
 from micrograd.compiler.tape.tape import Tape
 from micrograd.engine import Value, sweep, topological_order
 from micrograd.errors import TraceError
 from micrograd.formulas import in_words
-from micrograd.node import NOTHING, set_up
+from micrograd.node import NOTHING, UNREACHED, set_up
 from micrograd.number import number_at
 from micrograd.table import CONSTANT, DETACHED, RECORDED, Op
 from micrograd.transforms import borrowed_gradients
 
+_new_node: Any = object.__new__
 _data = operator.attrgetter("data")
 
 
@@ -205,6 +207,8 @@ class Recorder:
     def record(self, entry: Op, operands: Iterable[Value]) -> Value:
         """Make the node for one operation: its rule writes the instructions. `engine.record` ends here."""
         created, nodes = self._created, []
+        if not len(self._nodes) % 1024:
+            notice.look(recorded=len(self._nodes))
         for x in operands:  # without a call for each of the recorder's own
             nodes.append(x if id(x) in created else self.node(x))
         try:
@@ -213,7 +217,11 @@ class Recorder:
             raise in_words(error, entry, nodes) from None
         if isinstance(data, Symbol) and data.is_condition:
             data = TAPE.where(data, 1.0, 0.0)  # the rule of a user's operation may return a comparison
-        node = self._new(data, entry)
+        node = _new_node(SymbolicValue)  # as `_new` and `set_up` do, without their calls
+        node.data, node.grad, node.label = data, UNREACHED, ""
+        node._prev, node._operation, node._local = (), entry, ()
+        created[id(node)] = len(self._nodes)
+        self._nodes.append(node)
         if modes.state.no_grad:
             node._operation = DETACHED
         else:

@@ -13,8 +13,8 @@
     value %1
 
 Instructions on constants are computed now. Instructions that change nothing are dropped, but only by identities that
-hold for every float, nan, inf and -0.0 included: x * 0, x - x and x + 0.0 stay (the last turns -0.0 into 0.0). Equal
-instructions become one. Instructions that no output needs are left out.
+hold for every float, nan, inf and -0.0 included: x * 0, x - x and x + 0.0 stay (the last turns -0.0 into 0.0; where x
+cannot be -0.0, it goes). Equal instructions become one. Instructions that no output needs are left out.
 
 One identity is not exact: a power with a small integer exponent becomes multiplications, within three roundings.
 """
@@ -125,6 +125,9 @@ def shortened(name: str, operands: tuple[Operand, ...], tape: Tape, emit: Callab
             return x
         if _is(x, -0.0):
             return y
+        for zero, other in ((x, y), (y, x)):
+            if _is(zero, 0.0) and _is_no_negative_zero(other, tape):
+                return other
     elif name == "sub":
         if _is(y, 0.0):
             return x
@@ -149,6 +152,14 @@ def shortened(name: str, operands: tuple[Operand, ...], tape: Tape, emit: Callab
 
 def _is(x: Operand | None, constant: float) -> bool:
     return isinstance(x, float) and _key(x) == _key(constant)
+
+
+def _is_no_negative_zero(x: Operand | None, tape: Tape) -> bool:
+    """Whether x cannot be -0.0: then 0.0 + x is x. Sums that start from 0.0 give such numbers."""
+    if not isinstance(x, int):
+        return False
+    name, *operands = tape.code[x]
+    return name in ("abs", "exp") or (name == "add" and any(_is(operand, 0.0) for operand in operands))
 
 
 def _has_exact_reciprocal(x: float) -> bool:

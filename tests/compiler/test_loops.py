@@ -1,0 +1,223 @@
+"""Large programs as native loops: they give what straight-line code gives, for nets, random programs, other fields."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from helpers.loop_programs import random_program, unrolled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from micrograd import Value
+from micrograd.compiler.batch import BatchProgram
+from micrograd.compiler.native.machine import this_machine
+from micrograd.compiler.native.memory import Memory
+from micrograd.compiler.native.spec import ModuleSpec, Source
+from micrograd.compiler.row_tape import RowTape
+from micrograd.compiler.rows import as_rows
+from micrograd.compiler.tape.simplify import simplify
+from micrograd.compiler.train_step import train_step
+from micrograd.losses import half_squared_sum
+from micrograd.nn import MLP
+from micrograd.optim import SGD, Adam
+
+numpy = pytest.importorskip("numpy")
+pytest.importorskip("llvmlite")
+
+SOURCES = [
+    Source("others", 0),
+    Source(array=0, place=0),
+    Source(array=0, place=1),
+    *[Source("parameters", k) for k in range(2)],
+    Source(array=1, place=0),
+    *[Source("parameters", k) for k in range(2, 9)],
+]
+
+
+def means(tape, rows, memory, *, loops, exact):
+    """The means of a tape's outputs over the rows; which inputs are what, SOURCES says."""
+    spec = ModuleSpec(tape, SOURCES, [array.dtype.str[1:] for array in rows], machine=this_machine(), exact=exact)
+    program = BatchProgram(RowTape(spec, [], [], 1, None), loops=loops)
+    program.context.parameters = memory.address
+    program.point_at(as_rows(rows, ["x", "y"]), len(rows[0]))
+    program._others.view[0] = 0.7
+    program.start()
+    return program.run(1), numpy.array(program.results())
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 2**32))
+def test_random_programs_of_loops(seed):
+    """With `exact` to the bit; otherwise up to the order of sums."""
+    tape = simplify(unrolled(random_program(seed), [f"x{i}" for i in range(13)], most=400))
+    numbers = numpy.random.default_rng(len(tape))
+    count = int(numbers.choice([1, 2, 3, 7, 8, 10, 23, 70]))
+    rows = numbers.uniform(-1, 1, (count, 2)), numbers.uniform(-1, 1, (count, 1)).astype(numpy.float32)
+    memory = Memory(16)
+    memory.view[:9] = memoryview(numbers.uniform(-1, 1, 9))
+    for exact in (True, False):
+        status, expected = means(tape, rows, memory, loops=False, exact=exact)
+        found = means(tape, rows, memory, loops=True, exact=exact)
+        assert found[0] == status
+        if exact:
+            assert found[1].tobytes() == expected.tobytes()
+        elif numpy.isfinite(expected).all():
+            most = abs(expected).max()
+            assert numpy.allclose(found[1], expected, rtol=1e-9, atol=1e-12 * most)
+
+
+def trained(make, data, *, optimizer=SGD, steps=4, **options):
+    """The losses of some steps, the parameters after them, and the step."""
+    parameters, loss = make()
+    step = train_step(loss, optimizer(parameters, lr=0.1), **options)
+    losses = step.run(*data, steps=steps, batch_size=10)
+    return [*losses, *[p.data for p in parameters]], step
+
+
+def net(*sizes, activation="sigmoid"):
+    def make():
+        model = MLP(sizes[0], list(sizes[1:]), activation=activation, output="sigmoid", rng=random.Random(0))
+        return model.parameters(), lambda x, y: half_squared_sum(model(x), y)
+
+    return make
+
+
+def rows_of(inputs, outputs, count=23):
+    numbers = numpy.random.default_rng(0)
+    return numbers.random((count, inputs)), numpy.eye(outputs)[numbers.integers(0, outputs, count)]
+
+
+def compare(make, data, **options):
+    """Loops against straight-line code: to the bit with `exact`, else to the rounding of sums."""
+    for exact in (True, False):
+        found, step = trained(make, data, exact=exact, loops=True, **options)
+        expected, _ = trained(make, data, exact=exact, loops=False, **options)
+        assert ".loop:" in step.llvm_ir.partition("@block(")[2].partition("\n}")[0]
+        if exact:
+            assert list(map(float.hex, found)) == list(map(float.hex, expected))
+        else:
+            assert found == pytest.approx(expected, rel=1e-11, abs=1e-13)
+
+
+@pytest.mark.parametrize("sizes", [(20, 13, 4), (9, 8, 7, 6, 5), (33, 5, 3)], ids=str)
+@pytest.mark.parametrize("activation", ["sigmoid", "relu"])
+def test_nets(sizes, activation):
+    """Batches of 10, 10 and 3 rows: full and half-full vectors."""
+    compare(net(*sizes, activation=activation), rows_of(sizes[0], sizes[-1]), optimizer=Adam)
+
+
+@pytest.mark.parametrize("kind", ["float32", "int8", "uint16", "bool"])
+def test_rows_of_other_numbers(kind):
+    x, y = rows_of(20, 4)
+    compare(net(20, 13, 4), ((x * 100).astype(kind), y))
+
+
+def test_shuffled_rows_and_strided_arrays():
+    x, y = rows_of(40, 4, 46)
+    compare(net(20, 13, 4), (x[::2, :20], y[::2]))
+    results = []
+    for loops in (True, False):
+        parameters, loss = net(20, 13, 4)()
+        step = train_step(loss, SGD(parameters, lr=0.1), loops=loops)
+        step.run(x[:, 20:], y, epochs=2, batch_size=7, shuffle=3)
+        results.append([p.data for p in parameters])
+    assert results[0] == pytest.approx(results[1], rel=1e-11)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 64, 300, 601])
+def test_batches_of_any_size(count):
+    """Above some hundred rows, the factors of products are summed in several parts."""
+    x, y = rows_of(20, 4, count)
+    parameters, loss = net(20, 13, 4)()
+    others, same = net(20, 13, 4)()
+    steps = [train_step(f, SGD(p, lr=0.1), loops=k) for f, p, k in ((loss, parameters, True), (same, others, False))]
+    for _ in range(2):
+        assert steps[0](x, y) == pytest.approx(steps[1](x, y), rel=1e-12)
+    assert [p.data for p in parameters] == pytest.approx([p.data for p in others], rel=1e-11, abs=1e-14)
+
+
+def recurrent(steps, units):
+    """The parameters and the loss of a recurrent net over a series."""
+
+    def make():
+        numbers = random.Random(0)
+        w = [[Value(numbers.uniform(-0.4, 0.4)) for _ in range(units)] for _ in range(units)]
+        u, v = ([Value(numbers.uniform(-1, 1)) for _ in range(units)] for _ in range(2))
+
+        def loss(x, y):
+            h = [0.0] * units
+            for t in range(steps):
+                h = [(sum(a * b for a, b in zip(row, h)) + u[j] * x[t]).tanh() for j, row in enumerate(w)]
+            return (sum(a * b for a, b in zip(v, h)) - y) ** 2
+
+        return [*[x for row in w for x in row], *u, *v], loss
+
+    return make
+
+
+def series(steps):
+    x = numpy.random.default_rng(0).uniform(-1, 1, (23, steps))
+    return x, x.mean(1)
+
+
+def test_a_recurrent_net():
+    compare(recurrent(12, 7), series(12))
+
+
+def test_a_recurrent_net_over_200_steps_against_eager():
+    make, (x, y) = recurrent(200, 4), series(200)
+    parameters, loss = make()
+    total = sum((loss(row, target) for row, target in zip(x[:3].tolist(), y[:3].tolist())), Value(0.0)) / 3
+    total.backward()
+    expected = [p.data - 0.1 * p.grad for p in parameters]
+    own, same = make()
+    step = train_step(same, SGD(own, lr=0.1))
+    assert step(x[:3], y[:3]) == pytest.approx(total.data, rel=1e-11)
+    assert [p.data for p in own] == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert ".loop:" in step.llvm_ir.partition("@block(")[2].partition("\n}")[0]
+
+
+def test_the_likelihood_of_a_mixture():
+    """Seven normal distributions in five dimensions, with weights that all rows share."""
+
+    def make():
+        numbers = random.Random(1)
+        means = [[Value(numbers.gauss(0, 1)) for _ in range(5)] for _ in range(7)]
+        scales = [[Value(numbers.uniform(-0.3, 0.3)) for _ in range(5)] for _ in range(7)]
+        logits = [Value(numbers.gauss(0, 1)) for _ in range(7)]
+
+        def loss(x):
+            total = sum((z.exp() for z in logits), Value(0.0))
+            likelihood = Value(0.0)
+            for mean, scale, logit in zip(means, scales, logits):
+                exponent = sum(((a - m) * (-s).exp()) ** 2 / 2 + s for a, m, s in zip(x, mean, scale))
+                likelihood = likelihood + logit.exp() / total * (-exponent).exp()
+            return -likelihood.log() + sum(s * s for scale in scales for s in scale) * 0.01
+
+        return [*[m for mean in means for m in mean], *[s for scale in scales for s in scale], *logits], loss
+
+    compare(make, (numpy.random.default_rng(2).normal(size=(23, 5)),))
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing():
+    x, y = rows_of(20, 4)
+    parameters, loss = net(20, 13, 4)()
+    step = train_step(loss, SGD(parameters, lr=0.1), loops=True)
+    before = [p.data for p in parameters]
+    x[5, 3] = math.inf
+    with pytest.raises(FloatingPointError, match=r"row at index 5"):
+        step(x, y)
+    assert [p.data for p in parameters] == before
+
+
+def test_large_nets_are_loops_and_small_ones_are_not():
+    found = {}
+    for sizes in ((2, 4, 1), (30, 20, 10)):
+        parameters, loss = net(*sizes)()
+        step = train_step(loss, SGD(parameters, lr=0.1))
+        x, y = rows_of(sizes[0], sizes[-1])
+        step.run(x, y if sizes[-1] > 1 else y[:, 0], steps=1)
+        found[sizes] = ".loop:" in step.llvm_ir.partition("@block(")[2].partition("\n}")[0]
+    assert found == {(2, 4, 1): False, (30, 20, 10): True}
