@@ -8,7 +8,9 @@ import random
 import re
 import sys
 
+import numpy as np  # noqa: F401  train_step's rows are arrays
 import pytest
+from helpers.demos import demo
 from helpers.loop_programs import random_program, unrolled
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,8 +21,10 @@ from micrograd.compiler.tape.recorder import Recorder
 from micrograd.compiler.tape.simplify import simplify
 from micrograd.compiler.tape.symbols import operand_of
 from micrograd.compiler.tape.tape import Tape
-from micrograd.losses import half_squared_sum
+from micrograd.compiler.train_step import train_step
+from micrograd.losses import cross_entropy, half_squared_sum
 from micrograd.nn import MLP
+from micrograd.optim import SGD
 from micrograd.table import FLOAT
 
 
@@ -92,6 +96,35 @@ def test_a_loop_that_grows_is_a_loop_of_loops():
     inputs = [math.cos(i) for i in range(40)]
     assert same(run(folded, inputs), tape.run(FLOAT, inputs))
     assert same(run_stored(storage(folded), inputs), tape.run(FLOAT, inputs))
+
+
+def test_a_gpt_is_as_long_for_more_positions():
+    """Its attention grows with the position, its backward gathers contributions from all later ones."""
+    gpt = demo("microgpt")
+
+    def tape_of(block):
+        net = gpt.GPT(5, block=block, size=4, heads=2, layers=1, rng=random.Random(0))
+
+        def loss(tokens, targets, weights):
+            memory = [([], [])]
+            scores = [net(token, i, memory) for i, token in enumerate(tokens)]
+            return gpt.dot(weights, [cross_entropy(x, y) for x, y in zip(scores, targets)])
+
+        row = [[i % 5 for i in range(block)]]
+        return train_step(loss, SGD(net.parameters(), lr=0.1)).trace(row, row, [[0.1] * block])
+
+    lines = []
+    for block in (9, 12):
+        tape = tape_of(block)
+        rows = [i for i, name in enumerate(tape.inputs) if name.startswith(("tokens", "targets", "weights"))]
+        folded = fold(tape, rows=rows)
+        lines.append(folded.lines)
+        numbers = random.Random(0)
+        inputs = [numbers.uniform(-1, 1) for _ in tape.inputs]
+        expected = tape.run(FLOAT, inputs)
+        assert same(run(folded, inputs), expected)
+        assert same(run_stored(storage(folded), inputs), expected)
+    assert lines[1] < 1.05 * lines[0] < 2000, lines
 
 
 def test_whole_steps_of_a_constant_are_counted():

@@ -11,20 +11,15 @@
     >>> print(fold(tape))
     t[0] = exp(shared[0])
     t[9] = exp(t[0])
-    output[0] = t[9]
-    t[1] = exp(shared[1])
-    t[18] = shared[1] * shared[0]
-    t[82] = t[1] - t[18]
-    for i in 7:
-        t[i+10] = exp(t[9*i+82])
-        output[i+1] = t[i+10]
-        t[i+2] = exp(shared[i+2])
-        t[8*i+26] = shared[i+2] * shared[0]
-        t[8*i+90] = t[i+2] - t[8*i+26]
-        for j in i+1:
-            t[8*i+j+27] = shared[i+2] * shared[j+1]
-            t[8*i+j+91] = t[8*i+j+90] - t[8*i+j+27]
-    t[17] = exp(t[145])
+    for i in 8:
+        output[i] = t[i+9]
+        t[i+1] = exp(shared[i+1])
+        t[8*i+26] = shared[i+1] * shared[0]
+        t[8*i+98] = t[i+1] - t[8*i+26]
+        for j in i:
+            t[8*i+j+27] = shared[i+1] * shared[j+1]
+            t[8*i+j+99] = t[8*i+j+98] - t[8*i+j+27]
+        t[i+10] = exp(t[9*i+98])
     output[8] = t[17]
 
 Bodies of the same shape, with loops that run 3, 4, 5, ... times, are not yet turns of a loop, because the places of
@@ -215,18 +210,29 @@ def regular(body: Body) -> Body:
         at, before = start, 0
         earlier: list[Line | Output | Loop] = []
         while (turn := _turn(first, second, before - 1)) is not None:
-            written = [s for entry in turn for s in _written_out(entry)]
-            if at - len(written) < done or counted[at - len(written) : at] != written:
+            matched = 0  # of the turn's entries, from its end
+            for entry in reversed(turn):
+                written = _written_out(entry)
+                if at - len(written) < done or counted[at - len(written) : at] != written:
+                    break
+                at, matched = at - len(written), matched + 1
+            earlier = turn[size - matched :] + earlier
+            before -= 1
+            if matched < size:
                 break
-            at, before, earlier = at - len(written), before - 1, turn + earlier
         out += [*body[done:at], *earlier, *body[start:end]]
         done = end
         while (turn := _turn(first, second, turns)) is not None:
-            written = [s for entry in turn for s in _written_out(entry)]
-            if counted[done : done + len(written)] != written:
+            matched = 0
+            for entry in turn:
+                written = _written_out(entry)
+                if counted[done : done + len(written)] != written:
+                    break
+                done, matched = done + len(written), matched + 1
+            out += turn[:matched]
+            turns += 1
+            if matched < size:
                 break
-            done, turns = done + len(written), turns + 1
-            out += turn
     return (*out, *body[done:])
 
 
