@@ -98,6 +98,31 @@ def test_a_loop_that_grows_is_a_loop_of_loops():
     assert same(run_stored(storage(folded), inputs), tape.run(FLOAT, inputs))
 
 
+def test_what_is_read_two_turns_later_is_in_memory():
+    tape = Tape(["x", "y"])
+    before, last = tape.append("exp", 0), tape.append("exp", 1)
+    for _ in range(30):
+        before, last = last, tape.append("tanh", tape.append("sub", last, tape.append("mul", before, 0.5)))
+    tape.outputs["value"] = last
+    folded = fold(tape)
+    kept = storage(folded)
+    assert folded.lines < 16 and 0 < kept.size < 32, str(kept)
+    assert same(run_stored(kept, [0.3, -0.2]), tape.run(FLOAT, [0.3, -0.2]))
+
+
+def test_an_array_of_one_turn_is_the_same_in_all_turns():
+    tape = Tape([f"x{i}" for i in range(20)])
+    for i in range(20):
+        row = [tape.append("tanh", tape.append("mul", i, j)) for j in range(20)]
+        largest = functools.reduce(lambda x, y: tape.append("where", tape.append("lt", x, y), y, x), row)
+        shifted = [tape.append("sub", x, largest) for x in row]
+        tape.outputs[f"y{i}"] = functools.reduce(lambda x, y: tape.append("add", x, y), shifted)
+    kept = storage(fold(tape))
+    inputs = [math.sin(i) for i in range(20)]
+    assert kept.size == 20, str(kept)
+    assert same(run_stored(kept, inputs), tape.run(FLOAT, inputs))
+
+
 def test_a_gpt_is_as_long_for_more_positions():
     """Its attention grows with the position, its backward gathers contributions from all later ones."""
     gpt = demo("microgpt")
