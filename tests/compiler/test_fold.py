@@ -15,7 +15,8 @@ from helpers.loop_programs import random_program, unrolled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from micrograd.compiler.fold import Loop, fold, run, run_stored, storage
+from micrograd.compiler.fold import Affine, Loop, fold, run, run_stored, storage
+from micrograd.compiler.fold.arrays import Arrays
 from micrograd.compiler.fold.forms import walk
 from micrograd.compiler.tape.recorder import Recorder
 from micrograd.compiler.tape.simplify import simplify
@@ -108,6 +109,17 @@ def test_what_is_read_two_turns_later_is_in_memory():
     kept = storage(folded)
     assert folded.lines < 16 and 0 < kept.size < 32, str(kept)
     assert same(run_stored(kept, [0.3, -0.2]), tape.run(FLOAT, [0.3, -0.2]))
+
+
+@pytest.mark.parametrize(
+    ("step", "last", "size", "places"), [(1, 102, 7, ["i", "i+2"]), (5, 101, 2, ["0", "1"])], ids=["meet", "apart"]
+)
+def test_turns_share_an_array_if_their_places_are_apart(step, last, size, places):
+    """The places 0 and 2, 1 and 3, 2 and 4, ... meet; 0 and 1, 5 and 6, ... do not."""
+    arrays, loops = Arrays(), (Loop(5, ()),)
+    keys = [arrays.add(Affine(base, (step,)), loops, 0) for base in (100, last)]
+    assert arrays.lay_out() == size
+    assert [str(arrays.place(key)) for key in keys] == places
 
 
 def test_an_array_of_one_turn_is_the_same_in_all_turns():
