@@ -267,7 +267,7 @@ class _Stack:
         if cut == len(loop.body):
             return loop
         self._cut(at)
-        self._left = last[cut:]
+        self._left = [*last[cut:], *self._left]
         first = before[cut:] + loop.vectors[:cut]
         body, kinds, steps = [x[cut:] + x[:cut] for x in (loop.body, loop.kinds, loop.steps)]
         return Rolled(loop.count, body, kinds, first, steps)
