@@ -164,6 +164,26 @@ def test_a_gpt_is_as_long_for_more_positions():
     assert lines[1] < 1.05 * lines[0] < 2000, lines
 
 
+@pytest.mark.parametrize(("first", "growth"), [(4, 0), (1, 1), (9, -1)])
+def test_a_state_that_inner_loops_read_is_carried(first, growth):
+    tape = Tape([f"x{i}" for i in range(12)])
+    state = tape.append("exp", 0)
+    for i in range(8):
+        inner = tape.append("tanh", state)
+        for j in range(first + growth * i):
+            term = tape.append("mul", inner, j)
+            for k in range(3):
+                term = tape.append("sub", term, tape.append("mul", k, inner))
+            inner = tape.append("add", inner, tape.append("tanh", term))
+        state = tape.append("mul", inner, 0.5)
+    tape.outputs["value"] = state
+    folded = fold(tape)
+    assert folded.lines < 20, str(folded)
+    inputs = [math.sin(i) for i in range(12)]
+    assert same(run(folded, inputs), tape.run(FLOAT, inputs))
+    assert same(run_stored(storage(folded), inputs), tape.run(FLOAT, inputs))
+
+
 def test_whole_steps_of_a_constant_are_counted():
     tape = Tape(["x"])
     for i in range(9):

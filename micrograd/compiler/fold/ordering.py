@@ -112,3 +112,26 @@ def sums(tape: Tape, uses: list[int]) -> list[int]:
             elif x_is_own:
                 before[position] = x
     return before
+
+
+def carried(given: Ordered) -> list[int]:
+    """As `given.before`, also for numbers that others use on their way, as a state that is carried from turn to turn:
+    `s + a`, `(s + a) - b`, ... The next version is the only sum, difference or product that uses the one before.
+    """
+    code, before = given.tape.code, list(given.before)
+    users: dict[tuple[int, str], int] = {}
+    for position, (name, *operands) in enumerate(code):
+        if name in ("add", "sub", "mul"):
+            for x in operands:
+                if isinstance(x, int) and users.setdefault((x, name), position) != position:
+                    users[x, name] = -1  # several
+    taken = {x for x in before if x >= 0}
+    for position, (name, *operands) in enumerate(code):
+        if before[position] >= 0 or name not in ("add", "sub", "mul"):
+            continue
+        for x in operands:
+            if isinstance(x, int) and code[x][0] != "input" and x not in taken and users[x, name] == position:
+                before[position] = x
+                taken.add(x)
+                break
+    return before

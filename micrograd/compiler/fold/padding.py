@@ -10,17 +10,15 @@
     ...     tape.outputs[f"y{i}"] = tape.append("exp", total)
     >>> print(fold(tape))
     t[0] = exp(shared[0])
-    t[9] = exp(t[0])
+    t[1] = exp(t[0])
     for i in 8:
-        output[i] = t[i+9]
-        t[i+1] = exp(shared[i+1])
-        t[8*i+26] = shared[i+1] * shared[0]
-        t[8*i+98] = t[i+1] - t[8*i+26]
-        for j in i:
-            t[8*i+j+27] = shared[i+1] * shared[j+1]
-            t[8*i+j+99] = t[8*i+j+98] - t[8*i+j+27]
-        t[i+10] = exp(t[9*i+98])
-    output[8] = t[17]
+        output[i] = t[i+1]
+        t[9*i+18] = exp(shared[i+1])
+        for j in i+1:
+            t[8*i+j+90] = shared[i+1] * shared[j]
+            t[9*i-8*j+10] = t[9*i-8*j+18] - t[8*i+j+90]
+        t[i+2] = exp(t[i+10])
+    output[8] = t[9]
 
 Bodies of the same shape, with loops that run 3, 4, 5, ... times, are not yet turns of a loop, because the places of
 what they write move further each time. With room for the longest loop after each shorter one they are.
