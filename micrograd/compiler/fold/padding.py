@@ -93,7 +93,7 @@ class _Padding:
                         position = self._visit(entry.body, [*counters, counter], position)
                     if missing := self._extents[id(entry)] - count:
                         self._count(entry.body, missing, self.found.setdefault(position, {}))
-                else:  # all turns are as long
+                elif count:  # all turns are as long
                     position += count * (self._visit(entry.body, [*counters, 0], position) - position)
         return position
 
@@ -134,6 +134,11 @@ def unrolled(body: Body) -> Body:
     return tuple(out)
 
 
+def _is_fixed(entry: Line | Output | Loop) -> bool:
+    """Whether all counts are numbers."""
+    return not isinstance(entry, Loop) or (isinstance(entry.count, int) and all(map(_is_fixed, entry.body)))
+
+
 def _is_varying(entry: Line | Output | Loop) -> bool:
     """Whether the count of a loop depends on the outermost loop."""
     if not isinstance(entry, Loop):
@@ -158,14 +163,19 @@ def collapsed(body: Body) -> Body:
     entries = [Loop(x.count, collapsed(x.body)) if isinstance(x, Loop) else x for x in body]
     repeats: list[Line | Output | Loop] = []
     for start, size, turns in runs([_counted(entry) for entry in entries]):
-        repeats += entries[start : start + size] if turns < 3 else [Loop(turns, tuple(entries[start : start + size]))]
+        block = entries[start : start + size]
+        if turns < 3 or not all(map(_is_fixed, block)):  # counts are by the loops around: one more would change them
+            repeats += entries[start : start + size * turns]
+        else:
+            repeats.append(Loop(turns, tuple(block)))
     shapes, at = [_counted(entry) for entry in repeats], 0
     out: list[Line | Output | Loop] = []
     taken = 0  # how much of `out` a loop may no longer take in
     while at < len(repeats):
         entry = repeats[at]
         at += 1
-        if isinstance(entry, Loop) and isinstance(entry.count, int):
+        if isinstance(entry, Loop) and _is_fixed(entry):
+            assert isinstance(entry.count, int)
             turn, count, size = [_counted(inner) for inner in entry.body], entry.count, len(entry.body)
             while len(out) - size >= taken and [_counted(x) for x in out[len(out) - size :]] == turn:
                 del out[len(out) - size :]
