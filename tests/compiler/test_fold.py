@@ -8,19 +8,24 @@ import random
 import re
 import sys
 
+import numpy as np  # noqa: F401  train_step's rows are arrays
 import pytest
+from helpers.demos import demo
 from helpers.loop_programs import random_program, unrolled
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from micrograd.compiler.fold import Loop, fold, run, run_stored, storage
+from micrograd.compiler.fold import Affine, Loop, fold, run, run_stored, storage
+from micrograd.compiler.fold.arrays import Arrays
 from micrograd.compiler.fold.forms import walk
 from micrograd.compiler.tape.recorder import Recorder
 from micrograd.compiler.tape.simplify import simplify
 from micrograd.compiler.tape.symbols import operand_of
 from micrograd.compiler.tape.tape import Tape
-from micrograd.losses import half_squared_sum
+from micrograd.compiler.train_step import train_step
+from micrograd.losses import cross_entropy, half_squared_sum
 from micrograd.nn import MLP
+from micrograd.optim import SGD
 from micrograd.table import FLOAT
 
 
@@ -65,6 +70,7 @@ def test_folding_a_small_net_reads_as_its_loops():
 
 @settings(deadline=None, max_examples=300)
 @given(st.integers(0, 2**32))
+@example(1546)  # a loop that does not run in the last turn
 def test_random_programs_of_loops_give_the_tapes_numbers(seed):
     tape = unrolled(random_program(seed), [f"x{i}" for i in range(13)], most=1200)
     numbers = random.Random(len(tape))
@@ -90,6 +96,91 @@ def test_a_loop_that_grows_is_a_loop_of_loops():
     loops = [str(entry.count) for entry, _ in walk(folded.body) if isinstance(entry, Loop)]
     assert folded.lines < 60 and any("i" in count for count in loops), str(folded)
     inputs = [math.cos(i) for i in range(40)]
+    assert same(run(folded, inputs), tape.run(FLOAT, inputs))
+    assert same(run_stored(storage(folded), inputs), tape.run(FLOAT, inputs))
+
+
+def test_what_is_read_two_turns_later_is_in_memory():
+    tape = Tape(["x", "y"])
+    before, last = tape.append("exp", 0), tape.append("exp", 1)
+    for _ in range(30):
+        before, last = last, tape.append("tanh", tape.append("sub", last, tape.append("mul", before, 0.5)))
+    tape.outputs["value"] = last
+    folded = fold(tape)
+    kept = storage(folded)
+    assert folded.lines < 16 and 0 < kept.size < 32, str(kept)
+    assert same(run_stored(kept, [0.3, -0.2]), tape.run(FLOAT, [0.3, -0.2]))
+
+
+@pytest.mark.parametrize(
+    ("step", "last", "size", "places"), [(1, 102, 7, ["i", "i+2"]), (5, 101, 2, ["0", "1"])], ids=["meet", "apart"]
+)
+def test_turns_share_an_array_if_their_places_are_apart(step, last, size, places):
+    """The places 0 and 2, 1 and 3, 2 and 4, ... meet; 0 and 1, 5 and 6, ... do not."""
+    arrays, loops = Arrays(), (Loop(5, ()),)
+    keys = [arrays.add(Affine(base, (step,)), loops, 0) for base in (100, last)]
+    assert arrays.lay_out() == size
+    assert [str(arrays.place(key)) for key in keys] == places
+
+
+def test_an_array_of_one_turn_is_the_same_in_all_turns():
+    tape = Tape([f"x{i}" for i in range(20)])
+    for i in range(20):
+        row = [tape.append("tanh", tape.append("mul", i, j)) for j in range(20)]
+        largest = functools.reduce(lambda x, y: tape.append("where", tape.append("lt", x, y), y, x), row)
+        shifted = [tape.append("sub", x, largest) for x in row]
+        tape.outputs[f"y{i}"] = functools.reduce(lambda x, y: tape.append("add", x, y), shifted)
+    kept = storage(fold(tape))
+    inputs = [math.sin(i) for i in range(20)]
+    assert kept.size == 20, str(kept)
+    assert same(run_stored(kept, inputs), tape.run(FLOAT, inputs))
+
+
+def test_a_gpt_is_as_long_for_more_positions():
+    """Its attention grows with the position, its backward gathers contributions from all later ones."""
+    gpt = demo("microgpt")
+
+    def tape_of(block):
+        net = gpt.GPT(5, block=block, size=4, heads=2, layers=1, rng=random.Random(0))
+
+        def loss(tokens, targets, weights):
+            memory = [([], [])]
+            scores = [net(token, i, memory) for i, token in enumerate(tokens)]
+            return gpt.dot(weights, [cross_entropy(x, y) for x, y in zip(scores, targets)])
+
+        row = [[i % 5 for i in range(block)]]
+        return train_step(loss, SGD(net.parameters(), lr=0.1)).trace(row, row, [[0.1] * block])
+
+    lines = []
+    for block in (9, 12):
+        tape = tape_of(block)
+        rows = [i for i, name in enumerate(tape.inputs) if name.startswith(("tokens", "targets", "weights"))]
+        folded = fold(tape, rows=rows)
+        lines.append(folded.lines)
+        numbers = random.Random(0)
+        inputs = [numbers.uniform(-1, 1) for _ in tape.inputs]
+        expected = tape.run(FLOAT, inputs)
+        assert same(run(folded, inputs), expected)
+        assert same(run_stored(storage(folded), inputs), expected)
+    assert lines[1] < 1.05 * lines[0] < 2000, lines
+
+
+@pytest.mark.parametrize(("first", "growth"), [(4, 0), (1, 1), (9, -1)])
+def test_a_state_that_inner_loops_read_is_carried(first, growth):
+    tape = Tape([f"x{i}" for i in range(12)])
+    state = tape.append("exp", 0)
+    for i in range(8):
+        inner = tape.append("tanh", state)
+        for j in range(first + growth * i):
+            term = tape.append("mul", inner, j)
+            for k in range(3):
+                term = tape.append("sub", term, tape.append("mul", k, inner))
+            inner = tape.append("add", inner, tape.append("tanh", term))
+        state = tape.append("mul", inner, 0.5)
+    tape.outputs["value"] = state
+    folded = fold(tape)
+    assert folded.lines < 20, str(folded)
+    inputs = [math.sin(i) for i in range(12)]
     assert same(run(folded, inputs), tape.run(FLOAT, inputs))
     assert same(run_stored(storage(folded), inputs), tape.run(FLOAT, inputs))
 

@@ -22,13 +22,15 @@ from typing import Any
 
 from micrograd.compiler.fold.entries import EntriesOf
 from micrograd.compiler.fold.forms import Folded
-from micrograd.compiler.fold.ordering import ordered
+from micrograd.compiler.fold.ordering import Ordered, carried, ordered
 from micrograd.compiler.fold.padding import padding_of
 from micrograd.compiler.fold.places import Padding, Places
 from micrograd.compiler.fold.rolling import rolled
 from micrograd.compiler.tape.tape import Tape
 
 MOST_ROUNDS = 5
+FEW = 0.02  # a program with fewer lines than this for each instruction is folded well
+LONG = 100_000  # instructions: longer tapes are not tried twice
 
 
 def fold(tape: Tape, *, rows: Collection[int] = (), places: Sequence[int] | None = None) -> Folded:
@@ -40,19 +42,28 @@ def fold(tape: Tape, *, rows: Collection[int] = (), places: Sequence[int] | None
     given = ordered(tape)
     where, inputs = _inputs(tape, frozenset(rows), places)
     entries = EntriesOf(given, where)
-    numbered = Places(given, where)
-    padding: Padding = {}
-    best = None
-    for _ in range(MOST_ROUNDS):
-        place, size = numbered.places(padding)
-        body = entries.body(*rolled(entries.at(place)))
-        folded = Folded(body, tuple(tape.outputs), size, inputs)
-        if best and folded.lines >= best.lines:
-            break
-        best, padding = folded, padding_of(folded, numbered)
-        if not padding:
-            break
-    assert best
+
+    def folded(given: Ordered) -> Folded:
+        """The program, with the places that suit it best."""
+        numbered = Places(given, where)
+        padding: Padding = {}
+        best = None
+        for _ in range(MOST_ROUNDS):
+            place, size = numbered.places(padding)
+            body = entries.body(*rolled(entries.at(place)))
+            found = Folded(body, tuple(tape.outputs), size, inputs)
+            if best and found.lines >= best.lines:
+                break
+            best, padding = found, padding_of(found, numbered)
+            if not padding:
+                break
+        assert best
+        return best
+
+    best = folded(given)
+    if FEW * len(tape) < best.lines and len(tape) <= LONG:
+        other = folded(given._replace(before=carried(given)))
+        best = min(best, other, key=lambda each: each.lines)
     return best
 
 

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from micrograd.compiler.tape.simplify import selected
 from micrograd.compiler.tape.tape import Tape
 
 
@@ -39,15 +38,20 @@ class Ordered(NamedTuple):
 
 def ordered(tape: Tape) -> Ordered:
     """The tape with its inputs first, then its instructions, each result that is used once right before its use."""
-    code = tape.code
-    uses = uses_of(tape)
+    code, uses = tape.code, uses_of(tape)
     before = sums(tape, uses)
-    is_output = bytearray(len(code))
+    comes_later = bytearray(len(code))  # whether a result is computed right before its only use
+    for position, n in enumerate(uses):
+        comes_later[position] = n == 1
+    order: list[int] = []
+    for position, instruction in enumerate(code):
+        if instruction[0] == "input":
+            comes_later[position] = False
+            order.append(position)
     for x in tape.outputs.values():
         if isinstance(x, int):
-            is_output[x] = True
-    order = [position for position, instruction in enumerate(code) if instruction[0] == "input"]
-    comes_later = [n == 1 and not out and each[0] != "input" for n, out, each in zip(uses, is_output, code)]
+            comes_later[x] = False
+    inputs = len(order)
     for position, instruction in enumerate(code):
         if comes_later[position] or instruction[0] == "input":
             continue
@@ -56,25 +60,33 @@ def ordered(tape: Tape) -> Ordered:
             x = path.pop()
             found.append(x)
             own = [y for y in code[x][1:] if y.__class__ is int and comes_later[y]]
-            if len(own) > 1 and before[x] in own:  # the sum so far comes first, wherever it stands
-                own.remove(before[x])
-                own.insert(0, before[x])
-            path += own
-        order += reversed(found)
-    place = [0] * len(code)
+            if own:
+                if len(own) > 1 and before[x] in own:  # the sum so far comes first, wherever it stands
+                    own.remove(before[x])
+                    own.insert(0, before[x])
+                path += own
+        found.reverse()
+        order += found
+    place = [0] * (len(code) + 1)
     for new, old in enumerate(order):
         place[old] = new
-    places = [*place, -1]
-    return Ordered(selected(tape, order), [uses[x] for x in order], [places[before[x]] for x in order])
+    place[-1] = -1
+    out = Tape([])
+    out.inputs, out.code = list(tape.inputs), [code[x] for x in order[:inputs]]
+    for x in order[inputs:]:
+        name, *operands = code[x]
+        out.code.append((name, *[place[y] if y.__class__ is int else y for y in operands]))
+    out.outputs = {name: place[x] if isinstance(x, int) else x for name, x in tape.outputs.items()}
+    return Ordered(out, [uses[x] for x in order], [place[before[x]] for x in order])
 
 
 def uses_of(tape: Tape) -> list[int]:
     """How often each position is used, by instructions and as an output."""
     uses = [0] * len(tape)
-    for name, *operands in tape.code:
-        if name != "input":
-            for x in operands:
-                if isinstance(x, int):
+    for instruction in tape.code:
+        if instruction[0] != "input":
+            for x in instruction[1:]:
+                if x.__class__ is int:
                     uses[x] += 1
     for x in tape.outputs.values():
         if isinstance(x, int):
@@ -89,10 +101,37 @@ def sums(tape: Tape, uses: list[int]) -> list[int]:
     """
     code = tape.code
     before = [-1] * len(code)
+    for position, instruction in enumerate(code):
+        if instruction[0] == "add":
+            _, x, y = instruction
+            x_is_own = x.__class__ is int and uses[x] == 1 and code[x][0] != "input"
+            if x_is_own and code[x][0] == "add":
+                before[position] = x
+            elif y.__class__ is int and uses[y] == 1 and code[y][0] == "add":
+                before[position] = y
+            elif x_is_own:
+                before[position] = x
+    return before
+
+
+def carried(given: Ordered) -> list[int]:
+    """As `given.before`, also for numbers that others use on their way, as a state that is carried from turn to turn:
+    `s + a`, `(s + a) - b`, ... The next version is the only sum, difference or product that uses the one before.
+    """
+    code, before = given.tape.code, list(given.before)
+    users: dict[tuple[int, str], int] = {}
     for position, (name, *operands) in enumerate(code):
-        if name == "add":
-            own = [x for x in operands if isinstance(x, int) and uses[x] == 1 and code[x][0] != "input"]
-            added = [x for x in own if code[x][0] == "add"]
-            if added or own[:1] == operands[:1] != []:
-                before[position] = (added or own)[0]
+        if name in ("add", "sub", "mul"):
+            for x in operands:
+                if isinstance(x, int) and users.setdefault((x, name), position) != position:
+                    users[x, name] = -1  # several
+    taken = {x for x in before if x >= 0}
+    for position, (name, *operands) in enumerate(code):
+        if before[position] >= 0 or name not in ("add", "sub", "mul"):
+            continue
+        for x in operands:
+            if isinstance(x, int) and code[x][0] != "input" and x not in taken and users[x, name] == position:
+                before[position] = x
+                taken.add(x)
+                break
     return before

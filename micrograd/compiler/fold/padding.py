@@ -10,22 +10,15 @@
     ...     tape.outputs[f"y{i}"] = tape.append("exp", total)
     >>> print(fold(tape))
     t[0] = exp(shared[0])
-    t[9] = exp(t[0])
-    output[0] = t[9]
-    t[1] = exp(shared[1])
-    t[18] = shared[1] * shared[0]
-    t[82] = t[1] - t[18]
-    for i in 7:
-        t[i+10] = exp(t[9*i+82])
-        output[i+1] = t[i+10]
-        t[i+2] = exp(shared[i+2])
-        t[8*i+26] = shared[i+2] * shared[0]
-        t[8*i+90] = t[i+2] - t[8*i+26]
+    t[1] = exp(t[0])
+    for i in 8:
+        output[i] = t[i+1]
+        t[9*i+18] = exp(shared[i+1])
         for j in i+1:
-            t[8*i+j+27] = shared[i+2] * shared[j+1]
-            t[8*i+j+91] = t[8*i+j+90] - t[8*i+j+27]
-    t[17] = exp(t[145])
-    output[8] = t[17]
+            t[8*i+j+90] = shared[i+1] * shared[j]
+            t[9*i-8*j+10] = t[9*i-8*j+18] - t[8*i+j+90]
+        t[i+2] = exp(t[i+10])
+    output[8] = t[9]
 
 Bodies of the same shape, with loops that run 3, 4, 5, ... times, are not yet turns of a loop, because the places of
 what they write move further each time. With room for the longest loop after each shorter one they are.
@@ -100,7 +93,7 @@ class _Padding:
                         position = self._visit(entry.body, [*counters, counter], position)
                     if missing := self._extents[id(entry)] - count:
                         self._count(entry.body, missing, self.found.setdefault(position, {}))
-                else:  # all turns are as long
+                elif count:  # all turns are as long
                     position += count * (self._visit(entry.body, [*counters, 0], position) - position)
         return position
 
@@ -141,6 +134,11 @@ def unrolled(body: Body) -> Body:
     return tuple(out)
 
 
+def _is_fixed(entry: Line | Output | Loop) -> bool:
+    """Whether all counts are numbers."""
+    return not isinstance(entry, Loop) or (isinstance(entry.count, int) and all(map(_is_fixed, entry.body)))
+
+
 def _is_varying(entry: Line | Output | Loop) -> bool:
     """Whether the count of a loop depends on the outermost loop."""
     if not isinstance(entry, Loop):
@@ -165,14 +163,19 @@ def collapsed(body: Body) -> Body:
     entries = [Loop(x.count, collapsed(x.body)) if isinstance(x, Loop) else x for x in body]
     repeats: list[Line | Output | Loop] = []
     for start, size, turns in runs([_counted(entry) for entry in entries]):
-        repeats += entries[start : start + size] if turns < 3 else [Loop(turns, tuple(entries[start : start + size]))]
+        block = entries[start : start + size]
+        if turns < 3 or not all(map(_is_fixed, block)):  # counts are by the loops around: one more would change them
+            repeats += entries[start : start + size * turns]
+        else:
+            repeats.append(Loop(turns, tuple(block)))
     shapes, at = [_counted(entry) for entry in repeats], 0
     out: list[Line | Output | Loop] = []
     taken = 0  # how much of `out` a loop may no longer take in
     while at < len(repeats):
         entry = repeats[at]
         at += 1
-        if isinstance(entry, Loop) and isinstance(entry.count, int):
+        if isinstance(entry, Loop) and _is_fixed(entry):
+            assert isinstance(entry.count, int)
             turn, count, size = [_counted(inner) for inner in entry.body], entry.count, len(entry.body)
             while len(out) - size >= taken and [_counted(x) for x in out[len(out) - size :]] == turn:
                 del out[len(out) - size :]
@@ -215,18 +218,29 @@ def regular(body: Body) -> Body:
         at, before = start, 0
         earlier: list[Line | Output | Loop] = []
         while (turn := _turn(first, second, before - 1)) is not None:
-            written = [s for entry in turn for s in _written_out(entry)]
-            if at - len(written) < done or counted[at - len(written) : at] != written:
+            matched = 0  # of the turn's entries, from its end
+            for entry in reversed(turn):
+                written = _written_out(entry)
+                if at - len(written) < done or counted[at - len(written) : at] != written:
+                    break
+                at, matched = at - len(written), matched + 1
+            earlier = turn[size - matched :] + earlier
+            before -= 1
+            if matched < size:
                 break
-            at, before, earlier = at - len(written), before - 1, turn + earlier
         out += [*body[done:at], *earlier, *body[start:end]]
         done = end
         while (turn := _turn(first, second, turns)) is not None:
-            written = [s for entry in turn for s in _written_out(entry)]
-            if counted[done : done + len(written)] != written:
+            matched = 0
+            for entry in turn:
+                written = _written_out(entry)
+                if counted[done : done + len(written)] != written:
+                    break
+                done, matched = done + len(written), matched + 1
+            out += turn[:matched]
+            turns += 1
+            if matched < size:
                 break
-            done, turns = done + len(written), turns + 1
-            out += turn
     return (*out, *body[done:])
 
 

@@ -95,6 +95,9 @@ class _Stack:
         self._latest: dict[int, int] = {}  # by kind: the last place with an entry of it
         self._numbers: dict[Hashable, int] = {}
         self._first_number = max(given.kinds, default=0) + 1
+        self._left: list[
+            tuple[Any, int, tuple[int, ...]]
+        ] = []  # the end of a turn, to be put on the stack after its loop
         self._due: dict[int, list[int]] = {}  # by a place on the stack: the loops whose next turn would end there
 
     def next_kind(self) -> int | None:
@@ -116,20 +119,28 @@ class _Stack:
         self._at += 1
         while True:
             top = len(self.entries)
-            self.entries.append(entry)
-            self._kinds.append(kind)
-            self.vectors.append(vector)
-            self._before.append(self._latest.get(kind, -1))
-            self._latest[kind] = top
+            self._append(entry, kind, vector)
             loop = (self._next_turn(top) if top in self._due else None) or self._new_loop(top)
             if loop is None:
-                return
+                break
             if loop.length and not loop.is_varying:
                 self._take_in_ahead(loop)
             loop.next = self._written_out(loop, loop.count)
             entry, kind = loop, self._kind_of_loop(loop.kinds, loop.steps)
             vector = (loop.count, *[x for v in loop.vectors for x in v])
-            self._due.setdefault(len(self.entries) + len(loop.next[0]), []).append(len(self.entries))
+        for each in self._left:
+            self._append(*each)
+        self._left.clear()
+
+    def _append(self, entry: Any, kind: int, vector: tuple[int, ...]) -> None:
+        top = len(self.entries)
+        self.entries.append(entry)
+        self._kinds.append(kind)
+        self.vectors.append(vector)
+        self._before.append(self._latest.get(kind, -1))
+        self._latest[kind] = top
+        if isinstance(entry, Rolled):
+            self._due.setdefault(top + len(entry.next[0]), []).append(top)
 
     def _take_in_ahead(self, loop: Rolled) -> None:
         """Take in the turns that come next, as long as they repeat the last ones on the stack."""
@@ -201,9 +212,7 @@ class _Stack:
                     if all(minus(y, x) == minus(z, y) for x, y, z in zip(*turns)):
                         steps = list(map(minus, turns[1], turns[0]))
                         loop = Rolled(3, self.entries[start:middle], kinds[start:middle], vectors[start:middle], steps)
-                        self._cut(start)
-                        self._take_in_before(loop)
-                        return loop
+                        return self._extended_back(loop, start) if loop.is_varying else self._taken(loop, start)
                 if pair := self._of_two_turns(first + 1, place + 1):
                     return pair
             place = before[place]
@@ -223,19 +232,45 @@ class _Stack:
         start = first - len(kinds)
         if self._kinds[start:first] != kinds or self.vectors[start:first] != vectors:
             return None
-        self._cut(first)
-        self._take_in_before(loop)
+        return self._extended_back(loop, first)
+
+    def _taken(self, loop: Rolled, start: int) -> Rolled:
+        self._cut(start)
         return loop
 
-    def _take_in_before(self, loop: Rolled) -> None:
-        """Take in turns before the first, of a loop in which others run longer from turn to turn."""
-        while loop.is_varying:
+    def _extended_back(self, loop: Rolled, start: int) -> Rolled:
+        """The loop, which begins on the stack at `start`, with the turns before that look different because of loops of
+        one or two turns; they are all taken off the stack.
+
+        If there is only the end of one more turn, all turns begin there, and what is left of the last is kept.
+        """
+        last = list(zip(self.entries, self._kinds, self.vectors))[-len(loop.body) :]
+        self._cut(start)
+        while True:
             kinds, vectors = self._written_out(loop, -1)
             start = len(self.entries) - len(kinds)
             if not kinds or start < 0 or self._kinds[start:] != kinds or self.vectors[start:] != vectors:
-                return
+                break
             self._cut(start)
             loop.vectors, loop.count = loop.turn(-1), loop.count + 1
+        before, at, cut = loop.turn(-1), len(self.entries), len(loop.body)
+        for k in reversed(range(1, len(loop.body))):
+            try:
+                each = slice(k, k + 1)
+                kinds, (vectors,) = self._short_loops_written_out(loop.body[each], loop.kinds[each], [before[each]])
+            except _Negative:
+                break
+            start = at - len(kinds)
+            if start < 0 or self._kinds[start:at] != kinds or self.vectors[start:at] != vectors:
+                break
+            at, cut = start, k
+        if cut == len(loop.body):
+            return loop
+        self._cut(at)
+        self._left = [*last[cut:], *self._left]
+        first = before[cut:] + loop.vectors[:cut]
+        body, kinds, steps = [x[cut:] + x[:cut] for x in (loop.body, loop.kinds, loop.steps)]
+        return Rolled(loop.count, body, kinds, first, steps)
 
     def _written_out(self, loop: Rolled, number: int) -> tuple[list[int], list[Any]]:
         """A turn as it stands on the stack before it is taken in, where loops of one or two turns are not loops yet.
