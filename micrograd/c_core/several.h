@@ -129,7 +129,7 @@ static PyObject *results_prepare(results *r, PyObject *args)
     Py_RETURN_TRUE;
 }
 
-/* beside(result, number, operation, local): another result of the same call. It has the same operands, which need not be
+/* sibling(result, number, operation, local): another result of the same call. It has the same operands, which need not be
    looked at again. */
 static PyObject *core_sibling(PyObject *module, PyObject *args)
 {
