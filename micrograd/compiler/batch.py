@@ -13,8 +13,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from micrograd.compiler.fold import Folded
 from micrograd.compiler.loops.helpers import helping
-from micrograd.compiler.loops.widths import Widths
+from micrograd.compiler.loops.widths import Widths, folded_of
 from micrograd.compiler.native.context import BAD_INDEX, COLUMNS, PAUSED, WIDEST
 from micrograd.compiler.native.memory import Memory, addresses
 from micrograd.compiler.native.native import Native
@@ -180,6 +181,11 @@ class BatchProgram:
         if self._lock._is_owned():
             raise RuntimeError("this compiled function is already running: a signal handler may not call it again")
         return self._lock
+
+    @property
+    def folded(self) -> Folded:
+        """The tape as loops."""
+        return self.code.spec.folded or folded_of(self.code.spec)
 
     @property
     def native(self) -> Native:

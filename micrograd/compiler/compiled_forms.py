@@ -1,9 +1,10 @@
-"""Look inside a compiled function or training step: its `tape`, `llvm_ir` and `assembly`."""
+"""Look inside a compiled function or training step: its `tape`, `program`, `llvm_ir` and `assembly`."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from micrograd.compiler.fold import Storage, storage
 from micrograd.compiler.outside.recording import Constant
 from micrograd.compiler.tape.tape import Tape
 
@@ -19,6 +20,16 @@ class CompiledForms:
     def tape(self) -> Tape:
         """The results and their derivatives, instruction by instruction."""
         return self._last().tape
+
+    @property
+    def program(self) -> Storage:
+        """The same as loops, to be read: `print(step.program)`.
+
+        `row[...]` are the numbers of a row, or the arguments; `shared[...]` the parameters, and other numbers that all
+        rows share. A variable such as `v3` is a register, `m[...]` is memory. A `train_step` whose tape is long and has
+        loops runs in this form; all others run instruction by instruction.
+        """
+        return storage(self._last().folded)
 
     @property
     def constants(self) -> list[Constant]:

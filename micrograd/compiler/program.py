@@ -23,6 +23,7 @@ from micrograd import modes
 from micrograd.c_core import native
 from micrograd.compiler import notice
 from micrograd.compiler.arguments import Structure, rebuild
+from micrograd.compiler.fold import Folded, fold
 from micrograd.compiler.loops.calls import call_text
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.memory import addresses
@@ -206,6 +207,11 @@ class Program:
             return None
         places = array.array("q", self.by).tobytes()
         return addresses(computer.native.address("call")), places, computer.native  # as several.h has them
+
+    @property
+    def folded(self) -> Folded:
+        """The tape as loops; its arguments are `row`."""
+        return fold(self.tape, rows=range(len(self.tape.inputs)))
 
     @property
     def native(self) -> Native:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import NamedTuple
 
-from micrograd.compiler.fold import fold
+from micrograd.compiler.fold import Folded, fold
 from micrograd.compiler.loops.looped_lanes import LoopedLanes
 from micrograd.compiler.loops.shape import NotAsLoops
 from micrograd.compiler.native.lanes import LaneWriter
@@ -29,6 +29,12 @@ class Compiled(NamedTuple):
     shared: int
 
 
+def folded_of(spec: ModuleSpec) -> Folded:
+    """The tape of a spec as loops."""
+    rows = {i for i, source in enumerate(spec.sources) if source.is_row}
+    return fold(spec.tape, rows=rows, places=list(map(spec.folded_place, spec.sources)))
+
+
 class Widths:
     """The native code of one spec: `of(count)` for batches of so many rows. `loops` says whether to write loops: None
     decides by the length of the tape.
@@ -36,8 +42,7 @@ class Widths:
 
     def __init__(self, spec: ModuleSpec, *, loops: bool | None = None, threads: int = 1):
         if loops or (loops is None and len(spec.tape.code) >= LONG):
-            rows = {i for i, source in enumerate(spec.sources) if source.is_row}
-            folded = fold(spec.tape, rows=rows, places=list(map(spec.folded_place, spec.sources)))
+            folded = folded_of(spec)
             if loops or 8 * folded.lines < len(spec.tape.code):
                 spec = dataclasses.replace(spec, folded=folded)
         self.spec = dataclasses.replace(spec, threads=threads if spec.folded and not spec.exact else 1)
