@@ -14,10 +14,10 @@ from collections.abc import Callable, Collection, Iterator
 
 from micrograd.compiler.fold import Access, Affine, Line
 from micrograd.compiler.loops.jam import carried, turns_at_once
-from micrograd.compiler.loops.reads import Frame, Reads
+from micrograd.compiler.loops.reads import Frame, Number, Reads
 from micrograd.compiler.loops.shape import Nest, Shape, Step
 from micrograd.compiler.loops.storage import Storage
-from micrograd.compiler.native.emit import Emitter
+from micrograd.compiler.native.emit import Emitter, is_called
 from micrograd.compiler.tape.tape import CONDITIONS
 
 UNROLLED = 24  # a loop of no more lines than this, over all its turns, is written without a loop
@@ -202,9 +202,9 @@ class Kernel(Reads):
     def _line(self, step: Step, q: int) -> None:
         line, e = step.line, self.e
         given = [self.operand(step, access, q) for access in line.operands]
-        result: list[str] = []
+        result = self._once(step, given) if step.number in self.shape.joined and is_called(line.op) else []
         by_number = line.op == "where" and not self.shape.is_condition(step, line.operands[0])
-        for v in range(self.wide):
+        for v in range(len(result), self.wide):
             each = [x if isinstance(x, float) else x[v] for x in given]
             if line.op == "copy":
                 result.append(e.value(each[0]))
@@ -230,6 +230,20 @@ class Kernel(Reads):
                 Affine(0, (0,) * len(own.strides)) if self.rehearsal else self.storage.address(step, step.line.result)
             )
             self._store(step, result, form, q)
+
+    def _once(self, step: Step, given: list[Number]) -> list[str]:
+        """What a function gives for all rows alike: it is called once, as it is elsewhere for such numbers."""
+        one = self.e.scalars()
+        one._count, one._prefix = self.e._count, self.e._prefix
+        numbers: list[str | float] = []
+        for x in given:
+            if isinstance(x, float) or self.e.lanes == 1:
+                numbers.append(x if isinstance(x, float) else x[0])
+            else:
+                numbers.append(one.let(f"extractelement {self.e.type} {x[0]}, i32 0"))
+        result = one.instruction(step.line.op, *numbers)
+        self.e._count = one._count
+        return [self.e.splat(result)] * self.wide
 
     def _adds_products(self, step: Step) -> bool:
         """Whether a line always adds or subtracts two products: see `emit.is_sum_of_products`."""

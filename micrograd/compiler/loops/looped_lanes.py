@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
+
 from micrograd.compiler.fold import Affine, Line
 from micrograd.compiler.loops.kernel import Kernel
 from micrograd.compiler.loops.products import Products
@@ -17,7 +19,7 @@ from micrograd.compiler.loops.rowsums import RowSums
 from micrograd.compiler.loops.shape import NotAsLoops, Shape, Step
 from micrograd.compiler.loops.storage import Storage
 from micrograd.compiler.loops.workers import Workers
-from micrograd.compiler.native.emit import Emitter, bits
+from micrograd.compiler.native.emit import Emitter, bits, is_called
 from micrograd.compiler.native.lanes import LaneWriter, function, not_finite
 from micrograd.compiler.native.spec import ModuleSpec
 
@@ -43,6 +45,7 @@ class LoopedLanes(LaneWriter):
         self.products = Products(self.shape)
         if spec.exact:
             self.products.found, self.products.skipped = {}, set()
+            self._check_means()
         self.has_threads = spec.threads > 1 and not spec.exact
         self.rows_a_call = self.rows_at_once
         if self.has_threads:
@@ -59,6 +62,19 @@ class LoopedLanes(LaneWriter):
     @property
     def shared_words(self) -> int:
         return self.storage.shared_words
+
+    def _check_means(self) -> None:
+        """The mean of a number that all rows share is that number to the bit: it may not be summed over the rows."""
+        same = [k for k, x in enumerate(self.outputs) if not self.plan.differs_by_row(x)]
+        joined = self.shape.joined
+        for step in self.shape.lines:
+            if is_called(step.line.op) and any(
+                source.number in joined for x in step.temporaries for source in self.shape.sources(step, x)
+            ):
+                raise NotAsLoops("a function may be called with a number that all rows share")
+        for step in self.shape.outputs:
+            if step.number in self.varying and np.isin(self.shape.places(step, step.output.number), same).any():
+                raise NotAsLoops("a number that all rows share is computed together with others")
 
     def _rehearse(self) -> None:
         for write in (self.uniform, self.block, self.reduce):

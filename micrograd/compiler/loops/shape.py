@@ -160,6 +160,14 @@ class Shape:
     @functools.cached_property
     def varies(self) -> set[int]:
         """The numbers of the steps that differ from row to row, or whose results are read together with such."""
+        return self._spread(together=True)
+
+    @functools.cached_property
+    def joined(self) -> set[int]:
+        """The steps that could be the same for all rows, but are read together with others."""
+        return self.varies - self._spread(together=False)
+
+    def _spread(self, *, together: bool) -> set[int]:
         varies = {step.number for step in self.steps if any(access.space == "row" for access in step.operands)}
         before = -1
         while before != len(varies):
@@ -168,7 +176,7 @@ class Shape:
                 for access in step.temporaries:
                     sources = {source.number for source in self.sources(step, access)}
                     if not varies.isdisjoint(sources):
-                        varies |= {step.number, *sources}
+                        varies |= {step.number, *(sources if together else ())}
         return varies
 
     @functools.cached_property

@@ -29,6 +29,11 @@ COMPARISONS = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge"}  # o: false i
 INTRINSICS = {"abs": "llvm.fabs", "sqrt": "llvm.sqrt"}  # exact, and one instruction on every machine
 
 
+def is_called(name: str) -> bool:
+    """Whether an instruction calls a function of the C library, which may round otherwise for a vector."""
+    return name not in {*ARITHMETIC, *COMPARISONS, *INTRINSICS, "neg", "and", "or", "where"}
+
+
 def bits(x: float) -> str:
     """A double in LLVM's text, exactly."""
     return f"0x{struct.unpack('<Q', struct.pack('<d', x))[0]:016X}"
