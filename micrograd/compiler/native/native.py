@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import gc
 import itertools
 import weakref
 from collections import deque
@@ -20,6 +21,8 @@ from micrograd.compiler.native.machine import Machine, llvm
 from micrograd.compiler.native.pieces import modules_of
 from micrograd.compiler.paused import paused
 
+CACHED = 64  # modules that are kept although nobody uses them now
+
 
 class Native:
     """A compiled module. `llvm_ir` is its text, `assembly` the processor's instructions.
@@ -29,6 +32,7 @@ class Native:
 
     def __init__(self, text: str, machine: Machine, **entries: Any):
         self.llvm_ir, self.machine = text, machine
+        _look_for_dropped_code()
         with notice.compiling:
             with paused():
                 parts = modules_of(text)
@@ -72,7 +76,7 @@ class Native:
         return assembly_of(self.llvm_ir, self.machine)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=CACHED)
 def native_of(text: str, machine: Machine, **entries: Any) -> Native:
     """The compiled module, cached by its text: a second net of the same sizes needs no compiling."""
     return Native(text, machine, **entries)
@@ -83,6 +87,18 @@ def native_of(text: str, machine: Machine, **entries: Any) -> Native:
 _alive: dict[int, list[Any]] = {}
 _dead: deque[int] = deque()
 _keys = itertools.count()
+_living = CACHED  # how many were alive after the last look for dropped code
+
+
+def _look_for_dropped_code() -> None:
+    """Collect, if twice as much code is alive as after the last time.
+
+    Compiled functions are dropped in cycles, and Python's collector, which counts objects, does not see how large code is.
+    """
+    global _living
+    if len(_alive) - len(_dead) > 2 * _living and gc.isenabled():
+        gc.collect()
+        _living = max(CACHED, len(_alive) - len(_dead))
 
 
 def _free_what_is_dead() -> None:
