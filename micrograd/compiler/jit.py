@@ -35,9 +35,10 @@ from micrograd.compiler.arguments import static as as_static
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.compiled_forms import CompiledForms
 from micrograd.compiler.outside.recording import Programs
-from micrograd.compiler.program import Program, node_of
+from micrograd.compiler.program import Program
 from micrograd.compiler.row_tape import row_tape
 from micrograd.compiler.rows import LoadedRows, Rows, WholeNumber, as_rows
+from micrograd.compiler.several import node_of
 from micrograd.compiler.tape.tape import Tape
 from micrograd.engine import Value
 from micrograd.errors import NotFiniteError, TraceError

@@ -31,7 +31,7 @@ from micrograd.compiler.native.native import CALL, Native, native_of
 from micrograd.compiler.outside.recording import recorded
 from micrograd.compiler.paused import paused
 from micrograd.compiler.rows import WholeNumber
-from micrograd.compiler.several import PickledRows, ResultsOfCall, sibling, spread
+from micrograd.compiler.several import PickledRows, ResultsOfCall, node_of, sibling, spread
 from micrograd.compiler.tape.guards import guarded
 from micrograd.compiler.tape.recorder import Recorder
 from micrograd.compiler.tape.simplify import simplify
@@ -41,7 +41,6 @@ from micrograd.derivatives import VALUE
 from micrograd.engine import Value, constant
 from micrograd.errors import NotFiniteError
 from micrograd.locks import new_in_child
-from micrograd.node import set_up
 from micrograd.results import OneOf
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, opaque
@@ -395,8 +394,3 @@ def _arranger(arrangement: Any) -> Callable[[Sequence[Any]], Any]:
 
 
 _KeptRows = PickledRows  # the name in older pickles
-
-
-def node_of(data: float, entry: Op, operands: tuple[Value, ...], local: Any) -> Value:
-    """The node of a compiled function in the graph around it."""
-    return set_up(object.__new__(Value), data, operands, entry, local)

@@ -99,6 +99,11 @@ class PickledRows:
         return found
 
 
+def node_of(data: float, entry: Op, operands: tuple[Value, ...], local: Any) -> Value:
+    """The node of a compiled function in the graph around it."""
+    return set_up(object.__new__(Value), data, operands, entry, local)
+
+
 def sibling(result: Value, data: float, entry: Op, local: Any) -> Value:
     """Another result of the same call: a node with the same operands."""
     return set_up(object.__new__(Value), data, result._prev, entry, local)

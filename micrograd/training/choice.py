@@ -4,9 +4,8 @@
     >>> about(0.04), about(39), about(250), about(54_000)
     ('less than 1 s', 'about 39 s', 'about 4 minutes', 'about 15 hours')
 
-Compiling takes time for each instruction of one row, and more for each in a longer tape; running eagerly takes time for
-each row of each epoch. Both are estimated as multiples of the time of one eager operation, which is measured once, on
-this machine.
+Compiling takes time for each instruction of one row; running eagerly takes time for each row of each epoch. They are
+estimated as multiples of the times to record and to run one operation, which are measured once, on this machine.
 """
 
 from __future__ import annotations
@@ -14,9 +13,11 @@ from __future__ import annotations
 import functools
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from micrograd.compiler.tape.recorder import Recorder
 from micrograd.engine import Value
 from micrograd.modes import plainly
 from micrograd.optim import Optimizer
@@ -24,11 +25,12 @@ from micrograd.training.backends import Backend, Compiled, Eager, Either, Functi
 from micrograd.words import first_clause
 
 SHORT = 1.0  # seconds of compiling that are always worth it
-# Measured: the length of a tape, and the time to compile each of its instructions, in eager operations.
-COMPILING = ((1_000, 40.0), (3_000, 50.0), (16_000, 95.0), (96_000, 200.0))
-# The time to run an instruction eagerly and, for each row, compiled, in eager operations; then the time to record one.
-FORWARD_AND_BACKWARD, FORWARD, COMPILED = 0.5, 0.2, 0.0002
-RECORDING = 15.0
+# Measured on nets, whose tapes fold into loops where they are long: the length of a tape, and the time to compile each of
+# its instructions. It is Python's for the greater part, so it is counted in operations recorded once, which are Python's
+# with both cores; so are the time to record and check an instruction, and to run it compiled, for each row.
+COMPILING = ((1_500, 21.0), (3_000, 15.0), (10_000, 11.5), (100_000, 9.0))
+RECORDING, COMPILED = 6.0, 0.0001
+FORWARD_AND_BACKWARD, FORWARD = 0.5, 0.2  # the time to run an instruction eagerly, in eager operations
 FOR_EACH_PARAMETER = 4.0  # instructions, at least, in most nets: a product and a sum forward, and backward
 
 
@@ -52,7 +54,7 @@ class Work:
     def compiled(self, lengths: list[int]) -> float:
         """Seconds for all the work once compiled, given the lengths of the tapes of the loss and the metrics."""
         rows = len(self.X) + (len(self.held_out[0]) if self.held_out else 0)
-        return one_operation() * COMPILED * self.epochs * rows * sum(lengths)
+        return one_recorded() * COMPILED * self.epochs * rows * sum(lengths)
 
 
 def backend_for(
@@ -71,7 +73,7 @@ def backend_for(
     least = FOR_EACH_PARAMETER * count  # a net too large to compile in time takes long even to record
     if name == "auto" and compiling([int(least)]) > SHORT:
         told = work.eagerly(least, count, measures=measures)
-        if told < compiling([int(least)]) + least * RECORDING * one_operation():
+        if told < compiling([int(least)]) + least * RECORDING * one_recorded():
             return _because(eager, _eagerly(told, work, f"a net of {count:,} parameters", compiling([int(least)])))
     try:
         compiled = Compiled(model, loss, optimizer, metrics)
@@ -122,7 +124,7 @@ def about(seconds: float) -> str:
 
 def compiling(lengths: list[int]) -> float:
     """Estimated seconds to compile tapes of these lengths here."""
-    return one_operation() * sum(length * _for_each(length) for length in lengths)
+    return one_recorded() * sum(length * _for_each(length) for length in lengths)
 
 
 def forward_alone(length: float, rows: int) -> float:
@@ -143,13 +145,38 @@ def _for_each(length: int) -> float:
 @functools.cache
 def one_operation() -> float:
     """Seconds that one eager operation takes on this machine, forward and backward."""
-    count, best = 300, math.inf
     with plainly():
-        for _ in range(3):  # keep the shortest: other programs slowed the longer ones
-            began = time.perf_counter()
-            w = x = Value(0.5)
-            for _ in range(count // 2):
-                x = x * w + 0.25
-            x.backward()
-            best = min(best, time.perf_counter() - began)
-    return best / count
+        return _shortest(lambda: _chain(Value(0.5)).backward())
+
+
+@functools.cache
+def one_recorded() -> float:
+    """Seconds that it takes here to record one operation."""
+
+    def record() -> None:
+        recorder = Recorder()
+        with recorder.recording():
+            _chain(recorder.argument("w"))
+
+    with plainly():
+        return _shortest(record)
+
+
+OPERATIONS = 300
+
+
+def _chain(w: Any) -> Any:
+    x = w
+    for _ in range(OPERATIONS // 2):
+        x = x * w + 0.25
+    return x
+
+
+def _shortest(work: Callable[[], None]) -> float:
+    """Seconds for each of the operations, the shortest of several times: other programs slowed the longer ones."""
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return min(times) / OPERATIONS
