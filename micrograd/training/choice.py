@@ -25,8 +25,8 @@ from micrograd.training.backends import Backend, Compiled, Eager, Either, Functi
 from micrograd.words import first_clause
 
 SHORT = 1.0  # seconds of compiling that are always worth it
-# Measured on nets, whose tapes fold into loops where they are long: the length of a tape, and the time to compile each of
-# its instructions. It is Python's for the greater part, so it is counted in operations recorded once, which are Python's
+# Measured on nets, whose tapes fold into loops where they are long: the length of a tape, and the time to compile each
+# of its instructions. The greater part is Python's, so it is counted in operations recorded once, which is Python's
 # with both cores; so are the time to record and check an instruction, and to run it compiled, for each row.
 COMPILING = ((1_500, 21.0), (3_000, 15.0), (10_000, 11.5), (100_000, 9.0))
 RECORDING, COMPILED = 6.0, 0.0001
