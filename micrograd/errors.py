@@ -14,6 +14,8 @@ subclass of one of these, so a program that catches Python's kind catches ours t
         FolderInUse         a folder that another run is writing into
     RuntimeError
         LayoutError         Graphviz could not make a picture
+        NotAsLoops          inside the compiler only: the program runs instruction by instruction
+        GivenUp             inside the compiler only: Ctrl-C ended what it was for
     ArithmeticError
         NotFiniteError      inside compiled code only: the function itself says why
 
@@ -89,4 +91,18 @@ class NotFiniteError(ArithmeticError):
     """A compiled result or derivative is nan or inf, or an index out of range: the function itself says why.
 
     You never see this error: `jit` then calls the function itself, and you see its error or its numbers.
+    """
+
+
+class NotAsLoops(RuntimeError):
+    """This program, or this part of it, cannot be written as loops.
+
+    You never see this error: the compiler then writes the instructions one after the other.
+    """
+
+
+class GivenUp(RuntimeError):
+    """Nobody waits for this compilation any more, because Ctrl-C or an error came.
+
+    You never see this error: it ends the thread in which LLVM works.
     """

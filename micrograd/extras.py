@@ -18,3 +18,20 @@ def require(module: str, *, extra: str) -> Any:
         raise ImportError(
             f"this needs {package}: python -m pip install '.[{extra}]' in micrograd's checkout"
         ) from error
+
+
+class Lazy:
+    """A module that is imported when something of it is first used: `np = Lazy("numpy", extra="jit")`.
+
+    >>> from micrograd.extras import Lazy
+    >>> Lazy("math", extra="none").sqrt(4.0)
+    2.0
+    """
+
+    def __init__(self, module: str, *, extra: str):
+        self._module, self._extra = module, extra
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(require(self._module, extra=self._extra), name)
+        setattr(self, name, found)
+        return found

@@ -23,6 +23,8 @@ import operator
 from collections.abc import Hashable
 from typing import Any, NamedTuple
 
+from micrograd.errors import NotAsLoops
+
 LONGEST_BODY = 3000  # entries in a loop's body, inner loops counted as one
 MOST_TRIED = 24  # earlier entries of the same kind that are tried as the end of a body
 
@@ -258,7 +260,7 @@ class _Stack:
             try:
                 each = slice(k, k + 1)
                 kinds, (vectors,) = self._short_loops_written_out(loop.body[each], loop.kinds[each], [before[each]])
-            except _Negative:
+            except NotAsLoops:
                 break
             start = at - len(kinds)
             if start < 0 or self._kinds[start:at] != kinds or self.vectors[start:at] != vectors:
@@ -282,7 +284,7 @@ class _Stack:
             return loop.kinds, vectors
         try:
             kinds, (vectors,) = self._short_loops_written_out(loop.body, loop.kinds, [vectors])
-        except _Negative:
+        except NotAsLoops:
             return [], []
         return kinds, vectors
 
@@ -298,7 +300,7 @@ class _Stack:
                 continue
             count = vectors[0][0]
             if count < 0:
-                raise _Negative
+                raise NotAsLoops  # it would run less than zero times
             inner = [parts(entry, vector) for vector in vectors]
             if count < 3 and not any(vector[0] for vector in vectors[1:]):
                 for turn in range(count):
@@ -313,10 +315,6 @@ class _Stack:
             for column, vector, added in zip(out, vectors, written):
                 column.append((vector[0], *[x for v in added for x in v]))
         return found, out
-
-
-class _Negative(Exception):
-    """A loop would run less than zero times."""
 
 
 def minus(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:

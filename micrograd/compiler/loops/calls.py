@@ -19,12 +19,13 @@ from __future__ import annotations
 
 from micrograd.compiler.fold import Affine, fold
 from micrograd.compiler.loops.kernel import Kernel
-from micrograd.compiler.loops.shape import NotAsLoops, Shape, Step
+from micrograd.compiler.loops.shape import Shape, Step
 from micrograd.compiler.loops.storage import Storage
 from micrograd.compiler.loops.widths import LONG
 from micrograd.compiler.native.emit import Emitter, call_module
 from micrograd.compiler.native.machine import Machine
 from micrograd.compiler.tape.tape import Tape
+from micrograd.errors import NotAsLoops
 
 MOST = 1 << 15  # numbers that a call may keep on the stack: 256 kB, half of the smallest stack of a thread
 

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import functools
 
-import numpy as np
-
 from micrograd.compiler.fold import Affine, Line
 from micrograd.compiler.loops.kernel import Kernel
 from micrograd.compiler.loops.products import Products
 from micrograd.compiler.loops.rowloads import RowLoader
 from micrograd.compiler.loops.rowsums import RowSums
-from micrograd.compiler.loops.shape import NotAsLoops, Shape, Step
+from micrograd.compiler.loops.shape import Shape, Step
 from micrograd.compiler.loops.storage import Storage
 from micrograd.compiler.loops.workers import Workers
 from micrograd.compiler.native.emit import Emitter, bits, is_called
 from micrograd.compiler.native.lanes import LaneWriter, function, not_finite
 from micrograd.compiler.native.spec import ModuleSpec
+from micrograd.errors import NotAsLoops
+from micrograd.extras import Lazy
 
+np = Lazy("numpy", extra="jit")
 CHAINS = 4  # independent sums, so that an addition need not wait for the one before
 
 

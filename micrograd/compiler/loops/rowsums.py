@@ -17,9 +17,10 @@ from collections.abc import Iterator
 
 from micrograd.compiler.fold import Affine
 from micrograd.compiler.loops.products import Product, Products
-from micrograd.compiler.loops.shape import NotAsLoops, places
+from micrograd.compiler.loops.shape import places
 from micrograd.compiler.native.emit import Emitter
 from micrograd.compiler.native.spec import ModuleSpec
+from micrograd.errors import NotAsLoops
 
 
 class RowSums:

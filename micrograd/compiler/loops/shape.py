@@ -9,8 +9,8 @@
     ...     total = tape.append("add", total, i)
     >>> tape.outputs["value"] = total
     >>> shape = Shape(fold(tape, rows=range(9)))
-    >>> [(str(step.entry), len(step.counters[0])) for step in shape.steps][1]
-    ('t[i+10] = t[i+9] + row[i+2]', 7)
+    >>> [(str(step.entry), len(step.counters[0])) for step in shape.steps[1:2]]
+    [('t[-i+6] = t[-i+7] + row[i+2]', 7)]
     >>> [sorted(line.number for line in shape.sources(step, x)) for step in shape.lines[1:] for x in step.temporaries]
     [[0, 1]]
 
@@ -23,17 +23,15 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator, Sequence
-
-import numpy as np
+from typing import Any
 
 from micrograd.compiler.fold import Access, Affine, Folded, Line, Loop, Output
 from micrograd.compiler.tape.tape import CONDITIONS
+from micrograd.errors import NotAsLoops
+from micrograd.extras import Lazy
 
-Array = np.ndarray
-
-
-class NotAsLoops(Exception):
-    """This program cannot be written as loops; it is then written as straight-line code."""
+np = Lazy("numpy", extra="jit")
+Array = Any
 
 
 class Nest:

@@ -22,11 +22,12 @@ from turn to turn, such as `s[j]` in `for i: for j: s[j] += ...`, has no element
 
 from __future__ import annotations
 
-import numpy as np
-
 from micrograd.compiler.fold import Access, Affine
-from micrograd.compiler.loops.shape import Array, Nest, NotAsLoops, Shape, Step, affine_of, divisor, places
+from micrograd.compiler.loops.shape import Array, Nest, Shape, Step, affine_of, divisor, places
+from micrograd.errors import NotAsLoops
+from micrograd.extras import Lazy
 
+np = Lazy("numpy", extra="jit")
 Asked = tuple[Access, tuple[Nest, ...]]  # an access, and the loops around it
 
 

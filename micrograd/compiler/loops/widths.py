@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from micrograd.compiler.fold import Folded, fold
 from micrograd.compiler.loops.looped_lanes import LoopedLanes
-from micrograd.compiler.loops.shape import NotAsLoops
 from micrograd.compiler.native.lanes import LaneWriter
 from micrograd.compiler.native.loop import module_text
 from micrograd.compiler.native.native import RUN, Native, native_of
 from micrograd.compiler.native.spec import ModuleSpec
+from micrograd.errors import NotAsLoops
 
 LONG = 2000  # instructions from which loops are faster, whatever the batch: see `benchmarks`
 KEPT = 256  # the most rows for which factors of products are kept

@@ -16,14 +16,11 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from micrograd.errors import GivenUp
 from micrograd.locks import compiling
 
 T = TypeVar("T")
 LISTEN = 0.05  # seconds at most between two looks for an interrupt where waiting for a lock cannot be interrupted
-
-
-class GivenUp(Exception):
-    """Nobody waits for this work any more."""
 
 
 class _Beside(threading.Thread):
