@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import NamedTuple
 
-from micrograd.compiler.fold import fold
+from micrograd.compiler.fold import folded_if_worth
 from micrograd.compiler.loops.looped_lanes import LoopedLanes
 from micrograd.compiler.loops.shape import NotAsLoops
 from micrograd.compiler.native.lanes import LaneWriter
@@ -17,7 +17,6 @@ from micrograd.compiler.native.loop import module_text
 from micrograd.compiler.native.native import RUN, Native, native_of
 from micrograd.compiler.native.spec import ModuleSpec
 
-LONG = 2000  # instructions from which loops are faster, whatever the batch: see `benchmarks`
 KEPT = 256  # the most rows for which factors of products are kept
 
 
@@ -35,11 +34,10 @@ class Widths:
     """
 
     def __init__(self, spec: ModuleSpec, *, loops: bool | None = None, threads: int = 1):
-        if loops or (loops is None and len(spec.tape.code) >= LONG):
-            rows = {i for i, source in enumerate(spec.sources) if source.is_row}
-            folded = fold(spec.tape, rows=rows, places=list(map(spec.folded_place, spec.sources)))
-            if loops or 8 * folded.lines < len(spec.tape.code):
-                spec = dataclasses.replace(spec, folded=folded)
+        rows = {i for i, source in enumerate(spec.sources) if source.is_row}
+        folded = folded_if_worth(spec.tape, loops=loops, rows=rows, places=list(map(spec.folded_place, spec.sources)))
+        if folded:
+            spec = dataclasses.replace(spec, folded=folded)
         self.spec = dataclasses.replace(spec, threads=threads if spec.folded and not spec.exact else 1)
         self._compiled: dict[tuple[int, bool, int, int], Compiled] = {}
         self._last: tuple[int, Compiled] | None = None  # the last batch size, and its code
