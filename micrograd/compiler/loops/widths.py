@@ -10,8 +10,6 @@ import dataclasses
 from typing import NamedTuple
 
 from micrograd.compiler.fold import folded_if_worth
-from micrograd.compiler.loops.looped_lanes import LoopedLanes
-from micrograd.compiler.loops.shape import NotAsLoops
 from micrograd.compiler.native.lanes import LaneWriter
 from micrograd.compiler.native.loop import module_text
 from micrograd.compiler.native.native import RUN, Native, native_of
@@ -62,9 +60,8 @@ class Widths:
         compiled = self._compiled.get(key) or self._compiled.get((machine.lanes_in_loops, False, wide, kept))
         if compiled is None:
             spec = dataclasses.replace(self.spec, lanes=lanes, is_single=is_single, wide=wide, kept=kept)
-            try:
-                writer: LaneWriter = LoopedLanes(spec) if spec.folded else LaneWriter(spec)
-            except NotAsLoops:
+            writer = _looped(spec) if spec.folded else LaneWriter(spec)
+            if writer is None:
                 self.spec = dataclasses.replace(self.spec, folded=None, threads=1)
                 return self.of(count)
             entries = {"run": RUN, "help": RUN} if self.spec.threads > 1 else {"run": RUN}
@@ -79,3 +76,14 @@ class Widths:
         if not self._compiled:
             raise RuntimeError("nothing has been compiled yet: the last call was refused")
         return next(reversed(self._compiled.values())).native
+
+
+def _looped(spec: ModuleSpec) -> LaneWriter | None:
+    """The writer of a spec's loops; None if they cannot be written."""
+    from micrograd.compiler.loops.looped_lanes import LoopedLanes  # needs NumPy, which writing C files does without
+    from micrograd.compiler.loops.shape import NotAsLoops
+
+    try:
+        return LoopedLanes(spec)
+    except NotAsLoops:
+        return None
