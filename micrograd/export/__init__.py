@@ -14,6 +14,7 @@ Read in this order:
 
     layers                 a net as dense layers
     c_statements           a tape as C statements
+    c_loops                a folded tape as C statements and loops
     c_rules                the rules of the table as C, for the native core
     c_recording, c_alias   a function recorded once, and the place of each number in C; the function's older name
     c_file                 the whole C file

@@ -32,6 +32,7 @@
 
 With `train=(loss, optimizer)` the file also has a training step, `double NAME_step(x, y, rate)`. The statements come
 from the compiler's tape: the table's rules, the engine's backward and the optimizer's `update`, run once on symbols.
+A long tape is written as the loops that it folds to, so that a large net is a page or two of C.
 Every name that the file defines begins with NAME, which may even be a keyword of C: `double_run`.
 """
 
@@ -148,6 +149,9 @@ def _arguments(f: Callable[..., Any], example: Any, *, with_target: bool) -> tup
     return named[:-1], named[-1]
 
 
+AT_ONCE = 16  # numbers on a line of a large array; C compilers need not take lines of more than 4095 characters
+
+
 class _File:
     """The parts of a C file: arrays of numbers, and the functions that use them."""
 
@@ -171,6 +175,9 @@ class _File:
         self.inference = f"void {name}_run({arguments})"
         self.alias = f"void {name}({arguments})" if has_alias(name) else ""
         self.training = f"double {name}_step({', '.join([*step.declared(), 'double rate'])})" if step else ""
+        self.loops = given.folded(self.places)
+        self.step_loops = step.folded(self.places, first=1) if step else None  # the loss comes after the gradient
+        self.at_once = AT_ONCE if self.loops or self.step_loops else 1
 
     def text(self) -> str:
         parts = [self._header(), "#include <math.h>"]
@@ -178,10 +185,14 @@ class _File:
             if values:
                 noted = [f"{self.names.get(id(p)) or p.label or array} = {p.data!r}" for p in values]
                 constant = "" if array == "parameters" and self.optimizer else "const "
-                parts.append(array_of(f"static {constant}double {self.name}_{array}", [p.data for p in values], noted))
-        statements, lines = self.given.statements(self.places)
-        results = [f"{key} = {statements.of(x)};" for key, x in self.given.tape.outputs.items()]
-        parts.append(block(self.inference, [*lines, *results]))
+                declared = f"static {constant}double {self.name}_{array}"
+                parts.append(array_of(declared, [p.data for p in values], noted, at_once=self.at_once))
+        if self.loops:
+            lines = self.given.loops(self.loops, "y")
+        else:
+            statements, lines = self.given.statements(self.places)
+            lines += [f"{key} = {statements.of(x)};" for key, x in self.given.tape.outputs.items()]
+        parts.append(block(self.inference, lines))
         if self.step and self.optimizer:
             parts += [*self._update(self.optimizer), self._step(self.step, len(self.optimizer.parameters))]
         if self.alias:
@@ -214,11 +225,15 @@ class _File:
     def _step(self, step: Recording, count: int) -> str:
         """Loss and gradient, and the update if all of them are finite."""
         name = self.name
-        statements, lines = step.statements(self.places)
-        loss, *gradients = step.tape.outputs.items()
-        lines += [f"{name}_{key} = {statements.of(x)};" for key, x in gradients]
+        if self.step_loops:
+            lines, loss = step.loops(self.step_loops, f"{name}_gradient"), f"{name}_gradient[{count}]"
+        else:
+            statements, lines = step.statements(self.places)
+            first, *gradients = step.tape.outputs.items()
+            lines += [f"{name}_{key} = {statements.of(x)};" for key, x in gradients]
+            loss = statements.of(first[1])
         lines += [
-            f"const double loss = {statements.of(loss[1])};",
+            f"const double loss = {loss};",
             "if (!isfinite(loss)) {",
             "    return loss;",
             "}",
@@ -259,10 +274,12 @@ class _File:
         own = {given: f"{called}_i" for given, called in states.items()}  # no keyword of C ends in _i
         local = {"x": "parameter", "grad": "gradient", **own, "lr": "rate", "t": f"{name}_steps"}
         places = [local[given] for given in tape.inputs]
-        parts = [f"static double {name}_gradient[{count}];"]
+        size = f"{count + 1}]; /* the last is the loss */" if self.step_loops else f"{count}];"
+        parts = [f"static double {name}_gradient[{size}"]
         for i, (given, called) in enumerate(zip(optimizer.state_names, states.values()), start=2):
             if i in used:
-                parts.append(array_of(f"static double {name}_{called}", list(optimizer.state[given])))
+                numbers = list(optimizer.state[given])
+                parts.append(array_of(f"static double {name}_{called}", numbers, at_once=self.at_once))
         lines, plan, statements = [], rule_plan(tape), Statements(tape, places)
         if len(tape.inputs) - 1 in used:
             parts.append(f"static double {name}_steps = {literal(float(optimizer.steps))};")

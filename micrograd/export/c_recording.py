@@ -11,16 +11,19 @@ x[2]            scale
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd.coerce import as_float
 from micrograd.compiler.arguments import flatten, rebuild
+from micrograd.compiler.fold import Folded, folded_if_worth
 from micrograd.compiler.tape.recorder import Recorder
 from micrograd.compiler.tape.simplify import simplify, without_dead_code
 from micrograd.compiler.tape.symbols import operand_of
 from micrograd.compiler.tape.tape import Operand, Tape
 from micrograd.engine import Value, topological_order
+from micrograd.export.c_loops import loop_statements, places_of
 from micrograd.export.c_statements import Statements, inputs_used, plain
 from micrograd.nn import made_of
 from micrograd.transforms import map_numbers
@@ -115,13 +118,32 @@ class Recording:
         """C's arguments that hold numbers."""
         return [f"const double {array}[{size}]" for array, size in self.sizes.items() if size]
 
+    def folded(self, places: Names, *, first: int = 0) -> Folded | None:
+        """The tape as loops, if it is long and folds well. Its outputs are counted from output number `first`; those
+        before that come last. `places` says where Values from outside are.
+        """
+        tape = copy.copy(self.tape)
+        outputs = list(tape.outputs.items())
+        tape.outputs = dict(outputs[first:] + outputs[:first])
+        arrays, numbers = places_of(self._inputs(places))
+        return folded_if_worth(tape, spaces=arrays, places=numbers)
+
+    def loops(self, folded: Folded, results: str) -> list[str]:
+        """The folded tape as C, which writes its outputs to the array `results`."""
+        return [*self._unused(), *loop_statements(folded, results)]
+
     def statements(self, places: Names) -> tuple[Statements, list[str]]:
         """The instructions as C: their writer, and its lines. `places` says where Values from outside are."""
-        found = [*self._places, *(places.get(id(leaf), "") for leaf in self.recorder.leaves)]
-        statements = Statements(self.tape, found, named=self._named)
+        statements = Statements(self.tape, self._inputs(places), named=self._named)
+        return statements, [*self._unused(), *statements.lines(range(len(self.tape)))]
+
+    def _inputs(self, places: Names) -> list[str]:
+        return [*self._places, *(places.get(id(leaf), "") for leaf in self.recorder.leaves)]
+
+    def _unused(self) -> list[str]:
+        """Statements for C's arguments that are not read, which compilers would warn of."""
         read = {self._places[i].partition("[")[0] for i in self._used if i < len(self._places)}
-        unused = [f"(void){array};" for array, size in self.sizes.items() if size and array not in read]
-        return statements, [*unused, *statements.lines(range(len(self.tape)))]
+        return [f"(void){array};" for array, size in self.sizes.items() if size and array not in read]
 
 
 def _operand(x: Value | float) -> Operand:

@@ -74,6 +74,17 @@ def is_input(tape: Tape, x: Operand, name: str) -> bool:
     return isinstance(x, int) and tape.code[x][0] == "input" and tape.inputs[tape.code[x][1]] == name
 
 
+def expression(name: str, given: Sequence[str]) -> str:
+    """An instruction on operands that are written in C already: the first of a `where` as a condition."""
+    if name == "where":
+        return f"{given[0]} ? {given[1]} : {given[2]}"
+    if name == "neg":
+        return f"-({given[0]})" if given[0].startswith("-") else f"-{given[0]}"
+    if name in INFIX:
+        return f"{given[0]} {INFIX[name]} {given[1]}"
+    return f"{FUNCTIONS[name]}({', '.join(given)})"
+
+
 class Statements:
     """The statements for a tape whose inputs have the given names in C.
 
@@ -97,32 +108,33 @@ class Statements:
             name, *operands = self.tape.code[position]
             if name == "input":
                 continue
-            expression = self._expression(name, operands)
+            written = self._expression(name, operands)
             self._count += 1
             self._names[position] = f"{self.prefix}{self._count}"
             kind = "int" if name in CONDITIONS else "double"
             noted = comment(decimals(operands), self.named.get(position, ""))
-            out.append(f"const {kind} {self._names[position]} = {expression};{noted}")
+            out.append(f"const {kind} {self._names[position]} = {written};{noted}")
         return out
 
     def _expression(self, name: str, operands: Sequence[Operand]) -> str:
         given = [self.of(x) for x in operands]
-        if name == "where":
-            chooser = given[0] if is_condition(self.tape, operands[0]) else f"{given[0]} != 0.0"
-            return f"{chooser} ? {given[1]} : {given[2]}"
-        if name == "neg":
-            return f"-({given[0]})" if given[0].startswith("-") else f"-{given[0]}"
-        if name in INFIX:
-            return f"{given[0]} {INFIX[name]} {given[1]}"
-        return f"{FUNCTIONS[name]}({', '.join(given)})"
+        if name == "where" and not is_condition(self.tape, operands[0]):
+            given[0] += " != 0.0"
+        return expression(name, given)
 
 
-def array_of(declared: str, numbers: Sequence[float], noted: Sequence[str] = ()) -> str:
-    """An array with one number on each line; an array of zeros needs no list."""
+def array_of(declared: str, numbers: Sequence[float], noted: Sequence[str] = (), *, at_once: int = 1) -> str:
+    """An array with a number on each line, or `at_once` numbers; an array of zeros needs no list.
+
+    A comment on each line has the place of its first number and what is noted of it.
+    """
     if not noted and not any(numbers):
         return f"{declared}[{len(numbers)}];"
     said = noted or [repr(x) for x in numbers]
-    lines = [f"    {literal(x)},{comment(f'{i}: {what}')}" for i, (x, what) in enumerate(zip(numbers, said))]
+    lines = [
+        f"    {' '.join(f'{literal(x)},' for x in numbers[i : i + at_once])}{comment(f'{i}: {said[i]}')}"
+        for i in range(0, len(numbers), at_once)
+    ]
     return "\n".join([f"{declared}[{len(numbers)}] = {{", *lines, "};"])
 
 

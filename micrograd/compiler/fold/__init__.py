@@ -9,6 +9,7 @@ Read in this order:
     entries             a tape as such a list, and back
     padding             room where loops run longer from turn to turn
     folding             from a tape to a folded program
+    worth               whether a tape is long enough, and folds well enough, to be written as loops
     images              sets of places, which may overlap
     arrays              arrays in one block of memory, which dead ones share
     storage             which numbers stay in registers, which are carried from turn to turn, which go to memory
@@ -19,6 +20,7 @@ from micrograd.compiler.fold.folding import fold
 from micrograd.compiler.fold.forms import Access, Affine, Folded, Line, Loop, Output
 from micrograd.compiler.fold.interpret import run, run_stored
 from micrograd.compiler.fold.storage import Cell, Storage, Variable, storage
+from micrograd.compiler.fold.worth import folded_if_worth
 
 __all__ = [
     "Access",
@@ -31,6 +33,7 @@ __all__ = [
     "Storage",
     "Variable",
     "fold",
+    "folded_if_worth",
     "run",
     "run_stored",
     "storage",

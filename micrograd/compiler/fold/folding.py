@@ -33,14 +33,22 @@ FEW = 0.02  # a program with fewer lines than this for each instruction is folde
 LONG = 100_000  # instructions: longer tapes are not tried twice
 
 
-def fold(tape: Tape, *, rows: Collection[int] = (), places: Sequence[int] | None = None) -> Folded:
+def fold(
+    tape: Tape,
+    *,
+    rows: Collection[int] = (),
+    places: Sequence[int] | None = None,
+    spaces: Sequence[str] | None = None,
+) -> Folded:
     """The tape as a folded program, whose results are the same to the bit.
 
     `rows` are the numbers of the inputs that differ from row to row, as for `Plan`. `places` gives each input's place
-    in its space: by default they are counted in order, separately for rows and for all others.
+    in its space: by default they are counted in order, separately for rows and for all others. `spaces` gives each
+    input's space, where there are others than these two: no loop reads from one space in one turn, from another in
+    the next.
     """
     given = ordered(tape)
-    where, inputs = _inputs(tape, frozenset(rows), places)
+    where, inputs = _inputs(tape, frozenset(rows), places, spaces)
     entries = EntriesOf(given, where)
 
     def folded(given: Ordered) -> Folded:
@@ -67,14 +75,17 @@ def fold(tape: Tape, *, rows: Collection[int] = (), places: Sequence[int] | None
     return best
 
 
-def _inputs(tape: Tape, rows: frozenset[int], places: Sequence[int] | None) -> tuple[list[tuple[str, int]], Any]:
+def _inputs(
+    tape: Tape, rows: frozenset[int], places: Sequence[int] | None, spaces: Sequence[str] | None
+) -> tuple[list[tuple[str, int]], Any]:
     """The space and place of each input; and the other way round, as in `Folded.inputs`."""
     found: dict[str, dict[int, int]] = {"row": {}, "shared": {}}
     where = []
     for number in range(len(tape.inputs)):
-        space = "row" if number in rows else "shared"
-        place = len(found[space]) if places is None else places[number]
-        found[space][place] = number
+        space = spaces[number] if spaces else "row" if number in rows else "shared"
+        known = found.setdefault(space, {})
+        place = len(known) if places is None else places[number]
+        known[place] = number
         where.append((space, place))
     return where, tuple(
         (space, tuple([numbers.get(k, -1) for k in range(max(numbers, default=-1) + 1)]))

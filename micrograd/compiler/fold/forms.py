@@ -55,8 +55,9 @@ class Access:
     """A number that a line reads or writes: a place in a space.
 
     `space` is "row" for an input that differs from row to row, "shared" for one that is the same for all rows,
-    "temporary" for a result of a line. In the spaces "constant" and "counter" there are no places: `base` is the number
-    itself, to which "counter" adds the strides times the loops' counters (a constant's strides are 0).
+    "temporary" for a result of a line; inputs may also be in spaces that whoever folds the tape has named. In the
+    spaces "constant" and "counter" there are no places: `base` is the number itself, to which "counter" adds the
+    strides times the loops' counters (a constant's strides are 0).
     """
 
     space: str
@@ -118,8 +119,8 @@ class Folded:
     """A program: its body, and the names of the outputs by their numbers.
 
     Run from top to bottom it writes every temporary's place at most once, before it is read; places are below `places`,
-    and some are never written. `inputs` gives, for the spaces "row" and "shared", the number of the tape's input at
-    each place.
+    and some are never written. `inputs` gives, for the spaces of inputs, the number of the tape's input at each
+    place.
     """
 
     body: Body

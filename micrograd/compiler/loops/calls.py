@@ -17,11 +17,10 @@ The function has the same name and the same memory as that of `call_module`: its
 
 from __future__ import annotations
 
-from micrograd.compiler.fold import Affine, fold
+from micrograd.compiler.fold import Affine, folded_if_worth
 from micrograd.compiler.loops.kernel import Kernel
 from micrograd.compiler.loops.shape import Shape, Step
 from micrograd.compiler.loops.storage import Storage
-from micrograd.compiler.loops.widths import LONG
 from micrograd.compiler.native.emit import Emitter, call_module
 from micrograd.compiler.native.machine import Machine
 from micrograd.compiler.tape.tape import Tape
@@ -34,13 +33,12 @@ def call_text(tape: Tape, machine: Machine, *, exact: bool = False, loops: bool 
     """The text of a module with one function, `call(numbers)`. `loops` says whether to write loops; None decides by
     the length of the tape and of what it folds to.
     """
-    if loops or (loops is None and len(tape) >= LONG):
-        folded = fold(tape)
-        if loops or 8 * folded.lines < len(tape):
-            try:
-                return _Looped(tape, machine, Shape(folded), exact=exact).text()
-            except NotAsLoops:
-                pass
+    folded = folded_if_worth(tape, loops=loops)
+    if folded:
+        try:
+            return _Looped(tape, machine, Shape(folded), exact=exact).text()
+        except NotAsLoops:
+            pass
     return call_module(tape, machine, exact=exact)
 
 

@@ -7,9 +7,9 @@ fits the processor's caches.
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from micrograd.compiler.fold import Folded, fold
+from micrograd.compiler.fold import Folded, fold, folded_if_worth
 from micrograd.compiler.loops.looped_lanes import LoopedLanes
 from micrograd.compiler.native.lanes import LaneWriter
 from micrograd.compiler.native.loop import module_text
@@ -17,7 +17,6 @@ from micrograd.compiler.native.native import RUN, Native, native_of
 from micrograd.compiler.native.spec import ModuleSpec
 from micrograd.errors import NotAsLoops
 
-LONG = 2000  # instructions from which loops are faster, whatever the batch: see `benchmarks`
 KEPT = 256  # the most rows for which factors of products are kept
 
 
@@ -31,8 +30,13 @@ class Compiled(NamedTuple):
 
 def folded_of(spec: ModuleSpec) -> Folded:
     """The tape of a spec as loops."""
+    return fold(spec.tape, **_inputs_of(spec))
+
+
+def _inputs_of(spec: ModuleSpec) -> dict[str, Any]:
+    """Which inputs of the tape differ by row, and the place of each: see `fold`."""
     rows = {i for i, source in enumerate(spec.sources) if source.is_row}
-    return fold(spec.tape, rows=rows, places=list(map(spec.folded_place, spec.sources)))
+    return {"rows": rows, "places": list(map(spec.folded_place, spec.sources))}
 
 
 class Widths:
@@ -41,10 +45,9 @@ class Widths:
     """
 
     def __init__(self, spec: ModuleSpec, *, loops: bool | None = None, threads: int = 1):
-        if loops or (loops is None and len(spec.tape.code) >= LONG):
-            folded = folded_of(spec)
-            if loops or 8 * folded.lines < len(spec.tape.code):
-                spec = dataclasses.replace(spec, folded=folded)
+        folded = folded_if_worth(spec.tape, loops=loops, **_inputs_of(spec))
+        if folded:
+            spec = dataclasses.replace(spec, folded=folded)
         self.spec = dataclasses.replace(spec, threads=threads if spec.folded and not spec.exact else 1)
         self._compiled: dict[tuple[int, bool, int, int], Compiled] = {}
         self._last: tuple[int, Compiled] | None = None  # the last batch size, and its code

@@ -1,0 +1,192 @@
+"""C written as loops: large nets are short files that compile at once and compute what straight-line C computes."""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import subprocess
+import time
+
+import pytest
+from helpers.compiled_c import COMPILER, STRICT, needs_c
+from helpers.loop_programs import random_program, unrolled
+
+from micrograd import Value, relu, where
+from micrograd.compiler.fold import (
+    Access,
+    Affine,
+    Folded,
+    Line,
+    Loop,
+    Output,
+    fold,
+    folded_if_worth,
+    run,
+    run_stored,
+    storage,
+    worth,
+)
+from micrograd.compiler.tape.simplify import without_dead_code
+from micrograd.compiler.tape.tape import Tape
+from micrograd.export.c_file import c_text
+from micrograd.export.c_loops import loop_statements
+from micrograd.export.c_statements import block
+from micrograd.losses import cross_entropy, half_squared_sum
+from micrograd.nn import MLP
+from micrograd.optim import SGD, Adam
+from micrograd.table import FLOAT
+
+
+def library_of(text, folder, name, *flags):
+    """A C file, compiled strictly and loaded."""
+    path, library = folder / f"{name}.c", folder / f"{name}.so"
+    path.write_text(text)
+    command = [COMPILER, *STRICT, *flags, "-shared", "-fPIC", path.name, "-o", library.name, "-lm"]
+    subprocess.run(command, cwd=folder, check=True)
+    return ctypes.CDLL(str(library))
+
+
+def doubles(numbers):
+    return (ctypes.c_double * len(numbers))(*numbers)
+
+
+def bits(numbers):
+    return [x.hex() for x in numbers]
+
+
+def digits():
+    return MLP(64, [30, 10], rng=random.Random(0))
+
+
+def of_class(net):
+    """Cross-entropy, with an optimizer whose state is not zero."""
+    optimizer = Adam(net.parameters(), lr=0.01)
+    for p in net.parameters():
+        p.grad = 0.5
+    optimizer.step()
+    return {"example": ([0.0] * 64, 3), "train": (lambda x, y: cross_entropy(net(x), y), optimizer)}
+
+
+def of_numbers(net):
+    """Squared differences from ten numbers, with clipping."""
+    return {"train": (lambda x, y: half_squared_sum(net(x), y), SGD(net.parameters(), momentum=0.9, clip=0.5))}
+
+
+@needs_c
+@pytest.mark.parametrize("options, targets", [(of_class, 1), (of_numbers, 10)])
+def test_a_net_for_digits_is_short_and_computes_what_straight_line_c_does(options, targets, tmp_path, monkeypatch):
+    net, other = digits(), digits()
+    text = c_text(net, "net", **options(net))
+    monkeypatch.setattr(worth, "LONG", 10**9)
+    straight = c_text(other, "net", **options(other))
+    assert len(text.splitlines()) < 800 and len(straight.splitlines()) > 12_000
+    assert max(map(len, text.splitlines())) < 600
+    started = time.perf_counter()
+    looped = library_of(text, tmp_path, "looped")
+    assert time.perf_counter() - started < 5  # 0.2 s on a machine with nothing else to do
+    libraries = [looped, library_of(straight, tmp_path, "straight", "-O0")]
+    numbers = random.Random(1)
+    for turn in range(5):
+        x = [numbers.uniform(-1, 1) for _ in range(64)]
+        y = [float(turn)] if targets == 1 else [numbers.uniform(-1, 1) for _ in range(targets)]
+        found = []
+        for library in libraries:
+            library.net_step.restype = ctypes.c_double
+            out = doubles([0.0] * 10)
+            library.net_run(doubles(x), out)
+            found.append(bits([*out, library.net_step(doubles(x), doubles(y), ctypes.c_double(0.05))]))
+            if not turn:
+                assert list(out) == pytest.approx([v.data for v in net(x)], rel=1e-12)
+        assert found[0] == found[1]
+
+
+@needs_c
+def test_random_programs_of_loops_give_the_tapes_numbers_in_c(tmp_path):
+    """Each reads from two arrays. Functions of the C library are called: compilers compute constants otherwise."""
+    tapes, functions = [], ["#include <math.h>"]
+    spaces = ["x"] * 7 + ["p"] * 6
+    places = [*range(7), *range(6)]
+    for seed in range(300):
+        tape = without_dead_code(unrolled(random_program(seed), [f"x{i}" for i in range(13)], most=1200))
+        lines = loop_statements(fold(tape, spaces=spaces, places=places), "y")
+        head = f"void f{seed}(const double *x, const double *p, double *y)"
+        tapes.append(tape)
+        functions.append(f"{head};\n" + block(head, ["(void)x;", "(void)p;", *lines]))
+    library = library_of("\n".join(functions) + "\n", tmp_path, "programs", "-fno-builtin", "-O1")
+    numbers = random.Random(0)
+    looped = 0
+    for seed, tape in enumerate(tapes):
+        inputs = [numbers.choice((-0.0, 0.0, 1.5)) if i % 4 == 0 else numbers.uniform(-2, 2) for i in range(13)]
+        y = doubles([7.0] * len(tape.outputs))
+        library[f"f{seed}"](doubles(inputs[:7]), doubles(inputs[7:]), y)
+        assert bits(y) == bits(tape.run(FLOAT, inputs).values()), seed
+        looped += "for (" in functions[seed + 1]
+    assert looped > 150
+
+
+@needs_c
+def test_every_instruction_in_a_loop(tmp_path):
+    """Conditions are numbers there, which choose."""
+
+    def f(xs):
+        out = []
+        for k, x in enumerate(xs):
+            low, high = x < 0.25, x >= k / 4
+            out += [where((low & high) | (x > 2.0), -x, x / 3.0), relu(x) ** 3, abs(x).tanh()]
+        return out
+
+    inputs = [random.Random(0).uniform(-3, 3) for _ in range(400)]
+    text = c_text(f, "f", example=(inputs,))
+    assert "for (" in text and "&&" in text and "||" in text
+    out = doubles([0.0] * 1200)
+    library_of(text, tmp_path, "f", "-fno-builtin").f_run(doubles(inputs), out)
+    assert list(out) == pytest.approx([v.data for v in f([Value(x) for x in inputs])], rel=1e-15, abs=0.0)
+
+
+def test_a_loop_reads_one_array_only():
+    """Even where the last place of one array and the first of the next are used alike."""
+    tape = Tape([f"x{i}" for i in range(8)])
+    for i in range(8):
+        tape.outputs[f"y[{i}]"] = tape.append("exp", i)
+    lines = loop_statements(fold(tape, spaces=["x"] * 3 + ["p"] * 5, places=[0, 1, 2, 0, 1, 2, 3, 4]), "y")
+    assert [line for line in lines if line.startswith("for")] == [
+        "for (int i = 0; i < 3; i++) {",
+        "for (int i = 0; i < 5; i++) {",
+    ]
+
+
+@needs_c
+def test_variables_that_are_carried_together_are_set_at_once(tmp_path):
+    """Two numbers change places before an inner loop starts."""
+
+    def result(base, *strides):
+        return Access("temporary", base, strides)
+
+    starts = [Line("exp", result(19 - 6 * k), (Access("x", k),)) for k in range(2)]
+    inner = (
+        Line("tanh", result(20, 9, 1), (result(19, 9, 1),)),  # the first turn reads t[9*i+19], which is t[9*(i-1)+28]
+        Line("neg", result(18, 9, 5), (result(13, 9, 5),)),
+    )
+    outputs = [Output(Affine(k), result(place)) for k, place in enumerate((22 + 9 * 4, 28 + 9 * 4))]
+    body = (*starts, Loop(5, (Loop(3, inner),)), *outputs)
+    folded = Folded(body, ("one", "other"), 80, (("x", (0, 1)),))
+    lines = loop_statements(folded, "y")
+    assert sum("_first;" in line for line in lines) == 2
+    head = "void f(const double *x, double *y)"
+    library = library_of(f"#include <math.h>\n{head};\n{block(head, lines)}\n", tmp_path, "f", "-fno-builtin")
+    y = doubles([0.0] * 2)
+    library.f(doubles([0.3, -0.2]), y)
+    assert bits(y) == bits(run_stored(storage(folded), [0.3, -0.2]).values()) == bits(run(folded, [0.3, -0.2]).values())
+
+
+def test_short_and_irregular_functions_stay_straight_line_code():
+    net = MLP(4, [6, 3], rng=random.Random(0))
+    text = c_text(net, "net")
+    assert "for (" not in text and "const double v1 = net_parameters[0] * x[0];" in text
+    numbers = random.Random(0)
+    tape = Tape([f"x[{i}]" for i in range(50)])
+    for _ in range(3000):
+        operands = numbers.randrange(len(tape)), numbers.randrange(len(tape))
+        tape.append(numbers.choice("add sub mul div".split()), *operands)
+    tape.outputs["y[0]"] = len(tape) - 1
+    assert folded_if_worth(tape) is None
