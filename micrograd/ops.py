@@ -235,9 +235,10 @@ def _sequence(values: Any, where: str) -> tuple[Any, ...]:
     if not hasattr(values, "__iter__") or isinstance(values, str):
         raise TypeError(f"{where}: the values are a sequence of numbers such as [1.0, 2.0], not {shown(values)}")
     values = tuple(values)
-    for x in values:
-        if isinstance(x, (list, tuple)) or (is_array(x) and x.size != 1):
-            raise ValueError(f"{where}: it takes one row of numbers, not {shown(x)} in a row; call it on each row")
+    if any(kind is not float and not issubclass(kind, Recordable) for kind in set(map(type, values))):
+        for x in values:
+            if isinstance(x, (list, tuple)) or (is_array(x) and x.size != 1):
+                raise ValueError(f"{where}: it takes one row of numbers, not {shown(x)} in a row; call it on each row")
     return values
 
 
