@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import random
 import subprocess
 import time
 
 import pytest
 from helpers.compiled_c import COMPILER, STRICT, needs_c
+from helpers.eagerly import OPTIMIZERS
 from helpers.loop_programs import random_program, unrolled
 
 from micrograd import Value, relu, where
@@ -77,9 +79,11 @@ def of_numbers(net):
 def test_a_net_for_digits_is_short_and_computes_what_straight_line_c_does(options, targets, tmp_path, monkeypatch):
     net, other = digits(), digits()
     text = c_text(net, "net", **options(net))
+    assert len(c_text(net, "net").splitlines()) < 200
     monkeypatch.setattr(worth, "LONG", 10**9)
     straight = c_text(other, "net", **options(other))
-    assert len(text.splitlines()) < 800 and len(straight.splitlines()) > 12_000
+    arrays = text.count("\n    0") + text.count("\n    -0")  # lines of numbers: parameters and states
+    assert len(text.splitlines()) - arrays < 250 and arrays < 500 and len(straight.splitlines()) > 12_000
     assert max(map(len, text.splitlines())) < 600
     started = time.perf_counter()
     looped = library_of(text, tmp_path, "looped")
@@ -98,6 +102,32 @@ def test_a_net_for_digits_is_short_and_computes_what_straight_line_c_does(option
             if not turn:
                 assert list(out) == pytest.approx([v.data for v in net(x)], rel=1e-12)
         assert found[0] == found[1]
+
+
+@needs_c
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_trains_alike_in_loops_and_in_straight_line_code(name, tmp_path, monkeypatch):
+    libraries = []
+    for way, long, shorter in (("straight", 10**9, worth.SHORTER), ("looped", 0, 0)):
+        monkeypatch.setattr(worth, "LONG", long)
+        monkeypatch.setattr(worth, "SHORTER", shorter)
+        net = MLP(3, [5, 4, 2], activation="tanh", rng=random.Random(0))
+        optimizer = OPTIMIZERS[name](net.parameters())
+        for p in net.parameters():
+            p.grad = 0.5
+        optimizer.step()
+        text = c_text(net, "net", train=(lambda x, y, net=net: half_squared_sum(net(x), y), optimizer))
+        assert ("kept[" in text) == (way == "looped")
+        libraries.append(library_of(text, tmp_path, way))
+    numbers = random.Random(1)
+    for _ in range(20):
+        x, y = [doubles([numbers.uniform(-1, 1) for _ in range(count)]) for count in (3, 2)]
+        losses = []
+        for library in libraries:
+            library.net_step.restype = ctypes.c_double
+            losses.append(library.net_step(x, y, ctypes.c_double(0.05)).hex())
+        assert losses[0] == losses[1]
+    assert not math.isnan(float.fromhex(losses[0]))
 
 
 @needs_c
