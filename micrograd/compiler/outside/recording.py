@@ -206,8 +206,12 @@ def recorded(run: Callable[[type[Tape]], tuple[Tape, Any, T]], *functions: Any) 
 def _run(run: Callable[[type[Tape]], Any], kind: type[Tape], watches: list[Watch], functions: Any) -> Any:
     watch = Watch(functions)
     watches.append(watch)
-    with paused(), _one_at_a_time, watch:  # collection may call other functions that count calls
-        result = run(kind)
+    try:
+        with paused(), _one_at_a_time, watch:  # collection may call other functions that count calls
+            result = run(kind)
+    except BaseException:
+        watch.leave()
+        raise
     if watch.assigned:
         raise TraceError(
             f"the function sets {watch.assigned[0]}, at {watch.assigned[1]}; compiled code cannot set it: set it "

@@ -94,6 +94,8 @@ class Watch:
         self.assigned: tuple[str, str] | None = None  # a Value's data that the function sets, and the line
         self._functions: dict[types.CodeType, Any] = {}
         self._start: types.FrameType | None = None
+        self._installed: Any = None
+        self._before: Any = None
         self._loose: frozenset[str] = frozenset()  # attributes read from objects without a known name
         self._asks = False  # whether attributes are read by strings, such as those in a list
         for f in functions:
@@ -107,10 +109,14 @@ class Watch:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        if sys.gettrace() is self._installed:  # else a debugger started by the function has taken over
-            sys.settrace(self._before)
+        self.leave()
         self._start = None
         self._see_loose()
+
+    def leave(self) -> None:
+        """Stop watching. For Ctrl-C too, which may come when `with` does not listen yet, or no longer."""
+        if self._installed and sys.gettrace() is self._installed:  # else a debugger of the function's has taken over
+            sys.settrace(self._before)
 
     def _entered(self, frame: types.FrameType, event: str, argument: Any) -> Any:
         code = frame.f_code
