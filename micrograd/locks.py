@@ -3,10 +3,13 @@
 Only the thread that forks lives on in the child: a lock that another thread held would stay locked for ever. So an
 object with a lock gets a new one in the child (`new_in_child(self)`). Work that must not be forked midway, LLVM's above
 all, is waited for: a lock of `held_over_forks()` is taken before a fork and released on both sides.
+
+`begin(thread)` starts a thread so that Ctrl-C cannot leave it waiting.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
 import threading
 import weakref
@@ -34,6 +37,33 @@ def held_over_forks() -> Any:
 _listing = held_over_forks()
 compiling = held_over_forks()  # LLVM's global context is for one thread at a time
 importing = held_over_forks()  # an import that a thread has begun would never end in the child
+
+
+def begin(thread: threading.Thread) -> bool:
+    """Start a thread; False if none can be started: there are too many, or Python is ending.
+
+    `Thread.start` waits for a sign of the new thread, with a lock that is taken in Python. An interrupt at that moment
+    leaves the lock taken: the new thread could never give its sign, nor end, and Python would wait for it at its exit.
+    So another thread calls it: interrupts are raised in the main thread only.
+    """
+    begun, done = [], threading.Lock()
+    done.acquire()
+
+    def start() -> None:
+        try:
+            thread.start()
+            begun.append(thread)
+        except RuntimeError:
+            pass
+        finally:
+            done.release()
+
+    try:
+        _thread.start_new_thread(start, ())
+    except RuntimeError:
+        return False
+    done.acquire()
+    return bool(begun)
 
 
 def _before() -> None:

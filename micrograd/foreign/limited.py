@@ -21,6 +21,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from micrograd.locks import begin
+
 
 def limited(function: Callable[[], Any], seconds: float, *, strict: bool = False) -> Any:
     """What the function returns or raises; TimeoutError where it takes longer, with the traceback of where it was.
@@ -42,7 +44,8 @@ def limited(function: Callable[[], Any], seconds: float, *, strict: bool = False
             errors.append(error)
 
     thread = threading.Thread(target=run, name="check_engine", daemon=True)
-    thread.start()
+    if not begin(thread):
+        raise RuntimeError("no thread can be started to check the engine in: too many run, or Python is ending")
     thread.join(seconds)
     late = thread.is_alive()
     if late:

@@ -9,23 +9,28 @@ from collections.abc import Iterator
 from typing import Any
 
 from micrograd.compiler.native.native import Native
+from micrograd.locks import begin
 
 
 @contextlib.contextmanager
 def helping(native: Native, context: Any, count: int) -> Iterator[None]:
     """So many threads run `help` of the native code until the block ends. The code must not run before or after."""
-    address = ctypes.addressof(context)
     context.joined = context.phase = context.arrived = 0
-    threads = [threading.Thread(target=native.help, args=(address,), daemon=True) for _ in range(count)]
-    started = 0
+
+    def help() -> None:  # after an interrupt it may begin late: it keeps the context, where it reads that all is over
+        if not over:
+            native.help(ctypes.addressof(context))
+
+    threads, over = [], False
     try:
-        with contextlib.suppress(RuntimeError):  # no more threads can be started: fewer help
-            for thread in threads:
-                thread.start()
-                started += 1
-        context.workers = 1 + started
+        for _ in range(count):
+            thread = threading.Thread(target=help, daemon=True)
+            if not begin(thread):  # no more threads can be started: fewer help
+                break
+            threads.append(thread)
+        context.workers = 1 + len(threads)
         yield
     finally:
-        context.workers, context.phase = 1, -1
-        for thread in threads[:started]:
+        over, context.workers, context.phase = True, 1, -1
+        for thread in threads:
             thread.join()

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from micrograd.errors import GivenUp
-from micrograd.locks import compiling
+from micrograd.locks import begin, compiling
 
 T = TypeVar("T")
 LISTEN = 0.05  # seconds at most between two looks for an interrupt where waiting for a lock cannot be interrupted
@@ -61,9 +61,7 @@ def beside(work: Callable[[Callable[[], None]], T], *, waiting: Callable[[], Non
         return work(this.go_on)
     other = _Beside(work)
     try:
-        try:
-            other.start()
-        except RuntimeError:  # no thread can be started: there are too many, or Python is ending
+        if not begin(other):
             with compiling:
                 return work(lambda: None)
         while not other.ended.acquire(timeout=LISTEN):
