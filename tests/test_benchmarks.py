@@ -42,6 +42,7 @@ def test_the_command_checks_times_and_reports(tmp_path):
         ("compiling --rounds 1", r"\| ReLU 2-23-23-1 \| 30\d\d \|"),
         ("compiling --many 10", r"10 compilations"),
         ("growth --most 1000", r"\| at random \| \d{3,4} \| \d"),
+        ("fields --rounds 1 --block 0.001", r"\| micrograd, compiled \| [\d.]+ \|"),
         ("stopping --times 1", r"\| one batch of 3,000,000 rows \| 1 times \|"),
     ],
 )
