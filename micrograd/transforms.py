@@ -181,13 +181,14 @@ def borrowed_gradients(nodes: Iterable[Value]) -> Iterator[None]:
     A recording's nodes are its own, so it takes no lock: a thread in a sweep may be waiting for what it compiles.
     """
     with contextlib.nullcontext() if modes.state.recorder else modes.one_sweep:
-        before = [(node, node.grad) for node in nodes]
+        nodes = list(nodes)
+        before = [node.grad for node in nodes]
         try:
-            for node, _ in before:
+            for node in nodes:
                 node.grad = UNREACHED
             yield
         finally:
-            for node, grad in before:
+            for node, grad in zip(nodes, before):
                 node.grad = grad
 
 

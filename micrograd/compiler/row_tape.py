@@ -78,6 +78,45 @@ def _row_tape(
     functions: Sequence[Any],
     exact: bool,
 ) -> RowTape:
+    tape, rest = _differentiated(f, described, parameters, rule, functions, exact)
+    tape = simplify(tape, exact=exact)  # when the recording's nodes, which take more memory, are gone
+    notice.known(len(tape))
+    spec = ModuleSpec(
+        tape,
+        rest.sources,
+        rest.types,
+        update=rest.update,
+        scale=rest.scale,
+        machine=this_machine(),
+        indices=[(source, count) for source, count in rest.indices if source.is_row],
+        exact=exact,
+    )
+    shared = [(source.place, count) for source, count in rest.indices if not source.is_row]
+    return RowTape(spec, shared, rest.leaves, rest.first_leaf, rest.outside)
+
+
+class _Rest(NamedTuple):
+    """What is kept of a recording besides its tape."""
+
+    sources: list[Source]  # of the tape's inputs
+    types: list[str]
+    update: Tape | None
+    scale: Tape | None
+    indices: list[tuple[Source, int]]
+    leaves: list[Value]
+    first_leaf: int
+    outside: Outside
+
+
+def _differentiated(
+    f: Callable[[list[Any]], Any],
+    described: list[tuple[str, tuple[bool, Any]]],
+    parameters: Sequence[Value] | None,
+    rule: Callable[[], tuple[Tape, Tape]] | None,
+    functions: Sequence[Any],
+    exact: bool,
+) -> tuple[Tape, _Rest]:
+    """The guarded tape of `f` and its derivatives."""
     (found, update, scale), outside = recorded(
         lambda kind: _record(kind, f, described, rule, by_values=parameters is None), *functions
     )
@@ -100,21 +139,9 @@ def _row_tape(
             gradients = [math.nan] * len(by)
         tape.outputs = {f"d/d{tape.inputs[number[x]]}": operand_of(d) for x, d in zip(by, gradients)}
         tape.outputs["value"] = operand_of(found.result.data)
-        tape = simplify(guarded(tape), exact=exact)
-    notice.known(len(tape))
+        tape = guarded(tape)
     indices = [(sources[place], count) for place, count in recorder.indices]
-    spec = ModuleSpec(
-        tape,
-        sources,
-        found.types,
-        update=update,
-        scale=scale,
-        machine=this_machine(),
-        indices=[(source, count) for source, count in indices if source.is_row],
-        exact=exact,
-    )
-    shared = [(source.place, count) for source, count in indices if not source.is_row]
-    return RowTape(spec, shared, leaves, first_leaf, outside)
+    return tape, _Rest(sources, found.types, update, scale, indices, leaves, first_leaf, outside)
 
 
 class _Recording(NamedTuple):

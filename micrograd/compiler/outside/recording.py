@@ -185,22 +185,23 @@ def recorded(run: Callable[[type[Tape]], tuple[Tape, Any, T]], *functions: Any) 
     watches: list[Watch] = []
     count = changes.count  # read first, so that what is set meanwhile is checked again
     try:
-        before = _run(run, Tape, watches, functions)[:2]  # without its result, whose nodes take more than the tape
+        first = _written(_run(run, Tape, watches, functions))  # without its nodes, which take far more
         result = _run(run, Tape, watches, functions)
-        if not _same(before, result, watches):
+        second = _written(result)
+        if not _same(first, second, watches):
             _refuse_random_numbers(watches)
-            marked = _marked(_first_difference(before[0], result[0]))
-            computed = _written(before), before[1]
-            before, result = result, _run(run, marked, watches, functions)
-            if not _same(before, result, watches) or computed != (_written(result), result[1]):
+            marked = _marked(_first_difference(first.code, second.code))
+            result = _run(run, marked, watches, functions)
+            third = _written(result)
+            if not _same(second, third, watches) or first != third:
                 raise _refused(watches, marked)
     except BaseException:
         for watch in reversed(watches):  # undo what the function set and drew
             watch.put_back()
             watch.rewind()
         raise
-    first, last = watches[-2].reads, watches[-1].reads
-    return result[2], Outside([read for key, read in last.items() if key in first], count)
+    before, last = watches[-2].reads, watches[-1].reads
+    return result[2], Outside([read for key, read in last.items() if key in before], count)
 
 
 def _run(run: Callable[[type[Tape]], Any], kind: type[Tape], watches: list[Watch], functions: Any) -> Any:
@@ -230,16 +231,20 @@ def _changes(read: Read, found: str) -> str:
     )
 
 
-def _same(one: Any, other: Any, watches: Sequence[Watch]) -> bool:
+class _Written(NamedTuple):
+    """What is compared of a run. Bytes: 1 is a position and 1.0 a constant, 0.0 and -0.0 differ, and nan equals nan."""
+
+    code: bytes
+    others: Any
+
+
+def _written(found: tuple[Tape, Any, Any]) -> _Written:
+    return _Written(marshal.dumps(found[0].code, 2), found[1])
+
+
+def _same(one: _Written, other: _Written, watches: Sequence[Watch]) -> bool:
     """Whether two runs wrote and read the same, and drew no random numbers."""
-    if any(watch.drawn() for watch in watches) or _changed_between(watches) is not None:
-        return False
-    # Compare bytes: 1 is a position and 1.0 a constant, 0.0 and -0.0 differ, and nan equals nan.
-    return _written(one) == _written(other) and one[1] == other[1]
-
-
-def _written(found: Any) -> bytes:
-    return marshal.dumps(found[0].code, 2)
+    return one == other and not any(watch.drawn() for watch in watches) and _changed_between(watches) is None
 
 
 def _changed_between(watches: Sequence[Watch]) -> Read | None:
@@ -251,9 +256,10 @@ def _changed_between(watches: Sequence[Watch]) -> Read | None:
     return None
 
 
-def _first_difference(one: Tape, other: Tape) -> int:
-    code = zip(one.code, other.code)
-    return next((i for i, (a, b) in enumerate(code) if marshal.dumps(a, 2) != marshal.dumps(b, 2)), len(one.code))
+def _first_difference(one: bytes, other: bytes) -> int:
+    code = marshal.loads(one)
+    pairs = enumerate(zip(code, marshal.loads(other)))
+    return next((i for i, (a, b) in pairs if marshal.dumps(a, 2) != marshal.dumps(b, 2)), len(code))
 
 
 def _marked(position: int) -> type[Tape]:

@@ -31,7 +31,6 @@ stand-in takes its place in the recorder's graph.
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import numbers
 import operator
@@ -130,7 +129,8 @@ class Recorder:
         self._whole: dict[Value, int] = {}
         self._stand_ins: dict[int, Value] = {}  # by the id of a Value from outside, which `leaves` keeps alive
         self._nodes: list[Value] = []  # the nodes that this recorder made, in order of creation
-        self._created: dict[int, int] = {}  # the place of each node in `_nodes`, by its id
+        self._created: set[int] = set()  # their ids
+        self._writes: set[Op] = set()  # the operations whose local derivatives need instructions of their own
         self._alike: dict[str, int] = {}  # for each name asked for, how many inputs have it, with a number behind
         self._depth = 0  # how many `with recording()` blocks are open
 
@@ -201,7 +201,7 @@ class Recorder:
                 f"Value(..., {value._op!r}) has children but no rule, so it cannot be recorded",
                 "add the operation to the table with @micrograd.op",
             )
-        self._created[id(value)] = len(self._nodes)
+        self._created.add(id(value))
         self._nodes.append(value)
 
     def record(self, entry: Op, operands: Iterable[Value]) -> Value:
@@ -220,17 +220,35 @@ class Recorder:
         node = _new_node(SymbolicValue)  # as `_new` and `set_up` do, without their calls
         node.data, node.grad, node.label = data, UNREACHED, ""
         node._prev, node._operation, node._local = (), entry, ()
-        created[id(node)] = len(self._nodes)
+        created.add(id(node))
         self._nodes.append(node)
         if modes.state.no_grad:
             node._operation = DETACHED
         else:
-            node._prev, node._local = tuple(nodes), functools.partial(_deriving, self.tape, derivatives)
+            node._prev, node._local = tuple(nodes), self._local(entry, derivatives)
         return node
+
+    def _local(self, entry: Op, derivatives: Callable[[], tuple[Any, ...]]) -> Any:
+        """The local derivatives if they are operands or constants, as those of + and * are; else what writes them.
+
+        Nearly all of a large net's are, and the function that gives them would take most of a node's memory.
+        """
+        tape = self.tape
+        if entry not in self._writes:
+            start, required = len(tape.code), len(tape.required)
+            try:
+                found = derivatives()
+            except (ArithmeticError, ValueError):  # an error only if they are needed
+                found = ()
+            if found and found.__class__ is tuple and len(tape.code) == start:
+                return found
+            del tape.code[start:], tape.required[required:]
+            self._writes.add(entry)
+        return _Deriving(tape, derivatives)
 
     def _new(self, data: Any, entry: Op) -> SymbolicValue:
         node: SymbolicValue = set_up(object.__new__(SymbolicValue), data, (), entry, ())
-        self._created[id(node)] = len(self._nodes)
+        self._created.add(id(node))
         self._nodes.append(node)
         return node
 
@@ -261,8 +279,7 @@ class Recorder:
     def _as_created(self, out: Value) -> list[Value]:
         """All nodes that `out` was computed from, in order of creation, and `out`."""
         found, order = {id(out)}, []
-        last = self._created.get(id(out))
-        for node in reversed(self._nodes[: last + 1] if last is not None else [out]):
+        for node in reversed(self._nodes) if id(out) in self._created else [out]:
             if id(node) in found:
                 order.append(node)
                 found.update(map(id, node._prev))
@@ -274,17 +291,24 @@ class Recorder:
         return trace_error(what, advice)
 
 
-def _deriving(tape: Tape, derivatives: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
+class _Deriving:
     """Local derivatives. The tape notes their positions: a failure there is an error only if it is needed.
 
-    Not a method: nodes that know their recorder would be freed only by Python's collector.
+    Not a method of the recorder: nodes that know it would be freed only by Python's collector.
     """
-    start = len(tape)
-    try:
-        return derivatives()
-    finally:
-        if len(tape) > start:
-            tape.derived.append((start, len(tape)))
+
+    __slots__ = ("derivatives", "tape")
+
+    def __init__(self, tape: Tape, derivatives: Callable[[], tuple[Any, ...]]):
+        self.tape, self.derivatives = tape, derivatives
+
+    def __call__(self) -> tuple[Any, ...]:
+        start = len(self.tape)
+        try:
+            return self.derivatives()
+        finally:
+            if len(self.tape) > start:
+                self.tape.derived.append((start, len(self.tape)))
 
 
 class Trace(Recorder):

@@ -77,11 +77,12 @@ def without_repeats(tape: Tape, *, exact: bool = False) -> Tape:
         operands = [renamed[x] if x.__class__ is int else x for x in operands]
         if len(operands) == 2 and operands[0].__class__ is operands[1].__class__ is int and name not in MIRRORED:
             x, y = operands  # no identity holds for two results, so most instructions need no calls
-            key = (name, y, x) if y < x and name in COMMUTATIVE else (name, x, y)
+            instruction = name, x, y
+            key = (name, y, x) if y < x and name in COMMUTATIVE else instruction
             position = seen.get(key)
             if position is None:
                 position = seen[key] = len(out.code)
-                out.code.append((name, x, y))
+                out.code.append(instruction)
             renamed.append(position)
         elif name == "mul" and operands[1] == 1.0 and operands[1].__class__ is float and operands[0].__class__ is int:
             renamed.append(operands[0])  # as nearly half of a recorded backward pass is
