@@ -132,16 +132,24 @@ def _differentiated(
             else:
                 sources.append(Source("others", first_leaf + len(leaves)))
                 leaves.append(leaf)
-        tape, number = recorder.tape, {node: i for i, node in enumerate(recorder.inputs)}
+        tape = recorder.tape
         try:
             gradients = recorder.gradients(found.result, by, eagerly=exact)
         except (ArithmeticError, ValueError):  # on constants, as x / 0.0: eager code then raises it for each row
             gradients = [math.nan] * len(by)
-        tape.outputs = {f"d/d{tape.inputs[number[x]]}": operand_of(d) for x, d in zip(by, gradients)}
+        tape.outputs = {f"d/d{_name(tape, x)}": operand_of(d) for x, d in zip(by, gradients)}
         tape.outputs["value"] = operand_of(found.result.data)
         tape = guarded(tape)
     indices = [(sources[place], count) for place, count in recorder.indices]
     return tape, _Rest(sources, found.types, update, scale, indices, leaves, first_leaf, outside)
+
+
+def _name(tape: Tape, x: Value) -> str:
+    """The name of one of the tape's inputs."""
+    position = operand_of(x.data)
+    assert isinstance(position, int)
+    _, number = tape.code[position]
+    return tape.inputs[number]
 
 
 class _Recording(NamedTuple):

@@ -15,13 +15,9 @@
     %4 = div 1.0 %2
     %5 = neg %3
     %6 = div %5 %2
-    %7 = mul %4 1.0
-    %8 = mul %6 1.0
-    %9 = mul 1.0 %8
-    %10 = add %7 %9
-    %11 = mul 1.0 %8
+    %7 = add %4 %6
     value %3
-    dx %10
+    dx %7
 
 The function computes with Values whose data are symbols; the rule of each operation, run on symbols, writes the
 instructions. A Value from outside, such as a parameter, becomes an input when it is first used. It is not changed: a
@@ -67,7 +63,8 @@ def _described(number: Any) -> str:
 class SymbolicValue(Value):
     """A Value that jit records. Where it cannot do what a number can, it raises an error that explains why."""
 
-    __slots__ = ()
+    __slots__ = ("place",)  # among its recorder's nodes
+    place: int
 
     def __hash__(self) -> int:
         if modes.state.recorder and not is_of_this_package(sys._getframe(1)) and isinstance(self.data, Symbol):
@@ -129,7 +126,7 @@ class Recorder:
         self._whole: dict[Value, int] = {}
         self._stand_ins: dict[int, Value] = {}  # by the id of a Value from outside, which `leaves` keeps alive
         self._nodes: list[Value] = []  # the nodes that this recorder made, in order of creation
-        self._created: set[int] = set()  # their ids
+        self._by_hand: dict[int, int] = {}  # the places of those that the function made by hand, by their ids
         self._writes: set[Op] = set()  # the operations whose local derivatives need instructions of their own
         self._alike: dict[str, int] = {}  # for each name asked for, how many inputs have it, with a number behind
         self._depth = 0  # how many `with recording()` blocks are open
@@ -178,7 +175,7 @@ class Recorder:
 
     def node(self, value: Value) -> Value:
         """The Value itself if this recorder made it or it is a constant, else its stand-in."""
-        if id(value) in self._created or value._operation is CONSTANT:
+        if value._operation is CONSTANT or self._place(value) is not None:
             return value
         stand_in = self._stand_ins.get(id(value))
         if stand_in is None:
@@ -201,16 +198,30 @@ class Recorder:
                 f"Value(..., {value._op!r}) has children but no rule, so it cannot be recorded",
                 "add the operation to the table with @micrograd.op",
             )
-        self._created.add(id(value))
+        self._by_hand[id(value)] = len(self._nodes)
         self._nodes.append(value)
+
+    def _place(self, node: Value) -> int | None:
+        """Where a node stands among those that this recorder made; None if it did not make it."""
+        if node.__class__ is not SymbolicValue or node._operation is CONSTANT:
+            return self._by_hand.get(id(node))
+        place = node.place
+        return place if place < len(self._nodes) and self._nodes[place] is node else None
 
     def record(self, entry: Op, operands: Iterable[Value]) -> Value:
         """Make the node for one operation: its rule writes the instructions. `engine.record` ends here."""
-        created, nodes = self._created, []
-        if not len(self._nodes) % 1024:
-            notice.look(recorded=len(self._nodes))
+        made = self._nodes
+        nodes: list[Value] = []
+        count = len(made)
+        if not count % 1024:
+            notice.look(recorded=count)
         for x in operands:  # without a call for each of the recorder's own
-            nodes.append(x if id(x) in created else self.node(x))
+            if x.__class__ is SymbolicValue and x._operation is not CONSTANT:
+                place = x.place
+                if place < count and made[place] is x:
+                    nodes.append(x)
+                    continue
+            nodes.append(self.node(x))
         try:
             data, derivatives = entry.rule(TAPE, *map(_data, nodes))
         except (ArithmeticError, ValueError) as error:
@@ -220,8 +231,8 @@ class Recorder:
         node = _new_node(SymbolicValue)  # as `_new` and `set_up` do, without their calls
         node.data, node.grad, node.label = data, UNREACHED, ""
         node._prev, node._operation, node._local = (), entry, ()
-        created.add(id(node))
-        self._nodes.append(node)
+        node.place = len(made)
+        made.append(node)
         if modes.state.no_grad:
             node._operation = DETACHED
         else:
@@ -248,7 +259,7 @@ class Recorder:
 
     def _new(self, data: Any, entry: Op) -> SymbolicValue:
         node: SymbolicValue = set_up(object.__new__(SymbolicValue), data, (), entry, ())
-        self._created.add(id(node))
+        node.place = len(self._nodes)
         self._nodes.append(node)
         return node
 
@@ -265,24 +276,39 @@ class Recorder:
         `eagerly`, in the engine's order, so that sums are rounded as in eager code.
         """
         order = topological_order(out) if eagerly else self._as_created(out)
-        reached = {*map(id, inputs)}  # nodes that do not depend on the inputs need no derivative, and may have none
+        reached = self._marked(inputs)  # nodes that do not depend on the inputs need no derivative, and may have none
+        place, on_the_way = self._place, []
         for node in order:
-            if not reached.isdisjoint(map(id, node._prev)):
-                reached.add(id(node))
-        if id(out) not in reached:
+            at = place(node)
+            if at is not None:
+                reached[at] = reached[at] or any(reached[x] for x in map(place, node._prev) if x is not None)
+                if reached[at]:
+                    on_the_way.append(node)
+        if not on_the_way or on_the_way[-1] is not out:
             return [0.0] * len(inputs)
-        order = [node for node in order if id(node) in reached]
-        with self.recording(), borrowed_gradients([*order, *inputs]):
-            sweep(out, order, zero=0.0 if eagerly else NOTHING)
+        with self.recording(), borrowed_gradients([*on_the_way, *inputs]):
+            sweep(out, on_the_way, zero=0.0 if eagerly else NOTHING)
             return [x.grad for x in inputs]
+
+    def _marked(self, nodes: Iterable[Value]) -> bytearray:
+        """One byte for each node that this recorder made: 1 for those given."""
+        marks = bytearray(len(self._nodes))
+        for place in map(self._place, nodes):
+            if place is not None:
+                marks[place] = 1
+        return marks
 
     def _as_created(self, out: Value) -> list[Value]:
         """All nodes that `out` was computed from, in order of creation, and `out`."""
-        found, order = {id(out)}, []
-        for node in reversed(self._nodes) if id(out) in self._created else [out]:
-            if id(node) in found:
+        place, order = self._place, []
+        marks = self._marked([out])
+        for at in reversed(range(len(marks))):
+            if marks[at]:
+                node = self._nodes[at]
                 order.append(node)
-                found.update(map(id, node._prev))
+                for x in map(place, node._prev):
+                    if x is not None:
+                        marks[x] = 1
         order.reverse()
         return order
 

@@ -41,7 +41,11 @@ def simplify(tape: Tape, *, exact: bool = False) -> Tape:
 
 
 def without_repeats(tape: Tape, *, exact: bool = False) -> Tape:
-    """The tape with constants folded, identities applied and equal instructions merged, in a single pass."""
+    """The tape with constants folded, identities applied and equal instructions merged, in a single pass.
+
+    What no output needs is left out from the first: a recorded backward pass has much of it.
+    """
+    wanted = needed(tape)
     out = Tape([])
     out.inputs = list(tape.inputs)
     out.code = []
@@ -70,22 +74,18 @@ def without_repeats(tape: Tape, *, exact: bool = False) -> Tape:
             out.code.append(instruction)
         return position
 
-    for name, *operands in tape.code:
+    for position, (name, *operands) in enumerate(tape.code):
         if name == "input":
             renamed.append(once((name, operands[0]), (name, operands[0])))
+            continue
+        if not wanted[position]:
+            renamed.append(0.0)  # no instruction that is wanted reads it
             continue
         operands = [renamed[x] if x.__class__ is int else x for x in operands]
         if len(operands) == 2 and operands[0].__class__ is operands[1].__class__ is int and name not in MIRRORED:
             x, y = operands  # no identity holds for two results, so most instructions need no calls
             instruction = name, x, y
-            key = (name, y, x) if y < x and name in COMMUTATIVE else instruction
-            position = seen.get(key)
-            if position is None:
-                position = seen[key] = len(out.code)
-                out.code.append(instruction)
-            renamed.append(position)
-        elif name == "mul" and operands[1] == 1.0 and operands[1].__class__ is float and operands[0].__class__ is int:
-            renamed.append(operands[0])  # as nearly half of a recorded backward pass is
+            renamed.append(once((name, y, x) if y < x and name in COMMUTATIVE else instruction, instruction))
         else:
             renamed.append(emit(name, *operands))
     out.outputs = {name: renamed[x] if isinstance(x, int) else x for name, x in tape.outputs.items()}
@@ -182,9 +182,9 @@ def _power(x: Operand, exponent: float, emit: Callable[..., Operand]) -> Operand
     return square if n == 2 else emit("mul", square, base if n == 3 else square)
 
 
-def needed(tape: Tape) -> list[bool]:
+def needed(tape: Tape) -> bytearray:
     """Whether some output needs each instruction."""
-    out = [False] * len(tape)
+    out = bytearray(len(tape))
     for x in tape.outputs.values():
         if isinstance(x, int):
             out[x] = True
@@ -207,7 +207,9 @@ def selected(tape: Tape, positions: list[int]) -> Tape:
     """The tape with only the instructions at these positions, renumbered."""
     out = Tape([])
     out.inputs = list(tape.inputs)
-    place = {old: new for new, old in enumerate(positions)}
+    place = [0] * len(tape)
+    for new, old in enumerate(positions):
+        place[old] = new
     for position in positions:
         instruction = tape.code[position]
         if instruction[0] != "input":
