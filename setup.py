@@ -99,6 +99,8 @@ class BuildCore(build_ext):
             ext.extra_compile_args.append("-g0")  # Python's own flags ask for what a debugger reads: most of the file
         if self.compiler.compiler_type != "msvc":
             ext.libraries = ["m"]
+        if sys.platform.startswith("linux"):
+            ext.extra_link_args.append("-Wl,-s")  # no names of what only the core itself calls
         ext.define_macros = [("MICROGRAD_SOURCES", str(SOURCES["digest"](str(FOLDER))))]
         super().build_extension(ext)
 

@@ -75,7 +75,7 @@ static PyType_Slot call_slots[] = {
     {Py_tp_traverse, call_traverse},
     {Py_tp_clear, call_clear},
     {Py_tp_call, call_call},
-    {Py_tp_members, call_members},
+    {Py_tp_getset, call_attributes},
     {0, NULL}};
 
 static PyType_Spec call_spec = {
@@ -124,6 +124,10 @@ static PyObject *core_bind(PyObject *module, PyObject *none, PyObject *given)
 {
     core *c = PyModule_GetState(module);
     PyObject *x;
+    if (!given || PyTuple_GET_SIZE(none)) {
+        PyErr_SetString(PyExc_TypeError, "bind takes names: bind(Value=Value, ...)");
+        return NULL;
+    }
 #define BIND(name) \
     if ((x = PyDict_GetItemString(given, #name))) \
         Py_XSETREF(c->name, Py_NewRef(x));
@@ -149,6 +153,16 @@ static PyObject *core_install(PyObject *module, PyObject *args)
         return NULL;
     if (r < 0 || r >= ROWS)
         return PyErr_Format(PyExc_ValueError, "there is no row %d", r);
+    Py_ssize_t count = expands == Py_None ? 0 : PyTuple_Check(expands) ? PyTuple_GET_SIZE(expands) : -1;
+    int fits = count >= 0;
+    for (Py_ssize_t i = 0; i < count && fits; i++) {
+        long other = PyLong_AsLong(PyTuple_GET_ITEM(expands, i));
+        fits = 0 <= other && other < ROWS;
+    }
+    if (!fits) {
+        PyErr_Clear();
+        return PyErr_Format(PyExc_ValueError, "`expands` is None or a tuple of rows, not %R", expands);
+    }
     row *one = &c->rows[r];
     PyObject *rule = PyObject_GetAttrString(entry, "rule");
     if (!rule)
@@ -159,11 +173,13 @@ static PyObject *core_install(PyObject *module, PyObject *args)
     one->is_built = expands != Py_None && PyFunction_Check(rule);
     Py_XSETREF(one->code, one->is_built ? Py_NewRef(PyFunction_GET_CODE(rule)) : NULL);
     Py_XSETREF(one->settings, one->is_built ? Py_XNewRef(PyFunction_GET_KW_DEFAULTS(rule)) : NULL);
+    PyObject *held = one->settings ? PyDict_Values(one->settings) : NULL;
+    Py_XSETREF(one->defaults, held ? PyList_AsTuple(held) : NULL);
+    Py_XDECREF(held);
+    one->is_built = one->is_built && count <= MOST_EXPANDED && !one->settings == !one->defaults;
     memset(one->expands, -1, sizeof(one->expands));
-    for (Py_ssize_t i = 0; one->is_built && i < PyTuple_Size(expands); i++) {
-        one->is_built = i < MOST_EXPANDED;
-        one->expands[one->is_built ? i : 0] = (int)PyLong_AsLong(PyTuple_GET_ITEM(expands, i));
-    }
+    for (Py_ssize_t i = 0; one->is_built && i < count; i++)
+        one->expands[i] = (int)PyLong_AsLong(PyTuple_GET_ITEM(expands, i));
     PyDict_Clear(c->int_powers);
     PyDict_Clear(c->float_powers);
     return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
@@ -184,8 +200,9 @@ static PyObject *core_put(PyObject *module, PyObject *args)
     PyObject *state, *name, *value;
     if (!PyArg_ParseTuple(args, "OOO", &state, &name, &value) || PyObject_SetAttr(state, name, value) < 0)
         return NULL;
-    PyObject *recorder = PyObject_GetAttrString(state, "recorder"), *anomaly = PyObject_GetAttrString(state, "anomaly");
-    PyObject *no_grad = PyObject_GetAttrString(state, "no_grad");
+    PyObject *recorder = PyObject_GetAttrString(state, "recorder");
+    PyObject *anomaly = recorder ? PyObject_GetAttrString(state, "anomaly") : NULL;
+    PyObject *no_grad = anomaly ? PyObject_GetAttrString(state, "no_grad") : NULL;
     intptr_t mode = PLAIN;
     if (recorder && anomaly && no_grad && (recorder != Py_None || PyObject_IsTrue(anomaly)))
         mode = PYTHON;
@@ -292,20 +309,29 @@ static int core_exec(PyObject *module)
         return -1;
     c->Node = (PyTypeObject *)PyType_FromModuleAndSpec(module, &node_spec, base);
     Py_DECREF(base);
-    c->Operation = (PyTypeObject *)PyType_FromModuleAndSpec(module, &operation_spec, NULL);
-    c->Call = (PyTypeObject *)PyType_FromModuleAndSpec(module, &call_spec, NULL);
-    c->Results = (PyTypeObject *)PyType_FromModuleAndSpec(module, &results_spec, NULL);
-    c->OneOf = (PyTypeObject *)PyType_FromModuleAndSpec(module, &one_of_spec, NULL);
-    c->int_powers = PyDict_New();
-    c->float_powers = PyDict_New();
-    int status = !c->Node || !c->Operation || !c->Call || !c->Results || !c->OneOf || !c->int_powers || !c->float_powers ||
-                 PyThread_tss_create(&c->thread_mode) ||
-                 PyModule_AddObjectRef(module, "Node", (PyObject *)c->Node) < 0 ||
-                 PyModule_AddObjectRef(module, "Operation", (PyObject *)c->Operation) < 0 ||
-                 PyModule_AddObjectRef(module, "Call", (PyObject *)c->Call) < 0 ||
-                 PyModule_AddObjectRef(module, "Results", (PyObject *)c->Results) < 0 ||
-                 PyModule_AddObjectRef(module, "OneOf", (PyObject *)c->OneOf) < 0 || add_rows(module) < 0;
-    return status ? -1 : 0;
+    if (!c->Node || PyModule_AddObjectRef(module, "Node", (PyObject *)c->Node) < 0)
+        return -1;
+    const struct {
+        const char *name;
+        PyTypeObject **at;
+        PyType_Spec *spec;
+    } others[] = {{"Operation", &c->Operation, &operation_spec},
+                  {"Call", &c->Call, &call_spec},
+                  {"Results", &c->Results, &results_spec},
+                  {"OneOf", &c->OneOf, &one_of_spec}};
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+        PyObject *type = PyType_FromModuleAndSpec(module, others[i].spec, NULL);
+        *others[i].at = (PyTypeObject *)type;
+        if (!type || PyModule_AddObjectRef(module, others[i].name, type) < 0)
+            return -1;
+    }
+    if (!(c->int_powers = PyDict_New()) || !(c->float_powers = PyDict_New()))
+        return -1;
+    if (PyThread_tss_create(&c->thread_mode)) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return add_rows(module);
 }
 
 #define VISIT(name) Py_VISIT(c->name);
@@ -318,6 +344,7 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg)
     FROM_PYTHON(VISIT)
     for (int r = 0; r < ROWS; r++) {
         VISIT(rows[r].entry) VISIT(rows[r].rule) VISIT(rows[r].infix)
+        VISIT(rows[r].code) VISIT(rows[r].settings) VISIT(rows[r].defaults)
     }
     return 0;
 }
@@ -328,7 +355,8 @@ static int core_clear(PyObject *module)
     Py_XDECREF(core_free_spares(module, NULL)); /* while their type is there */
     for (int r = 0; r < ROWS; r++) {
         c->rows[r].is_built = 0;
-        CLEAR(rows[r].entry) CLEAR(rows[r].rule) CLEAR(rows[r].code) CLEAR(rows[r].settings) CLEAR(rows[r].infix)
+        CLEAR(rows[r].entry) CLEAR(rows[r].rule) CLEAR(rows[r].infix)
+        CLEAR(rows[r].code) CLEAR(rows[r].settings) CLEAR(rows[r].defaults)
     }
     CLEAR(Node) CLEAR(Operation) CLEAR(Call) CLEAR(Results) CLEAR(OneOf) CLEAR(int_powers) CLEAR(float_powers)
     FROM_PYTHON(CLEAR)

@@ -110,7 +110,13 @@ static PyObject *get_prev(node *v, void *unused)
 
 static int set_prev(node *v, PyObject *x, void *unused)
 {
-    int are_nodes = x && PyTuple_CheckExact(x);
+    if (x && PyTuple_Check(x) && !PyTuple_CheckExact(x)) { /* a namedtuple: what it holds */
+        PyObject *plain = PyTuple_GetSlice(x, 0, PyTuple_GET_SIZE(x));
+        int status = plain ? set_prev(v, plain, NULL) : -1;
+        Py_XDECREF(plain);
+        return status;
+    }
+    int are_nodes = x && PyTuple_Check(x);
     Py_ssize_t count = are_nodes ? PyTuple_GET_SIZE(x) : 0;
     for (Py_ssize_t i = 0; i < count; i++)
         are_nodes = are_nodes && is_node(core_of(Py_TYPE(v)), PyTuple_GET_ITEM(x, i));
@@ -204,13 +210,13 @@ static int set_call(node *v, PyObject *x, void *unused)
 static PyObject *get_position(node *v, void *unused)
 {
     int is_known = extra_of(v) && extra_of(v)->call;
-    return is_known ? PyLong_FromUnsignedLong(extra_of(v)->position) : absent(v, "_position");
+    return is_known ? PyLong_FromSsize_t(extra_of(v)->position) : absent(v, "_position");
 }
 
 static int set_position(node *v, PyObject *x, void *unused)
 {
     if (with_extra(v))
-        extra_of(v)->position = x ? (uint32_t)PyLong_AsUnsignedLong(x) : 0;
+        extra_of(v)->position = x ? PyLong_AsSsize_t(x) : 0;
     return PyErr_Occurred() ? -1 : 0;
 }
 

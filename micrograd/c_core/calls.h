@@ -173,4 +173,20 @@ static void call_dealloc(call *f)
     Py_DECREF(type);
 }
 
-static PyMemberDef call_members[] = {{"_code", T_OBJECT, offsetof(call, code), 0, NULL}, {NULL, 0, 0, 0, NULL}};
+static PyObject *get_code(call *f, void *unused)
+{
+    return Py_NewRef(f->code ? f->code : Py_None);
+}
+
+static int set_code(call *f, PyObject *x, void *unused)
+{
+    if (x && x != Py_None && !is_code(x, PARTS_OF_A_CALL)) {
+        PyErr_Format(PyExc_TypeError, "_code is the parts of a compiled call, or None; this is %R", x);
+        return -1;
+    }
+    Py_XSETREF(f->code, Py_XNewRef(x));
+    return 0;
+}
+
+static PyGetSetDef call_attributes[] = {{"_code", (getter)get_code, (setter)set_code, NULL, NULL},
+                                        {NULL, NULL, NULL, NULL, NULL}};

@@ -19,7 +19,7 @@ typedef struct extra {
     double *many;       /* local derivatives, where there are more than two */
     Py_ssize_t count;   /* how many those are */
     PyObject *call;     /* which call of a layer gave this, for drawings */
-    uint32_t position;  /* of the neuron that gave this, in its layer */
+    Py_ssize_t position; /* of the neuron that gave this, in its layer */
     double *at;         /* where the number is in native memory */
     PyObject *memory;   /* what owns that memory */
 } extra;
@@ -34,12 +34,15 @@ typedef struct node {
     uint64_t mark : 48; /* the last search that came here */
 } node;
 
+enum { IS_SMALL = 1 / (sizeof(node) <= 144) }; /* with what the collector puts before it too */
+
 enum { HAS_EXTRA = 1 }; /* addresses are even */
 
 /* A row of the table as this module knows it. It runs in C while its rule is the one that C was generated from. */
 typedef struct table_row {
     PyObject *entry, *rule;         /* the Op; its rule, a function */
-    PyObject *code, *settings;      /* that function's code, and the defaults of its settings */
+    PyObject *code, *settings;      /* that function's code, and the dict of its settings' defaults */
+    PyObject *defaults;             /* what that dict held, as a tuple */
     PyObject *infix;                /* what does x + y in Python, for a row that is an operator */
     int expands[MOST_EXPANDED + 1]; /* the rows that the rule expands, -1 after the last */
     int is_built;                   /* whether the rule was found to be the one that C was generated from */
@@ -179,13 +182,13 @@ static void put_spare(core *c, node *v)
     c->spares++;
 }
 
-/* The more nodes there are, the more are allocated at once: the collector runs after each 700 objects, and as often as
-   that it need not look through a graph that is being built. */
+/* The more nodes there are, the more are allocated at once: the collector runs after each 700 objects (2,000 from
+   Python 3.13 on), and as often as that it need not look through a graph that is being built. */
 static node *allocate(core *c)
 {
     long more = c->made / 16 < 4096 ? c->made / 16 : 4096;
     int was_on = PyGC_Disable();
-    c->made += more + 1;
+    c->made += c->made / 16 < 4096 ? more + 1 : 0;
     for (node *v; more-- > 0; put_spare(c, v)) {
         if (!(v = PyObject_GC_New(node, (PyTypeObject *)c->Value))) {
             PyErr_Clear();
@@ -285,6 +288,12 @@ static int node_clear(node *v)
         Py_CLEAR(extra_of(v)->data);
         Py_CLEAR(extra_of(v)->call);
     }
+    PyObject *operation = operation_of(v);
+    if (extra_of(v))
+        extra_of(v)->operation = NULL;
+    else
+        v->made_by = 0;
+    Py_XDECREF(operation);
     return 0;
 }
 
@@ -300,11 +309,8 @@ static void node_dealloc(node *v)
     if (v->weakrefs)
         PyObject_ClearWeakRefs((PyObject *)v);
     node_clear(v);
-    extra *more = extra_of(v);
-    PyObject *operation = operation_of(v);
+    PyMem_Free(extra_of(v));
     v->made_by = 0;
-    Py_XDECREF(operation);
-    PyMem_Free(more);
     core *c = can_be_used_again ? core_of(type) : NULL;
     if (c && c->Value && c->spares < MOST_SPARES && can_be_spare(v))
         put_spare(c, v);

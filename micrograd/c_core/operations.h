@@ -2,11 +2,26 @@
    in engine.py, and operators.py. What is not plain is left to them: a mode that is on, an operand of another class, a
    rule that was changed, a result or a derivative that is not finite. */
 
+/* Whether a dict of settings, changed in place perhaps, holds these objects; NULL holds none. */
+static int holds_the_same(PyObject *settings, PyObject *defaults)
+{
+    PyObject *name, *value;
+    Py_ssize_t at = 0, i = 0;
+    if (!settings)
+        return 1;
+    if (PyDict_GET_SIZE(settings) != PyTuple_GET_SIZE(defaults))
+        return 0;
+    while (PyDict_Next(settings, &at, &name, &value))
+        if (value != PyTuple_GET_ITEM(defaults, i++))
+            return 0;
+    return 1;
+}
+
 static int is_live(const core *c, int r)
 {
     const row *one = &c->rows[r];
     if (!one->is_built || PyFunction_GET_CODE(one->rule) != one->code ||
-        PyFunction_GET_KW_DEFAULTS(one->rule) != one->settings)
+        PyFunction_GET_KW_DEFAULTS(one->rule) != one->settings || !holds_the_same(one->settings, one->defaults))
         return 0;
     for (int i = 0; one->expands[i] >= 0; i++)
         if (!is_live(c, one->expands[i]))
@@ -20,7 +35,12 @@ static int plain_number(const core *c, PyObject *x, double *number, int *values)
     if (Py_TYPE(x) == (PyTypeObject *)c->Value) {
         node *v = (node *)x;
         *values += 1;
-        return number_of(v) ? (*number = *number_of(v), 1) : 0;
+        if (number_of(v)) {
+            *number = *number_of(v);
+            return 1;
+        }
+        if (!extra_of(v) || !(x = extra_of(v)->data)) /* what a user assigned: NumPy's float64, or an int */
+            return 0;
     }
     if (PyFloat_CheckExact(x) || (PyFloat_Check(x) && !PyType_HasFeature(Py_TYPE(x), Py_TPFLAGS_HEAPTYPE))) {
         /* NumPy's float64 too, but not a class of a user's, which may have its own __float__ */
@@ -175,12 +195,12 @@ static PyObject *power_of(core *c, PyObject *exponent)
 
 static PyObject *node_pow(PyObject *x, PyObject *y, PyObject *modulus)
 {
-    core *c = core_of_either(x, y);
     PyObject *operands[2] = {x, y}, *out = NULL;
     int values = 0;
     double exponent;
     if (modulus != Py_None)
         Py_RETURN_NOTIMPLEMENTED;
+    core *c = core_of_either(x, y);
     if (Py_TYPE(y) == (PyTypeObject *)c->Value)
         out = record(c, ROW_pow, operands, NULL, 0.0);
     else if (Py_TYPE(x) == (PyTypeObject *)c->Value && (PyFloat_CheckExact(y) || PyLong_CheckExact(y)) &&

@@ -12,7 +12,8 @@ enum { RUN, CONTEXT, RESTART, ASKED, TAKEN, RATE, LOSS };
 
 static int is_code(PyObject *x, Py_ssize_t parts)
 {
-    return x && PyTuple_CheckExact(x) && PyTuple_GET_SIZE(x) == parts;
+    return x && PyTuple_CheckExact(x) && PyTuple_GET_SIZE(x) == parts && PyBytes_CheckExact(part(x, ADDRESSES)) &&
+           PyBytes_GET_SIZE(part(x, ADDRESSES)) >= (Py_ssize_t)sizeof(void *);
 }
 
 /* What the code of a product has: see Program._product_code_of. */
@@ -114,7 +115,8 @@ static PyObject *results_prepare(results *r, PyObject *args)
     core *c = core_of(Py_TYPE(r));
     if (!c || !PyArg_ParseTuple(args, "OO!n", &code, &PyList_Type, &numbers, &count))
         return NULL;
-    int fits = !r->code && count >= 0 && PyList_GET_SIZE(numbers) == given && is_code(code, PARTS_OF_A_PRODUCT);
+    int fits = !r->code && 0 <= count && count < PY_SSIZE_T_MAX / 64 && PyList_GET_SIZE(numbers) == given &&
+               is_code(code, PARTS_OF_A_PRODUCT) && PyBytes_CheckExact(part(code, OPERANDS_OF_SUMS));
     for (Py_ssize_t i = 0; i < given && fits; i++)
         fits = is_node(c, PyTuple_GET_ITEM(r->operands, i)) && PyFloat_CheckExact(PyList_GET_ITEM(numbers, i));
     if (!fits)

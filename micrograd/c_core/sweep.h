@@ -28,11 +28,19 @@ static int grow(void **items, Py_ssize_t *room, size_t size)
 
 #define has_number(v) ((v)->flags & (REACHED | UNREACHED)) /* as its gradient */
 
-/* A gradient that is an int, as in `p.grad = 0`, and fits; a huge one is Python's to refuse. */
-static int int_grad(const node *v, double *number)
+/* A gradient that a user set to 0, None, False or NumPy's float64; a huge int is Python's to refuse. */
+static int given_grad(const node *v, double *number)
 {
     int is_large = 0;
     PyObject *grad = v->flags & GRAD_IS_OBJECT ? extra_of(v)->grad : NULL;
+    if (grad == Py_None || grad == Py_False) {
+        *number = 0.0;
+        return 1;
+    }
+    if (grad && PyFloat_Check(grad) && !PyType_HasFeature(Py_TYPE(grad), Py_TPFLAGS_HEAPTYPE)) {
+        *number = PyFloat_AS_DOUBLE(grad);
+        return 1;
+    }
     if (!grad || !PyLong_CheckExact(grad))
         return 0;
     *number = (double)PyLong_AsLongLongAndOverflow(grad, &is_large);
@@ -45,7 +53,7 @@ static int is_plain(const core *c, const node *v)
 {
     double number;
     return Py_TYPE(v) == (PyTypeObject *)c->Value && (v->locals != OBJECT || has_product(c, v)) &&
-           (has_number(v) || int_grad(v, &number));
+           (has_number(v) || given_grad(v, &number));
 }
 
 static int append(core *c, order *o, node *v)
@@ -86,7 +94,7 @@ static int are_known(core *c, const node *v, uint64_t search)
 }
 
 /* Depth-first and without recursion. */
-static int order_from(core *c, node *root, PyObject *seen, order *o)
+static int order_beyond(core *c, node *root, PyObject *seen, order *o)
 {
     place *path = NULL;
     Py_ssize_t depth = 0, room = 0;
@@ -117,7 +125,7 @@ static int order_from(core *c, node *root, PyObject *seen, order *o)
 }
 
 /* A node's own step of a sweep, `chain_rule`: local derivative times upstream gradient, added up where branches meet. */
-static void send(const node *v)
+static void chain_rule(const node *v)
 {
     const double *local = v->locals == MANY ? extra_of(v)->many : v->local, upstream = v->grad;
     for (Py_ssize_t k = 0; k < operand_count(v) && k < local_count(v); k++)
@@ -159,7 +167,7 @@ static int sweep(const core *c, node *root, const order *o)
         node *v = o->nodes[i];
         if (before)
             before[i] = gradient_of(v);
-        int_grad(v, &v->grad);
+        given_grad(v, &v->grad);
         set_grad_number(v, v->operands || v->grad == 0.0 ? 0.0 : v->grad);
         if (v->locals == OBJECT)
             expect(c, v);
@@ -171,7 +179,7 @@ static int sweep(const core *c, node *root, const order *o)
         if (o->nodes[i]->locals == OBJECT)
             done = gather(c, o->nodes[i]);
         else
-            send(o->nodes[i]);
+            chain_rule(o->nodes[i]);
     }
     for (Py_ssize_t i = 0; i < o->count && before; i++) {
         if (!done)
@@ -203,7 +211,7 @@ static PyObject *core_backward(PyObject *module, PyObject *root)
     if (mode_of(c) == PYTHON)
         Py_RETURN_FALSE;
     c->searches++;
-    int status = order_from(c, (node *)root, NULL, &o);
+    int status = order_beyond(c, (node *)root, NULL, &o);
     if (!status && o.is_plain)
         done = sweep(c, (node *)root, &o);
     PyMem_Free(o.nodes);
@@ -231,7 +239,7 @@ static PyObject *core_send(PyObject *module, PyObject *x)
     for (Py_ssize_t k = are_plain ? operand_count(v) : 0; k--;)
         set_flags(operand_at(v, k), GRADS, REACHED); /* whatever code of Python's did meanwhile */
     if (are_plain)
-        send(v);
+        chain_rule(v);
     return PyBool_FromLong(are_plain);
 }
 
@@ -243,7 +251,7 @@ static PyObject *core_order_beyond(PyObject *module, PyObject *args)
     PyObject *root, *seen;
     if (!PyArg_ParseTuple(args, "OO!", &root, &PySet_Type, &seen) || !checked(c, root))
         return NULL;
-    PyObject *list = order_from(c, (node *)root, seen, &o) < 0 ? NULL : PyList_New(o.count);
+    PyObject *list = order_beyond(c, (node *)root, seen, &o) < 0 ? NULL : PyList_New(o.count);
     for (Py_ssize_t i = 0; list && i < o.count; i++)
         PyList_SET_ITEM(list, i, Py_NewRef(o.nodes[i])); /* until here `seen` kept them alive */
     PyMem_Free(o.nodes);

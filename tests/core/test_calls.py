@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import fractions
 import gc
 import pickle
 import random
@@ -201,7 +202,7 @@ def test_an_overflow_of_the_sum_is_seen_as_python_sees_it():
 def test_data_that_is_no_float_is_read_by_python():
     x = Value(2.0)
     fast = ready(lambda x: x * 3.0, x)
-    x.data = 5
+    x.data = fractions.Fraction(5)
     with python_calls() as seen:
         assert fast(x).data == 15.0 and seen
 
@@ -260,10 +261,13 @@ def test_a_subclass_may_call_differently():
 
 def test_code_of_another_kind_is_not_run():
     fast = ready(lambda x: x * x, 2.0)
-    for wrong in (None, 3, "code", object(), fast, (), (b"",), (b"",) * 8, [b""] * 6):  # 8 parts: a step's
-        fast._code = wrong
+    for wrong in (3, "code", object(), fast, (), (b"",), (b"",) * 8, [b""] * 6, (1,) * 6):  # 8 parts: a step's
+        with pytest.raises(TypeError, match="_code is the parts of a compiled call, or None"):
+            fast._code = wrong
         assert fast(3.0) == 9.0
         assert native.take(wrong, (), None) is None
+    fast._code = None
+    assert fast(3.0) == 9.0
 
 
 def test_a_compiled_function_is_collected():

@@ -167,6 +167,13 @@ def through_a_row_of_the_user():
     return x, y
 
 
+@circle
+def through_its_operation():
+    x = Value(1.0)
+    x._operation = (x,)
+    return (x,)
+
+
 def left_over(make):
     """How many of the objects of a circle are alive after they are dropped, and after a collection."""
     was = gc.isenabled()

@@ -137,6 +137,15 @@ def by_settings(name):
     rule.__kwdefaults__ = before
 
 
+def by_settings_in_place(name):
+    """The dict of the defaults is the same one, and holds others."""
+    settings = TABLE[name].rule.__kwdefaults__
+    before = dict(settings)
+    settings.update(dict.fromkeys(before, 0.25))
+    yield
+    settings.update(before)
+
+
 def changed_and_back(way, name):
     """What all rows give before, in the midst, and after; whether the row's rule was called in Python each time."""
     before = numbers(), is_called(BUILT_IN[name])
@@ -175,9 +184,10 @@ def test_a_row_that_expands_a_changed_row_does_too(way, name):
             assert amidst[other] != before[other], other
 
 
+@pytest.mark.parametrize("way", [by_settings, by_settings_in_place])
 @pytest.mark.parametrize("name", [name for name in FIXED if TABLE[name].defaults])
-def test_settings_whose_defaults_are_others(name):
-    before, amidst, called = assert_same(changed_and_back, by_settings, name)
+def test_settings_whose_defaults_are_others(way, name):
+    before, amidst, called = assert_same(changed_and_back, way, name)
     assert called == [False, True] and before[name] != amidst[name]
 
 

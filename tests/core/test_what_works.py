@@ -17,6 +17,7 @@ import types
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Sized
 
+import numpy
 from helpers.other_core import assert_same
 from helpers.subclasses import Sub
 from helpers.works import Works, raised
@@ -61,6 +62,45 @@ def a_weak_reference_sees_the_number_until_the_node_is_gone():
 def a_value_that_was_never_begun():
     x = Value.__new__(Value)
     return [raised(getattr, x, name) for name in ("data", "grad", "label", "_operation", "_op")]
+
+
+@case
+def numbers_that_a_user_assigns():
+    out = []
+    for number in (numpy.float64(2.5), 3, True, numpy.float32(1.5), numpy.int64(4), 10**400, "2"):
+        for f in (lambda v: v * 2.0, lambda v: v**2, lambda v: 2**v, tanh, lambda v: maximum(v, 1), lambda v: v / 0.0):
+            v = Value(1.0, label="v")
+            v.data = number
+            try:
+                z = f(v)
+                z.backward()
+                out.append((type(z.data).__name__, z.data.hex(), v.grad.hex(), type(v.data).__name__))
+            except Exception as error:
+                out.append((type(error).__name__, str(error)))
+    return out
+
+
+@case
+def gradients_that_a_user_assigns():
+    out = []
+    for grad in (None, False, True, 0, 3, numpy.float64(0), numpy.float64(2.5), numpy.float32(1), "a"):
+        v, w = Value(2.0), Value(3.0)
+        z = v * w
+        v.grad = w.grad = z.grad = grad
+        try:
+            z.backward()
+            out.append([(type(x.grad).__name__, x.grad.hex()) for x in (v, w, z)])
+        except Exception as error:
+            out.append((type(error).__name__, str(error)))
+    return out
+
+
+@case
+def what_layers_note():
+    v, Pair = Value(1.0), collections.namedtuple("Pair", "x y")
+    v._prev = Pair(Value(1.0), Value(2.0))
+    v._call, v._position = 1, 2**32 + 7
+    return [x.data for x in v._prev], v._position
 
 
 @case
