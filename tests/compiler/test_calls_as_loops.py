@@ -123,18 +123,22 @@ def backwards(*xs):
     return out
 
 
-@pytest.mark.parametrize("count, long", [(700, worth.LONG), (60, 30)], ids=["long", "short"])
-def test_jit_gives_room_for_what_is_kept(count, long, monkeypatch):
+@pytest.mark.parametrize("count, times, long", [(700, 1, worth.LONG), (2, 200, 30)], ids=["long", "short"])
+def test_jit_gives_room_for_what_is_kept(count, times, long, monkeypatch):
     """To calls of floats, of several threads at once, and of Values. C itself calls short code, but gives no room."""
     monkeypatch.setattr(worth, "LONG", long)
     monkeypatch.setattr(worth, "SHORTER", 2)
-    fast, rng = jit(backwards, exact=True), random.Random(0)
+
+    def f(*xs):
+        return backwards(*xs * times)
+
+    fast, rng = jit(f, exact=True), random.Random(0)
     rows = [[rng.uniform(-1.0, 1.0) for _ in range(count)] for _ in range(8)]
-    wanted = [backwards(*row) for row in rows]
+    wanted = [f(*row) for row in rows]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda row: fast(*row), rows * 5)) == wanted * 5
     grads = []
-    for way in (backwards, fast, fast):
+    for way in (f, fast, fast):
         xs = list(map(Value, rows[0]))
         way(*xs).backward()
         grads.append([x.grad for x in xs])
