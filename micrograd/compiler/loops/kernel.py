@@ -24,9 +24,11 @@ UNROLLED = 24  # a loop of no more lines than this, over all its turns, is writt
 
 
 class Kernel(Reads):
-    """Writes the lines whose numbers are `wanted`. `rows`, `work` and `shared` are the names of pointers; `places`
-    turns a place among the shared inputs into a pointer's name and an index. `output` writes an output: that of
-    an output step, or of a line that is `attached` to one. `keep` is told each result.
+    """Writes the lines whose numbers are `wanted`, each on `wide` vectors; `registers` says how many sums fit them.
+
+    The function around it has the pointers %rows, %work and %shared, as far as the lines use them. `shared_input` turns
+    a step's place among the inputs that all rows share into a pointer's name and an index. `output` writes an output:
+    that of an output step, or of a line that is `attached` to one. `keep` is told each result.
     """
 
     def __init__(

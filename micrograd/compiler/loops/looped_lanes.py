@@ -1,6 +1,7 @@
 """Write the native functions that work on rows from a folded program: `block` and its neighbours as loops.
 
-The functions are those of `LaneWriter`, with the same names and arguments, so that everything around them is the same.
+The functions are those of `LaneWriter`, with the same names and arguments, so that everything around them is the same;
+only with threads, which `workers` lets call `block`, it takes two more: the number of its part, and of the thread.
 Several vectors of rows are computed at once. Results are added to one sum for each output, not for each lane, so there
 is nothing to do for a tail; with `exact`, sums are added up in the order of straight-line code.
 """
