@@ -80,7 +80,7 @@ class _Looped:
 
     def _written(self, *, rehearsal: bool) -> Emitter:
         e = Emitter(self.machine, exact=self.exact)
-        e._label = "entry"
+        e.label = "entry"
         Kernel(
             e,
             self.shape,
