@@ -156,9 +156,10 @@ class Workers:
             f"udiv i64 {e.let(f'add i64 {count}, {self.writer.rows_at_once - 1}')}, {self.writer.rows_at_once}"
         )
         e.do(f"br i1 {e.let('icmp eq i64 %worker, 0')}, label %first, label %return")
-        e.lines.append("first:")
+        e.begin("first")
         e.do(f"call void @gather(ptr {parts['parts']}, ptr {sums}, i64 {blocks}, i1 {fresh}, double {scale})")
-        e.lines += ["  br label %return", "return:"]
+        e.do("br label %return")
+        e.begin("return")
         return function("void @sums_of(ptr %context, i64 %worker)", e)
 
     def _gather(self) -> str:
