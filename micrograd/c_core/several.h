@@ -17,13 +17,13 @@ static int is_code(PyObject *x, Py_ssize_t parts)
 }
 
 /* What the code of a product has: see Program._product_code_of. */
-enum { OPERANDS_OF_SUMS = 1, OWNER_OF_PRODUCT, PARTS_OF_A_PRODUCT };
+enum { OPERANDS_OF_SUMS = 1, KEPT, OWNER_OF_PRODUCT, PARTS_OF_A_PRODUCT };
 
 typedef struct results {
     PyObject_HEAD
     PyObject *operands; /* the tuple that all results have */
     PyObject *code;     /* NULL until it is compiled: Python then does what follows */
-    double *numbers;    /* the operands', the upstream gradients, and what the code writes: the results, and the sums */
+    double *numbers;    /* the operands', the upstream gradients, and what the code writes: results, sums, what it keeps */
     Py_ssize_t count;   /* of the results */
     uint64_t walked;    /* the last search that came to the operands */
     uint64_t swept;     /* the last search whose sweep came here */
@@ -122,7 +122,10 @@ static PyObject *results_prepare(results *r, PyObject *args)
     if (!fits)
         Py_RETURN_FALSE;
     Py_ssize_t sums = PyBytes_GET_SIZE(part(code, OPERANDS_OF_SUMS)) / (Py_ssize_t)sizeof(int64_t);
-    if (!(r->numbers = PyMem_New(double, given + 2 * count + sums)))
+    Py_ssize_t kept = PyLong_AsSsize_t(part(code, KEPT));
+    if (kept < 0)
+        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "room for %zd numbers", kept);
+    if (!(r->numbers = PyMem_New(double, given + 2 * count + sums + kept)))
         return PyErr_NoMemory();
     for (Py_ssize_t i = 0; i < given; i++)
         r->numbers[i] = PyFloat_AS_DOUBLE(PyList_GET_ITEM(numbers, i));

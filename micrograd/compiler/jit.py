@@ -69,8 +69,9 @@ def jit(
     With `batch=True`, arguments that are lists or arrays hold rows; `f` is given one of each, and the result is the
     mean over the rows, one number.
 
-    The code has one instruction for every operation that `f` does, loops included, and compiling takes about 100
-    microseconds for each. So give rows with `batch=True`, or to `train_step`, rather than in one long list.
+    The tape has an instruction for every operation that `f` does, loops included, and for its derivatives. Compiling
+    takes 100 microseconds or more for each, and about 40 where a long tape repeats itself and is written as loops. So
+    give rows with `batch=True`, or to `train_step`, rather than in one long list.
 
     What `f` reads from outside, such as a global `temperature` or `model.training`, is checked before each call; if it
     has changed, `f` is recorded again. `f.constants` lists the numbers among these. A function that changes something
@@ -84,7 +85,8 @@ def jit(
     that `f` raises; inside `detect_anomaly()`, `f` always runs. Raises TypeError when `f` asks for a number while it is
     recorded.
 
-    Needs the extra `jit`. `f.lower(*args)`, `f.tape`, `f.llvm_ir` and `f.assembly` show what it was compiled to.
+    Needs the extra `jit`. `f.tape`, `f.program` (the tape as loops), `f.llvm_ir` and `f.assembly` show what it was
+    compiled to for the last call; `f.lower(*args)` shows it for other arguments.
     """
     if f is None:  # @jit(batch=True)
         return functools.partial(jit, batch=batch, static=static, exact=exact)

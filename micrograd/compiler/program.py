@@ -193,7 +193,7 @@ class Program:
         """What C needs to do a call with floats and Values alone, without Python; None where it cannot."""
         if not (native and self._is_single and set(self._structures) <= {"value", "number"}):
             return None
-        if len(computer.tape) > SHORT:
+        if len(computer.tape) > SHORT or computer.kept:  # C gives no room behind the outputs
             return None
         kinds = bytes(kind == "value" for kind in self._structures)
         holds = self.outside.holds if self.outside.reads else None
@@ -205,7 +205,8 @@ class Program:
         if not native or self.has_rows:
             return None
         places = array.array("q", self.by).tobytes()
-        return addresses(computer.native.address("call")), places, computer.native  # as several.h has them
+        address = addresses(computer.native.address("call"))
+        return address, places, computer.kept, computer.native  # as several.h has them
 
     @property
     def folded(self) -> Folded:
@@ -351,12 +352,13 @@ class _Computer:
     def __init__(self, tape: Tape, *, exact: bool):
         self.tape = tape
         with paused():
-            text = call_text(tape, this_machine(), exact=exact)
+            text, self.kept = call_text(tape, this_machine(), exact=exact)
         self.native = native_of(text, this_machine(), call=CALL)
         self._call, self._inputs = self.native.call, len(tape.inputs)
-        self._buffer = ctypes.c_double * (len(tape.inputs) + len(tape.outputs))
-        self._is_small = len(tape.inputs) + len(tape.outputs) < SMALL
-        self._room = array.array("d", bytes(8 * len(tape.outputs)))
+        self._end, room = len(tape.inputs) + len(tape.outputs), len(tape.outputs) + self.kept
+        self._buffer = ctypes.c_double * (len(tape.inputs) + room)
+        self._is_small = len(tape.inputs) + room < SMALL
+        self._room = array.array("d", bytes(8 * room))
 
     def __call__(self, numbers: list[float]) -> list[float]:
         out = self.outputs(numbers)
@@ -369,10 +371,10 @@ class _Computer:
         if self._is_small:
             given = self._buffer(*numbers)
             self._call(given)
-            return given[self._inputs :]
+            return given[self._inputs : self._end]
         memory = array.array("d", numbers) + self._room
         self._call(self._buffer.from_buffer(memory))
-        return memory[self._inputs :].tolist()
+        return memory[self._inputs : self._end].tolist()
 
 
 class _Place:

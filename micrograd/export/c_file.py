@@ -32,7 +32,8 @@
 
 With `train=(loss, optimizer)` the file also has a training step, `double NAME_step(x, y, rate)`. The statements come
 from the compiler's tape: the table's rules, the engine's backward and the optimizer's `update`, run once on symbols.
-A long tape is written as the loops that it folds to, so that a large net is a page or two of C.
+A long tape is written as the loops that it folds to, so that a large net is a page or two of C. Loops that keep many
+numbers are in `NAME_run_in` and `NAME_step_in`, which are given the memory for them; without `_in`, the stack has it.
 Every name that the file defines begins with NAME, which may even be a keyword of C: `double_run`.
 """
 
@@ -48,6 +49,7 @@ from micrograd.compiler.tape.plan import rule_plan
 from micrograd.compiler.tape.rule import check_rule, scale_tape, update_tape
 from micrograd.compiler.train_step import TrainStep
 from micrograd.export.c_alias import has_alias
+from micrograd.export.c_loops import given_room
 from micrograd.export.c_recording import Argument, Names, Recording, located
 from micrograd.export.c_statements import (
     Statements,
@@ -181,6 +183,7 @@ class _File:
         self.training = f"double {name}_step({', '.join([*step.declared(), 'double rate'])})" if step else ""
         self.loops = given.folded(self.places)
         self.step_loops = step.folded(self.places, first=1) if step else None  # the loss comes after the gradient
+        self.room, self.step_room = (given_room(loops) if loops else 0 for loops in (self.loops, self.step_loops))
         self.at_once = AT_ONCE if self.loops or self.step_loops else 1
 
     def text(self) -> str:
@@ -196,13 +199,16 @@ class _File:
         else:
             statements, lines = self.given.statements(self.places)
             lines += [f"{key} = {statements.of(x)};" for key, x in self.given.tape.outputs.items()]
-        parts.append(block(self.inference, lines))
+        parts += _in_given_room(self.inference, lines, self.room, [*self._given(), "y"])
         if self.step and self.optimizer:
-            parts += [*self._update(self.optimizer), self._step(self.step, len(self.optimizer.parameters))]
+            parts += [*self._update(self.optimizer), *self._step(self.step, len(self.optimizer.parameters))]
         if self.alias:
-            given = [array for array, size in self.given.sizes.items() if size]
-            parts.append(block(self.alias, [f"{self.name}_run({', '.join([*given, 'y'])});"]))
+            parts.append(block(self.alias, [f"{self.name}_run({', '.join([*self._given(), 'y'])});"]))
         return "\n\n".join(parts) + "\n"
+
+    def _given(self) -> list[str]:
+        """The arrays of numbers that the function is given."""
+        return [array for array, size in self.given.sizes.items() if size]
 
     def _header(self) -> str:
         what = f"{type(self.f).__name__} of {len(self.names)} parameters" if self.names else "a function"
@@ -222,11 +228,13 @@ class _File:
                 "       Returns the loss before the step. A step whose loss or gradient is nan or inf is skipped.",
             ]
             lines += [f"         {line}" for line in (*self.step.layout, *self.step.indices())]
+        lines += _about_room(f"{self.name}_run", self.inference, self.room)
+        lines += _about_room(f"{self.name}_step", self.training, self.step_room)
         if self.alias:
             lines += ["", f"   {self.alias};", f"       The same as {self.name}_run, under its older name."]
         return "\n".join([*lines, "*/"])
 
-    def _step(self, step: Recording, count: int) -> str:
+    def _step(self, step: Recording, count: int) -> list[str]:
         """Loss and gradient, and the update if all of them are finite."""
         name = self.name
         if self.step_loops:
@@ -250,7 +258,8 @@ class _File:
             f"{name}_update(rate);",
             "return loss;",
         ]
-        return block(self.training, lines)
+        given = [*(array for array, size in step.sizes.items() if size), "rate"]
+        return _in_given_room(self.training, lines, self.step_room, given)
 
     def _clipping(self, count: int) -> list[str]:
         """Scale the gradient, if the optimizer does."""
@@ -304,8 +313,45 @@ class _File:
         return [*parts, block(f"static void {name}_update(double rate)", lines)]
 
 
+def _with_room(head: str, room: int) -> str:
+    """The head of the function that is given the memory for what it keeps."""
+    return f"{head.replace('(', '_in(', 1)[:-1]}, double kept[restrict {room}])"
+
+
+def _about_room(name: str, head: str, room: int) -> list[str]:
+    """What the file says of that function; nothing if there is none."""
+    if not room:
+        return []
+    own = "" if head.startswith("double") else " Calls at the same time need memory of their own."
+    return [
+        *("", f"   {_with_room(head, room)};"),
+        f"       The same as {name}, which takes {room / 125:.0f} kB of the stack for `kept`. Where that is small,",
+        f"       give other memory, which need not be set.{own}",
+    ]
+
+
+def _in_given_room(head: str, lines: list[str], room: int, given: list[str]) -> list[str]:
+    """A function, and before it the one that is given the memory, if there is much to keep."""
+    if not room:
+        return [block(head, lines)]
+    name, back = head.partition("(")[0].split(" ")[-1], "return " if head.startswith("double") else ""
+    call = f"{back}{name}_in({', '.join([*given, 'kept'])});"
+    return [block(_with_room(head, room), lines), block(head, [f"double kept[{room}];", call])]
+
+
 def _state_names(names: Sequence[str]) -> list[str]:
     """The C names of the optimizer's state, without the file's: Python's, unless something else is called so."""
-    taken = {"parameters", "fixed", "gradient", "steps", "run", "step", "update", "t"}  # double_t is a type
+    taken = {
+        "parameters",
+        "fixed",
+        "gradient",
+        "steps",
+        "run",
+        "run_in",
+        "step",
+        "step_in",
+        "update",
+        "t",
+    }  # double_t is a type
     own = all(is_name(x) and x not in taken for x in names)
     return list(names) if own else [f"state{k}" for k in range(len(names))]

@@ -18,7 +18,8 @@
     y[0] = v3;
 
 A result is a variable: a constant where all that read it are in the same turn of the same loops, and otherwise declared
-outside the loops that carry it. What is read later is in an array of the function's own, `kept`: see `fold.storage`.
+outside the loops that carry it. What is read later is in an array, `kept`: see `fold.storage`. A small one is the
+function's own, on the stack; a large one is given by the function's caller.
 """
 
 from __future__ import annotations
@@ -29,21 +30,35 @@ from collections.abc import Sequence
 
 from micrograd.compiler.fold import Access, Affine, Cell, Folded, Line, Loop, Output, Variable, storage
 from micrograd.compiler.fold.forms import Body, counter_name
+from micrograd.compiler.fold.images import Loops, least
 from micrograd.export.c_statements import comment, decimals, expression, literal
 
 Kept = Variable | Cell
+SMALL = 512  # numbers: 4 kB, which any stack has room for
 Position = tuple[int, ...]  # of an entry: its number in its loop's body, after the numbers of the loops around it
 
 
 def loop_statements(folded: Folded, results: str) -> list[str]:
     """The statements of a program whose inputs' spaces are C arrays; its outputs become numbers of the array `results`.
+    There must be an array `kept` of as many numbers as `given_room(folded)` says, if it is not 0.
 
     They compute what the program does to the bit, if the compiler keeps to C99: multiplications and additions are not
     fused (gcc: -std=c99).
     """
     writer = _LoopWriter(folded, results)
-    size = writer.storage.size
-    return [*([f"double kept[{size}] = {{0.0}};"] if size else []), *writer.body(folded.body, ())]
+    size, room = writer.storage.size, []
+    zero = writer.reads_unwritten(folded.body, ())
+    if size > SMALL:
+        room = [f"for (int i = 0; i < {size}; i++) {{", "    kept[i] = 0.0;", "}"] if zero else []
+    elif size:
+        room = [f"double kept[{size}]{' = {0.0}' if zero else ''};"]
+    return [*room, *writer.body(folded.body, ())]
+
+
+def given_room(folded: Folded) -> int:
+    """How many numbers there must be in `kept` for a program's statements; 0 if these have an array of their own."""
+    size = storage(folded).size
+    return size if size > SMALL else 0
 
 
 class _LoopWriter:
@@ -88,6 +103,19 @@ class _LoopWriter:
         if isinstance(where, Variable):
             self._uses[where].append(position)
             self._read.add(where)
+
+    def reads_unwritten(self, body: Body, around: Loops) -> bool:
+        """Whether a place may be read that nothing has written: what a loop starts from, if a loop may have no turns.
+
+        That number is not used then, but a compiler may warn of it.
+        """
+        for entry in body:
+            if isinstance(entry, Loop):
+                loops = (*around, entry)
+                from_memory = any(isinstance(start, Cell) for _, start in self.storage.loops[id(entry)].carried)
+                if (from_memory and _may_have_no_turns(loops)) or self.reads_unwritten(entry.body, loops):
+                    return True
+        return False
 
     # ------------------------------------------------------------ statements
 
@@ -136,6 +164,12 @@ class _LoopWriter:
             "}",
             *(f"{_cell(cell)} = {variable};" for variable, cell in kept.stores),
         ]
+
+
+def _may_have_no_turns(loops: Loops) -> bool:
+    """Whether the innermost of these loops, or one inside it, may have none."""
+    inside = [(*loops, entry) for entry in loops[-1].body if isinstance(entry, Loop)]
+    return least(loops, len(loops) - 1) <= 0 or any(map(_may_have_no_turns, inside))
 
 
 def _common(positions: Sequence[Position]) -> int:

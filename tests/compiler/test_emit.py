@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import math
 import random
@@ -12,11 +13,11 @@ from helpers.cases import BUILT_IN, CASES, of_numbers
 from helpers.native import LANES, SPECIAL, Lanes, append, assert_same, by_ieee, operand_count, tape_of
 
 from micrograd import Value, train_step
-from micrograd.compiler.native.emit import bits, call_module
+from micrograd.compiler.native.emit import Emitter, bits, call_module
 from micrograd.compiler.native.lanes import LaneWriter
 from micrograd.compiler.native.loop import module_text
 from micrograd.compiler.native.machine import Machine, this_machine
-from micrograd.compiler.native.native import assembly_of
+from micrograd.compiler.native.native import CALL, assembly_of, native_of
 from micrograd.compiler.tape.simplify import simplify
 from micrograd.compiler.tape.tape import Tape
 from micrograd.losses import hinge
@@ -140,3 +141,27 @@ def test_constants_are_exact():
 def test_every_elementary_function_can_be_emitted():
     assert set(ELEMENTARY) <= set(BUILT_IN)
     assert Value(2.0).exp()._operation.name in ELEMENTARY
+
+
+def test_loops_inside_loops_and_emitters_of_other_lanes_write_one_function():
+    """The sum over i = 1, 3, 5, 7 and j = 0, 1, 2 of numbers[i] * j, in each of four lanes."""
+    e = Emitter(this_machine(), lanes=4)
+    one = e.scalars()
+    with e.loop("i", 9, start=1, by=2, carry=[(e.type, "%total", "zeroinitializer")]) as i:
+        x = e.splat(one.load("%numbers", i))
+        assert one.label == e.label == "i.loop"
+        inner = one.new("j")
+        with one.loop(inner, 3, carry=[("double", "%steps", "0.0"), (e.type, "%sum", "%total")]) as j:
+            number = one.let(f"sitofp i64 {j} to double")
+            one.do(f"%steps.next = fadd double %steps, {number}")
+            e.do(f"%sum.next = fadd {e.type} %sum, {e.let(f'fmul {e.type} {x}, {e.splat(number)}')}")
+        e.do(f"%total.next = fadd {e.type} %sum.next, zeroinitializer")
+    assert one.label == e.label == "i.end"
+    e.store("%total.next", "%numbers", 9)
+    one.store("%steps.next", "%numbers", 13)
+    names = [line.split(" = ")[0] for line in e.lines if " = " in line]
+    assert len(names) == len(set(names))
+    text = "\n".join(["define void @call(ptr %numbers) {", *e.lines, "  ret void", "}", ""])
+    numbers = (ctypes.c_double * 14)(*[float(k * k) for k in range(14)])
+    native_of(text, this_machine(), call=CALL).call(numbers)
+    assert numbers[9:] == [3.0 * sum(k * k for k in (1, 3, 5, 7))] * 4 + [3.0]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import math
 import random
+import re
 import subprocess
 import time
 
@@ -171,6 +173,116 @@ def test_every_instruction_in_a_loop(tmp_path):
     out = doubles([0.0] * 1200)
     library_of(text, tmp_path, "f", "-fno-builtin").f_run(doubles(inputs), out)
     assert list(out) == pytest.approx([v.data for v in f([Value(x) for x in inputs])], rel=1e-15, abs=0.0)
+
+
+IN_THREADS = """
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum {{ COUNT = {count}, TURNS = 50 }};
+
+struct work {{
+    double x[COUNT], y[1], out[1], loss, kept[{room}], kept_by_step[{step_room}];
+}};
+
+static pthread_mutex_t one_step = PTHREAD_MUTEX_INITIALIZER;
+
+static void *run(void *given)
+{{
+    struct work *work = given;
+    for (int turn = 0; turn < TURNS; turn++) {{
+        f_run_in(work->x, work->out, work->kept);
+    }}
+    pthread_mutex_lock(&one_step); /* the parameters and their gradient are those of all threads */
+    work->loss = f_step_in(work->x, work->y, 0.0, work->kept_by_step);
+    pthread_mutex_unlock(&one_step);
+    return NULL;
+}}
+
+int main(void)
+{{
+    static struct work all[2];
+    pthread_t threads[2];
+    pthread_attr_t small;
+    pthread_attr_init(&small);
+    if (pthread_attr_setstacksize(&small, (size_t)sysconf(_SC_THREAD_STACK_MIN))) {{
+        return 1;
+    }}
+    for (int t = 0; t < 2; t++) {{
+        for (int i = 0; i < COUNT; i++) {{
+            all[t].x[i] = (t + 1) * 0.25 - (i % 7) * 0.125;
+        }}
+        if (pthread_create(&threads[t], &small, run, &all[t])) {{
+            return 2;
+        }}
+    }}
+    for (int t = 0; t < 2; t++) {{
+        double out[1];
+        pthread_join(threads[t], NULL);
+        f_run(all[t].x, out);
+        printf("%a %a %a %a\\n", all[t].out[0], out[0], all[t].loss, f_step(all[t].x, all[t].y, 0.0));
+    }}
+    return 0;
+}}
+"""
+
+
+@needs_c
+def test_threads_of_the_smallest_stack_give_the_memory(tmp_path):
+    """Running sums that are read backwards: all are kept, in the function and twice in its training step."""
+    count, w = 2500, Value(0.75)
+
+    def f(xs):
+        total, sums, out = 0.0, [], 0.0
+        for x in xs:
+            total = total * w + x
+            sums.append(total)
+        for x in reversed(sums):
+            out = out * w + x * x
+        return out
+
+    train = lambda xs, y: (f(xs) - y) ** 2, SGD([w], lr=0.0)
+    text = c_text(f, "f", example=([0.0] * count, 0.0), train=train)
+    room, step_room = (int(re.search(rf"f_{name}_in.*restrict (\d+)\]", text)[1]) for name in ("run", "step"))
+    assert room >= count - 1 and step_room > room and len(text.splitlines()) < 250
+    assert f"takes {8 * room / 1000:.0f} kB of the stack" in text
+    program = "#define _POSIX_C_SOURCE 200112L\n" + text
+    program += IN_THREADS.format(count=count, room=room, step_room=step_room)
+    (tmp_path / "main.c").write_text(program)
+    for flags in (["-O0"], ["-O3"]):
+        command = [COMPILER, *STRICT, *flags, "-pthread", "main.c", "-o", "main", "-lm"]
+        subprocess.run(command, cwd=tmp_path, check=True)
+        told = subprocess.run([tmp_path / "main"], check=True, capture_output=True, text=True).stdout
+        for t, line in enumerate(told.splitlines()):
+            found = [float.fromhex(x) for x in line.split()]
+            wanted = f([(t + 1) * 0.25 - (i % 7) * 0.125 for i in range(count)]).data
+            assert found[0] == found[1] == pytest.approx(wanted, rel=1e-12)
+            assert found[2] == found[3] == pytest.approx(wanted**2, rel=1e-12)
+        assert len(told.splitlines()) == 2
+
+
+def test_memory_is_set_only_where_it_may_be_read_before():
+    """An inner loop that has no turns at first starts from a number that nothing has written."""
+    plain = Tape([f"x{i}" for i in range(9)])
+    sums = list(itertools.accumulate(range(9), lambda x, y: plain.append("add", x, y)))
+    out = 0.0
+    for x in reversed(sums):
+        out = plain.append("mul", plain.append("sub", out, x), 0.5)
+    plain.outputs["y[0]"] = out
+    lines = loop_statements(fold(plain, spaces=["x"] * 9), "y")
+    (declared,) = [line for line in lines if line.startswith("double kept[")]
+    assert declared.endswith("];")
+
+    def result(base, *strides):
+        return Access("temporary", base, strides)
+
+    first = Line("exp", result(0), (Access("x", 0),))
+    inner = Line("tanh", result(11, 10, 1), (result(10, 10, 1),))
+    start = Line("neg", result(20, 10), (result(0, 0),))
+    body = (first, Loop(2, (start,)), Loop(3, (Loop(Affine(0, (1,)), (inner,)),)), Output(Affine(0), result(32)))
+    lines = loop_statements(Folded(body, ("y",), 60, (("x", (0,)),)), "y")
+    assert any(line.startswith("double kept[") and line.endswith(" = {0.0};") for line in lines)
 
 
 def test_a_loop_reads_one_array_only():

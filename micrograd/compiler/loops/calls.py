@@ -9,13 +9,18 @@
     ...     total = tape.append("add", total, i)
     >>> tape.outputs["value"] = total
     >>> machine = Machine("x86_64-unknown-linux-gnu")
-    >>> len(call_text(tape, machine).splitlines()) > 1800, len(call_text(tape, machine, loops=True).splitlines()) < 60
+    >>> straight, looped = call_text(tape, machine), call_text(tape, machine, loops=True)
+    >>> len(straight.text.splitlines()) > 1800, len(looped.text.splitlines()) < 60
     (True, True)
 
-The function has the same name and the same memory as that of `call_module`: its inputs, and its outputs after them.
+The function is called as that of `call_module` is, with memory that has its inputs, and its outputs after them. Behind
+these is room for the numbers that it keeps between its loops. The caller gives that room, so it is as large as it has
+to be, and each of several threads that call one function has its own.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from micrograd.compiler.fold import Affine, folded_if_worth
 from micrograd.compiler.loops.kernel import Kernel
@@ -26,12 +31,19 @@ from micrograd.compiler.native.machine import Machine
 from micrograd.compiler.tape.tape import Tape
 from micrograd.errors import NotAsLoops
 
-MOST = 1 << 15  # numbers that a call may keep on the stack: 256 kB, half of the smallest stack of a thread
+
+class CallText(NamedTuple):
+    """The text of a module with one function, `call(numbers)`, and for how many numbers there must be room behind its
+    outputs.
+    """
+
+    text: str
+    kept: int
 
 
-def call_text(tape: Tape, machine: Machine, *, exact: bool = False, loops: bool | None = None) -> str:
-    """The text of a module with one function, `call(numbers)`. `loops` says whether to write loops; None decides by
-    the length of the tape and of what it folds to.
+def call_text(tape: Tape, machine: Machine, *, exact: bool = False, loops: bool | None = None) -> CallText:
+    """Write a function. `loops` says whether to write loops; None decides by the length of the tape and of what it
+    folds to.
     """
     folded = folded_if_worth(tape, loops=loops)
     if folded:
@@ -39,7 +51,7 @@ def call_text(tape: Tape, machine: Machine, *, exact: bool = False, loops: bool 
             return _Looped(tape, machine, Shape(folded), exact=exact).text()
         except NotAsLoops:
             pass
-    return call_module(tape, machine, exact=exact)
+    return CallText(call_module(tape, machine, exact=exact), 0)
 
 
 class _Looped:
@@ -47,30 +59,28 @@ class _Looped:
         self.tape, self.machine, self.shape, self.exact = tape, machine, shape, exact
         self.storage = Storage(shape)
 
-    def text(self) -> str:
+    def text(self) -> CallText:
         self._written(rehearsal=True)
         self.storage.lay_out()
-        words = self.storage.shared_words
-        if words > MOST:
-            raise NotAsLoops(f"{words} numbers would be kept on the stack")
         e = self._written(rehearsal=False)
-        return "\n".join(
-            [
-                *sorted(e.declared),
-                "define void @call(ptr noalias %numbers) {",
-                "entry:",
-                f"  %shared = alloca [{max(words, 1)} x double], align 64",
-                f"  %outputs = getelementptr inbounds double, ptr %numbers, i64 {len(self.tape.inputs)}",
-                *e.lines,
-                "  ret void",
-                "}",
-                "",
-            ]
-        )
+        outputs = len(self.tape.inputs)
+        shared = outputs + len(self.tape.outputs)
+        lines = [
+            *sorted(e.declared),
+            "define void @call(ptr noalias %numbers) {",
+            "entry:",
+            f"  %outputs = getelementptr inbounds double, ptr %numbers, i64 {outputs}",
+            f"  %shared = getelementptr inbounds double, ptr %numbers, i64 {shared}",
+            *e.lines,
+            "  ret void",
+            "}",
+            "",
+        ]
+        return CallText("\n".join(lines), self.storage.shared_words)
 
     def _written(self, *, rehearsal: bool) -> Emitter:
         e = Emitter(self.machine, exact=self.exact)
-        e._label = "entry"
+        e.label = "entry"
         Kernel(
             e,
             self.shape,

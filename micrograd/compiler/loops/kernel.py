@@ -47,14 +47,11 @@ class Kernel(Reads):
         super().__init__(e, shape, storage, wide=wide, shared_input=shared_input, rehearsal=rehearsal)
         self.wanted, self.registers = wanted, registers
         self.output, self.attached, self.keep = output, attached, keep
-        self.label = e._label
-        self._loops = 0
 
     def write(self) -> None:
         """Write the whole program, at the end of the emitter's lines."""
         self.frames = [Frame(None, 0, 1, self.e.lines)]
         self._body(self.shape.root)
-        self.e._label = self.label
 
     def _body(self, nest: Nest) -> None:
         for each in nest.body:
@@ -146,12 +143,11 @@ class Kernel(Reads):
         """A loop around what is written inside; without a loop in LLVM if it has a single turn."""
         outer = self.frames[-1]
         single = isinstance(end, int) and end - start == jam
-        self._loops += 1
-        name = f"%l{self._loops}"
+        name = f"%{self.e.new('l')}"
         frame = Frame(nest, start if single else name, outer.copies * jam, outer.lines if single else [])
-        before, inside = self.label, f"{name[1:]}.loop"
+        before, inside = self.e.label, f"{name[1:]}.loop"
         if not single:
-            self.label = inside
+            self.e.label = inside
         stop = end if isinstance(end, int) else self._counted(end)
         self.frames.append(frame)
         with self.inside(len(self.frames) - 1):
@@ -171,15 +167,15 @@ class Kernel(Reads):
             found = frame.numbers[key]
             last = found[-1] if jam > 1 else found[q]
             assert last is not None
-            variables.append(f"  {name}.s{k} = phi {of} [{first}, %{before}], [{last[k % self.wide]}, %{self.label}]")
+            variables.append(f"  {name}.s{k} = phi {of} [{first}, %{before}], [{last[k % self.wide]}, %{self.e.label}]")
         outer.lines += [
             f"  br label %{inside}",
             f"{inside}:",
-            f"  {name} = phi i64 [{start}, %{before}], [{name}.next, %{self.label}]",
+            f"  {name} = phi i64 [{start}, %{before}], [{name}.next, %{self.e.label}]",
             *variables,
             *frame.lines,
         ]
-        self.label = f"{name[1:]}.end"
+        self.e.label = f"{name[1:]}.end"
 
     def _counted(self, form: Affine) -> str:
         """An affine form of the loops' counters, as a number of LLVM's."""
@@ -234,16 +230,13 @@ class Kernel(Reads):
     def _once(self, step: Step, given: list[Number]) -> list[str]:
         """What a function gives for all rows alike: it is called once, as it is elsewhere for such numbers."""
         one = self.e.scalars()
-        one._count, one._prefix = self.e._count, self.e._prefix
         numbers: list[str | float] = []
         for x in given:
             if isinstance(x, float) or self.e.lanes == 1:
                 numbers.append(x if isinstance(x, float) else x[0])
             else:
                 numbers.append(one.let(f"extractelement {self.e.type} {x[0]}, i32 0"))
-        result = one.instruction(step.line.op, *numbers)
-        self.e._count = one._count
-        return [self.e.splat(result)] * self.wide
+        return [self.e.splat(one.instruction(step.line.op, *numbers))] * self.wide
 
     def _adds_products(self, step: Step) -> bool:
         """Whether a line always adds or subtracts two products: see `emit.is_sum_of_products`."""

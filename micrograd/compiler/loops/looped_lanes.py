@@ -1,6 +1,7 @@
 """Write the native functions that work on rows from a folded program: `block` and its neighbours as loops.
 
-The functions are those of `LaneWriter`, with the same names and arguments, so that everything around them is the same.
+The functions are those of `LaneWriter`, with the same names and arguments, so that everything around them is the same;
+only with threads, which `workers` lets call `block`, it takes two more: the number of its part, and of the thread.
 Several vectors of rows are computed at once. Results are added to one sum for each output, not for each lane, so there
 is nothing to do for a tail; with `exact`, sums are added up in the order of straight-line code.
 """
@@ -125,8 +126,7 @@ class LoopedLanes(LaneWriter):
     def block(self, *, rehearsal: bool = False) -> str:
         """Compute the program on the rows from %first on, as many as are taken at once, but none beyond %last."""
         e = self.emitter(self.spec.lanes)
-        e._label = "entry"
-        e.lines.append("entry:")
+        e.begin("entry")
         parts = self.pointers(e)
         for name, part in parts.items():
             e.do(f"%{name}.all = getelementptr inbounds double, ptr {part}, i64 0")
@@ -209,8 +209,7 @@ class LoopedLanes(LaneWriter):
     def _products(self) -> str:
         """Sum the products over %count rows."""
         e = self.emitter(1)
-        e._label = "entry"
-        e.lines.append("entry:")
+        e.begin("entry")
         RowSums(self.spec, self.products, e).write()
         given = "ptr noalias %left, ptr noalias %right, ptr %starts, ptr noalias %sums"
         more = ", i64 %worker, i64 %workers" if self.has_threads else ""
@@ -288,15 +287,12 @@ class LoopedLanes(LaneWriter):
     def reduce(self, *, rehearsal: bool = False) -> str:
         """Finish the means over the rows; return whether one is not finite."""
         e = self.emitter(self.spec.lanes if self.spec.exact else self.spec.machine.lanes)
-        e._label = "entry"
-        e.lines.append("entry:")
+        e.begin("entry")
         if self.spec.exact:
             with e.loop("g", self.spec.sums, by=e.lanes) as g:
                 e.store(self.mean(e, g), "%gradients", g)
         one = e.scalars()
-        one._label = e._label
         self._kernel(one, self.uniform_outputs, 1, rehearsal=rehearsal, output=self._write_mean)
-        e._label = one._label
         if self.last < self.spec.gradients:  # until now the value was the last of the outputs
             one.store(one.load("%gradients", self.last), "%gradients", self.spec.gradients, of="double")
             one.store(bits(0.0), "%gradients", self.last, of="double")
@@ -306,7 +302,7 @@ class LoopedLanes(LaneWriter):
         if self.spec.gradients:
             truth = e.of("i1")
             start = "false" if e.lanes == 1 else "zeroinitializer"
-            with e.loop("c", self.spec.gradients, by=e.lanes, carry=f"{truth} %bad = {start}") as g:
+            with e.loop("c", self.spec.gradients, by=e.lanes, carry=[(truth, "%bad", start)]) as g:
                 e.do(f"%bad.next = or {truth} %bad, {not_finite(e, e.load_vector('%gradients', g))}")
             each = "%bad.next"
             if e.lanes > 1:
@@ -328,7 +324,7 @@ class LoopedLanes(LaneWriter):
             end = start + (self.spec.gradients - start) // (chains * e.lanes) * (chains * e.lanes)
             if start == end:
                 continue
-            inside, before, name = f"squares{chains}", e._label, f"%at{chains}"
+            inside, before, name = f"squares{chains}", e.label, f"%at{chains}"
             e.lines += [
                 f"  br label %{inside}",
                 f"{inside}:",
@@ -346,8 +342,7 @@ class LoopedLanes(LaneWriter):
             e.do(f"{name}.next = add i64 {name}, {chains * e.lanes}")
             e.do(f"{name}.more = icmp ult i64 {name}.next, {end}")
             e.do(f"br i1 {name}.more, label %{inside}, label %{inside}.end")
-            e._label = f"{inside}.end"
-            e.lines.append(f"{e._label}:")
+            e.begin(f"{inside}.end")
             start = end
         total = functools.reduce(lambda x, y: e.instruction("add", x, y), sums)
         if e.lanes > 1:
@@ -357,8 +352,8 @@ class LoopedLanes(LaneWriter):
         one.store(one.instruction("sqrt", total), "%gradients", norm, of="double")
         everything = one.instruction("add", total, one.load("%gradients", self.spec.gradients))
         e.do(f"br i1 {not_finite(one, everything)}, label %look, label %fine")
-        e.lines += ["fine:", "  ret i1 false", "look:"]
-        e._label = "look"
+        e.lines += ["fine:", "  ret i1 false"]
+        e.begin("look")
 
     def norm(self) -> str | None:
         if self.spec.exact:

@@ -83,7 +83,6 @@ class Reads:
     def _counter(self, access: Access, q: int) -> list[str]:
         """A constant that changes from turn to turn."""
         e = self.e.scalars()
-        e._count, e._prefix = self.e._count, self.e._prefix
         steps: str | float = 0.0
         for k, stride in enumerate(access.strides):
             frame = self.frames[k + 1]
@@ -94,7 +93,6 @@ class Reads:
                 term = e.let(f"fmul double {e.let(f'sitofp i64 {counter} to double')}, {bits(float(stride))}")
                 steps = e.let(f"fadd double {e.value(steps)}, {term}")
         total = e.let(f"fadd double {bits(float(access.base))}, {e.value(steps)}")
-        self.e._count = e._count
         return [self.e.splat(total)] * self.wide
 
     def _sum_so_far(self, step: Step, axis: int, q: int) -> list[str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import bisect
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from micrograd.compiler.fold import Affine
 from micrograd.compiler.loops.products import Product, Products
@@ -23,12 +24,32 @@ from micrograd.compiler.native.spec import ModuleSpec
 from micrograd.errors import NotAsLoops
 
 
+@dataclass(frozen=True)
+class _Tile:
+    """Sums of a product that stay in registers: `vectors` vectors of `lanes` places, for several turns of the loop at
+    depth `jammed`, which the right factors do not depend on; -1 if there is none. `left`, `right` and `number` are the
+    factors' addresses and the sums' places.
+    """
+
+    product: Product
+    left: Affine
+    right: Affine
+    number: Affine
+    jammed: int
+    vectors: int
+    lanes: int
+
+    @property
+    def counts(self) -> list[int]:
+        """How often each loop around the product runs; the innermost goes through the places."""
+        return [nest.most for nest in self.product.nests]
+
+
 class RowSums:
     """Writes the function. The first `kept` numbers of each left factor are those of the rows."""
 
     def __init__(self, spec: ModuleSpec, products: Products, e: Emitter):
         self.spec, self.products, self.e = spec, products, e
-        self.loops = 0
         self._arrays = [sum(spec.widths[:k]) for k in range(len(spec.widths) + 1)]
 
     @contextlib.contextmanager
@@ -37,22 +58,8 @@ class RowSums:
         if end - start == by:
             yield start
             return
-        self.loops += 1
-        e, name = self.e, f"%t{self.loops}"
-        inside = f"{name[1:]}.loop"
-        e.lines += [f"  br label %{inside}", f"{inside}:"]
-        e.lines.append(f"  {name} = phi i64 [{start}, %{e._label}], [{name}.next, %{name[1:]}.latch]")
-        e._label = inside
-        yield name
-        e.lines += [
-            f"  br label %{name[1:]}.latch",
-            f"{name[1:]}.latch:",
-            f"  {name}.next = add nuw nsw i64 {name}, {by}",
-            f"  {name}.more = icmp ult i64 {name}.next, {end}",
-            f"  br i1 {name}.more, label %{inside}, label {name}.end",
-            f"{name[1:]}.end:",
-        ]
-        e._label = f"{name[1:]}.end"
+        with self.e.loop(self.e.new("t"), end, start=start, by=by) as counter:
+            yield counter
 
     @contextlib.contextmanager
     def _part(self, start: int, end: int, by: int) -> Iterator[str | int]:
@@ -62,30 +69,18 @@ class RowSums:
                 yield counter
             return
         e = self.e
-        self.loops += 1
-        tiles, name = (end - start) // by, f"t{self.loops}"
+        tiles, name = (end - start) // by, e.new("t")
         bounds = []
         for worker in ("%worker", e.let("add i64 %worker, 1")):
             part = e.let(f"udiv i64 {e.let(f'mul i64 {worker}, {tiles}')}, %workers")
             bounds.append(e.let(f"add i64 {e.let(f'mul i64 {part}, {by}')}, {start}"))
-        e.lines += [
-            f"  br label %{name}.look",
-            f"{name}.look:",
-            f"  %{name} = phi i64 [{bounds[0]}, %{e._label}], [%{name}.next, %{name}.latch]",
-            f"  %{name}.more = icmp ult i64 %{name}, {bounds[1]}",
-            f"  br i1 %{name}.more, label %{name}.loop, label %{name}.end",
-            f"{name}.loop:",
-        ]
-        e._label = f"{name}.loop"
-        yield f"%{name}"
-        e.lines += [
-            f"  br label %{name}.latch",
-            f"{name}.latch:",
-            f"  %{name}.next = add nuw nsw i64 %{name}, {by}",
-            f"  br label %{name}.look",
-            f"{name}.end:",
-        ]
-        e._label = f"{name}.end"
+        some = e.let(f"icmp ult i64 {bounds[0]}, {bounds[1]}")
+        e.do(f"br i1 {some}, label %{name}.some, label %{name}.done")
+        e.begin(f"{name}.some")
+        with e.loop(name, bounds[1], start=bounds[0], by=by) as counter:
+            yield counter
+        e.do(f"br label %{name}.done")
+        e.begin(f"{name}.done")
 
     def array(self, product: Product) -> int:
         """The array whose rows have the right factors."""
@@ -119,101 +114,79 @@ class RowSums:
         lanes = self.spec.machine.lanes_in_loops
         start = 0
         most = 4 if self.spec.machine.registers == 32 else 2
-        tile = most * lanes
+        size = most * lanes
         while start < counts[-1]:
             rest = counts[-1] - start
-            while tile > rest:
-                tile //= 2
-            whole = rest // tile * tile
-            width = min(tile, lanes)
-            self._tiles(product, (left, right, number), counts, jammed, start, start + whole, tile // width, width)
+            while size > rest:
+                size //= 2
+            whole = rest // size * size
+            width = min(size, lanes)
+            tile = _Tile(product, left, right, number, jammed, size // width, width)
+            self._tiles(tile, start, start + whole)
             start += whole
 
-    def _tiles(self, product, forms, counts, jammed, start, end, vectors, lanes) -> None:  # type: ignore[no-untyped-def]
-        """All tiles of `vectors` vectors from place `start` to `end`."""
-        self.lanes = lanes
-        with self._part(start, end, vectors * lanes) as i:
-            self._outer(product, forms, counts, jammed, [i], vectors, 0)
+    def _tiles(self, tile: _Tile, start: int, end: int) -> None:
+        """All tiles from place `start` to `end`."""
+        with self._part(start, end, tile.vectors * tile.lanes) as i:
+            self._outer(tile, [i])
 
-    def _outer(self, product, forms, counts, jammed, counters, vectors, k) -> None:  # type: ignore[no-untyped-def]
-        """The loops around the innermost, from the k-th on; the jammed one last."""
+    def _outer(self, tile: _Tile, counters: list[str | int]) -> None:
+        """The loops around the innermost, of which there are counters but for the first; the jammed one last."""
+        counts, jammed = tile.counts, tile.jammed
         order = [axis for axis in range(len(counts) - 1) if axis != jammed]
-        if k < len(order):
-            with self.loop(0, counts[order[k]], 1) as counter:
-                self._outer(product, forms, counts, jammed, [*counters, counter], vectors, k + 1)
+        if len(counters) <= len(order):
+            with self.loop(0, counts[order[len(counters) - 1]], 1) as counter:
+                self._outer(tile, [*counters, counter])
             return
         at = dict(zip([len(counts) - 1, *order], counters))
         if jammed < 0:
-            self._tile(product, forms, at, jammed, 1, vectors)
+            self._tile(tile, at, 1)
             return
         count = counts[jammed]
-        jam = min(count, max(1, (self.spec.machine.registers - vectors - 2) // vectors))
+        jam = min(count, max(1, (self.spec.machine.registers - tile.vectors - 2) // tile.vectors))
         jam = -(-count // -(-count // jam))
         whole = count // jam * jam
         with self.loop(0, whole, jam) as j:
-            self._tile(product, forms, {**at, jammed: j}, jammed, jam, vectors)
+            self._tile(tile, {**at, jammed: j}, jam)
         if whole < count:
-            self._tile(product, forms, {**at, jammed: whole}, jammed, count - whole, vectors)
+            self._tile(tile, {**at, jammed: whole}, count - whole)
 
-    def _tile(self, product, forms, at, jammed, jam, vectors) -> None:  # type: ignore[no-untyped-def]
-        """The sums of `jam` turns of the jammed loop and `vectors` vectors of places."""
-        left, right, number = forms
-        e = Emitter(self.e.machine, lanes=self.lanes, declared=self.e.declared)
-        e.lines, e._prefix, e._count, e._label = self.e.lines, self.e._prefix, self.e._count, self.e._label
-        step = number.strides[jammed] if jammed >= 0 else 0
-        sums = self._at(e, "%sums", number, at, 1)
-        lefts = self._at(e, "%left", left, at, self.spec.kept)
-        rights = self._at(e, None, right, at, 1)
-        apart = left.strides[jammed] * self.spec.kept if jammed >= 0 else 0
-        cells = [(q, v) for q in range(jam) for v in range(vectors)]
-        addresses = [e.at(sums, q * step + v * self.lanes) for q, v in cells]
-        zero = e.value(0.0)
-        self.loops += 1
-        name = f"%r{self.loops}"
-        before, inside = e._label, f"r{self.loops}.loop"
-        e.lines += [
-            f"  br label %{inside}",
-            f"{inside}:",
-            f"  {name} = phi i64 [0, %{before}], [{name}.next, %{inside}]",
-        ]
-        e.lines += [
-            f"  {name}.s{k} = phi {e.type} [{x}, %{before}], [{name}.n{k}, %{inside}]"
-            for k, x in enumerate([zero] * len(cells))
-        ]
-        if product.right.space == "row":
-            array = self.array(product)
-            row = e.let(f"load ptr, ptr {e.at(e.at('%starts', name), array * self.spec.kept)}")
-            row = e.at(row, -self._arrays[array])
-        else:
-            row = e.at("%right", e.let(f"mul i64 {name}, {self.products.right.words}"))
-        row = e.at(row, rights)
-        xs = [e.load_vector(row, v * self.lanes) for v in range(vectors)]
-        column = e.at(lefts, name)
-        for q in range(jam):
-            factor = e.splat(e.load(column, q * apart))
-            for v in range(vectors):
-                k = q * vectors + v
-                product_ = e.let(f"fmul contract {e.type} {factor}, {xs[v]}")
-                e.do(f"{name}.n{k} = fadd contract {e.type} {name}.s{k}, {product_}")
-        e.lines += [
-            f"  {name}.next = add nuw nsw i64 {name}, 1",
-            f"  {name}.more = icmp ult i64 {name}.next, %count",
-            f"  br i1 {name}.more, label %{inside}, label {name}.end",
-            f"{name[1:]}.end:",
-        ]
+    def _tile(self, tile: _Tile, at: dict[int, str | int], jam: int) -> None:
+        """The sums of one tile, for `jam` turns of the jammed loop, where the loops have come to the counters `at`."""
+        e = self.e.with_lanes(tile.lanes)
+        apart = step = 0
+        if tile.jammed >= 0:
+            apart, step = tile.left.strides[tile.jammed] * self.spec.kept, tile.number.strides[tile.jammed]
+        sums = e.at("%sums", self.index(e, tile.number, at, 1))
+        lefts = e.at("%left", self.index(e, tile.left, at, self.spec.kept))
+        rights = self.index(e, tile.right, at, 1)
+        addresses = [e.at(sums, q * step + v * tile.lanes) for q in range(jam) for v in range(tile.vectors)]
+        zero, name = e.value(0.0), e.new("r")
+        totals = [f"%{name}.s{k}" for k in range(len(addresses))]
+        with e.loop(name, "%count", carry=[(e.type, total, zero) for total in totals]) as row:
+            numbers = e.at(self._right(e, tile.product, row), rights)
+            xs = [e.load_vector(numbers, v * tile.lanes) for v in range(tile.vectors)]
+            column = e.at(lefts, row)
+            for q in range(jam):
+                factor = e.splat(e.load(column, q * apart))
+                for x, total in zip(xs, totals[q * tile.vectors :]):
+                    product = e.let(f"fmul contract {e.type} {factor}, {x}")
+                    e.do(f"{total}.next = fadd contract {e.type} {total}, {product}")
         scale = e.splat("%scale")
-        for k, address in enumerate(addresses):
-            total = e.let(f"fmul contract {e.type} {name}.n{k}, {scale}")
+        for address, total in zip(addresses, totals):
+            mean = e.let(f"fmul contract {e.type} {total}.next, {scale}")
             if not self.spec.is_single:
-                before_ = e.let(f"select i1 %fresh, {e.type} {zero}, {e.type} {e.load_vector(address, 0)}")
-                total = e.let(f"fadd contract {e.type} {before_}, {total}")
-            e.store(total, address, 0)
-        self.e._count, self.e._label = e._count, f"{name[1:]}.end"
+                before = e.let(f"select i1 %fresh, {e.type} {zero}, {e.type} {e.load_vector(address, 0)}")
+                mean = e.let(f"fadd contract {e.type} {before}, {mean}")
+            e.store(mean, address, 0)
 
-    def _at(self, e: Emitter, base, form, at, scale) -> str:  # type: ignore[no-untyped-def]
-        """The address of `base[scale * form]` at these counters; the index if there is no base."""
-        index = self.index(e, form, at, scale)
-        return index if base is None else e.at(base, index)
+    def _right(self, e: Emitter, product: Product, row: str) -> str:
+        """Where a row's right factors begin."""
+        if product.right.space != "row":
+            return e.at("%right", e.let(f"mul i64 {row}, {self.products.right.words}"))
+        array = self.array(product)
+        start = e.let(f"load ptr, ptr {e.at(e.at('%starts', row), array * self.spec.kept)}")
+        return e.at(start, -self._arrays[array])
 
     def index(self, e: Emitter, form: Affine, at: dict[int, str | int], scale: int) -> str:
         """An affine form at these counters, times a scale."""

@@ -37,8 +37,7 @@ class Workers:
 
     def _emitter(self) -> Emitter:
         e = self.writer.emitter(1)
-        e._label = "entry"
-        e.lines.append("entry:")
+        e.begin("entry")
         return e
 
     def _at(self, e: Emitter, name: str) -> str:
@@ -47,11 +46,10 @@ class Workers:
     def _wait(self, e: Emitter, name: str, field: str, until: str) -> None:
         """Look at a field of the context until `until`, a comparison of %seen, holds."""
         at = self._at(e, field)
-        before = e._label
         e.lines += [
             f"  br label %{name}",
             f"{name}:",
-            f"  %{name}.looks = phi i64 [0, %{before}], [%{name}.more, %{name}.again]",
+            f"  %{name}.looks = phi i64 [0, %{e.label}], [%{name}.more, %{name}.again]",
             f"  %{name}.seen = load atomic i64, ptr {at} acquire, align 8",
             f"  %{name}.more = add i64 %{name}.looks, 1",
             f"  %{name}.holds = icmp {until.replace('%seen', f'%{name}.seen')}",
@@ -65,11 +63,10 @@ class Workers:
             f"  br label %{name}.again",
             f"{name}.again:",
             f"  br label %{name}",
-            f"{name}.end:",
         ]
+        e.begin(f"{name}.end")
         if sys.platform != "win32":
             e.declared.add("declare i32 @sched_yield()")
-        e._label = f"{name}.end"
 
     def _chunk(self) -> str:
         e = self._emitter()
@@ -88,10 +85,12 @@ class Workers:
     def _help(self) -> str:
         """A helper's number is how many came before it. It returns when the phase is below 0."""
         e = self._emitter()
-        before = e.let(f"atomicrmw add ptr {self._at(e, 'joined')}, i64 1 seq_cst")
-        number = e.let(f"add i64 {before}, 1")
-        e.lines += ["  br label %next", "next:", f"  %phase = phi i64 [0, %{e._label}], [%waits.seen, %part.end]"]
-        e._label = "next"
+        joined = e.let(f"atomicrmw add ptr {self._at(e, 'joined')}, i64 1 seq_cst")
+        number = e.let(f"add i64 {joined}, 1")
+        before = e.label
+        e.do("br label %next")
+        e.begin("next")
+        e.do(f"%phase = phi i64 [0, %{before}], [%waits.seen, %part.end]")
         self._wait(e, "waits", "phase", "ne i64 %seen, %phase")
         e.lines += [
             "  %stops = icmp slt i64 %waits.seen, 0",
@@ -157,9 +156,10 @@ class Workers:
             f"udiv i64 {e.let(f'add i64 {count}, {self.writer.rows_at_once - 1}')}, {self.writer.rows_at_once}"
         )
         e.do(f"br i1 {e.let('icmp eq i64 %worker, 0')}, label %first, label %return")
-        e.lines.append("first:")
+        e.begin("first")
         e.do(f"call void @gather(ptr {parts['parts']}, ptr {sums}, i64 {blocks}, i1 {fresh}, double {scale})")
-        e.lines += ["  br label %return", "return:"]
+        e.do("br label %return")
+        e.begin("return")
         return function("void @sums_of(ptr %context, i64 %worker)", e)
 
     def _gather(self) -> str:
@@ -170,11 +170,11 @@ class Workers:
             form = self.writer.place(step)
             if not all(isinstance(nest.count, int) for nest in step.nests):  # then place by place
                 for number in self.writer.shape.places(step, form).tolist():
-                    self._add(e, sums, str(number))
+                    self._add(e, str(number))
                 continue
             with contextlib.ExitStack() as loops:
                 counters = [loops.enter_context(sums.loop(0, nest.most, 1)) for nest in step.nests]
-                self._add(e, sums, sums.index(e, form, dict(enumerate(counters)), 1))
+                self._add(e, sums.index(e, form, dict(enumerate(counters)), 1))
         head = "void @gather(ptr noalias %parts, ptr noalias %sums, i64 %blocks, i1 %fresh, double %scale)"
         return function(head, e)
 
@@ -185,25 +185,13 @@ class Workers:
                 yield step
         yield from (step for step in writer.shape.loose if step.number in writer.varying)
 
-    def _add(self, e: Emitter, sums: RowSums, index: str) -> None:
+    def _add(self, e: Emitter, index: str) -> None:
         at = e.at("%sums", index)
         first = e.let(f"select i1 %fresh, double {bits(0.0)}, double {e.load(at, 0)}")
-        sums.loops += 1
-        name, before = f"g{sums.loops}", e._label
-        e.lines += [
-            f"  br label %{name}",
-            f"{name}:",
-            f"  %{name}.b = phi i64 [0, %{before}], [%{name}.next, %{name}]",
-            f"  %{name}.sum = phi double [{first}, %{before}], [%{name}.total, %{name}]",
-        ]
-        place = e.let(f"add i64 {e.let(f'mul i64 %{name}.b, {self.spec.sums}')}, {index}")
-        part = e.let(f"fmul contract double {e.load(e.at('%parts', place), 0)}, %scale")
-        e.lines += [
-            f"  %{name}.total = fadd contract double %{name}.sum, {part}",
-            f"  %{name}.next = add i64 %{name}.b, 1",
-            f"  %{name}.more = icmp ult i64 %{name}.next, %blocks",
-            f"  br i1 %{name}.more, label %{name}, label %{name}.end",
-            f"{name}.end:",
-        ]
-        e.store(f"%{name}.total", at, 0, of="double")
-        e._label = f"{name}.end"
+        name = e.new("g")
+        total = f"%{name}.sum"
+        with e.loop(name, "%blocks", carry=[("double", total, first)]) as block:
+            place = e.let(f"add i64 {e.let(f'mul i64 {block}, {self.spec.sums}')}, {index}")
+            part = e.let(f"fmul contract double {e.load(e.at('%parts', place), 0)}, %scale")
+            e.do(f"{total}.next = fadd contract double {total}, {part}")
+        e.store(f"{total}.next", at, 0, of="double")

@@ -17,9 +17,9 @@ LLVM Language Reference Manual: fast-math flags, `select`, `fcmp`.
 from __future__ import annotations
 
 import contextlib
-import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from micrograd.compiler.native.machine import Machine
 from micrograd.compiler.tape.tape import Operand, Tape, is_condition
@@ -39,29 +39,73 @@ def bits(x: float) -> str:
     return f"0x{struct.unpack('<Q', struct.pack('<d', x))[0]:016X}"
 
 
+@dataclass(slots=True)
+class _Body:
+    """A function's body, which emitters for several numbers of lanes may write together."""
+
+    lines: list[str] = field(default_factory=list)
+    count: int = 0  # of names
+    label: str = "0"  # of the block that is being written; LLVM numbers the first block 0
+
+
 class Emitter:
     """Writes the lines of one function's body. An operand is a name in LLVM, such as `%v3`, or a float constant."""
 
     def __init__(self, machine: Machine, *, lanes: int = 1, declared: set[str] | None = None, exact: bool = False):
         self.machine, self.lanes, self.exact = machine, lanes, exact
         self.type = self.of("double")
-        self.lines: list[str] = []
         self.declared = set() if declared is None else declared  # the declarations that the module needs
-        self._prefix, self._count = "v", 0
-        self._label = "0"  # the current block's label; LLVM numbers the first block 0
+        self._body = _Body()
+
+    def with_lanes(self, lanes: int) -> Emitter:
+        """An emitter for other vectors, which writes on in the same function."""
+        other = Emitter(self.machine, lanes=lanes, declared=self.declared, exact=self.exact)
+        other._body = self._body
+        return other
+
+    def scalars(self) -> Emitter:
+        """An emitter for single numbers, which writes on in the same function."""
+        return self.with_lanes(1)
+
+    @property
+    def lines(self) -> list[str]:
+        return self._body.lines
+
+    @lines.setter
+    def lines(self, lines: list[str]) -> None:
+        self._body.lines = lines
+
+    @property
+    def label(self) -> str:
+        """The label of the block that is being written."""
+        return self._body.label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        self._body.label = label
+
+    def begin(self, label: str) -> None:
+        """Begin a block."""
+        self.lines.append(f"{label}:")
+        self.label = label
 
     def of(self, element: str) -> str:
         """The type of one element for each lane."""
         return element if self.lanes == 1 else f"<{self.lanes} x {element}>"
 
+    def new(self, kind: str) -> str:
+        """A name that the function does not have yet: `kind` and a number."""
+        self._body.count += 1
+        return f"{kind}{self._body.count}"
+
     def let(self, expression: str) -> str:
         """Give an expression a new name; return the name."""
-        self._count += 1
-        self.lines.append(f"  %{self._prefix}{self._count} = {expression}")
-        return f"%{self._prefix}{self._count}"
+        name = f"%{self.new('v')}"
+        self._body.lines.append(f"  {name} = {expression}")
+        return name
 
     def do(self, statement: str) -> None:
-        self.lines.append(f"  {statement}")
+        self._body.lines.append(f"  {statement}")
 
     def value(self, x: str | float) -> str:
         """The text of an operand: a constant is written out for each lane."""
@@ -71,25 +115,33 @@ class Emitter:
         return bits(x) if self.lanes == 1 else f"<{', '.join([one] * self.lanes)}>"
 
     @contextlib.contextmanager
-    def loop(self, name: str, count: str | int, *, by: int = 1, carry: str = "") -> Iterator[str]:
-        """A loop over `%name` = 0, by, 2 * by, ... below `count`. It runs at least once; its body holds no labels.
+    def loop(
+        self,
+        name: str,
+        end: str | int,
+        *,
+        start: str | int = 0,
+        by: int = 1,
+        carry: Sequence[tuple[str, str, str]] = (),
+    ) -> Iterator[str]:
+        """A loop over `%name` = start, start + by, ... below `end`. It runs at least once.
 
-        `carry` is a value carried through the loop: "i1 %bad = false" starts as false; the body must name %bad.next.
+        `carry` are the types, names and first values of variables that each turn gives to the next: for each, the body
+        writes %x.next, which also is its value after the loop.
         """
-        before, inside = self._label, f"{name}.loop"
-        self.lines += [f"  br label %{inside}", f"{inside}:"]
-        self.lines.append(f"  %{name} = phi i64 [0, %{before}], [%{name}.next, %{inside}]")
-        if carry:
-            of, carried, first = re.fullmatch(r"(.*) (%\w+) = (.*)", carry).groups()  # type: ignore[union-attr]
-            self.lines.append(f"  {carried} = phi {of} [{first}, %{before}], [{carried}.next, %{inside}]")
+        before, inside = self.label, f"{name}.loop"
+        self.do(f"br label %{inside}")
+        self.begin(inside)
+        top = len(self.lines)
         yield f"%{name}"
-        self.lines += [
-            f"  %{name}.next = add i64 %{name}, {by}",
-            f"  %{name}.more = icmp ult i64 %{name}.next, {count}",
-            f"  br i1 %{name}.more, label %{inside}, label %{name}.end",
-            f"{name}.end:",
+        self.lines[top:top] = [
+            f"  {x} = phi {of} [{first}, %{before}], [{x}.next, %{self.label}]"
+            for of, x, first in [("i64", f"%{name}", start), *carry]
         ]
-        self._label = f"{name}.end"
+        self.do(f"%{name}.next = add nuw nsw i64 %{name}, {by}")
+        self.do(f"%{name}.more = icmp ult i64 %{name}.next, {end}")
+        self.do(f"br i1 %{name}.more, label %{inside}, label %{name}.end")
+        self.begin(f"{name}.end")
 
     def instruction(
         self, name: str, *operands: str | float, condition_is_number: bool = False, fuses: bool = True
@@ -154,12 +206,6 @@ class Emitter:
     def store(self, x: str, base: str, index: int | str, *, of: str = "") -> None:
         """Store a vector, or a number of the type `of`, at `base[index]`."""
         self.do(f"store {of or self.type} {x}, ptr {self.at(base, index)}, align 8")
-
-    def scalars(self) -> Emitter:
-        """An emitter for single numbers that adds its lines to these, under other names."""
-        other = Emitter(self.machine, declared=self.declared)
-        other.lines, other._prefix = self.lines, self._prefix + "s"
-        return other
 
     def at(self, base: str, index: int | str) -> str:
         """The address of `base[index]`, an array of doubles."""

@@ -129,7 +129,7 @@ class LaneWriter:
         e = self.emitter(1)
         arrays = {source.array: self.array(e, source.array) for source, _ in self.spec.indices}
         rows = self.spec.layout.get(e, "rows")
-        with e.loop("row", rows, carry="i64 %wrong = -1") as row:
+        with e.loop("row", rows, carry=[("i64", "%wrong", "-1")]) as row:
             found = e.let("icmp ne i64 %wrong, -1")
             inside = "true"
             for source, count in self.spec.indices:
@@ -158,7 +158,7 @@ class LaneWriter:
         lanes = self.spec.lanes
         e = self.emitter(lanes)
         truth = e.of("i1")
-        with e.loop("g", self.spec.sums, by=lanes, carry=f"{truth} %bad = zeroinitializer") as g:
+        with e.loop("g", self.spec.sums, by=lanes, carry=[(truth, "%bad", "zeroinitializer")]) as g:
             mean = self.mean(e, g)
             e.store(mean, "%gradients", g)
             e.do(f"%bad.next = or {truth} %bad, {not_finite(e, mean)}")

@@ -60,7 +60,7 @@ class UpdateWriter:
     def norm(self) -> str:
         """Return the square root of the sum of the gradients' squares."""
         e = self._emitter()
-        with e.loop("i", "%count", by=e.lanes, carry=f"{e.type} %squares = zeroinitializer") as i:
+        with e.loop("i", "%count", by=e.lanes, carry=[(e.type, "%squares", "zeroinitializer")]) as i:
             gradient = e.load_vector("%gradients", i)
             square = e.let(f"fmul contract {e.type} {gradient}, {gradient}")
             e.do(f"%squares.next = fadd contract {e.type} %squares, {square}")
