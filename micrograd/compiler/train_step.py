@@ -296,7 +296,7 @@ class TrainStep(CompiledForms):
         else:
             numbers = program.rows_of_this_step()
         chosen = [(i, batches.rows.row(i)) for i in numbers]
-        return not_finite(step, first_bad_row(self.loss, chosen, self.optimizer.parameters))
+        return not_finite(step, first_bad_row(self.loss, chosen, self.optimizer.parameters), self.optimizer)
 
     def _prepared(self, data: tuple[Any, ...], batch_size: int | None, *, watched: bool = False) -> _Batches:
         """The program for this data, with its context set for it and the optimizer's state copied in.
@@ -354,9 +354,9 @@ class TrainStep(CompiledForms):
             row = [(0, rows.row(0))] if rows.arrays else [(0, [])]
             if isinstance(error, TypeError) and not isinstance(error, TraceError):
                 if refused := first_refused(self.loss, row):  # the loss fails before the line where recording did
-                    raise not_finite(1, refused) from None
+                    raise not_finite(1, refused, self.optimizer) from None
             elif isinstance(error, (ArithmeticError, LookupError)) or hasattr(error, "failed"):  # on constants
-                raise not_finite(1, first_bad_row(self.loss, row, memory.parameters)) from None
+                raise not_finite(1, first_bad_row(self.loss, row, memory.parameters), self.optimizer) from None
             raise
 
     def numbers(self) -> list[float]:

@@ -108,7 +108,7 @@ class Eager(Backend):
             norm, now = math.sqrt(sum(g * g for g in gradients)), math.nan if total is None else total.data
             if not all(map(math.isfinite, [now, *gradients])) or (optimizer.scales and math.isinf(norm)):
                 rows = [(i, (X[i], y[i])) for i in chosen]
-                raise not_finite(step, first_bad_row(loss, rows, optimizer.parameters))
+                raise not_finite(step, first_bad_row(loss, rows, optimizer.parameters), optimizer)
             before = SavedState(optimizer, self._numbers)
             optimizer.step()
             if not before.is_finite():
