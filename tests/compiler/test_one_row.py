@@ -65,3 +65,15 @@ def test_a_loss_that_refuses_a_row_is_told_nothing_more():
     with pytest.raises(IndexError, match="row 1: ") as caught:
         step([1.0, 2.0], [0, 5])
     assert not hasattr(caught.value, "__notes__")
+
+
+def test_targets_that_are_a_column_are_told_to_be_numbers():
+    w, rows, column = Value(1.0), [1.0, 2.0], np.zeros((2, 1))
+    said = r"^mse: the net gives one number, but the target is a list of one: give the number in it, target\[0\]\n"
+    with pytest.raises(ValueError, match=said) as caught:
+        train_step(lambda x, y: mse(w * x, y), SGD([w]))(rows, column)
+    assert caught.value.__notes__[-1].endswith("x is one number, y holds 1 number")
+    with pytest.raises(ValueError, match=r"cross_entropy: 2 scores need one class, but .* one: give the number in it"):
+        train_step(lambda x, y: cross_entropy([w * x, w], y), SGD([w]))(rows, column)
+    with pytest.raises(ValueError, match=r"^row 0: mse: .* a list of one, \[0\.0\]: give 0\.0 instead of \[0\.0\]$"):
+        jit(lambda x, y: mse(w * x, y), batch=True)(rows, column)
