@@ -25,7 +25,7 @@ def check_forward(node: Any) -> None:
     """Note the user's line on a new node, and refuse the node when its data is nan or inf."""
     node._made_at = line_of_the_user(sys._getframe(1))
     if not math.isfinite(node.data):
-        error = FloatingPointError(f"{_told(node)} gave {node.data!r}, at {node._made_at}")
+        error = FloatingPointError(f"{_told(node, ',')} gave {node.data!r}, at {node._made_at}")
         error.failed = (node._operation, node._prev)  # type: ignore[attr-defined]
         raise error
 
@@ -78,13 +78,16 @@ def _name(operand: Any, position: int) -> str:
     return str(operand.label) or f"operand {position + 1}"
 
 
-def _told(node: Any) -> str:
+def _told(node: Any, end: str = "") -> str:
+    """The node's formula; `end` follows a `where` clause, if there is one."""
     if not node._prev:
         return f"{node.label or 'Value()'}"
     label = f"{node.label} = " if node.label else ""
     names = [str(p.label) or repr(float(p.data)) for p in node._prev]
     values = [f"{p.label} = {float(p.data)!r}" for p in node._prev if p.label]
-    return label + node._operation.formula(names) + (f", where {', '.join(dict.fromkeys(values))}," if values else "")
+    return (
+        label + node._operation.formula(names) + (f", where {', '.join(dict.fromkeys(values))}{end}" if values else "")
+    )
 
 
 def line_of_the_caller() -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from micrograd.coerce import float_of
 from micrograd.engine import Value
 from micrograd.modes import detect_anomaly, no_grad
 from micrograd.transforms import gradients
@@ -17,6 +19,7 @@ class Guilty(NamedTuple):
 
     row: int | None
     said: str
+    grew: bool  # whether finite numbers became too large, as they do when training diverges
 
 
 def first_bad_row(
@@ -38,12 +41,21 @@ def first_bad_row(
             with detect_anomaly():
                 gradients(loss(*row), parameters)
         except (ArithmeticError, ValueError) as error:
-            return Guilty(number, str(error))
+            return Guilty(number, str(error), _grew(error))
     return Guilty(
         None,
         "no single row does that when run eagerly: the sum over the rows or the norm of the gradients to clip is too "
         "large, or eager code rounds differently",
+        grew=True,
     )
+
+
+def _grew(error: Exception) -> bool:
+    """Whether an operation on finite numbers gave one that is too large for a float."""
+    _, operands = getattr(error, "failed", (None, ()))
+    if isinstance(error, FloatingPointError):  # of detect_anomaly
+        return all(math.isfinite(float_of(x)) for x in operands)
+    return isinstance(error, OverflowError)
 
 
 def first_refused(loss: Callable[..., Any], rows: Iterable[tuple[int, Sequence[Any]]]) -> Guilty | None:
@@ -54,7 +66,7 @@ def first_refused(loss: Callable[..., Any], rows: Iterable[tuple[int, Sequence[A
     for number, error in _failures(loss, rows):
         if is_refusal(error):
             raise of_row(error, number) from None
-        return Guilty(number, str(error))
+        return Guilty(number, str(error), _grew(error))
     return None
 
 
@@ -94,12 +106,15 @@ def of_row(error: Any, number: int) -> Exception:
     return error
 
 
-def not_finite(step: int, guilty: Guilty) -> FloatingPointError:
-    """The error for a training step that was skipped."""
+def not_finite(step: int, guilty: Guilty, optimizer: Any) -> FloatingPointError:
+    """The error for a training step that was skipped; where steps before it made numbers grow, with their rate."""
     said = guilty.said if guilty.row is None else f"the row at index {guilty.row}: {guilty.said}"
+    advice = ""
+    if guilty.grew and optimizer.steps and (rate := optimizer.learning_rate()):
+        advice = f"; if the loss grew until here, the learning rate may be too large: it is {rate:g}"
     error: Any = FloatingPointError(
         f"step {step} was skipped: its loss or a gradient is nan or inf; {said}. The parameters are as they were "
-        "before it"
+        f"before it{advice}"
     )
     error.row = guilty.row
     return error

@@ -72,6 +72,11 @@ def as_count(n: Any, what: str) -> int:
     return operator.index(n)
 
 
+def as_count_or_none(n: Any, what: str) -> int | None:
+    """The same for what need not be given: None stays None."""
+    return None if n is None else as_count(n, what)
+
+
 MASKED = "a masked entry is not a number: give it one with array.filled(value), or drop it with array.compressed()"
 
 

@@ -57,9 +57,10 @@ class Failing(NamedTuple):
     formula: str  # with the operands' names put in
     names: tuple[str, ...]
     needs: str  # how a domain error ends: "needs x > 0"; empty where Python's own words stand
-    needs_at_most: str  # what follows TOO_LARGE: "; exp needs x < 709.78"
+    needs_at_most: str  # what follows TOO_LARGE: "; exp needs x < 709.78"; empty where `needs` bounds no operand's size
 
 
+BOUNDS_THE_SIZE = re.compile(r"\{\d+\} <")  # a `needs` such as "{0} < 709.78": it helps after an overflow too
 TOO_LARGE = "the result is too large for a float (the largest is about 1.8e308)"
 MISSING = "the derivative does not exist there ({})"  # with Python's own words
 
@@ -76,7 +77,8 @@ def failing(entry: Any, operands: Sequence[Any]) -> Failing:
             own = ("left", "right")[position]  # x / y would look like variables of the user's
         names.append(str(getattr(x, "label", "")) or (own if own not in labels else f"the other {own}"))
     needs = f"needs {entry.needs.format(*names)}" if entry.needs else ""
-    return Failing(entry.formula(names), tuple(names), needs, f"; {entry.name} {needs}" if needs else "")
+    at_most = f"; {entry.name} {needs}" if BOUNDS_THE_SIZE.search(entry.needs) else ""
+    return Failing(entry.formula(names), tuple(names), needs, at_most)
 
 
 def _explanation(error: Exception, entry: Any, operands: Sequence[Any], doing: str) -> Exception:

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from micrograd.coerce import Recordable, is_array, is_bool
+from micrograd.words import shown
 
 MAX_DENSE = 100_000_000  # the most numbers that a sparse matrix may have as a dense array: 800 MB
 SIMPLE = frozenset([float, int, str])  # items that need no conversion
@@ -118,6 +119,27 @@ def of_objects(array: Any, name: str) -> Any:
     if all(whole) and all(-(2**63) <= int(item) < 2**63 for item in items):
         return numpy.array([int(item) for item in items]).reshape(array.shape)
     return numpy.array([float(item) for item in items]).reshape(array.shape)
+
+
+def not_numbers(x: Any) -> str:
+    """What an array holds instead of numbers, with the first such item, and what to do."""
+    items = x.ravel().tolist()
+    odd = [item for item in items if isinstance(item, (str, bytes))]
+    if not odd:
+        item = next((item for item in items if not isinstance(item, numbers.Real)), None)
+        return f"{x.dtype}" if x.dtype != object else f"{type(item).__name__} ({shown(item)})"
+    words = [item for item in odd if not _reads_as_a_number(item)]
+    if not words:
+        return f"text ({shown(odd[0])}): convert it with float(...) first"
+    return f"text ({shown(words[0])}); turn labels into numbers: sorted(set(y)).index(label)"
+
+
+def _reads_as_a_number(text: str | bytes) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _item(x: Any, name: str) -> Any:

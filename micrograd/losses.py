@@ -85,6 +85,8 @@ def _cross_entropy_of_row(scores: Sequence[Any], target: Any) -> Any:
     if not _is_sequence(target):
         return logsumexp(scores) - take(scores, target)
     if len(target) != len(scores):
+        if len(target) == 1:
+            raise ValueError(f"cross_entropy: {len(scores)} scores need one class, but {_list_of_one(target)}")
         raise ValueError(f"cross_entropy: {len(scores)} scores but {len(target)} probabilities")
     with no_grad():
         total = _sum(target)
@@ -105,6 +107,8 @@ def _pairwise(name: str, one: Callable[[Any, Any], Any], outputs: Any, targets: 
     if not _is_sequence(outputs) and not _is_sequence(targets):
         return [one(outputs, targets)]
     if not _is_sequence(outputs) or not _is_sequence(targets) or len(outputs) != len(targets):
+        if not _is_sequence(outputs) and len(targets) == 1:
+            raise ValueError(f"{name}: the net gives one number, but {_list_of_one(targets)}")
         sides = zip((outputs, targets), ("output", "target"))
         told = [count(len(x), what) if _is_sequence(x) else f"a single {what}" for x, what in sides]
         advice = "give one target, a number" if not _is_sequence(outputs) else "give as many targets as outputs"
@@ -112,6 +116,13 @@ def _pairwise(name: str, one: Callable[[Any, Any], Any], outputs: Any, targets: 
     if len(outputs) == 0:
         raise ValueError(f"{name}: there are no outputs")
     return [term for out, target in zip(outputs, targets) for term in _pairwise(name, one, out, target)]
+
+
+def _list_of_one(target: Sequence[Any]) -> str:
+    """What an error says of a target such as [0], which the column of a table gives."""
+    if isinstance(getattr(target[0], "data", target[0]), Recordable):  # while it is compiled, no number is known
+        return "the target is a list of one: give the number in it, target[0]"
+    return f"the target is a list of one, {_shown(target)}: give {_shown(target[0])} instead of {_shown(target)}"
 
 
 def _is_sequence(x: Any) -> bool:

@@ -7,6 +7,7 @@ import fractions
 import gc
 import math
 import pickle
+import re
 import weakref
 
 import pytest
@@ -14,9 +15,9 @@ from helpers.graphs import programs, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micrograd import Value, no_grad, tanh, topological_order
+from micrograd import Value, no_grad, op, tanh, topological_order
 from micrograd.derivatives import local_derivatives
-from micrograd.table import CONSTANT, DETACHED
+from micrograd.table import CONSTANT, DETACHED, TABLE
 
 
 def test_a_node_records_operands_in_order_with_repeats():
@@ -340,3 +341,36 @@ def test_an_operand_without_a_name_is_not_mistaken_for_one_with():
         Value(1.0) / Value(0.0, label="x")
     with pytest.raises(OverflowError, match=r"exp needs x < 709\.78"):
         Value(1000.0).exp()
+
+
+@pytest.mark.parametrize(
+    "attempt, end",
+    [
+        (lambda: Value(1e200) ** 2, ""),
+        (lambda: Value(1e200) ** Value(2.0), ""),
+        (lambda: 2 ** Value(5000.0), ""),
+        (lambda: Value(1e-200) ** -2, ""),
+        (lambda: Value(800.0).expm1(), "; expm1 needs x < 709.78"),
+        (lambda: Value(800.0).sinh(), "; sinh needs -710.47 < x < 710.47"),
+        (lambda: Value(-800.0).cosh(), "; cosh needs -710.47 < x < 710.47"),
+    ],
+)
+def test_an_overflow_tells_what_an_operation_needs_where_that_would_have_helped(attempt, end):
+    with pytest.raises(OverflowError) as caught:
+        attempt()
+    assert str(caught.value).endswith(": the result is too large for a float (the largest is about 1.8e308)" + end)
+
+
+def test_an_operation_of_ones_own_says_after_an_overflow_what_it_needs_if_that_is_a_bound():
+    for needs, end in (("{0} <= 2", "1.8e308); tower needs x <= 2"), ("{0} > 0", "about 1.8e308)")):
+
+        @op("tower", cases=[(1.0,)], needs=needs)
+        def tower(m, x):
+            out = m.exp(m.exp(m.exp(x)))
+            return out, lambda: (out * m.exp(m.exp(x)) * m.exp(x),)
+
+        try:
+            with pytest.raises(OverflowError, match=r"^tower\(x\), where x = 9\.0: .*" + re.escape(end) + "$"):
+                tower(Value(9.0))
+        finally:
+            del TABLE["tower"]

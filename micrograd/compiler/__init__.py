@@ -11,6 +11,7 @@ Read in this order:
     native              what runs: LLVM's text for a tape, the machine's code, and the memory
     loops               large programs: a folded program as loops over lanes of rows
     rows                data as arrays that native code can read
+    one_row             notes for a loss that was written for many rows
     compiled_forms      what was compiled, shown to users: the tape, LLVM's text, assembly
     several             how gradients go back through the results of one call, where there are several
     program             all of the above for one structure of arguments

@@ -23,6 +23,7 @@ from typing import Any
 
 from micrograd.coerce import as_float, is_array
 from micrograd.engine import Value
+from micrograd.intake import not_numbers
 
 Structure = Any  # a word for a number, else a tuple that begins with a word
 Leaf = Callable[[str, str], Any]  # given an input's name and kind, what stands for that input
@@ -51,7 +52,7 @@ def flatten(x: Any, numbers: list[Any]) -> Structure:
         if x.dtype == object:
             return ("array", x.shape, *[flatten(item, numbers) for item in x.flat])
         if x.dtype.kind not in "fiub":
-            raise TypeError(f"jit takes arrays of real numbers, not of {x.dtype}")
+            raise TypeError(f"jit takes arrays of real numbers, not of {not_numbers(x)}")
         numbers += x.ravel().astype(float).tolist()
         return ("array", x.shape, *(["number" if x.dtype.kind in "fb" else "whole"] * x.size))
     if isinstance(x, number_types.Integral) and kind is not bool:

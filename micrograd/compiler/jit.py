@@ -34,6 +34,7 @@ from micrograd.compiler.arguments import flatten, names_of
 from micrograd.compiler.arguments import static as as_static
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.compiled_forms import CompiledForms
+from micrograd.compiler.one_row import noted
 from micrograd.compiler.outside.recording import Programs
 from micrograd.compiler.program import Program
 from micrograd.compiler.row_tape import row_tape
@@ -260,8 +261,16 @@ class _BatchCall(NamedTuple):
     kwargs: dict[str, Any]
     chosen: list[int]  # the places of the rows among all arguments
     rows: Rows
+    row_names: list[str]
     numbers: list[Any]
     structures: list[Any]
+
+    def of_rows(self, *rows: Any) -> Any:
+        """Call the function with these in place of its rows."""
+        items = [*self.args, *self.kwargs.values()]
+        for place, x in zip(self.chosen, rows):
+            items[place] = x
+        return self.of_row(items)
 
     def of_row(self, items: Sequence[Any]) -> Any:
         """Call the function on one row of each."""
@@ -271,11 +280,8 @@ class _BatchCall(NamedTuple):
     def eagerly(self) -> Any:
         results = []
         for i in range(self.rows.count):
-            items = [*self.args, *self.kwargs.values()]
-            for place, x in zip(self.chosen, self.rows.row(i)):
-                items[place] = x
             try:
-                results.append(self.of_row(items))
+                results.append(self.of_rows(*self.rows.row(i)))
             except (ValueError, LookupError) as error:
                 if hasattr(error, "failed"):  # an operation failed, and the error says where
                     raise
@@ -292,9 +298,10 @@ class BatchJitted(_Jitted):
             return call.eagerly()
         connected = not (modes.active and modes.state.no_grad)
         with notice.compiling:
-            program = self._found(lambda: self._program(call, connected=connected), call.eagerly)
-            if program is None:
-                return call.eagerly()
+            with noted(f"jit({self._name}, batch=True)", call.of_rows, call.row_names, call.rows, always=False):
+                program = self._found(lambda: self._program(call, connected=connected), call.eagerly)
+                if program is None:
+                    return call.eagerly()
             with program.in_use:
                 out = program.means(call.rows, call.numbers)
         if out is None:
@@ -320,14 +327,15 @@ class BatchJitted(_Jitted):
         if not any(is_rows):
             raise TypeError(f"jit({self._name}, batch=True) needs rows: give it a list or an array of examples")
         chosen = [i for i, yes in enumerate(is_rows) if yes]
-        rows = as_rows([given[i] for i in chosen], [names[i] for i in chosen])
+        row_names = [names[i] for i in chosen]
+        rows = as_rows([given[i] for i in chosen], row_names)
         numbers: list[Any] = []
         structures: list[Any] = []
         described = iter(rows.structures)
         for name, x, yes in zip(names, given, is_rows):
             structure = next(described) if yes else as_static(x) if name in self._static else flatten(x, numbers)
             structures.append((yes, structure))
-        return _BatchCall(self.f, args, kwargs, chosen, rows, numbers, structures)
+        return _BatchCall(self.f, args, kwargs, chosen, rows, row_names, numbers, structures)
 
     def _program(self, call: _BatchCall, *, connected: bool) -> BatchProgram:
         key = (tuple(call.structures), tuple(call.kwargs), connected)

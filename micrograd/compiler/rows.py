@@ -23,7 +23,7 @@ from micrograd.compiler.arguments import array_of
 from micrograd.compiler.native.spec import READ
 from micrograd.engine import Value
 from micrograd.extras import require
-from micrograd.intake import of_objects, refuse_masked
+from micrograd.intake import not_numbers, of_objects, refuse_masked
 
 RowStructure = tuple[str, tuple[int, ...], str]  # "list" or "array", a row's shape, and the type of its numbers
 
@@ -139,12 +139,7 @@ def _readable(x: Any, name: str) -> Any:
     if x.dtype == object and x.ndim:
         x = of_objects(x, name)
     if x.dtype.kind not in "fiub":
-        hint = (
-            "; turn labels into numbers: sorted(set(y)).index(label)"
-            if any(isinstance(item, str) for item in x.flat)
-            else ""
-        )
-        raise TypeError(f"{name}: rows must be real numbers, not {x.dtype}{hint}")
+        raise TypeError(f"{name}: rows must be real numbers, not {not_numbers(x)}")
     return numpy.ascontiguousarray(x, dtype=x.dtype if x.dtype in _types()[0] else float)
 
 

@@ -28,17 +28,19 @@ from typing import Any, NamedTuple
 from micrograd.blame import FEW, first_bad_row, first_refused, not_finite
 from micrograd.c_core import native
 from micrograd.changes import changes
-from micrograd.coerce import as_count, is_bool
+from micrograd.coerce import as_count_or_none, is_bool
 from micrograd.compiler import notice
 from micrograd.compiler.arguments import names_of
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.compiled_forms import CompiledForms
+from micrograd.compiler.loops.widths import checked, warn_of_exact_threads
 from micrograd.compiler.native.context import BAD_INDEX, STEPS_AT_ONCE
 from micrograd.compiler.native.shuffle import Twister, generator
 from micrograd.compiler.native.store import Store, store_of
+from micrograd.compiler.one_row import noted
 from micrograd.compiler.optimizer_memory import OptimizerMemory
 from micrograd.compiler.outside.recording import Programs
-from micrograd.compiler.row_tape import row_tape
+from micrograd.compiler.row_tape import RowTape, row_tape
 from micrograd.compiler.rows import Rows, Watch, as_rows
 from micrograd.compiler.tape.rule import scale_tape, update_tape
 from micrograd.compiler.tape.tape import Tape
@@ -61,12 +63,15 @@ def train_step(
     `exact=True` each is rounded by itself. Either way, the sums over the rows are taken in another order than eagerly.
 
     A large loss is compiled as loops, a small one as straight-line code; `loops` decides for experts.
-    Loops may run on several `threads`, in `run` only; results do not depend on their number.
+    `threads` has an effect only where the program runs as loops, and not with `exact=True`; it counts in `run` only,
+    and results do not depend on it.
 
     Needs the extra `jit`. Raises TypeError when `loss` asks for a number while it is recorded, or does not do the same
     each time it runs: see `jit`.
     """
-    return TrainStep(loss, optimizer, exact=exact, loops=loops, threads=threads)
+    step = TrainStep(loss, optimizer, exact=exact, loops=loops, threads=threads)
+    warn_of_exact_threads(exact=exact, threads=threads)
+    return step
 
 
 class _Batches(NamedTuple):
@@ -100,7 +105,7 @@ class TrainStep(CompiledForms):
     def __init__(self, loss: Callable[..., Any], optimizer: Optimizer, *, exact: bool = False, **settings: Any):
         if not callable(loss) or not isinstance(optimizer, Optimizer):
             raise TypeError(f"train_step takes a loss function and an optimizer, not {loss!r} and {optimizer!r}")
-        self.loss, self.optimizer, self.exact, self.settings = loss, optimizer, exact, settings
+        self.loss, self.optimizer, self.exact, self.settings = loss, optimizer, exact, checked(**settings)
         self._names = functools.cache(lambda count: names_of(loss, count))
         self.norms: Any = None  # of the gradient of each step of the last run, before any clipping
         self._programs: Programs[BatchProgram] = Programs(MOST_STRUCTURES)
@@ -199,8 +204,8 @@ class TrainStep(CompiledForms):
         Ctrl-C ends training between two steps: the model and the optimizer are as after the last complete step. So does
         a loss or gradient that is nan or inf: FloatingPointError says where it came from.
         """
-        epochs, steps = _count("epochs", epochs), _count("steps", steps)
-        batch_size, every = _count("batch_size", batch_size), _count("every", every) or 1
+        epochs, steps = as_count_or_none(epochs, "epochs"), as_count_or_none(steps, "steps")
+        batch_size, every = as_count_or_none(batch_size, "batch_size"), as_count_or_none(every, "every") or 1
         if epochs is not None and steps is not None:
             raise ValueError("give epochs or steps, not both")
         rng = generator(shuffle)
@@ -291,7 +296,7 @@ class TrainStep(CompiledForms):
         else:
             numbers = program.rows_of_this_step()
         chosen = [(i, batches.rows.row(i)) for i in numbers]
-        return not_finite(step, first_bad_row(self.loss, chosen, self.optimizer.parameters))
+        return not_finite(step, first_bad_row(self.loss, chosen, self.optimizer.parameters), self.optimizer)
 
     def _prepared(self, data: tuple[Any, ...], batch_size: int | None, *, watched: bool = False) -> _Batches:
         """The program for this data, with its context set for it and the optimizer's state copied in.
@@ -328,9 +333,15 @@ class TrainStep(CompiledForms):
             program.read_leaves()
 
     def _recorded(self, rows: Rows) -> BatchProgram:
-        names, memory = self._names(len(rows.structures)), self._memory
+        names = self._names(len(rows.structures))
+        with noted("train_step", self.loss, names, rows):
+            recorded = self._row_tape(names, rows)
+        return BatchProgram(recorded, self._memory, **self.settings)
+
+    def _row_tape(self, names: list[str], rows: Rows) -> RowTape:
+        memory = self._memory
         try:
-            recorded = row_tape(
+            return row_tape(
                 lambda row: self.loss(*row),
                 names,
                 [(True, structure) for structure in rows.structures],
@@ -343,13 +354,10 @@ class TrainStep(CompiledForms):
             row = [(0, rows.row(0))] if rows.arrays else [(0, [])]
             if isinstance(error, TypeError) and not isinstance(error, TraceError):
                 if refused := first_refused(self.loss, row):  # the loss fails before the line where recording did
-                    raise not_finite(1, refused) from None
+                    raise not_finite(1, refused, self.optimizer) from None
             elif isinstance(error, (ArithmeticError, LookupError)) or hasattr(error, "failed"):  # on constants
-                raise not_finite(1, first_bad_row(self.loss, row, memory.parameters)) from None
-            rows_are = ", ".join(_said(name, shape) for name, (_, shape, _) in zip(names, rows.structures))
-            error.add_note(f"train_step calls the loss with one row at a time: {rows_are}")
+                raise not_finite(1, first_bad_row(self.loss, row, memory.parameters), self.optimizer) from None
             raise
-        return BatchProgram(recorded, memory, **self.settings)
 
     def numbers(self) -> list[float]:
         """The parameters' present numbers."""
@@ -389,11 +397,3 @@ class TrainStep(CompiledForms):
 
 def _made_again(loss: Any, optimizer: Optimizer, exact: bool, settings: Any = None) -> TrainStep:
     return TrainStep(loss, optimizer, exact=exact, **(settings or {}))
-
-
-def _count(what: str, n: Any) -> int | None:
-    return None if n is None else as_count(n, what)
-
-
-def _said(name: str, shape: tuple[int, ...]) -> str:
-    return f"{name} is one number" if not shape else f"{name} holds {' x '.join(map(str, shape))} numbers"

@@ -6,6 +6,7 @@ Both go through the same batches in the same order and have the same methods, so
 from __future__ import annotations
 
 import functools
+import gc
 import importlib.util
 import math
 import operator
@@ -75,8 +76,16 @@ class Backend:
         raise NotImplementedError
 
 
+class _Young:
+    """Making one lets Python's collector run, if it is on and due: it looks only where an object is made."""
+
+
 class Eager(Backend):
-    """Operation by operation: slow, but it runs everything."""
+    """Operation by operation: slow, but it runs everything.
+
+    Python's cyclic collector waits while a step is taken, because it would walk all nodes of the graph, several times;
+    they are freed without it. Between two steps it is on, by its own rules, so what a loss leaves in cycles is found.
+    """
 
     name = "eager"
 
@@ -85,46 +94,70 @@ class Eager(Backend):
     ) -> tuple[list[float], list[float]]:
         losses: list[float] = []
         norms: list[float] = []
-        loss, optimizer = self.of_row("loss"), self.optimizer
-        steps, order = -(-len(X) // batch_size), rng.getstate()
-        at_first, connected = SavedState(optimizer, self._numbers), False
-        for chosen in batch_indices(len(X), batch_size, rng=rng):
-            step, total = len(losses) + 1, None
-            try:
-                terms = [loss(X[i], y[i]) for i in chosen]
-                if any(term is None for term in terms):
-                    raise not_a_number(None)
-                total = functools.reduce(operator.add, terms) / len(chosen)
-            except (ArithmeticError, ValueError, LookupError) as error:
-                if is_refusal(error):
-                    at_first.put_back()
-                    rng.setstate(order)
-                    raise_refusal(loss, enumerate(zip(X, y)))
-                    raise
-            if total is not None and not isinstance(total, Value):
-                raise not_connected(total)
-            connected = connected or self._is_connected(total)
-            gradients = [math.nan] if total is None else self._backward(total)
-            norm, now = math.sqrt(sum(g * g for g in gradients)), math.nan if total is None else total.data
-            if not all(map(math.isfinite, [now, *gradients])) or (optimizer.scales and math.isinf(norm)):
-                rows = [(i, (X[i], y[i])) for i in chosen]
-                raise not_finite(step, first_bad_row(loss, rows, optimizer.parameters))
-            before = SavedState(optimizer, self._numbers)
-            optimizer.step()
-            if not before.is_finite():
-                before.put_back()
-                raise FloatingPointError(
-                    f"step {step} was skipped: it would make a parameter inf or nan; the learning rate is "
-                    f"{optimizer.learning_rate():g} and the norm of the gradient is {norm:g}"
-                )
-            losses.append(now)
-            norms.append(norm)
-            if within:
-                within(step, steps, now)
+        steps, order, at_first = -(-len(X) // batch_size), rng.getstate(), SavedState(self.optimizer, self._numbers)
+        connected = False
+
+        def undo() -> None:
+            at_first.put_back()
+            rng.setstate(order)
+
+        collects = gc.isenabled()
+        try:
+            for chosen in batch_indices(len(X), batch_size, rng=rng):
+                if collects:
+                    gc.disable()
+                now, norm, is_connected = self._step(len(losses) + 1, X, y, chosen, undo, connected=connected)
+                if collects:
+                    gc.enable()
+                    _Young()
+                connected = is_connected
+                losses.append(now)
+                norms.append(norm)
+                if within:
+                    within(len(losses), steps, now)
+        finally:
+            if collects:
+                gc.enable()
         if not connected:
             at_first.put_back()
             raise not_connected(losses[-1])
         return losses, norms
+
+    def _step(
+        self, step: int, X: Sequence[Any], y: Sequence[Any], chosen: Any, undo: Callable[[], None], *, connected: bool
+    ) -> tuple[float, float, bool]:
+        """Take one step; returns the loss, the gradient's norm, and whether a loss has come from a parameter yet.
+
+        The graph is gone when this returns, so that the collector finds nothing of it.
+        """
+        loss, optimizer, total = self.of_row("loss"), self.optimizer, None
+        try:
+            terms = [loss(X[i], y[i]) for i in chosen]
+            if any(term is None for term in terms):
+                raise not_a_number(None)
+            total = functools.reduce(operator.add, terms) / len(chosen)
+        except (ArithmeticError, ValueError, LookupError) as error:
+            if is_refusal(error):
+                undo()
+                raise_refusal(loss, enumerate(zip(X, y)))
+                raise
+        if total is not None and not isinstance(total, Value):
+            raise not_connected(total)
+        connected = connected or self._is_connected(total)
+        gradients = [math.nan] if total is None else self._backward(total)
+        norm, now = math.sqrt(sum(g * g for g in gradients)), math.nan if total is None else total.data
+        if not all(map(math.isfinite, [now, *gradients])) or (optimizer.scales and math.isinf(norm)):
+            rows = [(i, (X[i], y[i])) for i in chosen]
+            raise not_finite(step, first_bad_row(loss, rows, optimizer.parameters), optimizer)
+        before = SavedState(optimizer, self._numbers)
+        optimizer.step()
+        if not before.is_finite():
+            before.put_back()
+            raise FloatingPointError(
+                f"step {step} was skipped: it would make a parameter inf or nan; the learning rate is "
+                f"{optimizer.learning_rate():g} and the norm of the gradient is {norm:g}"
+            )
+        return now, norm, connected
 
     def _numbers(self) -> list[float]:
         return [p.data for p in self.optimizer.parameters]

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from micrograd.coerce import as_count
+from micrograd.coerce import as_count, as_count_or_none
 from micrograd.optim import Adam, Optimizer
 from micrograd.training.history import Record
 
@@ -62,16 +62,12 @@ def checked(
         optimizer,
         as_count(epochs, "fit: epochs"),
         callbacks=tuple(callbacks),
-        batch_size=_count("batch_size", batch_size),
-        patience=_count("patience", patience),
+        batch_size=as_count_or_none(batch_size, "fit: batch_size"),
+        patience=as_count_or_none(patience, "fit: patience"),
         metrics=metrics or {},
         keep_best=keep_best,
         seed=operator.index(seed) if hasattr(seed, "__index__") else seed,
     )
-
-
-def _count(name: str, n: Any) -> int | None:
-    return None if n is None else as_count(n, f"fit: {name}")
 
 
 def check_together(options: Options, model: Any) -> None:

@@ -2,11 +2,12 @@
 
 Read in this order:
 
-    groups, snapshot     which neuron made each value; the graph as it is now, in numbered nodes
+    groups, naming       which neuron made each value; what each is called
+    snapshot             the graph as it is now, in numbered nodes
     objective            which loss is computed from a net's outputs
     titles, fold         what a folded box is called; fewer boxes: what repeats, or belongs to a neuron, is shown as one
     sentence, terminal   forward and backward in words: each step the same in every view; their colours in a terminal
-    tree                 the graph as indented lines, for a terminal
+    top, tree            the nodes nearest to the result; the graph as indented lines, for a terminal
     theme, card          the colours, light and dark; one box, drawn as a card
     style, layout        what boxes and edges say; where Graphviz puts them
     finish               the cards in their places, light and dark by themselves

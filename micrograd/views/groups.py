@@ -45,9 +45,12 @@ class Group:
 
 
 class Groups:
-    """Which neuron and layer made each node: `of[i]` is the group of node i, or None."""
+    """Which neuron and layer made each node: `of[i]` is the group of node i, or None.
 
-    def __init__(self, order: list[Value], index: dict[Value, int], found: dict[int, str]):
+    `index` has each value's place in `order`; it is made here where none is given and it is needed.
+    """
+
+    def __init__(self, order: list[Value], index: dict[Value, int] | None, found: dict[int, str]):
         self.of: list[Group | None] = [None] * len(order)
         self.parameter_names: dict[int, str] = {}
         self._layers: dict[int, str] = {}
@@ -57,6 +60,8 @@ class Groups:
         for i, value in enumerate(order):
             made = made_of(value)
             if made is not None:
+                if index is None:
+                    index = {value: place for place, value in enumerate(order)}
                 self._enter(made, i, order, index)
 
     def _enter(self, call: Made, output: int, order: list[Value], index: dict[Value, int]) -> None:

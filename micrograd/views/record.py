@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import bisect
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,10 +111,12 @@ class Record:
     At position p the first p steps have happened; `t.grads(p)` are the gradients then.
     """
 
-    def __init__(self, root: Any, names: Any = None):
+    def __init__(self, root: Any, names: Any = None, *, allow: Callable[[int], None] | None = None):
         self._root, self._error = root_of(root)
         self._names = dict(names) if isinstance(names, Mapping) else names
         self._order = topological_order(self._root)
+        if allow:
+            allow(self.size)  # raises where there are too many values, before backward is run on them
         self._numbers = [value.data for value in self._order]
         # For each computed node, results first: the node, its local derivatives and its gradient. If its backward was
         # written by hand, its operands' gradients before and after take the place of the derivatives.
@@ -138,6 +140,11 @@ class Record:
 
         with borrowed_gradients(self._order):
             sweep(self._root, self._order, derivatives=derivatives)
+
+    @property
+    def size(self) -> int:
+        """How many values the graph has, without the snapshot, which takes much longer."""
+        return len(self._order)
 
     @functools.cached_property
     def graph(self) -> Snapshot:

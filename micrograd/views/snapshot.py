@@ -19,19 +19,20 @@ import functools
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from micrograd.coerce import float_of
 from micrograd.engine import Value, topological_order
-from micrograd.foreign.adopt import adopt, names_in
+from micrograd.foreign.adopt import adopt
 from micrograd.foreign.reading import is_value
-from micrograd.nn import Module, made_of, named_values
+from micrograd.nn import made_of
 from micrograd.node import UNREACHED
 from micrograd.table import CONSTANT, FLOAT, Op
 from micrograd.text import derivative_formulas
-from micrograd.views.groups import Group, Groups
+from micrograd.views.groups import Group
+from micrograd.views.naming import Naming
 from micrograd.words import nearest, short
 
 LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED = "input", "parameter", "constant", "operation", "failed operation"
@@ -314,29 +315,14 @@ def snapshot(root: Any, *, names: Any = None) -> Snapshot:
 def snapshot_of(order: list[Value], numbers: list[float], *, names: Any = None, error: str = "") -> Snapshot:
     """The snapshot of values already in topological order, with their numbers as they were at some moment."""
     index = {value: i for i, value in enumerate(order)}
-    found, parameters = _found_names(names_in(names, order))
-    groups = Groups(order, index, found)
-    taken: set[str] = set()
+    naming = Naming(order, names, index)
     nodes: list[Node] = []
-    unnamed = 0
-    given_names = {str(value.label) for value in order if value.label} | set(found.values())
     for i, value in enumerate(order):
         operands = tuple([index[p] for p in value._prev])
-        kind = OPERATION if operands else CONSTANT_NUMBER if value._operation is CONSTANT else LEAF
-        if kind == LEAF and (id(value) in parameters or id(value) in groups.parameter_names):
-            kind = PARAMETER
-        given = str(value.label or "") or found.get(id(value)) or groups.parameter_names.get(id(value), "")
-        if kind == CONSTANT_NUMBER:
-            name = short(numbers[i])
-        elif given:
-            name = _unique(given, taken)
-        else:
-            unnamed += 1
-            while f"v{unnamed}" in given_names:
-                unnamed += 1
-            name = f"v{unnamed}"
-        grad = None if value.grad is UNREACHED or value.grad is None else float_of(value.grad)
-        node = Node(i, value, float_of(numbers[i]), grad, name, kind, operands, group=groups.of[i], named=bool(given))
+        name, named = naming.name_of(value, numbers[i])
+        kind = kind_of(value, naming)
+        grad, group = grad_of(value), naming.groups.of[i]
+        node = Node(i, value, float_of(numbers[i]), grad, name, kind, operands, group=group, named=named)
         if operands:
             node.formula = value._operation.formula([nodes[j].name for j in operands])
             for j in operands:
@@ -345,6 +331,20 @@ def snapshot_of(order: list[Value], numbers: list[float], *, names: Any = None, 
     if error:
         nodes[-1].kind = FAILED
     return Snapshot(nodes, error)
+
+
+def kind_of(value: Value, naming: Naming) -> str:
+    """What kind of node a value makes; of a failed operation only its error tells."""
+    if value._prev:
+        return OPERATION
+    if value._operation is CONSTANT:
+        return CONSTANT_NUMBER
+    return PARAMETER if naming.is_parameter(value) else LEAF
+
+
+def grad_of(value: Value) -> float | None:
+    """A value's gradient as a number; None if backward has not reached it."""
+    return None if value.grad is UNREACHED or value.grad is None else float_of(value.grad)
 
 
 def root_of(root: Any) -> tuple[Value, str]:
@@ -361,36 +361,3 @@ def root_of(root: Any) -> tuple[Value, str]:
     if isinstance(root, (list, tuple)):
         raise TypeError(f"give one Value to look at, not {len(root)}: choose one, or look at their sum")
     return adopt(root), ""  # somebody else's Value, or a TypeError
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    if not name.isprintable():
-        name = "".join(c if c.isprintable() else " " for c in name)
-    candidate, count = name, 1
-    while candidate in taken:
-        count += 1
-        candidate = f"{name}_{count}"
-    taken.add(candidate)
-    return candidate
-
-
-def _found_names(names: Any) -> tuple[dict[int, str], set[int]]:
-    """The name for each Value (by identity) that `names` leads to, and which of them are modules' parameters."""
-    if names is None:
-        return {}, set()
-    if isinstance(names, Module):
-        names = {"": names}
-    if not isinstance(names, Mapping):
-        raise TypeError(f"names must be a module or a mapping such as vars(), not {names!r}")
-    found: dict[int, str] = {}
-    parameters: set[int] = set()
-    # In IPython, vars() also holds the history, under these names.
-    things = [
-        (str(name), x) for name, x in names.items() if not str(name).startswith("_") and name not in ("In", "Out")
-    ]
-    for name, x in sorted(things, key=lambda item: not isinstance(item[1], Value)):  # a variable's own name comes first
-        for path, value in named_values(x, name, set()):
-            found.setdefault(id(value), path)
-        if isinstance(x, Module):
-            parameters.update(id(p) for p in x.parameters())
-    return found, parameters

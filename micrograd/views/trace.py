@@ -83,7 +83,7 @@ class Trace(Record):
 
     def _repr_html_(self) -> str:
         """In a notebook: the page, in place; of a very large graph, the text alone."""
-        if len(self.graph.nodes) > page.MAX_INLINE:
+        if self.size > page.MAX_INLINE:
             return f"<pre>{html.escape(repr(self))}</pre>"
         return page.Page(self)._repr_html_()
 

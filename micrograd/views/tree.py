@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from micrograd.views.sentence import WIDTH, Line, Part, columns, text
-from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, Births, Node, Snapshot, snapshot
+from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, Births, Node, Snapshot
+from micrograd.views.top import Top, top_of
 from micrograd.words import Shown, cut, one_line, short
 
 MAX_ROWS = 1000
@@ -29,11 +30,11 @@ LEAST = 24  # columns for a name and its formula, whatever else a line holds
 
 def tree(root: Any, depth: int = 3, *, names: Any = None) -> Shown:
     """The graph as indented lines for the terminal, `depth` levels of operands deep, the result first."""
-    return Shown(text(*tree_lines(snapshot(root, names=names), depth=depth)))
+    return Shown(text(*tree_lines(top_of(root, depth=depth, most=MAX_ROWS, names=names), depth=depth)))
 
 
 def tree_lines(
-    graph: Snapshot,
+    graph: Snapshot | Top,
     *,
     depth: int = 3,
     top: Node | None = None,

@@ -282,16 +282,6 @@ def test_random_numbers_would_be_the_same_at_each_call():
         jit(lambda x: x * np.random.rand())(1.0)
 
 
-def test_a_loss_of_all_rows_is_told_that_it_gets_one():
-    net = MLP(3, [1], rng=random.Random(0))
-    step = train_step(lambda X, Y: mse([net(x) for x in X], Y), SGD(net.parameters()))
-    with pytest.raises(ValueError, match="takes 3 inputs, got 1") as caught:
-        step(np.ones((4, 3)), np.ones(4))
-    assert caught.value.__notes__ == [
-        "train_step calls the loss with one row at a time: X holds 3 numbers, Y is one number"
-    ]
-
-
 def test_numpys_false_ends_a_run_and_numpys_numbers_are_numbers():
     _, step = weight_step()
     assert len(step.run([1.0], epochs=100, callback=lambda n, loss: np.float64(3) > n)) == 3

@@ -77,7 +77,14 @@ def test_a_batch_that_is_not_finite_raises_what_the_function_raises():
         (([[1.0], [1.0, 2.0]],), ValueError, "x: the rows must all have the same length"),
         (([],), ValueError, "x has no rows"),
         ((1.0,), TypeError, "batch=True.* needs rows"),
-        ((["a", "b"],), TypeError, "x: rows must be real numbers"),
+        ((["a", "b"],), TypeError, r"not text \('a'\); turn labels into numbers: sorted\(set\(y\)\)\.index\(label\)$"),
+        (([[1.5, 2], [0, "b"]],), TypeError, r"x: rows must be real numbers, not text \('b'\)"),
+        (
+            (["1.5", "2"],),
+            TypeError,
+            r"x: rows must be real numbers, not text \('1\.5'\): convert it with float\(\.\.\.\)",
+        ),
+        (([{"a": 1}],), TypeError, r"x: rows must be real numbers, not dict \(\{'a': 1\}\)$"),
         (([Value(1.0)],), TypeError, "x: rows must be plain numbers"),
         ((np.array([1j]),), TypeError, "x: rows must be real numbers, not complex128"),
     ],
@@ -87,6 +94,8 @@ def test_bad_rows(args, error, said):
         jit(lambda x: x, batch=True)(*args)
     with pytest.raises(ValueError, match="x has 2 rows but y has 3"):
         jit(lambda x, y: x * y, batch=True)([1, 2], [1, 2, 3])
+    with pytest.raises(TypeError, match=r"jit takes arrays of real numbers, not of text \('a'\)"):
+        jit(lambda x: x)(np.array(["a"]))
     with pytest.raises(TypeError, match="must return one number for a row, not list"):
         jit(lambda x: [x], batch=True)([1, 2])
 

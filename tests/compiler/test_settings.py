@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import re
 import types
 from fractions import Fraction
 
@@ -64,3 +66,30 @@ def test_rows_of_python_objects_are_numbers_too():
     assert step(frame) == 2.0 * (2 + 2) / 2
     assert step(np.array([1.0, 2.0], dtype=object)) == step([Fraction(1), Fraction(2)]) == 3.0
     assert step([2**64, 0]) == 2.0**64
+
+
+@pytest.mark.parametrize("threads", [0, -1, 2.5, "2", True, None])
+def test_threads_are_a_whole_number_of_at_least_one(threads):
+    with pytest.raises(ValueError, match=f"^threads must be a whole number of at least 1, not {threads!r}$"):
+        train_step(lambda x: x, SGD([Value(1.0)]), threads=threads)
+
+
+@pytest.mark.parametrize("loops", ["no", 1, 0.0, []])
+def test_loops_are_true_false_or_none(loops):
+    with pytest.raises(TypeError, match=r"^loops must be True, False or None, .*, not " + re.escape(repr(loops))):
+        train_step(lambda x: x, SGD([Value(1.0)]), loops=loops)
+
+
+def test_settings_of_numpy_are_settings_and_are_kept_by_copies():
+    w = Value(2.0)
+    step = train_step(lambda x: w * x, SGD([w], lr=0.5), loops=np.bool_(True), threads=np.int64(2))
+    assert step.settings == copy.copy(step).settings == copy.deepcopy(step).settings == {"loops": True, "threads": 2}
+    assert step.run([1.0, 2.0], steps=1).tolist() == [3.0]
+
+
+def test_threads_of_an_exact_step_have_no_effect_and_that_is_said_once():
+    with pytest.warns(UserWarning, match=r"threads=2 has no effect with exact=True, .*: leave out one of the two") as w:
+        step = train_step(lambda x: x, SGD([Value(1.0)]), exact=True, threads=2)
+    assert [each.filename for each in w] == [__file__]
+    copy.deepcopy(step)  # says nothing: warnings are errors here
+    train_step(lambda x: x, SGD([Value(1.0)]), exact=True, threads=1)

@@ -157,3 +157,33 @@ def test_a_loss_that_no_gradient_goes_through_is_refused_and_nothing_is_changed(
         assert net.state_dict() == before
     with pytest.raises(TypeError, match="which is not connected to the parameters"):
         train_step(lambda x, t: loss(net([x]), t), SGD(net.parameters(), lr=0.1))([1.0, 2.0], [1.0, -1.0])
+
+
+RATE = "before it; if the loss grew until here, the learning rate may be too large: it is 1e+06"
+
+
+@BOTH
+def test_training_that_diverges_names_the_learning_rate(backend):
+    net = MLP(2, [1], rng=random.Random(0))
+    with pytest.raises(
+        FloatingPointError, match=r"too large for a float .*about 1\.8e308\)\. The parameters"
+    ) as caught:
+        optimizer = SGD(net.parameters(), lr=1e6)
+        fit(net, mse, ROWS, [1.0] * 20, optimizer=optimizer, epochs=99, backend=backend, progress=False)
+    assert str(caught.value).endswith(RATE)
+
+
+def test_a_step_names_the_learning_rate_only_after_others_and_where_numbers_grew():
+    w = Value(1.0)
+    step = train_step(lambda x: (w * x) ** 2, SGD([w], lr=lambda t: 1e6))
+    with pytest.raises(FloatingPointError, match=r"step 1 was skipped.*before it$"):
+        step([1e200])  # the data, not the training
+    with pytest.raises(FloatingPointError) as caught:
+        step.run([1.0], epochs=100)
+    assert str(caught.value).endswith(RATE)
+    for loss, bad in ((lambda x: (w * x).log(), -1.0), (lambda x: w * x, math.inf)):
+        w.data = 1.0
+        step = train_step(loss, SGD([w], lr=1e-9))
+        step([2.0])
+        with pytest.raises(FloatingPointError, match=r"step 1 was skipped.*before it$"):
+            step([bad])

@@ -7,8 +7,10 @@ fits the processor's caches.
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from typing import Any, NamedTuple
 
+from micrograd.coerce import as_count, is_bool
 from micrograd.compiler.fold import Folded, fold, folded_if_worth
 from micrograd.compiler.loops.looped_lanes import LoopedLanes
 from micrograd.compiler.native.lanes import LaneWriter
@@ -37,6 +39,23 @@ def _inputs_of(spec: ModuleSpec) -> dict[str, Any]:
     """Which inputs of the tape differ by row, and the place of each: see `fold`."""
     rows = {i for i, source in enumerate(spec.sources) if source.is_row}
     return {"rows": rows, "places": list(map(spec.folded_place, spec.sources))}
+
+
+def checked(*, loops: Any = None, threads: Any = 1) -> dict[str, Any]:
+    """The settings of `Widths`. Raises TypeError for wrong `loops`, ValueError for wrong `threads`."""
+    if loops is not None and not is_bool(loops):
+        raise TypeError(f"loops must be True, False or None, which decides by the program's length, not {loops!r}")
+    return {"loops": loops if loops is None else bool(loops), "threads": as_count(threads, "threads")}
+
+
+def warn_of_exact_threads(*, exact: bool, threads: int) -> None:
+    """Say to the caller's caller that an exact program runs on one thread."""
+    if exact and threads > 1:
+        warnings.warn(
+            f"threads={threads} has no effect with exact=True, which adds up in the order of one thread: leave out one "
+            "of the two",
+            stacklevel=3,
+        )
 
 
 class Widths:

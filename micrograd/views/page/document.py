@@ -158,7 +158,7 @@ def explain(root: Any, path: str | os.PathLike[str] | None = None, *, names: Any
     as in `snapshot`. Returns the Page, or the path of the file. Raises ValueError for a graph too large for a page,
     LayoutError when it could not be drawn.
     """
-    found = Page(Record(root, names))
+    found = Page(Record(root, names, allow=_allow))
     return found if path is None else found.save(path)
 
 
@@ -172,12 +172,8 @@ def page(trace: Record) -> str:
 
     Raises ValueError for a graph too large for a page, LayoutError when it could not be drawn.
     """
+    _allow(trace.size)
     graph = trace.graph
-    if len(graph.nodes) > MAX_VALUES:
-        raise ValueError(
-            f"a page of {len(graph.nodes):,} values is too large for a browser (at most {MAX_VALUES:,}): explain a "
-            "part of the computation, such as the loss of one example"
-        )
     rules = Rules()
     record = contents.contents(trace, positions.layouts(trace), rules)
     script = "\n".join([_scripts(FIRST), _shared(), squeeze.script(rules.source()), _scripts(AFTER)])
@@ -192,6 +188,14 @@ def page(trace: Record) -> str:
         style=style,
         script=script,
     )
+
+
+def _allow(values: int) -> None:
+    if values > MAX_VALUES:
+        raise ValueError(
+            f"a page of {values:,} values is too large for a browser (at most {MAX_VALUES:,}): explain a part of the "
+            "computation, such as the loss of one example"
+        )
 
 
 def _shared() -> str:
