@@ -15,8 +15,11 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import Any, NoReturn
 
+import micrograd
 from micrograd import in_c
 from micrograd.c_core import described
 from micrograd.cli import graph_commands, net_commands
@@ -75,7 +78,20 @@ def _parser() -> argparse.ArgumentParser:
 class _Version(argparse.Action):
     def __call__(self, *ignored: Any) -> None:
         print(f"micrograd {VERSION}, {described(in_c.changed)}")
+        if another := _taken_instead():
+            print(
+                f"in this folder, `python` takes {another} instead: work in another folder, or install the checkout "
+                "with -e"
+            )
         raise SystemExit(0)
+
+
+def _taken_instead() -> str:
+    """The file that `import micrograd` finds in the current folder, if it is not of this package; else ""."""
+    found = None if sys.flags.safe_path else PathFinder.find_spec("micrograd", [str(Path.cwd())])
+    if found is None or found.origin is None or Path(found.origin).resolve() == Path(micrograd.__file__).resolve():
+        return ""
+    return str(Path(found.origin).relative_to(Path.cwd()))
 
 
 if __name__ == "__main__":
