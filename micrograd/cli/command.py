@@ -19,7 +19,6 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any, NoReturn
 
-import micrograd
 from micrograd import in_c
 from micrograd.c_core import described
 from micrograd.cli import graph_commands, net_commands
@@ -89,7 +88,8 @@ class _Version(argparse.Action):
 def _taken_instead() -> str:
     """The file that `import micrograd` finds in the current folder, if it is not of this package; else ""."""
     found = None if sys.flags.safe_path else PathFinder.find_spec("micrograd", [str(Path.cwd())])
-    if found is None or found.origin is None or Path(found.origin).resolve() == Path(micrograd.__file__).resolve():
+    own = Path(__file__).resolve().parents[1].joinpath("__init__.py")
+    if found is None or found.origin is None or Path(found.origin).resolve() == own:
         return ""
     return str(Path(found.origin).relative_to(Path.cwd()))
 
