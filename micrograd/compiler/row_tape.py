@@ -80,7 +80,6 @@ def _row_tape(
 ) -> RowTape:
     tape, rest = _differentiated(f, described, parameters, rule, functions, exact)
     tape = simplify(tape, exact=exact)  # when the recording's nodes, which take more memory, are gone
-    notice.known(len(tape))
     spec = ModuleSpec(
         tape,
         rest.sources,

@@ -215,7 +215,7 @@ class Recorder:
         """Make the node for one operation: its rule writes the instructions. `engine.record` ends here."""
         created, nodes = self._created, []
         if not len(self._nodes) % 1024:
-            notice.look(recorded=len(self._nodes))
+            notice.look(recorded=len(self.tape.code))
         for x in operands:  # without a call for each of the recorder's own
             nodes.append(x if id(x) in created else self.node(x))
         try:
