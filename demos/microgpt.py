@@ -1,8 +1,7 @@
 """A GPT in scalars: it reads names, learns letter by letter what comes next, and makes up new ones.
 
 All the parts of the large ones are here, small: token and position embeddings, RMS norm, causal attention in several
-heads, a multi-layer perceptron, residual connections, softmax, cross-entropy and Adam. `--jit` compiles one program for
-the longest word, and pads the others: that is quicker than a program for each length. After Karpathy's microgpt.
+heads, a multi-layer perceptron, residual connections, softmax, cross-entropy and Adam. After Karpathy's microgpt.
 """
 
 import functools
@@ -109,7 +108,8 @@ def sample(gpt, alphabet, rng, temperature=0.5):
 
 @collector_paused()  # these graphs are large, and being free of cycles they need no garbage collector
 def main(*, seed=0, names=WORDS, steps=1000, batch=2, lr=0.01, size=16, heads=4, layers=1, block=16, jit=False):
-    """Train on the words of the file --names, --batch of them a step, and print 20 words that the net makes up."""
+    """Train on the words of the file --names, --batch of them a step, and print 20 words that the net makes up.
+    --jit compiles for some 10 to 20 s first, worth it from about 400 steps."""
     words = [line.strip() for line in Path(names).read_text(encoding="utf-8").splitlines() if line.strip()]
     if not words:
         raise ValueError(f"{names} holds no words: put one on each line")
@@ -119,7 +119,7 @@ def main(*, seed=0, names=WORDS, steps=1000, batch=2, lr=0.01, size=16, heads=4,
     optimizer = Adam(gpt.parameters(), lr=linear_decay(lr, steps=steps), betas=(0.9, 0.99))
     print(f"{len(words)} words of {len(alphabet) - 1} letters, {len(gpt.parameters())} parameters")
     longest, every, losses = min(block, max(map(len, words)) + 1), max(1, steps // 20), []
-    examples = [encode(word, alphabet, longest, pad=jit) for word in words]
+    examples = [encode(word, alphabet, longest, pad=jit) for word in words]  # padded, one program serves all lengths
 
     def loss_of(tokens, targets, weights):
         memory = [([], []) for _ in gpt.layers]

@@ -15,6 +15,8 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import Any, NoReturn
 
 from micrograd import in_c
@@ -75,7 +77,21 @@ def _parser() -> argparse.ArgumentParser:
 class _Version(argparse.Action):
     def __call__(self, *ignored: Any) -> None:
         print(f"micrograd {VERSION}, {described(in_c.changed)}")
+        if another := _taken_instead():
+            print(
+                f"in this folder, `python` takes {another} instead: work in another folder, or install the checkout "
+                "with -e"
+            )
         raise SystemExit(0)
+
+
+def _taken_instead() -> str:
+    """The file that `import micrograd` finds in the current folder, if it is not of this package; else ""."""
+    found = None if sys.flags.safe_path else PathFinder.find_spec("micrograd", [str(Path.cwd())])
+    own = Path(__file__).resolve().parents[1].joinpath("__init__.py")
+    if found is None or found.origin is None or Path(found.origin).resolve() == own:
+        return ""
+    return str(Path(found.origin).relative_to(Path.cwd()))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Read in this order:
     notice              say that compiling takes longer than a second
     paused              Python's cyclic garbage collector waits
     tape                what is written: the function and its derivatives, as instructions in order
+    estimate            how long compiling takes here, before it is done
     fold                what is repeated: the tape written as loops
     outside             what the function reads from elsewhere, and two recordings that must agree
     arguments           what a call was given: numbers, and the structure that they were in

@@ -7,12 +7,15 @@ computes it, `results` and `rows_of_this_step` read what came out, and `means` d
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
+from micrograd.compiler import notice
+from micrograd.compiler.estimate import said
 from micrograd.compiler.fold import Folded
 from micrograd.compiler.loops.helpers import helping
 from micrograd.compiler.loops.widths import Widths, folded_of
@@ -41,6 +44,7 @@ class BatchProgram:
         new_in_child(self)
         spec, self._shared_indices, self.leaves, self._first_leaf, self.outside = recorded
         self.tape, self.code = spec.tape, Widths(spec, **settings)
+        self._said = functools.partial(said, [len(spec.tape)])
         self._results, self._value = Memory(spec.sums), spec.gradients
         self._others = Memory(len(spec.sources))
         # The sums over blocks of rows; and the part of the optimizer's rule that is computed ahead for many steps.
@@ -72,6 +76,7 @@ class BatchProgram:
         if rows.count != self._count or batch_size != self._size:
             context.rows = self._count = rows.count
             context.batch = self._size = batch_size
+        notice.known(self._said)
         code, *sizes = self.code.of(batch_size)
         if code is not self._native:  # code with another number of lanes lays the sums out differently
             for name, words in zip(("work", "shared"), sizes):

@@ -25,8 +25,9 @@ class CompiledForms:
     def program(self) -> Storage:
         """The same as loops, to be read: `print(step.program)`.
 
-        `row[...]` are the numbers of a row, or the arguments; `shared[...]` the parameters, and other numbers that all
-        rows share. A variable such as `v3` is a register, `m[...]` is memory. A `train_step` whose tape is long and has
+        `row[...]` are the numbers of a row, or the arguments; `shared[k]` is parameter `k` of the optimizer, and after
+        these come other numbers that all rows share; `output[k]` is the gradient of parameter `k`, and the last output
+        the loss. A variable such as `v3` is a register, `m[...]` is memory. A `train_step` whose tape is long and has
         loops runs in this form; all others run instruction by instruction.
         """
         return storage(self._last().folded)

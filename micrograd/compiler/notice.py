@@ -1,6 +1,7 @@
-"""Say on stderr, once, that compiling takes longer than a second:
+"""Say on stderr that compiling takes longer than a second: once while the function is recorded, once after it:
 
-    compiling 120,000 operations ...
+    compiling 19,456 instructions so far ...
+    compiling 96,985 instructions, about 7 s ...
 
 `with compiling:` is around all that compiles something; inside, whoever waits or works calls `look()`. A with block
 inside another is part of it. To silence it, set MICROGRAD_QUIET=1 in the environment, or write `with quietly():`.
@@ -13,23 +14,24 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 SILENCE = 1.0  # seconds until something is said
 
 
 class _Compiling(threading.local):
-    """What this thread compiles: since when, how many operations, and whether that was said."""
+    """What this thread compiles: since when, what to say once it is recorded, and how much was said."""
 
     depth = 0
     began = 0.0
-    operations = 0
-    said = False
+    described: Callable[[float], str] | None = None
+    said_so_far = said = False
     quiet = 0
 
     def __enter__(self) -> None:
         if not self.depth:
-            self.began, self.operations, self.said = time.monotonic(), 0, False
+            self.began, self.described = time.monotonic(), None
+            self.said_so_far = self.said = False
         self.depth += 1
 
     def __exit__(self, *_: object) -> None:
@@ -40,22 +42,25 @@ compiling = _Compiling()
 
 
 def look(*, recorded: int = 0) -> None:
-    """Say that compiling takes time, if it does. `recorded` is how many operations there are so far."""
-    if recorded > compiling.operations:
-        compiling.operations = recorded
-    if not compiling.depth or compiling.said or time.monotonic() - compiling.began < SILENCE:
+    """Say that compiling takes time, if it does. `recorded` is the number of instructions so far, in a recording."""
+    if not compiling.depth or compiling.said or (compiling.said_so_far if recorded else not compiling.described):
         return
-    compiling.said = True
+    passed = time.monotonic() - compiling.began
+    if passed < SILENCE:
+        return
+    if recorded or not compiling.described:
+        compiling.said_so_far, text = True, f"compiling {recorded:,} instructions so far"
+    else:
+        compiling.said, text = True, compiling.described(passed)
     if compiling.quiet or os.environ.get("MICROGRAD_QUIET", "").lower() not in ("", "0", "no", "off", "false"):
         return
-    so_far = " so far" if recorded else ""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # there may be no stderr, or a closed one
-        print(f"compiling {compiling.operations:,} operations{so_far} ...", file=sys.stderr, flush=True)
+        print(f"{text} ...", file=sys.stderr, flush=True)
 
 
-def known(operations: int) -> None:
-    """Note how many operations there are, after the recording has ended."""
-    compiling.operations = operations
+def known(described: Callable[[float], str]) -> None:
+    """Note what to say from now on, given the seconds that have passed: what is recorded is being compiled."""
+    compiling.described = described
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from micrograd import modes
 from micrograd.c_core import native
 from micrograd.compiler import notice
 from micrograd.compiler.arguments import Structure, rebuild
+from micrograd.compiler.estimate import said
 from micrograd.compiler.fold import Folded, fold
 from micrograd.compiler.loops.calls import call_text
 from micrograd.compiler.native.machine import this_machine
@@ -150,9 +151,7 @@ class Program:
             for x, d in roots:
                 for node, i in zip(found.recorder.gradients(x, inputs, eagerly=self.exact), self.by):
                     tape.outputs[d + tape.inputs[i]] = operand_of(node)
-        out = simplify(guarded(tape), exact=self.exact)
-        notice.known(len(out))
-        return out
+        return simplify(guarded(tape), exact=self.exact)
 
     @property
     def tape(self) -> Tape:
@@ -351,6 +350,7 @@ class _Computer:
 
     def __init__(self, tape: Tape, *, exact: bool):
         self.tape = tape
+        notice.known(functools.partial(said, [len(tape)]))
         with paused():
             text, self.kept = call_text(tape, this_machine(), exact=exact)
         self.native = native_of(text, this_machine(), call=CALL)

@@ -80,7 +80,6 @@ def _row_tape(
 ) -> RowTape:
     tape, rest = _differentiated(f, described, parameters, rule, functions, exact)
     tape = simplify(tape, exact=exact)  # when the recording's nodes, which take more memory, are gone
-    notice.known(len(tape))
     spec = ModuleSpec(
         tape,
         rest.sources,
@@ -118,7 +117,8 @@ def _differentiated(
 ) -> tuple[Tape, _Rest]:
     """The guarded tape of `f` and its derivatives."""
     (found, update, scale), outside = recorded(
-        lambda kind: _record(kind, f, described, rule, by_values=parameters is None), *functions
+        lambda kind: _record(Recorder(kind, parameters or ()), f, described, rule, by_values=parameters is None),
+        *functions,
     )
     recorder, sources, place_of = found.recorder, found.sources, {id(p): i for i, p in enumerate(parameters or ())}
     _check_parameters(found, parameters or [], place_of)
@@ -193,7 +193,7 @@ class _Arguments:
 
 
 def _record(
-    kind: type[Tape],
+    recorder: Recorder,
     f: Callable[[list[Any]], Any],
     described: Sequence[tuple[str, tuple[bool, Any]]],
     rule: Callable[[], tuple[Tape, Tape]] | None,
@@ -201,7 +201,6 @@ def _record(
     by_values: bool,
 ) -> tuple[Tape, Any, tuple[_Recording, Tape | None, Tape | None]]:
     """Run the function and the optimizer's rule once on symbols."""
-    recorder = Recorder(kind)
     given = _Arguments(recorder, by_values=by_values)
     with recorder.recording():
         out = f([given.make(name, *structure) for name, structure in described])

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from micrograd.coerce import float_of
+from micrograd.compiler.estimate import compiling
 from micrograd.intake import rows_of
 from micrograd.modes import no_grad
 from micrograd.training.backends import has_compiler
-from micrograd.training.choice import FOR_EACH_PARAMETER, SHORT, compiling, forward_alone
+from micrograd.training.choice import FOR_EACH_PARAMETER, SHORT, forward_alone
 from micrograd.transforms import map_numbers
 
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -174,6 +175,28 @@ def test_the_installed_command_and_python_dash_m():
         assert said == (
             f"micrograd {micrograd.__version__}, Python core: MICROGRAD_PURE=1 is set\nfor the native core, unset it\n"
         )
+
+
+def test_the_version_says_that_another_micrograd_is_in_this_folder(capsys, tmp_path, monkeypatch):
+    """Such as a checkout's own, which is not compiled, beside an installed one; or a student's micrograd.py."""
+
+    def said():
+        with pytest.raises(SystemExit):
+            cli.main(["--version"])
+        return capsys.readouterr().out
+
+    monkeypatch.chdir(Path(micrograd.__file__).parent.parent)
+    own = said()
+    assert own == f"micrograd {micrograd.__version__}, {c_core.described()}\n"
+    monkeypatch.chdir(tmp_path)
+    tmp_path.joinpath("micrograd").mkdir()  # a folder without __init__.py comes last of all
+    assert said() == own
+    for name in ("micrograd.py", "micrograd/__init__.py"):
+        tmp_path.joinpath(name).write_text("core = 'mine'")
+        line = f"in this folder, `python` takes {name} instead: work in another folder, or install the checkout with -e"
+        assert said() == f"{own}{line}\n"
+        run = [sys.executable, "-c", "import micrograd; print(micrograd.core)"]
+        assert subprocess.run(run, capture_output=True, text=True).stdout == "mine\n"  # so it is
 
 
 # ---------------------------------------------------------------- expressions

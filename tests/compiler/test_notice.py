@@ -1,4 +1,4 @@
-"""Compiling that takes longer than a second says so, once."""
+"""Compiling that takes longer than a second says so, once while it records and once after."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 import pytest
 
 from micrograd import Value, jit, train_step
-from micrograd.compiler import notice
+from micrograd.compiler import estimate, notice
 from micrograd.compiler.native import beside
 from micrograd.compiler.paused import paused
 from micrograd.losses import mse
@@ -41,33 +41,57 @@ def test_long_compiling_says_so_once(at_once, capsys):
     _, step = step_of(19)
     step(ROWS, TARGETS)
     said = capsys.readouterr().err
-    assert said == f"compiling {len(step.tape)} operations ...\n"
+    assert said == f"compiling {len(step.tape)} instructions, less than 1 s ...\n"
     step(ROWS, TARGETS)
     step.run(ROWS, TARGETS, epochs=3)
     assert capsys.readouterr().err == ""
 
 
-def test_the_number_of_operations_is_that_of_the_tape(monkeypatch, capsys):
+def test_what_was_recorded_before_is_counted_as_well(at_once, capsys):
+    _, step = step_of(20)
+    length = len(step.trace(ROWS, TARGETS))
+    assert capsys.readouterr().err == ""
+    step(ROWS, TARGETS)
+    assert capsys.readouterr().err.startswith(f"compiling {length} instructions, ")
+
+
+def test_it_says_once_how_long_it_takes_in_all(monkeypatch, capsys):
     times = iter([0.0])
     monkeypatch.setattr(notice.time, "monotonic", lambda: next(times, 100.0))
-    notice.known(0)
     with notice.compiling:
-        notice.known(120_000)
+        notice.look()  # nothing is known yet
+        notice.look(recorded=1_024)
+        notice.look(recorded=2_048)
+        notice.known(lambda passed: f"compiling 120,000 instructions, about {passed:.0f} s")
         notice.look()
         notice.look()
-    assert capsys.readouterr().err == "compiling 120,000 operations ...\n"
+        notice.look(recorded=3_072)  # of another function, which this one calls
+    said = ["compiling 1,024 instructions so far ...", "compiling 120,000 instructions, about 100 s ..."]
+    assert capsys.readouterr().err.splitlines() == said
 
 
-def test_a_recording_counts_so_far(monkeypatch, capsys):
-    monkeypatch.setattr(notice, "SILENCE", 1e-9)
+@pytest.mark.parametrize("of_step", [True, False])
+def test_a_recording_counts_so_far_and_then_its_whole_length_and_time(at_once, monkeypatch, capsys, of_step):
+    monkeypatch.setattr(estimate, "one_recorded", lambda: 1e-3)
 
     def f(x):
-        for _ in range(3000):
+        for _ in range(700):
             x = x * 0.5 + 1.0
         return x
 
-    jit(f)(Value(1.0))
-    assert capsys.readouterr().err == "compiling 1,024 operations so far ...\n"
+    if of_step:
+        w = Value(1.0)
+        of_w = train_step(lambda x: f(w * x), SGD([w]))
+        of_w([1.0])
+    else:
+        of_w = jit(f)
+        of_w(Value(1.0))
+    length = len(of_w.tape)
+    assert capsys.readouterr().err.splitlines() == [
+        "compiling 1,024 instructions so far ...",
+        f"{estimate.said([length])} ...",
+    ]
+    assert estimate.said([length]) == f"compiling {length:,} instructions, about {estimate.compiling([length]):.0f} s"
 
 
 def test_functions_say_it_once_with_their_derivatives_or_without(at_once, capsys):
@@ -97,7 +121,7 @@ def test_code_silences_it_and_so_does_fit_without_progress(at_once, capsys):
     fit(net, mse, ROWS, TARGETS, optimizer=SGD(net.parameters()), epochs=2, backend="jit", progress=False)
     assert capsys.readouterr().err == ""
     fit(net, mse, ROWS, TARGETS, optimizer=SGD(net.parameters()), epochs=2, backend="jit")
-    assert "operations" not in capsys.readouterr().err  # the display says how it goes
+    assert " ..." not in capsys.readouterr().err  # the display says how it goes
 
 
 def test_no_stderr_is_no_error(at_once, monkeypatch):

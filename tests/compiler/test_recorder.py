@@ -9,10 +9,11 @@ import pytest
 from helpers.native import tape_of
 
 import micrograd
-from micrograd import Value, grad, no_grad, op, take, where
+from micrograd import Value, grad, no_grad, op, take, train_step, where
 from micrograd.compiler.tape.recorder import Recorder
 from micrograd.errors import TraceError
 from micrograd.losses import cross_entropy
+from micrograd.optim import SGD
 from micrograd.table import TABLE
 
 jit = micrograd.jit
@@ -180,3 +181,25 @@ def test_a_trace_is_left_as_it_was_entered():
         raise RuntimeError("stop")
     assert (Value(1.0) + 1.0).data == 2.0
     assert recorder.tape.closed
+
+
+def test_an_optimizers_parameters_have_their_numbers_on_the_tape_and_in_the_program():
+    """Those with a label have that; Values that the optimizer does not have are leaves."""
+    p = [Value(0.1 * k) for k in range(4)]
+    p[2].label = "w"
+    frozen = Value(3.0)
+    step = train_step(lambda x: (p[3] * x + frozen) * p[2] + p[1], SGD(p[1:]))
+    tape = step.trace([1.0])
+    assert [name for name in tape.inputs if name != "x"] == ["parameters[2]", "leaf1", "w", "parameters[0]"]
+    assert list(tape.outputs) == ["d/dparameters[0]", "d/dw", "d/dparameters[2]", "value"]
+    assert str(step.program).splitlines() == [
+        "v0 = shared[2] * row[0]",
+        "v1 = v0 + shared[3]",  # after the optimizer's three
+        "output[1] = v1",
+        "v3 = v1 * shared[1]",
+        "v4 = v3 + shared[0]",
+        "output[3] = v4",
+        "v6 = row[0] * shared[1]",
+        "output[2] = v6",
+        "output[0] = 1.0",
+    ]

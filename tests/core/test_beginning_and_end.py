@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+
+from micrograd import c_core
 
 PROGRAMS = {
     "graphs are alive at the end": """
@@ -171,3 +174,22 @@ def test_another_interpreter_has_a_core_of_its_own(pure):
     ended = run(INTERPRETERS, pure)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.split()[-1] == "28.0"
+
+
+@pytest.mark.parametrize("pure", ["1", "0"])
+def test_a_debugger_steps_into_the_engine(tmp_path, pure):
+    """As docs/core.md says: through all of it with the Python core, into `backward` alone with the native one."""
+    lesson = tmp_path / "lesson.py"
+    lesson.write_text("from micrograd import Value\nx = Value(2.0)\nz = x.tanh()\nz.backward()\nprint(x.grad)\n")
+    steps = "\n".join(["b 3", "c", *["s"] * 150, "q", ""])
+    environment = {**os.environ, "MICROGRAD_PURE": pure}
+    run = [sys.executable, "-m", "pdb", str(lesson)]
+    said = subprocess.run(run, env=environment, input=steps, capture_output=True, text=True).stdout
+    called = re.findall(r"--Call--\n> .*?(\w+\.py)\(\d+\)(\w+)\(\)", said)
+    if pure == "1":
+        names = ["unary", "record", "tanh", "backward", "order_beyond", "sweep", "chain_rule"]
+        assert [name for _, name in called if name in names][: len(names)] == names  # then pdb begins again
+    elif c_core.native:
+        inside = said[said.index("--Call--") : said.index("print(x.grad)")]
+        assert called[0] == ("engine.py", "backward") and inside.count("--Call--") == 1
+        assert "native.backward(self)" in inside and "order_beyond(" not in inside

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from helpers.fitting import X, Y, assert_alike, net_of, numbers_of, run
 
+from micrograd.compiler import estimate
+from micrograd.compiler.estimate import compiling
 from micrograd.compiler.jit import BatchJitted
 from micrograd.compiler.train_step import TrainStep
 from micrograd.errors import TraceError
@@ -17,16 +19,16 @@ from micrograd.losses import mse
 from micrograd.metrics import is_right
 from micrograd.nn import MLP
 from micrograd.optim import Adam
-from micrograd.training import backends, choice, progress
+from micrograd.training import backends, progress
 from micrograd.training.backends import Compiled
-from micrograd.training.choice import Work, backend_for, compiling
+from micrograd.training.choice import Work, backend_for
 from micrograd.training.predict import is_worth_compiling, outputs_of
 
 
 @pytest.fixture(autouse=True)
 def _a_machine(monkeypatch):
-    monkeypatch.setattr(choice, "one_operation", lambda: 2e-6)
-    monkeypatch.setattr(choice, "one_recorded", lambda: 12e-6)
+    monkeypatch.setattr(estimate, "one_operation", lambda: 2e-6)
+    monkeypatch.setattr(estimate, "one_recorded", lambda: 12e-6)
 
 
 def chosen(sizes, rows, epochs, name="auto", metrics=None):

@@ -116,9 +116,10 @@ class Recorder:
 
     `inputs` are the Values that stand for the tape's inputs, in order; those for `leaves`, the Values from outside that
     were used, come last. `indices` has the inputs used as an index, each with the number of values it chooses from.
+    `parameters` are those of an optimizer: one without a label is named by its place, as `parameters[3]`.
     """
 
-    def __init__(self, kind: type[Tape] = Tape) -> None:
+    def __init__(self, kind: type[Tape] = Tape, parameters: Iterable[Value] = ()) -> None:
         self.tape = kind([])
         self.inputs: list[Value] = []
         self.leaves: list[Value] = []
@@ -129,6 +130,7 @@ class Recorder:
         self._by_hand: dict[int, int] = {}  # the places of those that the function made by hand, by their ids
         self._writes: set[Op] = set()  # the operations whose local derivatives need instructions of their own
         self._alike: dict[str, int] = {}  # for each name asked for, how many inputs have it, with a number behind
+        self._parameters = {id(p): k for k, p in enumerate(parameters)}
         self._depth = 0  # how many `with recording()` blocks are open
 
     @contextlib.contextmanager
@@ -187,9 +189,14 @@ class Recorder:
                 )
             if inside is not None and inside.__class__ is not float:
                 number_at(value)  # raises TypeError for what is not a number
-            stand_in = self._stand_ins[id(value)] = self.argument(value.label or f"leaf{len(self.leaves)}")
+            stand_in = self._stand_ins[id(value)] = self.argument(value.label or self._name_of(value))
             self.leaves.append(value)
         return stand_in
+
+    def _name_of(self, leaf: Value) -> str:
+        """A name for a Value from outside that has no label."""
+        place = self._parameters.get(id(leaf))
+        return f"leaf{len(self.leaves)}" if place is None else f"parameters[{place}]"
 
     def made(self, value: Value) -> None:
         """Note a Value that the function made by hand: `Value(2.0)` is a constant of the tape."""
@@ -214,7 +221,7 @@ class Recorder:
         nodes: list[Value] = []
         count = len(made)
         if not count % 1024:
-            notice.look(recorded=count)
+            notice.look(recorded=len(self.tape.code))
         for x in operands:  # without a call for each of the recorder's own
             if x.__class__ is SymbolicValue and x._operation is not CONSTANT:
                 place = x.place
