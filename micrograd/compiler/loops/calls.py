@@ -17,7 +17,7 @@ The function has the same name and the same memory as that of `call_module`: its
 
 from __future__ import annotations
 
-from micrograd.compiler.fold import Affine, folded_if_worth
+from micrograd.compiler.fold import folded_if_worth
 from micrograd.compiler.loops.kernel import Kernel
 from micrograd.compiler.loops.shape import Shape, Step
 from micrograd.compiler.loops.storage import Storage
@@ -33,7 +33,7 @@ def call_text(tape: Tape, machine: Machine, *, exact: bool = False, loops: bool 
     """The text of a module with one function, `call(numbers)`. `loops` says whether to write loops; None decides by
     the length of the tape and of what it folds to.
     """
-    folded = folded_if_worth(tape, loops=loops)
+    folded = folded_if_worth(tape, loops=loops, spaces=["numbers"] * len(tape.inputs))
     if folded:
         try:
             return _Looped(tape, machine, Shape(folded), exact=exact).text()
@@ -78,15 +78,10 @@ class _Looped:
             range(len(self.shape.steps)),
             wide=1,
             registers=max(1, self.machine.registers - 4),
-            shared_input=self._input,
             output=self._output,
             rehearsal=rehearsal,
         ).write()
         return e
-
-    @staticmethod
-    def _input(step: Step, form: Affine) -> tuple[str, Affine]:
-        return "%numbers", form
 
     @staticmethod
     def _output(kernel: Kernel, step: Step, x: list[str], q: int) -> None:

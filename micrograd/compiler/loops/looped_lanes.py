@@ -43,9 +43,8 @@ class LoopedLanes(LaneWriter):
             self.needs_tail, self.clears, self.sums = False, False, "gradients"
         self.uniform_lines = {step.number for step in self.shape.lines} - self.varying
         self.uniform_outputs = {step.number for step in self.shape.outputs} - self.varying
-        self.products = Products(self.shape)
+        self.products = Products(self.shape, sums=not spec.exact)
         if spec.exact:
-            self.products.found, self.products.skipped = {}, set()
             self._check_means()
         self.has_threads = spec.threads > 1 and not spec.exact
         self.rows_a_call = self.rows_at_once
@@ -92,7 +91,6 @@ class LoopedLanes(LaneWriter):
             wanted,
             wide=wide,
             registers=self._registers(wide),
-            shared_input=self._shared_input,
             output=output or self._add_up,  # type: ignore[arg-type]
             attached=self.shape.attached,
             keep=self._keep,
@@ -102,17 +100,6 @@ class LoopedLanes(LaneWriter):
     def _registers(self, wide: int) -> int:
         """How many sums of `wide` vectors fit the registers, beside what is added to them."""
         return max(1, (self.spec.machine.registers - wide - 3) // wide)
-
-    def _shared_input(self, step: Step, form: Affine) -> tuple[str, Affine]:
-        """Where an input that all rows share is in memory."""
-        others = self.spec.others_from
-        read = self.shape.places(step, form)
-        least, most = read.min(), read.max()
-        if least < others <= most:
-            raise NotAsLoops("an access goes from the parameters on to other numbers")
-        if least < others:
-            return "%parameters", form
-        return "%others", Affine(form.base - others, form.strides)
 
     def uniform(self, *, rehearsal: bool = False) -> str:
         """Compute what all rows share."""

@@ -28,12 +28,13 @@ class Product(NamedTuple):
 
 class Products:
     """The products of a program. `left` and `right` say where their factors are kept, `skipped` which lines are
-    computed only here.
+    computed only here. Without `sums` there are none: then every product is computed row by row.
     """
 
-    def __init__(self, shape: Shape):
+    def __init__(self, shape: Shape, *, sums: bool = True):
         self.shape = shape
-        self.found = {step.number: found for step in shape.lines if (found := _product(shape, step))}
+        lines = shape.lines if sums else ()
+        self.found = {step.number: found for step in lines if (found := _product(shape, step))}
         while True:
             self.left, self.right = Storage(shape), Storage(shape)
             for product in self.found.values():

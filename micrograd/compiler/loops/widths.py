@@ -7,6 +7,7 @@ fits the processor's caches.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any, NamedTuple
 
 from micrograd.compiler.fold import Folded, fold, folded_if_worth
@@ -34,9 +35,12 @@ def folded_of(spec: ModuleSpec) -> Folded:
 
 
 def _inputs_of(spec: ModuleSpec) -> dict[str, Any]:
-    """Which inputs of the tape differ by row, and the place of each: see `fold`."""
-    rows = {i for i, source in enumerate(spec.sources) if source.is_row}
-    return {"rows": rows, "places": list(map(spec.folded_place, spec.sources))}
+    """The space and the place of each input of the tape, for `fold`: the arrays' rows lie one after the other."""
+    starts = list(itertools.accumulate(spec.widths, initial=0))
+    return {
+        "spaces": [source.memory or "row" for source in spec.sources],
+        "places": [source.place + (starts[source.array] if source.is_row else 0) for source in spec.sources],
+    }
 
 
 class Widths:
