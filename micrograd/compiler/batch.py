@@ -7,6 +7,7 @@ computes it, `results` and `rows_of_this_step` read what came out, and `means` d
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 import threading
 import time
@@ -15,7 +16,7 @@ from typing import Any
 
 from micrograd.compiler.fold import Folded
 from micrograd.compiler.loops.helpers import helping
-from micrograd.compiler.loops.widths import Widths, folded_of
+from micrograd.compiler.loops.widths import Widths
 from micrograd.compiler.native.context import BAD_INDEX, COLUMNS, PAUSED, WIDEST
 from micrograd.compiler.native.memory import Memory, addresses
 from micrograd.compiler.native.native import Native
@@ -182,10 +183,15 @@ class BatchProgram:
             raise RuntimeError("this compiled function is already running: a signal handler may not call it again")
         return self._lock
 
-    @property
+    @functools.cached_property
     def folded(self) -> Folded:
         """The tape as loops."""
-        return self.code.spec.folded or folded_of(self.code.spec)
+        return self.code.folded()
+
+    @property
+    def how(self) -> str:
+        """How it runs: as loops or not, and why not."""
+        return self.code.how
 
     @property
     def native(self) -> Native:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from micrograd.compiler.fold import Storage, storage
@@ -23,13 +24,14 @@ class CompiledForms:
 
     @property
     def program(self) -> Storage:
-        """The same as loops, to be read: `print(step.program)`.
+        """The same as loops, to be read: `print(step.program)`. Its first line says whether it runs as these loops, or
+        instruction by instruction, and why.
 
-        `row[...]` are the numbers of a row, or the arguments; `shared[...]` the parameters, and other numbers that all
-        rows share. A variable such as `v3` is a register, `m[...]` is memory. A `train_step` whose tape is long and has
-        loops runs in this form; all others run instruction by instruction.
+        `row[...]` are the numbers of a row, or the arguments; `parameters[...]` those of the optimizer, and
+        `others[...]` all other numbers that the rows share. A variable such as `v3` is a register, `m[...]` is memory.
         """
-        return storage(self._last().folded)
+        last = self._last()
+        return dataclasses.replace(storage(last.folded), how=last.how)
 
     @property
     def constants(self) -> list[Constant]:

@@ -13,7 +13,10 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
+
+from micrograd.anomaly import is_of_this_package
 
 SILENCE = 1.0  # seconds until something is said
 
@@ -56,6 +59,14 @@ def look(*, recorded: int = 0) -> None:
 def known(operations: int) -> None:
     """Note how many operations there are, after the recording has ended."""
     compiling.operations = operations
+
+
+def warn(text: str) -> None:
+    """A warning of Python's, at the line outside this package that had something compiled."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and is_of_this_package(frame):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)
 
 
 @contextlib.contextmanager

@@ -207,15 +207,23 @@ class Program:
         places = array.array("q", self.by).tobytes()
         return addresses(computer.native.address("call")), places, computer.native  # as several.h has them
 
-    @property
+    @functools.cached_property
     def folded(self) -> Folded:
         """The tape as loops; its arguments are `row`."""
         return fold(self.tape, rows=range(len(self.tape.inputs)))
 
     @property
+    def how(self) -> str:
+        """How `native` runs: as loops or not, and why not."""
+        return self._shown().how
+
+    @property
     def native(self) -> Native:
         """The code compiled with derivatives, if there is a Value to differentiate by."""
-        return (self._with_derivatives() if self.by else self._without_derivatives()).native
+        return self._shown().native
+
+    def _shown(self) -> _Computer:
+        return self._with_derivatives() if self.by else self._without_derivatives()
 
     def __call__(self, given: list[Any], *, connected: bool) -> Any:
         """What the function gives for these numbers and Values; `connected`: the result is part of a graph."""
@@ -346,12 +354,14 @@ def _result(x: Any, leaf: int, found: _Recording) -> Any:
 
 
 class _Computer:
-    """Native code for a tape: takes a list of numbers; gives the list of outputs or raises NotFiniteError."""
+    """Native code for a tape: takes a list of numbers; gives the list of outputs or raises NotFiniteError. `how` says
+    how it runs.
+    """
 
     def __init__(self, tape: Tape, *, exact: bool):
         self.tape = tape
         with paused():
-            text = call_text(tape, this_machine(), exact=exact)
+            text, self.how = call_text(tape, this_machine(), exact=exact)
         self.native = native_of(text, this_machine(), call=CALL)
         self._call, self._inputs = self.native.call, len(tape.inputs)
         self._buffer = ctypes.c_double * (len(tape.inputs) + len(tape.outputs))

@@ -26,7 +26,7 @@ def is_looped(text):
 
 def outputs(tape, inputs, *, loops, exact=True):
     """What native code gives, as hexadecimal numbers."""
-    text = call_text(tape, this_machine(), exact=exact, loops=loops)
+    text = call_text(tape, this_machine(), exact=exact, loops=loops).text
     assert loops or not is_looped(text)
     buffer = (ctypes.c_double * (len(inputs) + len(tape.outputs)))(*inputs)
     native_of(text, this_machine(), call=CALL).call(buffer)
@@ -49,7 +49,7 @@ def test_random_programs_of_loops_to_the_bit(seed):
 def test_nearly_all_random_programs_are_written_as_loops():
     """Some are not: a loop may have no turns, or an operand may be a condition in some turns only."""
     tapes = [simplify(unrolled(random_program(seed), [f"x{i}" for i in range(20)], most=400)) for seed in range(60)]
-    looped = [is_looped(call_text(tape, this_machine(), loops=True)) for tape in tapes if len(tape) > 30]
+    looped = [is_looped(call_text(tape, this_machine(), loops=True).text) for tape in tapes if len(tape) > 30]
     assert len(looped) > 20 and sum(looped) >= 0.8 * len(looped)
 
 
@@ -73,7 +73,7 @@ def test_a_program_that_needs_much_memory_is_straight_line_code():
     for term in terms:
         total = tape.append("sub", tape.append("mul", total, 0.5), term)
     tape.outputs["value"] = total
-    text = call_text(tape, this_machine(), loops=True)
+    text = call_text(tape, this_machine(), loops=True).text
     assert "alloca" not in text or int(text.partition("alloca [")[2].split()[0]) <= MOST
 
 

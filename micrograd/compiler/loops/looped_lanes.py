@@ -43,7 +43,7 @@ class LoopedLanes(LaneWriter):
             self.needs_tail, self.clears, self.sums = False, False, "gradients"
         self.uniform_lines = {step.number for step in self.shape.lines} - self.varying
         self.uniform_outputs = {step.number for step in self.shape.outputs} - self.varying
-        self.products = Products(self.shape, sums=not spec.exact)
+        self.products = Products(self.shape, spec.widths, sums=not spec.exact)
         if spec.exact:
             self._check_means()
         self.has_threads = spec.threads > 1 and not spec.exact
@@ -71,10 +71,10 @@ class LoopedLanes(LaneWriter):
             if is_called(step.line.op) and any(
                 source.number in joined for x in step.temporaries for source in self.shape.sources(step, x)
             ):
-                raise NotAsLoops("a function may be called with a number that all rows share")
+                raise NotAsLoops(f"`{step.entry}` reads a number that all rows share in some turns, not in others")
         for step in self.shape.outputs:
             if step.number in self.varying and np.isin(self.shape.places(step, step.output.number), same).any():
-                raise NotAsLoops("a number that all rows share is computed together with others")
+                raise NotAsLoops(f"`{step.entry}` is the same for all rows, but computed in a loop with what is not")
 
     def _rehearse(self) -> None:
         for write in (self.uniform, self.block, self.reduce):
@@ -190,7 +190,7 @@ class LoopedLanes(LaneWriter):
     @functools.cached_property
     def _copied(self) -> set[int]:
         """The arrays that are not of doubles, if factors of products come from them: their rows are copied."""
-        arrays = RowSums(self.spec, self.products, self.emitter(1)).arrays if self.products.found else set()
+        arrays = [k for product in self.products.found.values() for k in self.products.arrays(product)]
         return {k for k in arrays if self.spec.types[k] != "f8"}
 
     def _products(self) -> str:

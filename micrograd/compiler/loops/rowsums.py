@@ -11,16 +11,13 @@ The sums of a tile stay in registers; right factors are read once for several j,
 
 from __future__ import annotations
 
-import bisect
 import contextlib
 from collections.abc import Iterator
 
 from micrograd.compiler.fold import Affine
 from micrograd.compiler.loops.products import Product, Products
-from micrograd.compiler.loops.shape import places
 from micrograd.compiler.native.emit import Emitter
 from micrograd.compiler.native.spec import ModuleSpec
-from micrograd.errors import NotAsLoops
 
 
 class RowSums:
@@ -29,7 +26,6 @@ class RowSums:
     def __init__(self, spec: ModuleSpec, products: Products, e: Emitter):
         self.spec, self.products, self.e = spec, products, e
         self.loops = 0
-        self._arrays = [sum(spec.widths[:k]) for k in range(len(spec.widths) + 1)]
 
     @contextlib.contextmanager
     def loop(self, start: int, end: int, by: int) -> Iterator[str | int]:
@@ -86,20 +82,6 @@ class RowSums:
             f"{name}.end:",
         ]
         e._label = f"{name}.end"
-
-    def array(self, product: Product) -> int:
-        """The array whose rows have the right factors."""
-        place = product.right.place
-        read = places(place, product.nests[-1].counters)
-        array = bisect.bisect_right(self._arrays, int(read.min())) - 1
-        if read.max() >= self._arrays[array + 1]:
-            raise NotAsLoops("factors come from two arrays")
-        return array
-
-    @property
-    def arrays(self) -> set[int]:
-        """The arrays whose rows have right factors."""
-        return {self.array(product) for product in self.products.found.values() if product.right.space == "row"}
 
     def write(self) -> None:
         """Write all sums over %count rows, at the end of the emitter's lines."""
@@ -181,9 +163,9 @@ class RowSums:
             for k, x in enumerate([zero] * len(cells))
         ]
         if product.right.space == "row":
-            array = self.array(product)
+            array = self.products.arrays(product)[0]
             row = e.let(f"load ptr, ptr {e.at(e.at('%starts', name), array * self.spec.kept)}")
-            row = e.at(row, -self._arrays[array])
+            row = e.at(row, -self.products.starts[array])
         else:
             row = e.at("%right", e.let(f"mul i64 {name}, {self.products.right.words}"))
         row = e.at(row, rights)
@@ -205,7 +187,8 @@ class RowSums:
         for k, address in enumerate(addresses):
             total = e.let(f"fmul contract {e.type} {name}.n{k}, {scale}")
             if not self.spec.is_single:
-                before_ = e.let(f"select i1 %fresh, {e.type} {zero}, {e.type} {e.load_vector(address, 0)}")
+                none = e.value(-0.0)  # adds nothing, not even to the sign of a sum that is -0.0
+                before_ = e.let(f"select i1 %fresh, {e.type} {none}, {e.type} {e.load_vector(address, 0)}")
                 total = e.let(f"fadd contract {e.type} {before_}, {total}")
             e.store(total, address, 0)
         self.e._count, self.e._label = e._count, f"{name[1:]}.end"

@@ -146,7 +146,7 @@ class Storage:
         if key not in self._forms:
             found = self._form(access, nests)
             if found is None:
-                raise NotAsLoops(f"the numbers that {access} reads do not lie in a regular order")
+                raise NotAsLoops(f"what `{access}` reads is not written in a regular order")
             self._forms[key] = found
         return self._forms[key]
 
