@@ -189,11 +189,6 @@ class BatchProgram:
         return self.code.folded()
 
     @property
-    def how(self) -> str:
-        """How it runs: as loops or not, and why not."""
-        return self.code.how
-
-    @property
-    def native(self) -> Native:
-        """The code compiled last."""
-        return self.code.latest
+    def shown(self) -> Widths:
+        """Its `native` is the code compiled last, and `how` says how it runs."""
+        return self.code

@@ -31,7 +31,7 @@ class CompiledForms:
         `others[...]` all other numbers that the rows share. A variable such as `v3` is a register, `m[...]` is memory.
         """
         last = self._last()
-        return dataclasses.replace(storage(last.folded), how=last.how)
+        return dataclasses.replace(storage(last.folded), how=last.shown.how)
 
     @property
     def constants(self) -> list[Constant]:
@@ -44,9 +44,9 @@ class CompiledForms:
     @property
     def llvm_ir(self) -> str:
         """The tape as LLVM code; for a training step, with the whole loop."""
-        return self._last().native.llvm_ir
+        return self._last().shown.native.llvm_ir
 
     @property
     def assembly(self) -> str:
         """The processor's instructions, as text."""
-        return self._last().native.assembly
+        return self._last().shown.native.assembly

@@ -27,7 +27,7 @@ from micrograd.compiler.fold import Folded, fold
 from micrograd.compiler.loops.calls import call_text
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.memory import addresses
-from micrograd.compiler.native.native import CALL, Native, native_of
+from micrograd.compiler.native.native import CALL, native_of
 from micrograd.compiler.outside.recording import recorded
 from micrograd.compiler.paused import paused
 from micrograd.compiler.rows import WholeNumber
@@ -213,16 +213,8 @@ class Program:
         return fold(self.tape, rows=range(len(self.tape.inputs)))
 
     @property
-    def how(self) -> str:
-        """How `native` runs: as loops or not, and why not."""
-        return self._shown().how
-
-    @property
-    def native(self) -> Native:
+    def shown(self) -> _Computer:
         """The code compiled with derivatives, if there is a Value to differentiate by."""
-        return self._shown().native
-
-    def _shown(self) -> _Computer:
         return self._with_derivatives() if self.by else self._without_derivatives()
 
     def __call__(self, given: list[Any], *, connected: bool) -> Any:
@@ -354,9 +346,7 @@ def _result(x: Any, leaf: int, found: _Recording) -> Any:
 
 
 class _Computer:
-    """Native code for a tape: takes a list of numbers; gives the list of outputs or raises NotFiniteError. `how` says
-    how it runs.
-    """
+    """Native code for a tape: takes a list of numbers; gives the list of outputs or raises NotFiniteError."""
 
     def __init__(self, tape: Tape, *, exact: bool):
         self.tape = tape

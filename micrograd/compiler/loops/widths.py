@@ -123,7 +123,7 @@ class Widths:
         return self.spec.folded or fold(self.spec.tape, **_inputs_of(self.spec))
 
     @property
-    def latest(self) -> Native:
+    def native(self) -> Native:
         """The code compiled last. Raises RuntimeError if every call was refused before it was compiled."""
         if not self._compiled:
             raise RuntimeError("nothing has been compiled yet: the last call was refused")
