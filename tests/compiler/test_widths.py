@@ -78,7 +78,7 @@ def test_which_code_serves_which_batches():
     assert large.serves(small) and large.serves(large) and not small.serves(large)
     assert Width(4, False, 5, 240).serves(small) and not large.serves(Width(4, False, 5, 160))
     assert not large.serves(Width(4, True, 4, 32)) and not large.serves(Width(8, True, 5, 40))
-    assert Width(8, False).serves(Width(2, True)) and not Width(2, True).serves(Width(4, True))
+    assert Width(4, False).serves(Width(2, True)) and not Width(2, True).serves(Width(4, True))
     assert not Width(4, False).serves(small) and not Width(4, False, 1, 256).serves(Width(4, False))
 
 

@@ -40,9 +40,10 @@ class Width(NamedTuple):
     kept: int = 0
 
     def serves(self, wanted: Width) -> bool:
-        """Whether code of this width gives, to the bit, what code of the wanted one gives on its batches.
+        """Whether code of this width serves the batches of the wanted one.
 
-        Which rows are added to which depends on `lanes` and `wide`, but not on how many could be kept.
+        Loops then give the same to the bit: which rows are added to which follows from `lanes` and `wide`, whatever
+        could be kept. Straight-line code may round differently: with more lanes, functions and sums are other ones.
         """
         if not (self.kept and wanted.kept):
             return self == wanted or (self.kept == wanted.kept and not self.is_single)
@@ -115,7 +116,7 @@ class Widths:
         if self._is_asked:
             notice.warn(
                 f"loops=True was asked for, but this program {self.how}. Write what repeats in the same way each time, "
-                "or leave out `loops` and it is chosen; print(step.program) shows the line"
+                "or leave out `loops` and the compiler chooses; print(step.program) shows the whole program"
             )
 
     def folded(self) -> Folded:
