@@ -97,7 +97,8 @@ class NotFiniteError(ArithmeticError):
 class NotAsLoops(RuntimeError):
     """This program, or this part of it, cannot be written as loops.
 
-    You never see this error: the compiler then writes the instructions one after the other.
+    You never see this error: the compiler then writes the instructions one after the other, and the first line of
+    `print(step.program)` says why.
     """
 
 

@@ -18,7 +18,7 @@ from micrograd.compiler import notice
 from micrograd.compiler.estimate import said
 from micrograd.compiler.fold import Folded
 from micrograd.compiler.loops.helpers import helping
-from micrograd.compiler.loops.widths import Widths, folded_of
+from micrograd.compiler.loops.widths import Widths
 from micrograd.compiler.native.context import BAD_INDEX, COLUMNS, PAUSED, WIDEST
 from micrograd.compiler.native.memory import Memory, addresses
 from micrograd.compiler.native.native import Native
@@ -187,12 +187,12 @@ class BatchProgram:
             raise RuntimeError("this compiled function is already running: a signal handler may not call it again")
         return self._lock
 
-    @property
+    @functools.cached_property
     def folded(self) -> Folded:
         """The tape as loops."""
-        return self.code.spec.folded or folded_of(self.code.spec)
+        return self.code.folded()
 
     @property
-    def native(self) -> Native:
-        """The code compiled last."""
-        return self.code.latest
+    def shown(self) -> Widths:
+        """Its `native` is the code compiled last, and `how` says how it runs."""
+        return self.code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from micrograd.compiler.fold import Storage, storage
@@ -23,14 +24,15 @@ class CompiledForms:
 
     @property
     def program(self) -> Storage:
-        """The same as loops, to be read: `print(step.program)`.
+        """The same as loops, to be read: `print(step.program)`. Its first line says whether it runs as these loops, or
+        instruction by instruction, and why.
 
-        `row[...]` are the numbers of a row, or the arguments; `shared[k]` is parameter `k` of the optimizer, and after
-        these come other numbers that all rows share; `output[k]` is the gradient of parameter `k`, and the last output
-        the loss. A variable such as `v3` is a register, `m[...]` is memory. A `train_step` whose tape is long and has
-        loops runs in this form; all others run instruction by instruction.
+        `row[...]` are the numbers of a row, or the arguments; `parameters[k]` is parameter `k` of the optimizer, and
+        `others[...]` are all other numbers that the rows share; `output[k]` is the gradient of parameter `k`, and the
+        last output the loss. A variable such as `v3` is a register, `m[...]` is memory.
         """
-        return storage(self._last().folded)
+        last = self._last()
+        return dataclasses.replace(storage(last.folded), how=last.shown.how)
 
     @property
     def constants(self) -> list[Constant]:
@@ -43,9 +45,9 @@ class CompiledForms:
     @property
     def llvm_ir(self) -> str:
         """The tape as LLVM code; for a training step, with the whole loop."""
-        return self._last().native.llvm_ir
+        return self._last().shown.native.llvm_ir
 
     @property
     def assembly(self) -> str:
         """The processor's instructions, as text."""
-        return self._last().native.assembly
+        return self._last().shown.native.assembly

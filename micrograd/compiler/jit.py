@@ -150,7 +150,7 @@ class _Jitted(CompiledForms):
             with modes.plainly():
                 self(*args, **kwargs)
         program = self._last()
-        return Lowered(program.tape, program.native.llvm_ir, program.native.assembly)
+        return Lowered(program.tape, program.shown.native.llvm_ir, program.shown.native.assembly)
 
     def _last(self) -> Any:
         program = self._programs.latest

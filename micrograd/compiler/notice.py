@@ -14,7 +14,10 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
+
+from micrograd.anomaly import is_of_this_package
 
 SILENCE = 1.0  # seconds until something is said
 
@@ -61,6 +64,14 @@ def look(*, recorded: int = 0) -> None:
 def known(described: Callable[[float], str]) -> None:
     """Note what to say from now on, given the seconds that have passed: what is recorded is being compiled."""
     compiling.described = described
+
+
+def warn(text: str) -> None:
+    """A warning of Python's, at the line outside this package that had something compiled."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and is_of_this_package(frame):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)
 
 
 @contextlib.contextmanager

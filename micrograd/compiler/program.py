@@ -28,7 +28,7 @@ from micrograd.compiler.fold import Folded, fold
 from micrograd.compiler.loops.calls import call_text
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.memory import addresses
-from micrograd.compiler.native.native import CALL, Native, native_of
+from micrograd.compiler.native.native import CALL, native_of
 from micrograd.compiler.outside.recording import recorded
 from micrograd.compiler.paused import paused
 from micrograd.compiler.rows import WholeNumber
@@ -207,15 +207,15 @@ class Program:
         address = addresses(computer.native.address("call"))
         return address, places, computer.kept, computer.native  # as several.h has them
 
-    @property
+    @functools.cached_property
     def folded(self) -> Folded:
         """The tape as loops; its arguments are `row`."""
         return fold(self.tape, rows=range(len(self.tape.inputs)))
 
     @property
-    def native(self) -> Native:
+    def shown(self) -> _Computer:
         """The code compiled with derivatives, if there is a Value to differentiate by."""
-        return (self._with_derivatives() if self.by else self._without_derivatives()).native
+        return self._with_derivatives() if self.by else self._without_derivatives()
 
     def __call__(self, given: list[Any], *, connected: bool) -> Any:
         """What the function gives for these numbers and Values; `connected`: the result is part of a graph."""
@@ -352,7 +352,7 @@ class _Computer:
         self.tape = tape
         notice.known(functools.partial(said, [len(tape)]))
         with paused():
-            text, self.kept = call_text(tape, this_machine(), exact=exact)
+            text, self.kept, self.how = call_text(tape, this_machine(), exact=exact)
         self.native = native_of(text, this_machine(), call=CALL)
         self._call, self._inputs = self.native.call, len(tape.inputs)
         self._end, room = len(tape.inputs) + len(tape.outputs), len(tape.outputs) + self.kept

@@ -62,9 +62,9 @@ def train_step(
     A product and a sum may be rounded once together, which is more accurate but differs from eager code; with
     `exact=True` each is rounded by itself. Either way, the sums over the rows are taken in another order than eagerly.
 
-    A large loss is compiled as loops, a small one as straight-line code; `loops` decides for experts.
-    `threads` has an effect only where the program runs as loops, and not with `exact=True`; it counts in `run` only,
-    and results do not depend on it.
+    A large loss is compiled as loops, a small one as straight-line code; `loops` decides for experts, and a UserWarning
+    says so where `loops=True` cannot be done. `threads` has an effect only where the program runs as loops, and not
+    with `exact=True`; it counts in `run` only, and results do not depend on it.
 
     Needs the extra `jit`. Raises TypeError when `loss` asks for a number while it is recorded, or does not do the same
     each time it runs: see `jit`.

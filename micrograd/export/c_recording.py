@@ -17,7 +17,7 @@ from typing import Any
 
 from micrograd.coerce import as_float
 from micrograd.compiler.arguments import flatten, rebuild
-from micrograd.compiler.fold import Folded, folded_if_worth
+from micrograd.compiler.fold import Folded, choice
 from micrograd.compiler.tape.recorder import Recorder
 from micrograd.compiler.tape.simplify import simplify, without_dead_code
 from micrograd.compiler.tape.symbols import operand_of
@@ -126,7 +126,7 @@ class Recording:
         outputs = list(tape.outputs.items())
         tape.outputs = dict(outputs[first:] + outputs[:first])
         arrays, numbers = places_of(self._inputs(places))
-        return folded_if_worth(tape, spaces=arrays, places=numbers)
+        return choice(tape, spaces=arrays, places=numbers).folded
 
     def loops(self, folded: Folded, results: str) -> list[str]:
         """The folded tape as C, which writes its outputs to the array `results`."""

@@ -30,7 +30,7 @@ def is_looped(text):
 
 def outputs(tape, inputs, *, loops, exact=True):
     """What native code gives, as hexadecimal numbers."""
-    text, kept = call_text(tape, this_machine(), exact=exact, loops=loops)
+    text, kept, _ = call_text(tape, this_machine(), exact=exact, loops=loops)
     assert loops or not (kept or is_looped(text))
     end = len(inputs) + len(tape.outputs)
     behind = [0.125, -0.0, 3.5]
@@ -83,7 +83,7 @@ def test_numbers_that_a_call_keeps_need_no_stack():
     for x in reversed(sums):
         out = tape.append("add", tape.append("mul", out, 0.5), x)
     tape.outputs["value"] = out
-    text, kept = call_text(tape, this_machine(), exact=True)
+    text, kept, _ = call_text(tape, this_machine(), exact=True)
     assert is_looped(text) and len(text.splitlines()) < 80 and 8 * kept > stack
     call = native_of(text, this_machine(), call=CALL).call
     rng = np.random.default_rng(0)

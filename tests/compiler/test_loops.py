@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 import threading
+import warnings
 
 import pytest
 from helpers.loop_programs import random_program, unrolled
@@ -13,13 +15,18 @@ from hypothesis import strategies as st
 
 from micrograd import Value
 from micrograd.compiler.batch import BatchProgram
+from micrograd.compiler.loops.looped_lanes import LoopedLanes
+from micrograd.compiler.loops.widths import Widths
+from micrograd.compiler.native.loop import module_text
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.memory import Memory
 from micrograd.compiler.native.spec import ModuleSpec, Source
 from micrograd.compiler.row_tape import RowTape
 from micrograd.compiler.rows import as_rows
 from micrograd.compiler.tape.simplify import simplify
+from micrograd.compiler.tape.tape import Tape
 from micrograd.compiler.train_step import train_step
+from micrograd.errors import NotAsLoops
 from micrograd.losses import half_squared_sum
 from micrograd.nn import MLP
 from micrograd.optim import SGD, Adam
@@ -37,12 +44,14 @@ SOURCES = [
 ]
 
 
-def means(tape, rows, memory, *, loops, exact):
-    """The means of a tape's outputs over the rows; which inputs are what, SOURCES says."""
-    spec = ModuleSpec(tape, SOURCES, [array.dtype.str[1:] for array in rows], machine=this_machine(), exact=exact)
+def means(tape, rows, memory, *, loops, exact, sources=SOURCES):
+    """The means of a tape's outputs over the rows; `sources` says which inputs are what."""
+    spec = ModuleSpec(tape, sources, [array.dtype.str[1:] for array in rows], machine=this_machine(), exact=exact)
     program = BatchProgram(RowTape(spec, [], [], 1, None), loops=loops)
     program.context.parameters = memory.address
-    program.point_at(as_rows(rows, ["x", "y"]), len(rows[0]))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "loops=True was asked for")
+        program.point_at(as_rows(rows, ["x", "y"][: len(rows)]), len(rows[0]))
     program._others.view[0] = 0.7
     program.start()
     return program.run(1), numpy.array(program.results())
@@ -52,7 +61,7 @@ def means(tape, rows, memory, *, loops, exact):
 @given(st.integers(0, 2**32))
 def test_random_programs_of_loops(seed):
     """With `exact` to the bit; otherwise up to the order of sums."""
-    tape = simplify(unrolled(random_program(seed), [f"x{i}" for i in range(13)], most=400))
+    tape = random_tape(seed)
     numbers = numpy.random.default_rng(len(tape))
     count = int(numbers.choice([1, 2, 3, 7, 8, 10, 23, 70]))
     rows = numbers.uniform(-1, 1, (count, 2)), numbers.uniform(-1, 1, (count, 1)).astype(numpy.float32)
@@ -67,6 +76,25 @@ def test_random_programs_of_loops(seed):
         elif numpy.isfinite(expected).all():
             most = abs(expected).max()
             assert numpy.allclose(found[1], expected, rtol=1e-9, atol=1e-12 * most)
+
+
+def random_tape(seed):
+    return simplify(unrolled(random_program(seed), [f"x{i}" for i in range(13)], most=400))
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_random_programs_are_written_as_loops(exact):
+    """Few are not: a loop may have no turns, or an operand may be a condition in some turns only."""
+    rows, refused = (numpy.zeros((2, 2)), numpy.zeros((2, 1), numpy.float32)), []
+    tapes = [tape for tape in map(random_tape, range(60)) if len(tape) > 30]
+    for tape in tapes:
+        spec = ModuleSpec(tape, SOURCES, [array.dtype.str[1:] for array in rows], exact=exact)
+        code = Widths(spec, loops=True)
+        try:
+            module_text(LoopedLanes(dataclasses.replace(code.spec, **code._width(2)._asdict())))
+        except NotAsLoops as error:
+            refused.append(str(error))
+    assert len(tapes) > 12 and len(refused) <= 0.1 * len(tapes), refused
 
 
 def trained(make, data, *, optimizer=SGD, steps=4, **options):
@@ -200,6 +228,54 @@ def test_the_likelihood_of_a_mixture():
         return [*[m for mean in means for m in mean], *[s for scale in scales for s in scale], *logits], loss
 
     compare(make, (numpy.random.default_rng(2).normal(size=(23, 5)),))
+
+
+def half_trained(count, trained):
+    """A sum of products with many Values, of which only some are parameters."""
+
+    def make():
+        w = [Value(0.01 * (i % 7 - 3)) for i in range(count)]
+        return w[:trained], lambda x, y: (sum(a * b for a, b in zip(w, x)) - y) ** 2
+
+    return make
+
+
+def test_loops_go_through_parameters_and_then_through_other_values():
+    numbers = numpy.random.default_rng(0)
+    compare(half_trained(40, 25), (numbers.random((23, 40)), numbers.random(23)))
+    _, step = trained(half_trained(2400, 1200), (numbers.random((2, 2400)), numbers.random(2)), steps=1)
+    assert len(step.program.folded.body) < 16 and len(step.llvm_ir.splitlines()) < 2000
+    assert "parameters[i+1] * row[i+1]" in str(step.program) and "others[i] * row[i+1200]" in str(step.program)
+
+
+def test_loops_go_through_two_arrays_of_rows():
+    """Weights times the numbers of two arrays, one after the other: their gradients are sums over the rows as well."""
+
+    def make():
+        w = [[Value(0.01 * (i * j % 7 - 3)) for i in range(20)] for j in range(6)]
+        own = [x for row in w for x in row]
+        return own, lambda x, y: sum(sum(a * b for a, b in zip(row, [*x, *y])).tanh() for row in w)
+
+    numbers = numpy.random.default_rng(0)
+    compare(make, (numbers.random((23, 12)), numbers.random((23, 8)).astype(numpy.float32)))
+
+
+def test_gradients_that_are_products_of_kept_factors():
+    """Products that no sum follows, `exact` too: there they are not kept, but added up row by row."""
+    tape = Tape(["other", *[f"x{i}" for i in range(8)], *[f"w{i}" for i in range(9)]])
+    for i in range(9):
+        d = tape.append("tanh", tape.append("mul", 9 + i, 1))
+        tape.outputs |= {f"d{i}.{j}": tape.append("mul", d, 1 + j) for j in range(8)}
+    tape.outputs["value"] = tape.append("mul", 0, 1)
+    sources = [Source("others", 0), *[Source(array=0, place=i) for i in range(8)]]
+    sources += [Source("parameters", i) for i in range(9)]
+    memory, rows = Memory(16), (numpy.random.default_rng(0).random((10, 8)),)
+    memory.view[:9] = memoryview(numpy.linspace(-1, 1, 9))
+    for exact in (False, True):
+        (status, found), (_, expected) = (
+            means(tape, rows, memory, loops=loops, exact=exact, sources=sources) for loops in (True, False)
+        )
+        assert status == 0 and found == pytest.approx(expected, rel=0 if exact else 1e-12)
 
 
 def test_a_gradient_that_is_not_finite_changes_nothing():

@@ -24,7 +24,6 @@ from micrograd.compiler.fold import (
     Loop,
     Output,
     fold,
-    folded_if_worth,
     run,
     run_stored,
     storage,
@@ -331,4 +330,4 @@ def test_short_and_irregular_functions_stay_straight_line_code():
         operands = numbers.randrange(len(tape)), numbers.randrange(len(tape))
         tape.append(numbers.choice("add sub mul div".split()), *operands)
     tape.outputs["y[0]"] = len(tape) - 1
-    assert folded_if_worth(tape) is None
+    assert worth.choice(tape).folded is None

@@ -20,21 +20,23 @@ from micrograd.compiler.fold.folding import fold
 from micrograd.compiler.fold.forms import Access, Affine, Folded, Line, Loop, Output
 from micrograd.compiler.fold.interpret import run, run_stored
 from micrograd.compiler.fold.storage import Cell, Storage, Variable, storage
-from micrograd.compiler.fold.worth import folded_if_worth
+from micrograd.compiler.fold.worth import Choice, choice, straight
 
 __all__ = [
     "Access",
     "Affine",
     "Cell",
+    "Choice",
     "Folded",
     "Line",
     "Loop",
     "Output",
     "Storage",
     "Variable",
+    "choice",
     "fold",
-    "folded_if_worth",
     "run",
     "run_stored",
     "storage",
+    "straight",
 ]

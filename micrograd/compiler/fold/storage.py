@@ -82,16 +82,17 @@ class KeptLoop:
 @dataclass
 class Storage:
     """`lines[id(entry)]` and `loops[id(entry)]` say where the numbers of a line, an output, a loop are; `size` is the
-    number of places in memory. `print(storage)` shows the program.
+    number of places in memory. `print(storage)` shows the program, after a line with how it runs, if `how` says so.
     """
 
     folded: Folded
     lines: dict[int, KeptLine]
     loops: dict[int, KeptLoop]
     size: int
+    how: str = ""
 
     def __str__(self) -> str:
-        return "\n".join(self._shown(self.folded.body, 0))
+        return "\n".join([*([f"# {self.how}"] if self.how else []), *self._shown(self.folded.body, 0)])
 
     def _shown(self, body: Body, depth: int) -> Iterator[str]:
         indent = "    " * depth

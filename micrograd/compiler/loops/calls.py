@@ -9,9 +9,11 @@
     ...     total = tape.append("add", total, i)
     >>> tape.outputs["value"] = total
     >>> machine = Machine("x86_64-unknown-linux-gnu")
-    >>> straight, looped = call_text(tape, machine), call_text(tape, machine, loops=True)
-    >>> len(straight.text.splitlines()) > 1800, len(looped.text.splitlines()) < 60
-    (True, True)
+    >>> for loops in (False, True):
+    ...     text, kept, how = call_text(tape, machine, loops=loops)
+    ...     print(how, len(text.splitlines()) < 60)
+    runs instruction by instruction: it was asked for, with loops=False False
+    runs as loops True
 
 The function is called as that of `call_module` is, with memory that has its inputs, and its outputs after them. Behind
 these is room for the numbers that it keeps between its loops. The caller gives that room, so it is as large as it has
@@ -22,7 +24,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from micrograd.compiler.fold import Affine, folded_if_worth
+from micrograd.compiler.fold import Affine, choice, straight
 from micrograd.compiler.loops.kernel import Kernel
 from micrograd.compiler.loops.shape import Shape, Step
 from micrograd.compiler.loops.storage import Storage
@@ -33,25 +35,27 @@ from micrograd.errors import NotAsLoops
 
 
 class CallText(NamedTuple):
-    """The text of a module with one function, `call(numbers)`, and for how many numbers there must be room behind its
-    outputs.
+    """The text of a module with one function, `call(numbers)`; for how many numbers there must be room behind its
+    outputs; and how it runs.
     """
 
     text: str
     kept: int
+    how: str
 
 
 def call_text(tape: Tape, machine: Machine, *, exact: bool = False, loops: bool | None = None) -> CallText:
     """Write a function. `loops` says whether to write loops; None decides by the length of the tape and of what it
     folds to.
     """
-    folded = folded_if_worth(tape, loops=loops)
+    folded, how = choice(tape, loops=loops, spaces=["numbers"] * len(tape.inputs))
     if folded:
         try:
-            return _Looped(tape, machine, Shape(folded), exact=exact).text()
-        except NotAsLoops:
-            pass
-    return CallText(call_module(tape, machine, exact=exact), 0)
+            text, kept = _Looped(tape, machine, Shape(folded), exact=exact).text()
+            return CallText(text, kept, how)
+        except NotAsLoops as error:
+            how = straight(error).how
+    return CallText(call_module(tape, machine, exact=exact), 0, how)
 
 
 class _Looped:
@@ -59,7 +63,8 @@ class _Looped:
         self.tape, self.machine, self.shape, self.exact = tape, machine, shape, exact
         self.storage = Storage(shape)
 
-    def text(self) -> CallText:
+    def text(self) -> tuple[str, int]:
+        """The text, and for how many numbers there must be room behind the outputs."""
         self._written(rehearsal=True)
         self.storage.lay_out()
         e = self._written(rehearsal=False)
@@ -76,7 +81,7 @@ class _Looped:
             "}",
             "",
         ]
-        return CallText("\n".join(lines), self.storage.shared_words)
+        return "\n".join(lines), self.storage.shared_words
 
     def _written(self, *, rehearsal: bool) -> Emitter:
         e = Emitter(self.machine, exact=self.exact)
@@ -88,15 +93,10 @@ class _Looped:
             range(len(self.shape.steps)),
             wide=1,
             registers=max(1, self.machine.registers - 4),
-            shared_input=self._input,
             output=self._output,
             rehearsal=rehearsal,
         ).write()
         return e
-
-    @staticmethod
-    def _input(step: Step, form: Affine) -> tuple[str, Affine]:
-        return "%numbers", form
 
     @staticmethod
     def _output(kernel: Kernel, step: Step, x: list[str], q: int) -> None:

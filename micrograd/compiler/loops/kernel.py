@@ -24,9 +24,8 @@ UNROLLED = 24  # a loop of no more lines than this, over all its turns, is writt
 
 
 class Kernel(Reads):
-    """Writes the lines whose numbers are `wanted`. `rows`, `work` and `shared` are the names of pointers; `places`
-    turns a place among the shared inputs into a pointer's name and an index. `output` writes an output: that of
-    an output step, or of a line that is `attached` to one. `keep` is told each result.
+    """Writes the lines whose numbers are `wanted`. `output` writes an output: that of an output step, or of a line that
+    is `attached` to one. `keep` is told each result.
     """
 
     def __init__(
@@ -38,13 +37,12 @@ class Kernel(Reads):
         *,
         wide: int,
         registers: int,
-        shared_input: Callable[[Step, Affine], tuple[str, Affine]],
         output: Callable[[Kernel, Step, list[str], int], None],
         attached: Collection[int] = (),
         keep: Callable[[Kernel, Step, list[str], int], None] = lambda kernel, step, x, q: None,
         rehearsal: bool,
     ):
-        super().__init__(e, shape, storage, wide=wide, shared_input=shared_input, rehearsal=rehearsal)
+        super().__init__(e, shape, storage, wide=wide, rehearsal=rehearsal)
         self.wanted, self.registers = wanted, registers
         self.output, self.attached, self.keep = output, attached, keep
 
@@ -222,10 +220,7 @@ class Kernel(Reads):
             axis, _ = self.storage.in_place.get(step.number, (-1, None))
             if axis + 1 == jammed > 0 and q + 1 < self.copies:
                 return  # only the last copy has the sum
-            form = (
-                Affine(0, (0,) * len(own.strides)) if self.rehearsal else self.storage.address(step, step.line.result)
-            )
-            self._store(step, result, form, q)
+            self._store(step, result, self.address(step), q)
 
     def _once(self, step: Step, given: list[Number]) -> list[str]:
         """What a function gives for all rows alike: it is called once, as it is elsewhere for such numbers."""

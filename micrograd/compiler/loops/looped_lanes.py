@@ -44,9 +44,8 @@ class LoopedLanes(LaneWriter):
             self.needs_tail, self.clears, self.sums = False, False, "gradients"
         self.uniform_lines = {step.number for step in self.shape.lines} - self.varying
         self.uniform_outputs = {step.number for step in self.shape.outputs} - self.varying
-        self.products = Products(self.shape)
+        self.products = Products(self.shape, spec.widths, sums=not spec.exact)
         if spec.exact:
-            self.products.found, self.products.skipped = {}, set()
             self._check_means()
         self.has_threads = spec.threads > 1 and not spec.exact
         self.rows_a_call = self.rows_at_once
@@ -73,10 +72,10 @@ class LoopedLanes(LaneWriter):
             if is_called(step.line.op) and any(
                 source.number in joined for x in step.temporaries for source in self.shape.sources(step, x)
             ):
-                raise NotAsLoops("a function may be called with a number that all rows share")
+                raise NotAsLoops(f"`{step.entry}` reads a number that all rows share in some turns, not in others")
         for step in self.shape.outputs:
             if step.number in self.varying and np.isin(self.shape.places(step, step.output.number), same).any():
-                raise NotAsLoops("a number that all rows share is computed together with others")
+                raise NotAsLoops(f"`{step.entry}` is the same for all rows, but computed in a loop with what is not")
 
     def _rehearse(self) -> None:
         for write in (self.uniform, self.block, self.reduce):
@@ -93,7 +92,6 @@ class LoopedLanes(LaneWriter):
             wanted,
             wide=wide,
             registers=self._registers(wide),
-            shared_input=self._shared_input,
             output=output or self._add_up,  # type: ignore[arg-type]
             attached=self.shape.attached,
             keep=self._keep,
@@ -103,17 +101,6 @@ class LoopedLanes(LaneWriter):
     def _registers(self, wide: int) -> int:
         """How many sums of `wide` vectors fit the registers, beside what is added to them."""
         return max(1, (self.spec.machine.registers - wide - 3) // wide)
-
-    def _shared_input(self, step: Step, form: Affine) -> tuple[str, Affine]:
-        """Where an input that all rows share is in memory."""
-        others = self.spec.others_from
-        read = self.shape.places(step, form)
-        least, most = read.min(), read.max()
-        if least < others <= most:
-            raise NotAsLoops("an access goes from the parameters on to other numbers")
-        if least < others:
-            return "%parameters", form
-        return "%others", Affine(form.base - others, form.strides)
 
     def uniform(self, *, rehearsal: bool = False) -> str:
         """Compute what all rows share."""
@@ -203,7 +190,7 @@ class LoopedLanes(LaneWriter):
     @functools.cached_property
     def _copied(self) -> set[int]:
         """The arrays that are not of doubles, if factors of products come from them: their rows are copied."""
-        arrays = RowSums(self.spec, self.products, self.emitter(1)).arrays if self.products.found else set()
+        arrays = [k for product in self.products.found.values() for k in self.products.arrays(product)]
         return {k for k in arrays if self.spec.types[k] != "f8"}
 
     def _products(self) -> str:

@@ -6,10 +6,13 @@ in the lanes: then a sum stays in a register instead of being loaded and stored 
 
 from __future__ import annotations
 
+import bisect
+import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from micrograd.compiler.fold import Access, Affine
-from micrograd.compiler.loops.shape import Nest, Shape, Step
+from micrograd.compiler.loops.shape import Nest, Shape, Step, places
 from micrograd.compiler.loops.storage import Storage
 
 LEAST = 4  # turns of the loop in the lanes
@@ -28,12 +31,18 @@ class Product(NamedTuple):
 
 class Products:
     """The products of a program. `left` and `right` say where their factors are kept, `skipped` which lines are
-    computed only here.
+    computed only here. Right factors from rows are those of one array; `widths` are the lengths of the arrays' rows,
+    and `starts` says where each begins in a row of all.
+
+    Without `sums` there are no products: then all that look like it are computed row by row.
     """
 
-    def __init__(self, shape: Shape):
+    def __init__(self, shape: Shape, widths: Sequence[int], *, sums: bool = True):
         self.shape = shape
-        self.found = {step.number: found for step in shape.lines if (found := _product(shape, step))}
+        self.starts = list(itertools.accumulate(widths, initial=0))
+        lines = shape.lines if sums else ()
+        every = {step.number: found for step in lines if (found := _product(shape, step))}
+        self.found = {number: product for number, product in every.items() if len(self.arrays(product)) <= 1}
         while True:
             self.left, self.right = Storage(shape), Storage(shape)
             for product in self.found.values():
@@ -49,6 +58,14 @@ class Products:
                 del self.found[number]
         attached = {step.number for step in shape.outputs} - {step.number for step in shape.loose}
         self.skipped = {number for number in self.found if all(x.number in attached for x, _ in shape.readers[number])}
+
+    def arrays(self, product: Product) -> list[int]:
+        """The arrays whose rows have the right factors of a product; none if they are results."""
+        if product.right.space != "row":
+            return []
+        read = places(product.right, product.nests[-1].counters)
+        first, last = (bisect.bisect_right(self.starts, int(x)) - 1 for x in (read.min(), read.max()))
+        return list(range(first, last + 1))
 
     def _step(self, product: Product) -> int | None:
         """1 if the innermost loop goes up through the outputs and the right factors, -1 if down; None if neither."""

@@ -1,12 +1,13 @@
 """Find an operand where a kernel keeps it: in a register, in a variable of a loop, or in memory.
 
-A number is a list of `wide` vectors, with one row in each lane. What does not change while the function runs is loaded
-in the outermost loop that knows its address, and addresses are computed where their counters are.
+A number is a list of `wide` vectors, with one row in each lane. Rows are read from `%rows`, results from `%work` and
+`%shared`, and an input that all rows share from the pointer that its space is named after. What does not change while
+the function runs is loaded in the outermost loop that knows its address, and addresses are computed where their
+counters are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from micrograd.compiler.fold import Access, Affine
@@ -50,12 +51,11 @@ class Reads:
         storage: Storage,
         *,
         wide: int,
-        shared_input: Callable[[Step, Affine], tuple[str, Affine]],
         rehearsal: bool,
     ):
         self.e, self.shape, self.storage = e, shape, storage
         self.wide, self.rows_at_once = wide, wide * e.lanes
-        self.shared_input, self.rehearsal = shared_input, rehearsal
+        self.rehearsal = rehearsal
         self.frames: list[Frame] = []
 
     def address(self, step: Step) -> Affine:
@@ -77,8 +77,7 @@ class Reads:
             return self.temporary(access, step.nests, q, self.shape.is_condition(step, access))
         if access.space == "row":
             return self._loaded("%rows", access.place, q, self.rows_at_once, splat=False)
-        name, form = self.shared_input(step, access.place)
-        return self._loaded(name, form, q, 1, splat=True)
+        return self._loaded(f"%{access.space}", access.place, q, 1, splat=True)
 
     def _counter(self, access: Access, q: int) -> list[str]:
         """A constant that changes from turn to turn."""

@@ -11,17 +11,14 @@ The sums of a tile stay in registers; right factors are read once for several j,
 
 from __future__ import annotations
 
-import bisect
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from micrograd.compiler.fold import Affine
 from micrograd.compiler.loops.products import Product, Products
-from micrograd.compiler.loops.shape import places
 from micrograd.compiler.native.emit import Emitter
 from micrograd.compiler.native.spec import ModuleSpec
-from micrograd.errors import NotAsLoops
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,6 @@ class RowSums:
 
     def __init__(self, spec: ModuleSpec, products: Products, e: Emitter):
         self.spec, self.products, self.e = spec, products, e
-        self._arrays = [sum(spec.widths[:k]) for k in range(len(spec.widths) + 1)]
 
     @contextlib.contextmanager
     def loop(self, start: int, end: int, by: int) -> Iterator[str | int]:
@@ -81,20 +77,6 @@ class RowSums:
             yield counter
         e.do(f"br label %{name}.done")
         e.begin(f"{name}.done")
-
-    def array(self, product: Product) -> int:
-        """The array whose rows have the right factors."""
-        place = product.right.place
-        read = places(place, product.nests[-1].counters)
-        array = bisect.bisect_right(self._arrays, int(read.min())) - 1
-        if read.max() >= self._arrays[array + 1]:
-            raise NotAsLoops("factors come from two arrays")
-        return array
-
-    @property
-    def arrays(self) -> set[int]:
-        """The arrays whose rows have right factors."""
-        return {self.array(product) for product in self.products.found.values() if product.right.space == "row"}
 
     def write(self) -> None:
         """Write all sums over %count rows, at the end of the emitter's lines."""
@@ -176,7 +158,8 @@ class RowSums:
         for address, total in zip(addresses, totals):
             mean = e.let(f"fmul contract {e.type} {total}.next, {scale}")
             if not self.spec.is_single:
-                before = e.let(f"select i1 %fresh, {e.type} {zero}, {e.type} {e.load_vector(address, 0)}")
+                none = e.value(-0.0)  # adds nothing, not even to the sign of a sum that is -0.0
+                before = e.let(f"select i1 %fresh, {e.type} {none}, {e.type} {e.load_vector(address, 0)}")
                 mean = e.let(f"fadd contract {e.type} {before}, {mean}")
             e.store(mean, address, 0)
 
@@ -184,9 +167,9 @@ class RowSums:
         """Where a row's right factors begin."""
         if product.right.space != "row":
             return e.at("%right", e.let(f"mul i64 {row}, {self.products.right.words}"))
-        array = self.array(product)
+        array = self.products.arrays(product)[0]
         start = e.let(f"load ptr, ptr {e.at(e.at('%starts', row), array * self.spec.kept)}")
-        return e.at(start, -self._arrays[array])
+        return e.at(start, -self.products.starts[array])
 
     def index(self, e: Emitter, form: Affine, at: dict[int, str | int], scale: int) -> str:
         """An affine form at these counters, times a scale."""

@@ -26,6 +26,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from micrograd.compiler.fold import Access, Affine, Folded, Line, Loop, Output
+from micrograd.compiler.fold.forms import counter_name
 from micrograd.compiler.tape.tape import CONDITIONS
 from micrograd.errors import NotAsLoops
 from micrograd.extras import Lazy
@@ -54,7 +55,7 @@ class Nest:
         turns = count if isinstance(count, int) else places(count, outer)
         counts = np.broadcast_to(turns, outer[0].shape if outer else (1,))
         if counts.min() < 1:
-            raise NotAsLoops("a loop may have no turns")
+            raise NotAsLoops(f"`for {counter_name(self.depth)} in {count}` has no turns at first, or at last")
         self.most = int(counts.max())
         starts = np.repeat(np.cumsum(counts) - counts, counts)
         self.counters = (*(np.repeat(x, counts) for x in outer), np.arange(counts.sum()) - starts)
@@ -224,7 +225,7 @@ class Shape:
             return False
         kinds = {self._original(source) in CONDITIONS for source in self.sources(step, access)}
         if len(kinds) > 1:
-            raise NotAsLoops("an operand is a condition in some turns only")
+            raise NotAsLoops(f"`{step.entry}` reads `{access}`, which is a condition in some turns, a number in others")
         return kinds.pop()
 
     def _original(self, step: Step) -> str:

@@ -10,7 +10,7 @@
     ...     tape.outputs[f"exp{i}"] = tape.append("exp", i)
     >>> shape = Shape(fold(tape, rows=range(9)))
     >>> storage = Storage(shape)
-    >>> storage.ask(shape.steps[1], shape.steps[1].temporaries[0])
+    >>> storage.ask_in(shape.steps[1].nests, shape.steps[1].temporaries[0])
     >>> storage.lay_out()
     >>> storage.words, storage.address(shape.steps[0], shape.lines[0].line.result)
     (9, Affine(base=0, strides=(1,)))
@@ -32,9 +32,8 @@ Asked = tuple[Access, tuple[Nest, ...]]  # an access, and the loops around it
 
 
 class Storage:
-    """First each read from memory is told by `ask`; then
-    `lay_out` gives addresses.
-    `words` counts the numbers for each row, `shared_words` those that all rows share.
+    """First each read from memory is told by `ask_in`; then `lay_out` gives addresses. `words` counts the numbers for
+    each row, `shared_words` those that all rows share.
     """
 
     def __init__(self, shape: Shape):
@@ -46,10 +45,6 @@ class Storage:
         self._asked: dict[Asked, list[Step]] = {}
         self._address = np.zeros(shape.folded.places, np.int64)
         self._forms: dict[Asked, Affine] = {}
-
-    def ask(self, step: Step, access: Access) -> None:
-        """Note that a step reads an access from memory."""
-        self.ask_in(step.nests, access)
 
     def ask_in(self, nests: tuple[Nest, ...], access: Access) -> None:
         """Note that an access is read from memory in the midst of these loops."""
@@ -151,7 +146,7 @@ class Storage:
         if key not in self._forms:
             found = self._form(access, nests)
             if found is None:
-                raise NotAsLoops(f"the numbers that {access} reads do not lie in a regular order")
+                raise NotAsLoops(f"what `{access}` reads is not written in a regular order")
             self._forms[key] = found
         return self._forms[key]
 

@@ -1,4 +1,4 @@
-"""Native code for batches of any size, compiled once for each vector width that the sizes need.
+"""Native code for batches of any size, compiled for few of them: code for large batches serves smaller ones.
 
 A tape that is long and folds well is written as loops, any other as straight-line code, which is faster as long as it
 fits the processor's caches.
@@ -7,11 +7,13 @@ fits the processor's caches.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import warnings
 from typing import Any, NamedTuple
 
 from micrograd.coerce import as_count, is_bool
-from micrograd.compiler.fold import Folded, fold, folded_if_worth
+from micrograd.compiler import notice
+from micrograd.compiler.fold import Folded, choice, fold, straight
 from micrograd.compiler.loops.looped_lanes import LoopedLanes
 from micrograd.compiler.native.lanes import LaneWriter
 from micrograd.compiler.native.loop import module_text
@@ -20,6 +22,7 @@ from micrograd.compiler.native.spec import ModuleSpec
 from micrograd.errors import NotAsLoops
 
 KEPT = 256  # the most rows for which factors of products are kept
+MOST = {16: 3, 32: 5}  # vectors of rows at once, by the number of the machine's vector registers
 
 
 class Compiled(NamedTuple):
@@ -30,15 +33,25 @@ class Compiled(NamedTuple):
     shared: int
 
 
-def folded_of(spec: ModuleSpec) -> Folded:
-    """The tape of a spec as loops."""
-    return fold(spec.tape, **_inputs_of(spec))
+class Width(NamedTuple):
+    """How code takes its rows: see `ModuleSpec`. Those of straight-line code are not kept."""
 
+    lanes: int
+    is_single: bool
+    wide: int = 1
+    kept: int = 0
 
-def _inputs_of(spec: ModuleSpec) -> dict[str, Any]:
-    """Which inputs of the tape differ by row, and the place of each: see `fold`."""
-    rows = {i for i, source in enumerate(spec.sources) if source.is_row}
-    return {"rows": rows, "places": list(map(spec.folded_place, spec.sources))}
+    def serves(self, wanted: Width) -> bool:
+        """Whether code of this width serves the batches of the wanted one.
+
+        Loops then give the same to the bit: which rows are added to which follows from `lanes` and `wide`, whatever
+        could be kept. Straight-line code may round differently: with more lanes, functions and sums are other ones.
+        """
+        if not (self.kept and wanted.kept):
+            return self == wanted or (self.kept == wanted.kept and not self.is_single)
+        if (self.lanes, self.wide) != (wanted.lanes, wanted.wide):
+            return False
+        return self.kept >= wanted.kept and self.is_single <= wanted.is_single
 
 
 def checked(*, loops: Any = None, threads: Any = 1) -> dict[str, Any]:
@@ -60,51 +73,87 @@ def warn_of_exact_threads(*, exact: bool, threads: int) -> None:
 
 class Widths:
     """The native code of one spec: `of(count)` for batches of so many rows. `loops` says whether to write loops: None
-    decides by the length of the tape.
+    decides by the length of the tape. `how` says what was decided, and why.
     """
 
     def __init__(self, spec: ModuleSpec, *, loops: bool | None = None, threads: int = 1):
-        folded = folded_if_worth(spec.tape, loops=loops, **_inputs_of(spec))
-        if folded:
-            spec = dataclasses.replace(spec, folded=folded)
-        self.spec = dataclasses.replace(spec, threads=threads if spec.folded and not spec.exact else 1)
-        self._compiled: dict[tuple[int, bool, int, int], Compiled] = {}
+        folded, self.how = choice(spec.tape, loops=loops, **_inputs_of(spec))
+        threads = threads if folded and not spec.exact else 1
+        self.spec = dataclasses.replace(spec, folded=folded, threads=threads)
+        self._is_asked = bool(loops)
+        self._compiled: dict[Width, Compiled] = {}
         self._last: tuple[int, Compiled] | None = None  # the last batch size, and its code
 
     def of(self, count: int) -> Compiled:
-        """Code with as many lanes as the rows fill, or existing code for larger batches."""
+        """Code for batches of so many rows: code that is there, if it serves."""
         if self._last and self._last[0] == count:
             return self._last[1]
-        machine = self.spec.machine
-        is_single = count <= machine.lanes
-        lanes = 1 << (count - 1).bit_length() if is_single else machine.lanes_in_loops
-        wide, kept = 1, 0
-        if self.spec.folded and not self.spec.exact:
-            lanes = min(lanes, machine.lanes_in_loops)
-            vectors = -(-count // lanes)
-            most = 5 if machine.registers == 32 else 3
-            wide = min(range(1, min(most, vectors) + 1), key=lambda wide: (-(-vectors // wide) * wide, -wide))
-            at_once = lanes * wide
-            kept = min(-(-count // at_once), max(1, KEPT // at_once)) * at_once
-            is_single = count <= kept
-        key = lanes, is_single, wide, kept
-        compiled = self._compiled.get(key) or self._compiled.get((machine.lanes_in_loops, False, wide, kept))
+        width = self._width(count)
+        compiled = next((code for known, code in self._compiled.items() if known.serves(width)), None)
         if compiled is None:
-            spec = dataclasses.replace(self.spec, lanes=lanes, is_single=is_single, wide=wide, kept=kept)
+            width = self._with_room(width)
+            spec = dataclasses.replace(self.spec, **width._asdict())
             try:
                 writer: LaneWriter = LoopedLanes(spec) if spec.folded else LaneWriter(spec)
-            except NotAsLoops:
-                self.spec = dataclasses.replace(self.spec, folded=None, threads=1)
+                text = module_text(writer)
+            except NotAsLoops as error:
+                self._give_up_loops(error)
                 return self.of(count)
             entries = {"run": RUN, "help": RUN} if self.spec.threads > 1 else {"run": RUN}
-            native = native_of(module_text(writer), machine, **entries)
-            compiled = self._compiled[key] = Compiled(native, writer.words, writer.shared_words)
+            native = native_of(text, spec.machine, **entries)
+            compiled = self._compiled[width] = Compiled(native, writer.words, writer.shared_words)
         self._last = count, compiled
         return compiled
 
+    def _width(self, count: int) -> Width:
+        """How so many rows are taken. The order of sums follows from `count` alone: `lanes` and `wide` do."""
+        machine = self.spec.machine
+        filled = 1 << (count - 1).bit_length()
+        if not self.spec.folded or self.spec.exact:
+            is_single = count <= machine.lanes
+            return Width(filled if is_single else machine.lanes_in_loops, is_single)
+        lanes = min(filled, machine.lanes_in_loops)
+        vectors, most = -(-count // lanes), MOST[machine.registers]
+        # A small batch is one block; of a large one, the last block has few lanes without a row.
+        wide = vectors if vectors <= most else min(range(most, most // 2, -1), key=lambda wide: -vectors % wide)
+        at_once = lanes * wide
+        blocks, all_blocks = -(-count // at_once), max(1, KEPT // at_once)
+        kept = at_once * min(1 << (blocks - 1).bit_length(), all_blocks)
+        return Width(lanes, count <= kept, wide, kept)
+
+    def _with_room(self, width: Width) -> Width:
+        """The width to compile: if there is code for fewer rows already, with all the room that others may need."""
+        at_once = width.lanes * width.wide
+        grows = width.kept and any(
+            known.kept and (known.lanes, known.wide) == (width.lanes, width.wide) for known in self._compiled
+        )
+        return width._replace(kept=max(1, KEPT // at_once) * at_once) if grows else width
+
+    def _give_up_loops(self, error: NotAsLoops) -> None:
+        self.how = straight(error).how
+        self.spec = dataclasses.replace(self.spec, folded=None, threads=1)
+        if self._is_asked:
+            notice.warn(
+                f"loops=True was asked for, but this program {self.how}. Write what repeats in the same way each time, "
+                "or leave out `loops` and the compiler chooses; print(step.program) shows the whole program"
+            )
+
+    def folded(self) -> Folded:
+        """The tape as loops, however it runs."""
+        return self.spec.folded or fold(self.spec.tape, **_inputs_of(self.spec))
+
     @property
-    def latest(self) -> Native:
+    def native(self) -> Native:
         """The code compiled last. Raises RuntimeError if every call was refused before it was compiled."""
         if not self._compiled:
             raise RuntimeError("nothing has been compiled yet: the last call was refused")
         return next(reversed(self._compiled.values())).native
+
+
+def _inputs_of(spec: ModuleSpec) -> dict[str, Any]:
+    """The space and the place of each input of the tape, for `fold`: the arrays' rows lie one after the other."""
+    starts = list(itertools.accumulate(spec.widths, initial=0))
+    return {
+        "spaces": [source.memory or "row" for source in spec.sources],
+        "places": [source.place + (starts[source.array] if source.is_row else 0) for source in spec.sources],
+    }

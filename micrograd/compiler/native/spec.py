@@ -85,17 +85,6 @@ class ModuleSpec:
         read = [[source.place for source in self.sources if source.array == k] for k in range(len(self.types))]
         return [max(each, default=-1) + 1 for each in read]
 
-    @functools.cached_property
-    def others_from(self) -> int:
-        """In a folded program, parameters have their own places, and all other numbers that rows share come after."""
-        return max((source.place for source in self.sources if source.memory == "parameters"), default=-1) + 1
-
-    def folded_place(self, source: Source) -> int:
-        """The place of an input in a folded program: the arrays' rows lie one after the other."""
-        if source.is_row:
-            return sum(self.widths[: source.array]) + source.place
-        return source.place + (self.others_from if source.memory != "parameters" else 0)
-
     @property
     def gradients(self) -> int:
         """The number of gradients, padded to whole vectors of the widest kind; the padding is always 0."""
