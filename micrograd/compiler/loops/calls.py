@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from micrograd.compiler.fold import Affine, choice, straight
+from micrograd.compiler.fold import choice, straight
 from micrograd.compiler.loops.kernel import Kernel
 from micrograd.compiler.loops.shape import Shape, Step
 from micrograd.compiler.loops.storage import Storage
