@@ -114,6 +114,15 @@ def test_the_title_is_the_expression():
     assert title_of(snapshot(x)) == "x"
 
 
+def test_a_result_without_a_name_is_called_as_the_box_that_it_is_in():
+    loss = net(3, 20, 1, rows=4)
+    values = len(snapshot(loss).nodes) - 1
+    assert title_of(snapshot(loss)) == f"mean squared error over 4 rows, computed from {values:,} values"
+    assert title_of(snapshot(loss**0.5 * 3)).startswith("result, computed from ")  # not known to be a loss
+    loss.label = "error"
+    assert title_of(snapshot(loss)).startswith("error, computed from ")
+
+
 @pytest.mark.parametrize("make", [fraction, neuron, by_hand, not_finite, random_graph, net])
 def test_the_page_says_what_the_trace_says_and_comes_to_the_same_gradients(open_page, make):
     t = trace(make())

@@ -172,6 +172,40 @@ def test_a_phone_shows_the_result_and_the_sentence_together(open_page):
         assert left >= 0 and top >= 0 and right <= 390 and bottom <= 800
 
 
+@pytest.mark.parametrize("graph", [neuron, lambda: net(3, 20, 1, rows=4)])
+def test_a_phone_begins_with_the_first_card_and_says_nothing_of_keys(open_page, graph):
+    told = "byId('remark').textContent"
+    high = "e => e.getBoundingClientRect().height"
+    left = "e => e.getBoundingClientRect().left"
+    phone = open_page(graph(), width=390, has_touch=True, is_mobile=True)
+    assert phone.evaluate(told) == "New here? Guide me takes a minute."
+    assert all(phone.locator(".card .name").nth(k).evaluate(high) > 14 for k in range(3))  # pixels; it was 6
+    places = [each.evaluate(left) for each in phone.locator(".card .frame").all()]
+    assert 0 <= min(places) < 60
+    phone.locator("#whole").click()
+    assert phone.locator(".card .name").first.evaluate(high) < 10  # all of it, as small as that is
+    desk = open_page(graph())
+    assert "Keys: " in desk.evaluate(told)
+    places = [each.evaluate(left) for each in desk.locator(".card .frame").all()]
+    assert 0 <= min(places) and max(places) < 1280 - 27 * 16  # a map of everything
+
+
+def test_a_long_name_is_cut_before_the_kind_and_a_long_title_shrinks_before_its_sign(open_page):
+    long = [Value(2.0, label=f"{name}_{'W' * 20}") for name in ("one", "two")]
+    out = long[0] * long[1] + long[0].tanh()
+    out.label = "M" * 30
+    tab = open_page(out)
+    sides = "(e) => { const r = e.getBoundingClientRect(); return [r.left, r.right]; }"
+    for each in tab.locator(".card").all():
+        name, kind = (each.locator(part).evaluate(sides) for part in (".name", ".kind"))
+        assert name[1] < kind[0], each.text_content()
+        assert each.locator(".name").text_content()[0] in "…v"
+    tab = open_page(net(3, 20, 1, rows=4))
+    for each in tab.locator(".card.folded").all():
+        sign = each.locator(".open").evaluate(sides)
+        assert all(line.evaluate(sides)[1] < sign[0] for line in each.locator(".name").all())
+
+
 def test_a_folded_picture_opens_in_place_and_steps_box_by_box(open_page):
     t = trace(net(4, 8, 6, 1))
     assert len(t.graph.nodes) > 400

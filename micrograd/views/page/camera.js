@@ -1,7 +1,7 @@
 // The camera: which part of the picture the window shows. It follows the steps, and can be dragged and zoomed.
 //
 // A view is [left, top, width, height]; `camera` is the one that is shown, `wanted` the one to which it moves.
-const CLOSEST = 1.7, READABLE = 0.82, MARGIN = 26;
+const CLOSEST = 1.7, READABLE = 0.82, MARGIN = 26, WIDE = 600;
 let camera = null, wanted = null;
 
 // How large the picture can be drawn so that a part of this size is all in the window.
@@ -17,13 +17,16 @@ function viewOf(x, y, scale) {
 const around = ({ x, y, width, height }) =>
   viewOf(x + width / 2, y + height / 2, max(0.45, min(CLOSEST, fitting(width, height))));
 
-// The part of the picture that a step needs: all of it where it can be read, else what the step is about.
+// The part of the picture that a step needs: all of it where it can be read, else what the step is about. The start
+// shows all of it on a wide screen, as a map; on a narrow one, where words would be dots, it shows the first card.
 function aim(at) {
   if (!stage.clientWidth || !stage.clientHeight) return null;
   const [width, height] = record.layouts[shown][0], fits = fitting(width, height);
-  if (fits >= READABLE || wholeView || !at) return viewOf(width / 2, height / 2, min(CLOSEST, fits));
+  if (fits >= READABLE || wholeView || !at && stage.clientWidth > WIDE) {
+    return viewOf(width / 2, height / 2, min(CLOSEST, fits));
+  }
   const actors = actorsAt(at);
-  const about = actors.length ? actors : [cardOf.get(at ? root : nodes.find((node) => cardOf.has(node)))];
+  const about = actors.length ? actors : [at ? cardOf.get(root) : cards.reduce((a, b) => b.x < a.x ? b : a)];
   const part = bounds(about), needed = min(1, fitting(part.width, part.height));
   const focus = needed < 0.5 ? about[0] : part, scale = max(needed < 0.5 ? READABLE : needed, fits);
   return viewOf(within(focus.x + focus.width / 2, stage.clientWidth / scale, width),

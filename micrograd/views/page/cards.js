@@ -52,7 +52,7 @@ function foldedParts({ lines, members }, width, height, opens) {
 function nodeParts({ node }, width, height) {
   const right = width - PAD, sums = height > HEAD + 2.5 * ROW;
   return {
-    name: svgText("name", PAD, 22, ending(node.name, NAME)),
+    name: svgText("name", PAD, 22),
     kind: svgText("kind end", right, 21),
     tint: tintPart(width, HEAD + ROW - 2, height),
     labels: [svgText("label", PAD, HEAD + 15, "data"), svgText("label low", PAD, HEAD + ROW + 15, "grad")],
@@ -66,14 +66,27 @@ function nodeParts({ node }, width, height) {
 const bottomOf = (width, top, height) =>
   `M.5 ${top}H${width - .5}V${height - 10}q0 9.5 -9.5 9.5H10q-9.5 0 -9.5 -9.5Z`;
 
-// A text that shrinks when it would leave its card.
-function fill(element, text, room) {
-  const shown = typeset(text);
+// Fonts differ, so a text that may be too wide is measured.
+const widthOf = (element) => element.getComputedTextLength();
+
+// A text that shrinks when it would leave its card. `size` is that of page.css, which is stronger than an attribute.
+function fill(element, text, room, size = 15) {
+  const shown = typeset(text), { style } = element;
   if (element.textContent !== shown) element.textContent = shown;
-  element.removeAttribute("font-size");
-  // fonts differ, so a text that may be too wide is measured
-  const needed = shown.length * DIGIT > 0.75 * room ? element.getComputedTextLength() : 0;
-  if (needed > room) element.setAttribute("font-size", max(7, 15 * room / needed).toFixed(1));
+  style.fontSize = "";
+  const needed = shown.length * DIGIT > 0.75 * room ? widthOf(element) : 0;
+  if (needed > room) style.fontSize = `${max(7, size * room / needed).toFixed(1)}px`;
+}
+
+// The end of a node's name and the start of its formula or kind, as much of both as there is room for.
+function fillHead({ name, kind }, node, said, room) {
+  if (kind.said === said) return;
+  kind.said = said;
+  for (let left = NAME, right = FORMULA; right > 3; left > 8 ? left -= 1 : right -= 1) {
+    name.textContent = ending(node.name, left);
+    kind.textContent = cut(said, right);
+    if (widthOf(name) + widthOf(kind) < room - 8) break;
+  }
 }
 
 function tintOf(grad, largest) {
@@ -102,6 +115,7 @@ function paintFolded({ box, parts, width }, at, grads) {
   const own = box.members.filter((node) => node.kind === "parameter");
   const known = (own.length ? own : box.members).map((node) => grads[node.index]).filter((x) => x !== null);
   const mean = known.length ? known.reduce((sum, x) => sum + abs(x), 0) / known.length : null;
+  for (const line of parts.name) fill(line, line.textContent, width - 2 * PAD - 20, 16);
   fill(parts.grad, gradText(mean, short), width - 110);
   fill(parts.data, box.node && isThere(box.node, at) ? short(box.node.data) : "", width - 110);
   const sign = known.every((x) => x >= 0) ? 1 : known.every((x) => x <= 0) ? -1 : 0;
@@ -112,7 +126,7 @@ function paintNode({ box: { node }, parts, width, height }, at, grads) {
   const grad = grads[node.index], taken = stepsTo[node.index].filter((step) => step.number <= at - forward);
   const shown = gradText(grad, short), data = dataText(node, at, short), adds = parts.sum.tagName && taken.length > 1;
   const awaits = parts.sum.tagName && taken.length === 1 && stepsTo[node.index].length > 1;
-  parts.kind.textContent = data === "failed" ? data : node.formula ? cut(node.formula, FORMULA) : node.kind;
+  fillHead(parts, node, data === "failed" ? data : node.formula || node.kind, width - 2 * PAD);
   fill(parts.data, data, width - 62);
   fill(parts.grad, adds ? termsOf(taken) : awaits ? `${shown} + …` : shown, width - 62);
   if (parts.sum.tagName) {

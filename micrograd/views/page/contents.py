@@ -21,6 +21,8 @@ from typing import Any
 
 from micrograd.table import Op
 from micrograd.text import ATOM, NEGATIVE, Text
+from micrograd.views.fold import fold
+from micrograd.views.objective import heading
 from micrograd.views.page.javascript import Rules
 from micrograd.views.page.positions import Layout, title_lines
 from micrograd.views.record import Record, Step
@@ -52,12 +54,24 @@ def spelled(graph: Snapshot) -> str:
 
 
 def title_of(graph: Snapshot) -> str:
-    """What the page is about: `z = x / (x + y)`, or without the expression where that is long."""
+    """What the page is about: `z = x / (x + y)`, or without the expression where that is long.
+
+    A result without a name is called as the picture calls the box that it is folded into: `mean squared error`.
+    """
     root = graph.root
-    name, text = one_line(root.name, NAME_LENGTH), spelled(graph)
+    text = spelled(graph)
     if text:
-        return f"{name} = {text}" if root.named else text
+        return f"{one_line(root.name, NAME_LENGTH)} = {text}" if root.named else text
+    name = one_line(root.name if root.named else _folded_name(graph) or root.name, NAME_LENGTH)
     return name if not root.formula else f"{name}, computed from {count(len(graph.nodes) - 1, 'value')}"
+
+
+def _folded_name(graph: Snapshot) -> str:
+    """What the result's box is called, if it is a loss, or of a neuron or a layer; else ""."""
+    box = fold(graph).boxes[-1]
+    if box.kind == "loss":
+        return box.title if heading(box.title) == "loss" else heading(box.title)
+    return box.title if box.kind in ("neuron", "layer") else ""
 
 
 def contents(trace: Record, found: list[Layout], rules: Rules) -> str:

@@ -44,7 +44,7 @@ function wayButton(way) {
   const names = shortened(way.nodes.map((node) => node.name), " → ");
   const factors = shortened(way.steps.map((step, i) => i ? after(step.local) : short(step.local)), " × ");
   const text = `${names}: ${way.steps.length > 1 ? `${factors} = ` : ""}${short(way.product)}`;
-  const button = make("button", { type: "button", class: "way-button" }, typeset(text));
+  const button = make("button", { class: "way-button" }, typeset(text));
   const lights = () => new Set([...way.steps.map(edgeOf), ...way.nodes.map((node) => cardOf.get(node))]);
   for (const on of ["pointerenter", "focus"]) listen(button, on, () => paint(position, lights()));
   for (const off of ["pointerleave", "blur"]) listen(button, off, () => paint(position, heldWay?.lights()));

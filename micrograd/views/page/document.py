@@ -63,7 +63,6 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
 <title>{title}</title>
 <style>{style}</style>
 </head>
@@ -71,8 +70,8 @@ PAGE = """<!doctype html>
 <header>
 <h1>{title}</h1>
 <div id="inputs" role="group" aria-label="Inputs"></div>
-<button type="button" id="reset" hidden>Reset</button>
-<button type="button" id="guide-me">Guide me</button>
+<button id="reset" hidden>Reset</button>
+<button id="guide-me">Guide me</button>
 </header>
 <main id="stage-area" aria-label="Picture">
 <noscript><p>Stepping needs JavaScript, which is switched off here.</p></noscript>
@@ -93,21 +92,21 @@ PAGE = """<!doctype html>
 <div id="remark"></div>
 </section>
 <section id="node" aria-label="Details">
-<h2><span id="details-name"></span><button type="button" id="unpin" hidden>follow the step</button></h2>
+<h2><span id="details-name"></span><button id="unpin" hidden>follow the step</button></h2>
 <div id="lent"></div><div id="details"></div></section>
 </aside>
 <footer role="group" aria-label="Move through the steps">
-<button type="button" id="first" aria-label="First step">«</button>
-<button type="button" id="previous" aria-label="Previous step">&lsaquo;</button>
-<button type="button" id="play" class="primary">Play</button>
-<button type="button" id="next" aria-label="Next step">&rsaquo;</button>
-<button type="button" id="last" aria-label="Last step">»</button>
+<button id="first" aria-label="First step">«</button>
+<button id="previous" aria-label="Previous step">&lsaquo;</button>
+<button id="play" class="primary">Play</button>
+<button id="next" aria-label="Next step">&rsaquo;</button>
+<button id="last" aria-label="Last step">»</button>
 <div class="track">
 <input id="scrubber" type="range" min="0" max="0" step="1" value="0" aria-label="Step">
 <p class="phases" aria-hidden="true"><span id="forward">forward</span><span id="backward">backward</span></p>
 </div>
-<button type="button" id="speed" aria-label="Speed: 1 times">1×</button>
-<button type="button" id="whole" aria-pressed="false">Whole</button>
+<button id="speed" aria-label="Speed: 1 times">1×</button>
+<button id="whole" aria-pressed="false">Whole</button>
 </footer>
 <template id="record">{record}</template>
 <script>{script}</script>
@@ -130,8 +129,9 @@ class Page:
     """The page of a graph: a notebook shows it in place, `save("z.html")` makes a file of it; `text` is its HTML."""
 
     def __init__(self, trace: Record):
-        self.trace = trace
-        self.text = page(trace)
+        _allow(trace.size)
+        self.trace, self.title = trace, contents.title_of(trace.graph)
+        self.text = _text(trace, self.title)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save the page as one file, and return its path."""
@@ -141,14 +141,14 @@ class Page:
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own: its style and script stay inside."""
-        title = html.escape(contents.title_of(self.trace.graph))
+        text, title = html.escape(self.text), html.escape(self.title)
         return (
-            f'<iframe srcdoc="{html.escape(self.text)}" title="{title}" width="100%" height="{INLINE_HEIGHT}" '
+            f'<iframe srcdoc="{text}" title="{title}" width="100%" height="{INLINE_HEIGHT}" '
             'style="border:1px solid #d1d5db;border-radius:12px" sandbox="allow-scripts"></iframe>'
         )
 
     def __repr__(self) -> str:
-        return f"<page of {contents.title_of(self.trace.graph)}: .save('page.html') makes a file of it>"
+        return f"<page of {self.title}: .save('page.html') makes a file of it>"
 
 
 def explain(root: Any, path: str | os.PathLike[str] | None = None, *, names: Any = None) -> Path | Page:
@@ -172,7 +172,10 @@ def page(trace: Record) -> str:
 
     Raises ValueError for a graph too large for a page, LayoutError when it could not be drawn.
     """
-    _allow(trace.size)
+    return Page(trace).text
+
+
+def _text(trace: Record, title: str) -> str:
     graph = trace.graph
     rules = Rules()
     record = contents.contents(trace, positions.layouts(trace), rules)
@@ -181,7 +184,7 @@ def page(trace: Record) -> str:
     return PAGE.format(
         policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "base-uri 'none'; form-action 'none'",
-        title=html.escape(contents.title_of(graph)),
+        title=html.escape(title),
         summary=html.escape(contents.summary(trace)),
         heads=HEADS,
         record=html.escape(record, quote=False),

@@ -43,7 +43,7 @@ function moveChapter() {
   const merged = firstMerge()?.receiver, node = topInputs.includes(merged) ? merged : topInputs[0];
   if (!canRecompute || !node || !forward) return [];
   const grad = short(gradsAt(last)[node.index] ?? 0);
-  return [[last, "Now you", [`Move ${node.name} at the top, with the mouse or the arrow keys, and watch ${root.name}: `,
+  return [[last, "Now you", [`Move ${node.name} at the top and watch ${root.name}: `,
     `near here it changes by ${grad} for each 1 of ${node.name}. That is ${node.name}.grad.`], node]];
 }
 
@@ -55,8 +55,8 @@ function startGuide() {
 function turn(to) {
   if (to >= guide.length) return endGuide();
   const [at, title, pieces, node] = guide[to], before = guide[to - 1]?.[0] ?? 0, final = to === guide.length - 1;
-  const next = make("button", { type: "button", class: "primary", id: "guide-next" }, final ? "Done" : "Next");
-  const skip = make("button", { type: "button" }, "Skip");
+  const next = make("button", { class: "primary", id: "guide-next" }, final ? "Done" : "Next");
+  const skip = make("button", {}, "Skip");
   listen(next, "click", () => turn(to + 1));
   listen(skip, "click", endGuide);
   byId("guide").replaceChildren(make("small", {}, `Guide, ${to + 1} of ${guide.length}`), make("h2", {}, title),

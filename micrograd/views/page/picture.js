@@ -26,12 +26,8 @@ function openLayout(number) {
 
 // The layout in which a box is open: the same box may stand in several layouts, and only one of them may say so.
 function layoutOpening(box) {
-  if (!box.folded) return undefined;
-  for (const [, placed] of record.layouts) {
-    const found = placed.find(([which, , , , , opens]) => boxes[which] === box && opens !== undefined);
-    if (found) return found[5];
-  }
-  return undefined;
+  const placed = box.folded ? record.layouts.flatMap((each) => each[1]) : [];
+  return placed.find(([which, , , , , opens]) => boxes[which] === box && opens !== undefined)?.[5];
 }
 
 function makeFrame([title, x, y, width, height]) {

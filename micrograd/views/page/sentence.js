@@ -101,8 +101,8 @@ function reasonsAt(at) {
   if (failure?.backward && at >= forward) return [["So there is no backward here."]];
   if (failure && at >= last) return [["Forward stopped here, so there is no backward."]];
   if (!at) {
-    return [["New here? ", ["strong", "Guide me"], " takes a minute. Keys: → and ← step, space plays, n and p go by node, ",
-      "m to the next sum."]];
+    return [["New here? ", ["strong", "Guide me"], " takes a minute.", matchMedia("(pointer: coarse)").matches ? ""
+      : " Keys: → and ← step, space plays, n and p go by node, m to the next sum."]];  // a phone has none
   }
   if (at < forward) return [];
   if (at === forward) {
