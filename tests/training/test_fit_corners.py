@@ -150,7 +150,7 @@ def test_wrong_types_are_explained_by_fit():
         ({"resume": True}, "resume=True needs the folder of a checkpoint"),
         ({"optimizer": SGD(net_of().parameters())}, "none of the optimizer's 25 parameters belongs to the model"),
         ({"y": [0] * len(Y)}, "a label must be -1 or 1"),
-        ({"y": [[t] for t in Y]}, "output"),
+        ({"y": [[t] for t in Y]}, "the target is a list of one"),
         ({"optimizer": lambda p: SGD(p, lr=lambda t: math.nan)}, "a learning rate of nan after 0 steps"),
     ],
 )
