@@ -239,15 +239,12 @@ class LoopedLanes(LaneWriter):
             total = e.let(f"fadd {e.type} {total}, {each}")
         at = kernel.pointer("%sums", form, q, 1)
         before = "" if self.has_threads else e.let(f"select i1 %fresh, double {bits(0.0)}, double {e.load(at, 0)}")
-        if e.lanes > 1:
-            name = f"llvm.vector.reduce.fadd.v{e.lanes}f64"
-            e.declared.add(f"declare double @{name}(double, {e.type})")
-            total = e.let(f"call reassoc double @{name}(double {bits(-0.0)}, {e.type} {total})")
+        total = e.sum_of_lanes(total)
         if self.has_threads:  # `gather` adds up what the blocks have stored
             e.store(total, at, 0, of="double")
             return
-        total = e.let(f"fmul contract double {total}, %scale")
-        e.store(e.let(f"fadd contract double {before}, {total}"), at, 0, of="double")
+        total = e.let(f"fmul double {total}, %scale")  # each rounded by itself, as where threads add up
+        e.store(e.let(f"fadd double {before}, {total}"), at, 0, of="double")
 
     def place(self, step: Step) -> Affine:
         """An output's place among the sums: its number, until `reduce` moves the value behind the padding."""

@@ -192,6 +192,6 @@ class Workers:
         total = f"%{name}.sum"
         with e.loop(name, "%blocks", carry=[("double", total, first)]) as block:
             place = e.let(f"add i64 {e.let(f'mul i64 {block}, {self.spec.sums}')}, {index}")
-            part = e.let(f"fmul contract double {e.load(e.at('%parts', place), 0)}, %scale")
-            e.do(f"{total}.next = fadd contract double {total}, {part}")
+            part = e.let(f"fmul double {e.load(e.at('%parts', place), 0)}, %scale")
+            e.do(f"{total}.next = fadd double {total}, {part}")
         e.store(f"{total}.next", at, 0, of="double")

@@ -188,6 +188,18 @@ class Emitter:
         self.declared.add(f"declare {of} @{function}({', '.join([of] * len(given))}) nounwind willreturn memory(none)")
         return self.let(f"call {of} @{function}({', '.join(f'{of} {x}' for x in given)})")
 
+    def sum_of_lanes(self, vector: str) -> str:
+        """The sum of a vector's numbers, halves added to halves: an order of its own, which LLVM may not change."""
+        lanes = self.lanes
+        while lanes > 1:
+            of, lanes = f"<{lanes} x double>", lanes // 2
+            halves = []
+            for start in (0, lanes):
+                places = ", ".join(f"i32 {start + k}" for k in range(lanes))
+                halves.append(self.let(f"shufflevector {of} {vector}, {of} poison, <{lanes} x i32> <{places}>"))
+            vector = self.let(f"fadd <{lanes} x double> {halves[0]}, {halves[1]}")
+        return self.let(f"extractelement <1 x double> {vector}, i64 0") if self.lanes > 1 else vector
+
     def splat(self, scalar: str) -> str:
         """A vector with the number in every lane."""
         if self.lanes == 1:
