@@ -8,6 +8,7 @@ is nothing to do for a tail; with `exact`, sums are added up in the order of str
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 from micrograd.compiler.fold import Affine, Line
@@ -48,13 +49,24 @@ class LoopedLanes(LaneWriter):
         if spec.exact:
             self._check_means()
         self.has_threads = spec.threads > 1 and not spec.exact
-        self.rows_a_call = self.rows_at_once
-        if self.has_threads:
-            self.rows_a_call, self.call = spec.kept, "chunk"
+        self.call, self.rows_a_call = "chunk" if self.has_threads else "block", self.rows_at_once
+        self.keep(spec.kept)
         self.loose = {step.number for step in self.shape.loose}
         self.rehearsal = True
         self._rehearse()
         self.rehearsal = False
+
+    def keep(self, rows: int) -> None:
+        """Keep the factors of products for so many rows."""
+        self.spec = dataclasses.replace(self.spec, kept=rows)
+        if self.has_threads:
+            self.rows_a_call = rows
+
+    @property
+    def words_a_row(self) -> int:
+        """The work memory for each row that is kept, in doubles."""
+        parts = self._parts()
+        return sum(words for name, words in parts.items() if name not in ("rows", "work")) // max(1, self.spec.kept)
 
     @property
     def has_uniform(self) -> bool:

@@ -22,6 +22,7 @@ from micrograd.compiler.native.spec import ModuleSpec
 from micrograd.errors import NotAsLoops
 
 KEPT = 256  # the most rows for which factors of products are kept
+ROOM = 1 << 18  # doubles for them that are little memory: 2 MB
 MOST = {16: 3, 32: 5}  # vectors of rows at once, by the number of the machine's vector registers
 
 
@@ -91,17 +92,14 @@ class Widths:
         width = self._width(count)
         compiled = next((code for known, code in self._compiled.items() if known.serves(width)), None)
         if compiled is None:
-            width = self._with_room(width)
-            spec = dataclasses.replace(self.spec, **width._asdict())
             try:
-                writer: LaneWriter = LoopedLanes(spec) if spec.folded else LaneWriter(spec)
-                text = module_text(writer)
+                width, text, *sizes = self._written(width)
             except NotAsLoops as error:
                 self._give_up_loops(error)
                 return self.of(count)
             entries = {"run": RUN, "help": RUN} if self.spec.threads > 1 else {"run": RUN}
-            native = native_of(text, spec.machine, **entries)
-            compiled = self._compiled[width] = Compiled(native, writer.words, writer.shared_words)
+            native = native_of(text, self.spec.machine, **entries)
+            compiled = self._compiled[width] = Compiled(native, *sizes)
         self._last = count, compiled
         return compiled
 
@@ -121,13 +119,23 @@ class Widths:
         kept = at_once * min(1 << (blocks - 1).bit_length(), all_blocks)
         return Width(lanes, count <= kept, wide, kept)
 
-    def _with_room(self, width: Width) -> Width:
-        """The width to compile: if there is code for fewer rows already, with all the room that others may need."""
-        at_once = width.lanes * width.wide
-        grows = width.kept and any(
-            known.kept and (known.lanes, known.wide) == (width.lanes, width.wide) for known in self._compiled
-        )
-        return width._replace(kept=max(1, KEPT // at_once) * at_once) if grows else width
+    def _written(self, width: Width) -> tuple[Width, str, int, int]:
+        """The text of a module, the sizes of its memory, and its width. That keeps as many rows as any batch needs, if
+        this takes little memory, or if there is code for fewer rows already.
+        """
+        spec = dataclasses.replace(self.spec, **width._asdict())
+        if not spec.folded:
+            straight_line = LaneWriter(spec)
+            return width, module_text(straight_line), straight_line.words, straight_line.shared_words
+        writer = LoopedLanes(spec)
+        if width.kept:
+            at_once = width.lanes * width.wide
+            most = max(1, KEPT // at_once) * at_once
+            grows = any(known.kept and known.lanes * known.wide == at_once for known in self._compiled)
+            if grows or most * writer.words_a_row <= ROOM:
+                width = width._replace(kept=most)
+                writer.keep(most)
+        return width, module_text(writer), writer.words, writer.shared_words
 
     def _give_up_loops(self, error: NotAsLoops) -> None:
         self.how = straight(error).how
