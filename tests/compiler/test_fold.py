@@ -68,13 +68,14 @@ def test_folding_a_small_net_reads_as_its_loops():
     assert re.search(r"\n        output\[-8\*i-j\+38\] = t\[", text)
 
 
-@settings(deadline=None, max_examples=300)
-@given(st.integers(0, 2**32))
-@example(1546)  # a loop that does not run in the last turn
-def test_random_programs_of_loops_give_the_tapes_numbers(seed):
-    tape = unrolled(random_program(seed), [f"x{i}" for i in range(13)], most=1200)
+@settings(deadline=None, max_examples=150)
+@given(st.integers(0, 2**32), st.booleans())
+@example(1546, False)  # a loop that does not run in the last turn
+def test_random_programs_of_loops_give_the_tapes_numbers(seed, large):
+    count = 60 if large else 13
+    tape = unrolled(random_program(seed, large=large, inputs=count), [f"x{i}" for i in range(count)], most=1200)
     numbers = random.Random(len(tape))
-    inputs = [numbers.choice((-0.0, 0.0, 1.5)) if i % 4 == 0 else numbers.uniform(-2, 2) for i in range(13)]
+    inputs = [numbers.choice((-0.0, 0.0, 1.5)) if i % 4 == 0 else numbers.uniform(-2, 2) for i in range(count)]
     folded = fold(tape, rows={1, 2, 5})
     expected = tape.run(FLOAT, inputs)
     assert same(run(folded, inputs), expected)

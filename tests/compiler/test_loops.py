@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 import math
 import random
+import re
 import threading
 
 import pytest
@@ -13,6 +16,10 @@ from hypothesis import strategies as st
 
 from micrograd import Value
 from micrograd.compiler.batch import BatchProgram
+from micrograd.compiler.loops import kernel
+from micrograd.compiler.loops.looped_lanes import LoopedLanes
+from micrograd.compiler.loops.widths import folded_of
+from micrograd.compiler.native.loop import module_text
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.memory import Memory
 from micrograd.compiler.native.spec import ModuleSpec, Source
@@ -20,53 +27,96 @@ from micrograd.compiler.row_tape import RowTape
 from micrograd.compiler.rows import as_rows
 from micrograd.compiler.tape.simplify import simplify
 from micrograd.compiler.train_step import train_step
+from micrograd.errors import NotAsLoops
 from micrograd.losses import half_squared_sum
 from micrograd.nn import MLP
 from micrograd.optim import SGD, Adam
 
 numpy = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
-
-SOURCES = [
-    Source("others", 0),
-    Source(array=0, place=0),
-    Source(array=0, place=1),
-    *[Source("parameters", k) for k in range(2)],
-    Source(array=1, place=0),
-    *[Source("parameters", k) for k in range(2, 9)],
-]
+sizes = pytest.importorskip("helpers.sizes").sizes
 
 
-def means(tape, rows, memory, *, loops, exact):
-    """The means of a tape's outputs over the rows; which inputs are what, SOURCES says."""
-    spec = ModuleSpec(tape, SOURCES, [array.dtype.str[1:] for array in rows], machine=this_machine(), exact=exact)
+def sources(*spans):
+    """Where a tape's inputs come from: so many in a row from an array of rows, or from a memory."""
+    found, places = [], collections.Counter()
+    for what, count in spans:
+        for place in range(places[what], places[what] + count):
+            found.append(Source(array=what, place=place) if isinstance(what, int) else Source(what, place))
+        places[what] += count
+    return found
+
+
+SMALL = sources(("others", 1), (0, 2), ("parameters", 2), (1, 1), ("parameters", 7))
+LARGE = sources(("others", 1), (0, 40), ("parameters", 50), (1, 40), ("parameters", 40))
+TYPES = ["f8", "f4"]
+
+
+def program_of(seed, *, large):
+    """A random program's tape, and the sources of its inputs."""
+    given = LARGE if large else SMALL
+    program = random_program(seed, large=large, inputs=len(given))
+    return simplify(unrolled(program, [f"x{i}" for i in range(len(given))], most=900 if large else 400)), given
+
+
+def values(tape, given, rows, numbers, *, loops, exact):
+    """The means of a tape's outputs over the rows. `numbers` are its inputs: an array for each input of rows."""
+    memory = Memory(128)
+    fixed = [x for x, source in zip(numbers, given) if source.memory == "parameters"]
+    memory.view[: len(fixed)] = memoryview(numpy.array(fixed))
+    spec = ModuleSpec(tape, given, TYPES, machine=this_machine(), exact=exact)
     program = BatchProgram(RowTape(spec, [], [], 1, None), loops=loops)
     program.context.parameters = memory.address
     program.point_at(as_rows(rows, ["x", "y"]), len(rows[0]))
-    program._others.view[0] = 0.7
+    program._others.view[0] = numbers[0]
     program.start()
     return program.run(1), numpy.array(program.results())
 
 
-@settings(deadline=None, max_examples=60)
-@given(st.integers(0, 2**32))
-def test_random_programs_of_loops(seed):
-    """With `exact` to the bit; otherwise up to the order of sums."""
-    tape = simplify(unrolled(random_program(seed), [f"x{i}" for i in range(13)], most=400))
-    numbers = numpy.random.default_rng(len(tape))
-    count = int(numbers.choice([1, 2, 3, 7, 8, 10, 23, 70]))
-    rows = numbers.uniform(-1, 1, (count, 2)), numbers.uniform(-1, 1, (count, 1)).astype(numpy.float32)
-    memory = Memory(16)
-    memory.view[:9] = memoryview(numbers.uniform(-1, 1, 9))
-    for exact in (True, False):
-        status, expected = means(tape, rows, memory, loops=False, exact=exact)
-        found = means(tape, rows, memory, loops=True, exact=exact)
-        assert found[0] == status
-        if exact:
-            assert found[1].tobytes() == expected.tobytes()
-        elif numpy.isfinite(expected).all():
-            most = abs(expected).max()
-            assert numpy.allclose(found[1], expected, rtol=1e-9, atol=1e-12 * most)
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 2**32), st.booleans(), st.sampled_from([0, kernel.UNROLLED]))
+def test_random_programs_of_loops(seed, large, unrolled_up_to):
+    """With `exact` to the bit; otherwise up to the order of sums: to 1e-12 of what their terms would add up to."""
+    tape, given = program_of(seed, large=large)
+    random_numbers = numpy.random.default_rng(len(tape))
+    count = int(random_numbers.choice([1, 2, 3, 7, 8, 10, 23, 70]))
+    widths = [sum(source.array == k for source in given) for k in range(2)]
+    rows = [random_numbers.uniform(-1, 1, (count, width)).astype(of) for width, of in zip(widths, TYPES)]
+    numbers = [
+        rows[source.array][:, source.place].astype(float) if source.is_row else random_numbers.uniform(-1, 1)
+        for source in given
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "UNROLLED", unrolled_up_to)
+        for exact in (True, False):
+            status, expected = values(tape, given, rows, numbers, loops=False, exact=exact)
+            found = values(tape, given, rows, numbers, loops=True, exact=exact)
+            assert found[0] == status
+            if exact:
+                assert found[1].tobytes() == expected.tobytes()
+            else:
+                with numpy.errstate(all="ignore"):
+                    size = numpy.array([numpy.mean(x) for x in sizes(tape, numbers)])
+                    within = abs(found[1] - expected) <= 1e-12 * size
+                assert (within | ~numpy.isfinite(size)).all()
+
+
+def test_most_random_programs_have_loops(monkeypatch):
+    """What the test above compares: loops of rows, carried sums, gradients of weights as sums over the rows."""
+    monkeypatch.setattr(kernel, "UNROLLED", 0)
+    seen = collections.Counter()
+    for seed in range(60):
+        tape, given = program_of(seed, large=True)
+        spec = ModuleSpec(tape, given, TYPES, machine=this_machine(), lanes=2, wide=2, kept=32)
+        try:
+            writer = LoopedLanes(dataclasses.replace(spec, folded=folded_of(spec)))
+        except NotAsLoops:
+            continue
+        block = module_text(writer).partition("@block(")[2].partition("\n}")[0]
+        seen["loops"] += ".loop:" in block
+        seen["carried"] += bool(re.search(r"\.s\d+ = phi", block))
+        seen["products"] += bool(writer.products.found)
+    assert seen["loops"] >= 30 and seen["carried"] >= 20 and seen["products"] >= 5, seen
 
 
 def trained(make, data, *, optimizer=SGD, steps=4, **options):
