@@ -166,11 +166,12 @@ def test_a_gpt_is_as_long_for_more_positions():
     assert lines[1] < 1.05 * lines[0] < 2000, lines
 
 
-@pytest.mark.parametrize(("first", "growth"), [(4, 0), (1, 1), (9, -1)])
-def test_a_state_that_inner_loops_read_is_carried(first, growth):
-    tape = Tape([f"x{i}" for i in range(12)])
+@pytest.mark.parametrize(("turns", "first", "growth"), [(8, 4, 0), (8, 1, 1), (8, 9, -1), (40, 1, 1), (60, 4, 1)])
+def test_a_state_that_inner_loops_read_is_carried(turns, first, growth):
+    """However long the program is."""
+    tape = Tape([f"x{i}" for i in range(70)])
     state = tape.append("exp", 0)
-    for i in range(8):
+    for i in range(turns):
         inner = tape.append("tanh", state)
         for j in range(first + growth * i):
             term = tape.append("mul", inner, j)
@@ -181,7 +182,7 @@ def test_a_state_that_inner_loops_read_is_carried(first, growth):
     tape.outputs["value"] = state
     folded = fold(tape)
     assert folded.lines < 20, str(folded)
-    inputs = [math.sin(i) for i in range(12)]
+    inputs = [math.sin(i) for i in range(70)]
     assert same(run(folded, inputs), tape.run(FLOAT, inputs))
     assert same(run_stored(storage(folded), inputs), tape.run(FLOAT, inputs))
 

@@ -29,7 +29,7 @@ from micrograd.compiler.fold.rolling import rolled
 from micrograd.compiler.tape.tape import Tape
 
 MOST_ROUNDS = 5
-FEW = 0.02  # a program with fewer lines than this for each instruction is folded well
+FEW, OF_A_KIND = 0.02, 5  # a program is folded well with fewer lines than this for each instruction, and for each kind
 LONG = 100_000  # instructions: longer tapes are not tried twice
 
 
@@ -69,7 +69,7 @@ def fold(
         return best
 
     best = folded(given)
-    if FEW * len(tape) < best.lines and len(tape) <= LONG:
+    if min(FEW * len(tape), OF_A_KIND * len(entries.names)) < best.lines and len(tape) <= LONG:
         other = folded(given._replace(before=carried(given)))
         best = min(best, other, key=lambda each: each.lines)
     return best
