@@ -20,7 +20,8 @@ they stand, without the stack.
 from __future__ import annotations
 
 import operator
-from collections.abc import Hashable
+from bisect import bisect_left
+from collections.abc import Hashable, Iterable
 from typing import Any, NamedTuple
 
 from micrograd.errors import NotAsLoops
@@ -100,6 +101,7 @@ class _Stack:
         self._left: list[
             tuple[Any, int, tuple[int, ...]]
         ] = []  # the end of a turn, to be put on the stack after its loop
+        self._loops: list[int] = []  # the places on the stack with loops
         self._due: dict[int, list[int]] = {}  # by a place on the stack: the loops whose next turn would end there
 
     def next_kind(self) -> int | None:
@@ -142,6 +144,7 @@ class _Stack:
         self._before.append(self._latest.get(kind, -1))
         self._latest[kind] = top
         if isinstance(entry, Rolled):
+            self._loops.append(top)
             self._due.setdefault(top + len(entry.next[0]), []).append(top)
 
     def _take_in_ahead(self, loop: Rolled) -> None:
@@ -172,6 +175,7 @@ class _Stack:
             else:
                 self._latest[kind] = before
             if isinstance(entry, Rolled):
+                self._loops.pop()
                 due = self._due[place + len(entry.next[0])]
                 due.remove(place)
                 if not due:
@@ -224,17 +228,37 @@ class _Stack:
         """The loop of the turns that begin at two places, if others in it run longer in the second, and the turn before
         the first looks different only because they run once or twice there.
         """
-        body, turns = self.entries[first:second], (self.vectors[first:second], self.vectors[second:])
-        if not any(isinstance(x, Rolled) and varies(x, minus(z, y)) for x, y, z in zip(body, *turns)):
+        loops = self._loops[bisect_left(self._loops, first) : bisect_left(self._loops, second)]
+        size, vectors = second - first, self.vectors
+        if not any(varies(self.entries[k], minus(vectors[k + size], vectors[k])) for k in loops):
             return None
-        loop = Rolled(2, body, self._kinds[first:second], turns[0], list(map(minus, turns[1], turns[0])))
-        kinds, vectors = self._written_out(loop, -1)
-        if not kinds or len(kinds) > first or kinds == loop.kinds:
+        before = (
+            (self.entries[k], self._kinds[k], minus(vectors[k], minus(vectors[k + size], vectors[k])))
+            for k in range(second - 1, first - 1, -1)
+        )
+        matched, start = self._matched(before, first)
+        if matched < size or start == first or self._kinds[start:first] == self._kinds[first:second]:
             return None
-        start = first - len(kinds)
-        if self._kinds[start:first] != kinds or self.vectors[start:first] != vectors:
-            return None
+        turns = vectors[first:second], vectors[second:]
+        steps = list(map(minus, turns[1], turns[0]))
+        loop = Rolled(2, self.entries[first:second], self._kinds[first:second], turns[0], steps)
         return self._extended_back(loop, first)
+
+    def _matched(self, turn: Iterable[tuple[Any, int, tuple[int, ...]]], at: int) -> tuple[int, int]:
+        """How many entries of a turn, which are given from the last to the first, stand on the stack before a place, and
+        where they begin.
+        """
+        matched = 0
+        for entry, kind, vector in turn:
+            try:
+                kinds, (vectors,) = self._short_loops_written_out([entry], [kind], [[vector]])
+            except NotAsLoops:
+                break
+            start = at - len(kinds)
+            if start < 0 or self._kinds[start:at] != kinds or self.vectors[start:at] != vectors:
+                break
+            matched, at = matched + 1, start
+        return matched, at
 
     def _taken(self, loop: Rolled, start: int) -> Rolled:
         self._cut(start)
@@ -255,18 +279,11 @@ class _Stack:
                 break
             self._cut(start)
             loop.vectors, loop.count = loop.turn(-1), loop.count + 1
-        before, at, cut = loop.turn(-1), len(self.entries), len(loop.body)
-        for k in reversed(range(1, len(loop.body))):
-            try:
-                each = slice(k, k + 1)
-                kinds, (vectors,) = self._short_loops_written_out(loop.body[each], loop.kinds[each], [before[each]])
-            except NotAsLoops:
-                break
-            start = at - len(kinds)
-            if start < 0 or self._kinds[start:at] != kinds or self.vectors[start:at] != vectors:
-                break
-            at, cut = start, k
-        if cut == len(loop.body):
+        before = loop.turn(-1)
+        backwards = zip(reversed(loop.body[1:]), reversed(loop.kinds), reversed(before))
+        matched, at = self._matched(backwards, len(self.entries))
+        cut = len(loop.body) - matched
+        if not matched:
             return loop
         self._cut(at)
         self._left = [*last[cut:], *self._left]
