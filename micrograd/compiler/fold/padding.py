@@ -303,7 +303,7 @@ def runs(shapes: Sequence[Hashable], *, pair: Callable[[int, int], bool] | None 
     for i in reversed(range(len(kinds))):
         after[i] = latest.get(kinds[i], len(kinds))
         latest[kinds[i]] = i
-    ends: dict[int, int] = {}  # by a period: the first place, of those looked at, that differs from the one a period later
+    ends: dict[int, int] = {}  # by a period: the next place that differs from the one a period later
     out, i = [], 0
     while i < len(kinds):
         size, turns, other = 1, 1, i

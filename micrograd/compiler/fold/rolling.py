@@ -206,7 +206,11 @@ class _Stack:
             first = top - 2 * size  # the end of the first turn
             if first < -1 or size > LONGEST_BODY:
                 return None
-            if kinds[place - 1] == kinds[top - 1] and kinds[first + 1 : place + 1] == kinds[place + 1 :]:
+            if (
+                kinds[place - 1] == kinds[top - 1]
+                and kinds[first + 1] == kinds[place + 1]
+                and kinds[first + 1 : place + 1] == kinds[place + 1 :]
+            ):
                 if (
                     first >= size - 1
                     and kinds[first] == kind
@@ -219,7 +223,7 @@ class _Stack:
                         steps = list(map(minus, turns[1], turns[0]))
                         loop = Rolled(3, self.entries[start:middle], kinds[start:middle], vectors[start:middle], steps)
                         return self._extended_back(loop, start) if loop.is_varying else self._taken(loop, start)
-                if pair := self._of_two_turns(first + 1, place + 1):
+                if self._loops and first < self._loops[-1] and (pair := self._of_two_turns(first + 1, place + 1)):
                     return pair
             place = before[place]
         return None
@@ -245,9 +249,7 @@ class _Stack:
         return self._extended_back(loop, first)
 
     def _matched(self, turn: Iterable[tuple[Any, int, tuple[int, ...]]], at: int) -> tuple[int, int]:
-        """How many entries of a turn, which are given from the last to the first, stand on the stack before a place, and
-        where they begin.
-        """
+        """How many entries of a turn, from the last to the first, end at a place on the stack, and where they begin."""
         matched = 0
         for entry, kind, vector in turn:
             try:
