@@ -210,7 +210,7 @@ class Sliced(list):
 
 @pytest.mark.parametrize("name", ["sum", "recurrent", "growing", "nothing"])
 def test_work_is_linear(name, monkeypatch):
-    """Ten times the instructions take at most 1.3 times ten times the calls, and twice ten times the elements of slices."""
+    """Ten times the instructions take at most 13 times the calls, and 20 times the elements of slices."""
     monkeypatch.setattr(rolling, "LONGEST_BODY", 100)  # both programs are far longer than a body
 
     def tape_of(size):

@@ -32,13 +32,13 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from micrograd.compiler.fold.forms import Affine, Body, Folded, Line, Loop, Output
-from micrograd.compiler.fold.places import Padding, Places
+from micrograd.compiler.fold.places import Numbering, Padding
 
 LONGEST = 20_000  # bodies with more entries than this are not searched
 MOST_TRIED = 24
 
 
-def padding_of(folded: Folded, places: Places) -> Padding:
+def padding_of(folded: Folded, places: Numbering) -> Padding:
     """How many numbers of each kind to leave out before a position, after loops that run shorter than their peers."""
     if not any(isinstance(entry, Loop) for entry in folded.body):
         return {}
@@ -46,7 +46,7 @@ def padding_of(folded: Folded, places: Places) -> Padding:
 
 
 class _Padding:
-    def __init__(self, body: Body, places: Places):
+    def __init__(self, body: Body, places: Numbering):
         self._places = places
         self._extents: dict[int, int] = {}  # by the id of a loop: how often it and its peers run at most
         self._irregular: set[int] = set()  # the ids of loops that run shorter than that, or hold one that does

@@ -24,10 +24,12 @@ from bisect import bisect_left
 from collections.abc import Hashable, Iterable
 from typing import Any, NamedTuple
 
-from micrograd.errors import NotAsLoops
-
 LONGEST_BODY = 3000  # entries in a loop's body, inner loops counted as one
 MOST_TRIED = 24  # earlier entries of the same kind that are tried as the end of a body
+
+
+class _LessThanZeroTimes(Exception):
+    """A loop would run less than zero times in a turn: then there is no such turn."""
 
 
 class Entries(NamedTuple):
@@ -254,7 +256,7 @@ class _Stack:
         for entry, kind, vector in turn:
             try:
                 kinds, (vectors,) = self._short_loops_written_out([entry], [kind], [[vector]])
-            except NotAsLoops:
+            except _LessThanZeroTimes:
                 break
             start = at - len(kinds)
             if start < 0 or self._kinds[start:at] != kinds or self.vectors[start:at] != vectors:
@@ -303,7 +305,7 @@ class _Stack:
             return loop.kinds, vectors
         try:
             kinds, (vectors,) = self._short_loops_written_out(loop.body, loop.kinds, [vectors])
-        except NotAsLoops:
+        except _LessThanZeroTimes:
             return [], []
         return kinds, vectors
 
@@ -319,7 +321,7 @@ class _Stack:
                 continue
             count = vectors[0][0]
             if count < 0:
-                raise NotAsLoops  # it would run less than zero times
+                raise _LessThanZeroTimes
             inner = [parts(entry, vector) for vector in vectors]
             if count < 3 and not any(vector[0] for vector in vectors[1:]):
                 for turn in range(count):
