@@ -28,10 +28,6 @@ LONGEST_BODY = 3000  # entries in a loop's body, inner loops counted as one
 MOST_TRIED = 24  # earlier entries of the same kind that are tried as the end of a body
 
 
-class _LessThanZeroTimes(Exception):
-    """A loop would run less than zero times in a turn: then there is no such turn."""
-
-
 class Entries(NamedTuple):
     """The kind of each entry; where its vector begins among `numbers`, and where the last one ends."""
 
@@ -254,10 +250,10 @@ class _Stack:
         """How many entries of a turn, from the last to the first, end at a place on the stack, and where they begin."""
         matched = 0
         for entry, kind, vector in turn:
-            try:
-                kinds, (vectors,) = self._short_loops_written_out([entry], [kind], [[vector]])
-            except _LessThanZeroTimes:
+            written = self._short_loops_written_out([entry], [kind], [[vector]])
+            if written is None:
                 break
+            kinds, (vectors,) = written
             start = at - len(kinds)
             if start < 0 or self._kinds[start:at] != kinds or self.vectors[start:at] != vectors:
                 break
@@ -303,14 +299,15 @@ class _Stack:
         vectors = loop.turn(number)
         if not loop.is_varying:
             return loop.kinds, vectors
-        try:
-            kinds, (vectors,) = self._short_loops_written_out(loop.body, loop.kinds, [vectors])
-        except _LessThanZeroTimes:
-            return [], []
-        return kinds, vectors
+        written = self._short_loops_written_out(loop.body, loop.kinds, [vectors])
+        return (written[0], written[1][0]) if written else ([], [])
 
-    def _short_loops_written_out(self, body: list[Any], kinds: list[int], columns: list[Any]) -> tuple[list[int], Any]:
-        """The kinds and vectors of a body. `columns` are its vectors, then their steps for each loop around it."""
+    def _short_loops_written_out(
+        self, body: list[Any], kinds: list[int], columns: list[Any]
+    ) -> tuple[list[int], Any] | None:
+        """The kinds and vectors of a body, or None if a loop in it would run less than zero times. `columns` are its
+        vectors, then their steps for each loop around it.
+        """
         found: list[int] = []
         out: list[list[tuple[int, ...]]] = [[] for _ in columns]
         for entry, kind, *vectors in zip(body, kinds, *columns):
@@ -321,17 +318,22 @@ class _Stack:
                 continue
             count = vectors[0][0]
             if count < 0:
-                raise _LessThanZeroTimes
+                return None
             inner = [parts(entry, vector) for vector in vectors]
             if count < 3 and not any(vector[0] for vector in vectors[1:]):
                 for turn in range(count):
                     moved = [tuple([x + turn * y for x, y in zip(v, s)]) for v, s in zip(inner[0], entry.steps)]
-                    more, written = self._short_loops_written_out(entry.body, entry.kinds, [moved, *inner[1:]])
-                    found += more
-                    for column, added in zip(out, written):
+                    turns = self._short_loops_written_out(entry.body, entry.kinds, [moved, *inner[1:]])
+                    if turns is None:
+                        return None
+                    found += turns[0]
+                    for column, added in zip(out, turns[1]):
                         column += added
                 continue
-            more, written = self._short_loops_written_out(entry.body, entry.kinds, [*inner, entry.steps])
+            turns = self._short_loops_written_out(entry.body, entry.kinds, [*inner, entry.steps])
+            if turns is None:
+                return None
+            more, written = turns
             found.append(self._kind_of_loop(more, written[-1]))
             for column, vector, added in zip(out, vectors, written):
                 column.append((vector[0], *[x for v in added for x in v]))
