@@ -18,7 +18,7 @@ from micrograd import Value
 from micrograd.compiler.batch import BatchProgram
 from micrograd.compiler.loops import kernel
 from micrograd.compiler.loops.looped_lanes import LoopedLanes
-from micrograd.compiler.loops.widths import folded_of
+from micrograd.compiler.loops.widths import Widths
 from micrograd.compiler.native.loop import module_text
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.memory import Memory
@@ -107,9 +107,9 @@ def test_most_random_programs_have_loops(monkeypatch):
     seen = collections.Counter()
     for seed in range(60):
         tape, given = program_of(seed, large=True)
-        spec = ModuleSpec(tape, given, TYPES, machine=this_machine(), lanes=2, wide=2, kept=32)
+        spec = Widths(ModuleSpec(tape, given, TYPES, machine=this_machine()), loops=True).spec
         try:
-            writer = LoopedLanes(dataclasses.replace(spec, folded=folded_of(spec)))
+            writer = LoopedLanes(dataclasses.replace(spec, lanes=2, wide=2, kept=32))
         except NotAsLoops:
             continue
         block = module_text(writer).partition("@block(")[2].partition("\n}")[0]
