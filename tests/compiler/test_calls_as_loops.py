@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from micrograd import Value, jit, tanh
 from micrograd.compiler.fold import worth
+from micrograd.compiler.loops import kernel
 from micrograd.compiler.loops.calls import call_text
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.native import CALL, native_of
@@ -25,7 +26,14 @@ from micrograd.table import FLOAT
 
 
 def is_looped(text):
-    return "%shared = " in text
+    return " phi " in text
+
+
+def program_of(seed, *, large, exact=False):
+    """A random program's tape."""
+    names = [f"x{i}" for i in range(60 if large else 20)]
+    program = random_program(seed, large=large, inputs=len(names) if large else 13)
+    return simplify(unrolled(program, names, most=900 if large else 400), exact=exact)
 
 
 def outputs(tape, inputs, *, loops, exact=True):
@@ -45,20 +53,22 @@ def told(numbers):
     return ["nan" if math.isnan(x) else x.hex() for x in numbers]
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32))
-def test_random_programs_of_loops_to_the_bit(seed):
-    tape = simplify(unrolled(random_program(seed), [f"x{i}" for i in range(20)], most=400), exact=True)
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32), st.booleans(), st.sampled_from([0, kernel.UNROLLED]))
+def test_random_programs_of_loops_to_the_bit(seed, large, unrolled_up_to):
+    tape = program_of(seed, large=large, exact=True)
     rng = random.Random(seed)
     inputs = [rng.uniform(-1.5, 1.5) for _ in tape.inputs]
-    assert told(outputs(tape, inputs, loops=True)) == told(outputs(tape, inputs, loops=False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "UNROLLED", unrolled_up_to)
+        assert told(outputs(tape, inputs, loops=True)) == told(outputs(tape, inputs, loops=False))
 
 
-def test_nearly_all_random_programs_are_written_as_loops():
+def test_most_large_random_programs_are_written_as_loops():
     """Some are not: a loop may have no turns, or an operand may be a condition in some turns only."""
-    tapes = [simplify(unrolled(random_program(seed), [f"x{i}" for i in range(20)], most=400)) for seed in range(60)]
-    looped = [is_looped(call_text(tape, this_machine(), loops=True).text) for tape in tapes if len(tape) > 30]
-    assert len(looped) > 20 and sum(looped) >= 0.8 * len(looped)
+    tapes = [program_of(seed, large=True) for seed in range(60)]
+    looped = [is_looped(call_text(tape, this_machine(), loops=True).text) for tape in tapes if len(tape) > 200]
+    assert len(looped) > 30 and sum(looped) >= 0.8 * len(looped)
 
 
 def test_conditions_constants_and_inputs_as_outputs():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import functools
 import math
 import random
 import struct
@@ -13,6 +14,7 @@ from helpers.cases import BUILT_IN, CASES, of_numbers
 from helpers.native import LANES, SPECIAL, Lanes, append, assert_same, by_ieee, operand_count, tape_of
 
 from micrograd import Value, train_step
+from micrograd.compiler.loops.looped_lanes import LoopedLanes
 from micrograd.compiler.native.emit import Emitter, bits, call_module
 from micrograd.compiler.native.lanes import LaneWriter
 from micrograd.compiler.native.loop import module_text
@@ -20,7 +22,7 @@ from micrograd.compiler.native.machine import Machine, this_machine
 from micrograd.compiler.native.native import CALL, assembly_of, native_of
 from micrograd.compiler.tape.simplify import simplify
 from micrograd.compiler.tape.tape import Tape
-from micrograd.losses import hinge
+from micrograd.losses import half_squared_sum, hinge
 from micrograd.nn import MLP
 from micrograd.optim import Adam
 from micrograd.table import ELEMENTARY
@@ -103,6 +105,37 @@ def test_a_whole_training_loop_for_other_machines(name):
         assert not wider or wider not in text
     else:
         assert ".2d" in text and "fmla" in text and "tanh" in text
+
+
+@functools.cache
+def looped_spec(exact):
+    """A net's training loop, folded, for this machine."""
+    net = MLP(20, [13, 4], activation="tanh", rng=random.Random(0))
+    step = train_step(lambda x, y: half_squared_sum(net(x), y), Adam(net.parameters()), loops=True, exact=exact)
+    step([[0.1 * i for i in range(20)]] * 8, [[1, -1, 0, 1]] * 8)
+    return step._last().code.spec
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize(
+    ("wide", "threads", "exact"), [(1, 1, False), (2, 1, False), (3, 2, False), (1, 1, True)], ids=str
+)
+def test_a_whole_training_loop_written_as_loops_for_other_machines(name, wide, threads, exact):
+    machine = OTHERS[name]
+    kept = 0 if exact else 4 * wide * machine.lanes_in_loops
+    lanes = machine.lanes if exact else machine.lanes_in_loops
+    spec = dataclasses.replace(
+        looped_spec(exact), machine=machine, lanes=lanes, wide=wide, kept=kept, threads=threads, is_single=False
+    )
+    text = module_text(LoopedLanes(spec))
+    block = text.partition("@block(")[2].partition("\n}")[0]
+    assert ".loop:" in block and ("contract" in block) == (not exact)
+    assembly = assembly_of(text, machine)
+    assert ("@help(" in text) == (threads > 1) and ("@products(" in text) == (not exact)
+    if machine.triple.startswith("x86"):
+        assert {2: "xmm", 4: "ymm", 8: "zmm"}[machine.lanes] in assembly
+    else:
+        assert ".2d" in assembly
 
 
 def test_machines_differ_in_lanes_and_vector_functions():

@@ -15,9 +15,10 @@ from helpers.loop_programs import random_program, unrolled
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from micrograd.compiler.fold import Affine, Loop, fold, run, run_stored, storage
+from micrograd.compiler.fold import Affine, Loop, fold, rolling, run, run_stored, storage
 from micrograd.compiler.fold.arrays import Arrays
 from micrograd.compiler.fold.forms import walk
+from micrograd.compiler.fold.images import Footprint
 from micrograd.compiler.tape.recorder import Recorder
 from micrograd.compiler.tape.simplify import simplify
 from micrograd.compiler.tape.symbols import operand_of
@@ -68,13 +69,14 @@ def test_folding_a_small_net_reads_as_its_loops():
     assert re.search(r"\n        output\[-8\*i-j\+38\] = t\[", text)
 
 
-@settings(deadline=None, max_examples=300)
-@given(st.integers(0, 2**32))
-@example(1546)  # a loop that does not run in the last turn
-def test_random_programs_of_loops_give_the_tapes_numbers(seed):
-    tape = unrolled(random_program(seed), [f"x{i}" for i in range(13)], most=1200)
+@settings(deadline=None, max_examples=150)
+@given(st.integers(0, 2**32), st.booleans())
+@example(1546, False)  # a loop that does not run in the last turn
+def test_random_programs_of_loops_give_the_tapes_numbers(seed, large):
+    count = 60 if large else 13
+    tape = unrolled(random_program(seed, large=large, inputs=count), [f"x{i}" for i in range(count)], most=1200)
     numbers = random.Random(len(tape))
-    inputs = [numbers.choice((-0.0, 0.0, 1.5)) if i % 4 == 0 else numbers.uniform(-2, 2) for i in range(13)]
+    inputs = [numbers.choice((-0.0, 0.0, 1.5)) if i % 4 == 0 else numbers.uniform(-2, 2) for i in range(count)]
     folded = fold(tape, rows={1, 2, 5})
     expected = tape.run(FLOAT, inputs)
     assert same(run(folded, inputs), expected)
@@ -165,11 +167,12 @@ def test_a_gpt_is_as_long_for_more_positions():
     assert lines[1] < 1.05 * lines[0] < 2000, lines
 
 
-@pytest.mark.parametrize(("first", "growth"), [(4, 0), (1, 1), (9, -1)])
-def test_a_state_that_inner_loops_read_is_carried(first, growth):
-    tape = Tape([f"x{i}" for i in range(12)])
+@pytest.mark.parametrize(("turns", "first", "growth"), [(8, 4, 0), (8, 1, 1), (8, 9, -1), (40, 1, 1), (60, 4, 1)])
+def test_a_state_that_inner_loops_read_is_carried(turns, first, growth):
+    """However long the program is."""
+    tape = Tape([f"x{i}" for i in range(70)])
     state = tape.append("exp", 0)
-    for i in range(8):
+    for i in range(turns):
         inner = tape.append("tanh", state)
         for j in range(first + growth * i):
             term = tape.append("mul", inner, j)
@@ -180,7 +183,7 @@ def test_a_state_that_inner_loops_read_is_carried(first, growth):
     tape.outputs["value"] = state
     folded = fold(tape)
     assert folded.lines < 20, str(folded)
-    inputs = [math.sin(i) for i in range(12)]
+    inputs = [math.sin(i) for i in range(70)]
     assert same(run(folded, inputs), tape.run(FLOAT, inputs))
     assert same(run_stored(storage(folded), inputs), tape.run(FLOAT, inputs))
 
@@ -193,9 +196,22 @@ def test_whole_steps_of_a_constant_are_counted():
     assert text.startswith("for i in 9:\n    t[i] = shared[0] - (i-3.5)\n    t[i+9] = t[i] * -0.0\n"), text
 
 
-@pytest.mark.parametrize("name", ["sum", "recurrent", "nothing"])
-def test_work_is_linear(name):
-    """Ten times the instructions take at most 1.3 times ten times the function calls."""
+class Sliced(list):
+    """A list that counts the elements of all slices of such lists: work that calls do not show."""
+
+    count = 0
+
+    def __getitem__(self, place):
+        found = super().__getitem__(place)
+        if isinstance(place, slice):
+            Sliced.count += len(found)
+        return found
+
+
+@pytest.mark.parametrize("name", ["sum", "recurrent", "growing", "nothing"])
+def test_work_is_linear(name, monkeypatch):
+    """Ten times the instructions take at most 13 times the calls, and 20 times the elements of slices."""
+    monkeypatch.setattr(rolling, "LONGEST_BODY", 100)  # both programs are far longer than a body
 
     def tape_of(size):
         tape = Tape([f"x{i}" for i in range(100)])
@@ -203,27 +219,70 @@ def test_work_is_linear(name):
         if name == "nothing":  # repeats itself nowhere
             numbers = random.Random(0)
             for _ in range(size):
-                tape.append(numbers.choice(["add", "mul", "sub"]), numbers.randrange(len(tape)), numbers.randrange(100))
-            tape.outputs = {f"y{i}": i for i in range(len(tape))}
-        else:
-            for i in range(size // 4):
-                product = tape.append("mul", i % 10 if name == "sum" else state, 20 + i % 30)
+                x = numbers.randrange(len(tape) - 100, len(tape))
+                tape.append(numbers.choice(["add", "mul", "sub"]), x, numbers.randrange(100))
+            tape.outputs = {f"y{i}": i for i in range(0, len(tape), 10)}
+            return tape
+        turns = 0
+        while len(tape) < size:
+            if name == "growing":
+                for j in range(turns):
+                    state = tape.append("add", state, tape.append("tanh", tape.append("mul", state, j % 100)))
+                state = tape.append("tanh", state)
+            else:
+                product = tape.append("mul", turns % 10 if name == "sum" else state, 20 + turns % 30)
                 state = tape.append("add", tape.append("tanh", tape.append("add", state, product)), product)
-            tape.outputs["value"] = state
+            turns += 1
+        tape.outputs["value"] = state
         return tape
 
-    def calls(tape):
-        count = 0
+    prepare = rolling._Stack.__init__
+
+    def prepared(stack, entries):
+        prepare(stack, rolling.Entries(*map(Sliced, entries)))
+        vars(stack).update({key: Sliced(x) for key, x in vars(stack).items() if isinstance(x, list)})
+
+    monkeypatch.setattr(rolling._Stack, "__init__", prepared)
+
+    def work(tape):
+        calls = Sliced.count = 0
 
         def called(frame, event, argument):
-            nonlocal count
-            count += event in ("call", "c_call")
+            nonlocal calls
+            calls += event in ("call", "c_call")
 
         sys.setprofile(called)
         try:
-            fold(tape)
+            storage(fold(tape))
         finally:
             sys.setprofile(None)
-        return count
+        return calls, Sliced.count
 
-    assert calls(tape_of(30_000)) < 13 * calls(tape_of(3_000))
+    (calls, copied), (more_calls, more_copied) = map(work, (tape_of(500), tape_of(5_000)))
+    assert more_calls < 13 * calls and more_copied < 20 * copied
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 2**32))
+def test_a_footprint_knows_its_places(seed):
+    numbers = random.Random(seed)
+
+    def image():
+        loops, counts = [], numbers.randrange(3)
+        for depth in range(counts):
+            strides = [numbers.choice((0, 1, 2)) for _ in range(depth)]
+            loops.append(
+                Loop(Affine(numbers.randrange(4), tuple(strides)) if any(strides) else numbers.randrange(5), ())
+            )
+        return Affine(numbers.randrange(-20, 40), tuple(numbers.choice((-3, 0, 1, 7)) for _ in loops)), tuple(loops)
+
+    def places(place, loops, counters=()):
+        if len(counters) == len(loops):
+            return {place.at(counters)}
+        count = loops[len(counters)].count
+        turns = range(count if isinstance(count, int) else count.at(counters))
+        return set().union(*(places(place, loops, (*counters, turn)) for turn in turns))
+
+    images, other = [image() for _ in range(numbers.randrange(4))], image()
+    union = set().union(*(places(*each) for each in images))
+    assert Footprint(images).touches(*other) == bool(union & places(*other))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import math
 import random
+import re
 import threading
 import warnings
 
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from micrograd import Value
 from micrograd.compiler.batch import BatchProgram
+from micrograd.compiler.loops import kernel
 from micrograd.compiler.loops.looped_lanes import LoopedLanes
 from micrograd.compiler.loops.widths import Widths
 from micrograd.compiler.native.loop import module_text
@@ -33,68 +36,105 @@ from micrograd.optim import SGD, Adam
 
 numpy = pytest.importorskip("numpy")
 pytest.importorskip("llvmlite")
-
-SOURCES = [
-    Source("others", 0),
-    Source(array=0, place=0),
-    Source(array=0, place=1),
-    *[Source("parameters", k) for k in range(2)],
-    Source(array=1, place=0),
-    *[Source("parameters", k) for k in range(2, 9)],
-]
+sizes = pytest.importorskip("helpers.sizes").sizes
 
 
-def means(tape, rows, memory, *, loops, exact, sources=SOURCES):
-    """The means of a tape's outputs over the rows; `sources` says which inputs are what."""
-    spec = ModuleSpec(tape, sources, [array.dtype.str[1:] for array in rows], machine=this_machine(), exact=exact)
+def sources(*spans):
+    """Where a tape's inputs come from: so many in a row from an array of rows, or from a memory."""
+    found, places = [], collections.Counter()
+    for what, count in spans:
+        for place in range(places[what], places[what] + count):
+            found.append(Source(array=what, place=place) if isinstance(what, int) else Source(what, place))
+        places[what] += count
+    return found
+
+
+SMALL = sources(("others", 1), (0, 2), ("parameters", 2), (1, 1), ("parameters", 7))
+LARGE = sources(("others", 1), (0, 40), ("parameters", 50), (1, 40), ("parameters", 40))
+TYPES = ["f8", "f4"]
+
+
+def program_of(seed, *, large):
+    """A random program's tape, and the sources of its inputs."""
+    given = LARGE if large else SMALL
+    program = random_program(seed, large=large, inputs=len(given))
+    return simplify(unrolled(program, [f"x{i}" for i in range(len(given))], most=900 if large else 400)), given
+
+
+def values(tape, given, rows, numbers, *, loops, exact):
+    """The means of a tape's outputs over the rows. `numbers` are its inputs: an array for each input of rows."""
+    memory = Memory(128)
+    fixed = [x for x, source in zip(numbers, given) if source.memory == "parameters"]
+    memory.view[: len(fixed)] = memoryview(numpy.array(fixed))
+    spec = ModuleSpec(tape, given, [array.dtype.str[1:] for array in rows], machine=this_machine(), exact=exact)
     program = BatchProgram(RowTape(spec, [], [], 1, None), loops=loops)
     program.context.parameters = memory.address
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "loops=True was asked for")
         program.point_at(as_rows(rows, ["x", "y"][: len(rows)]), len(rows[0]))
-    program._others.view[0] = 0.7
+    program._others.view[0] = numbers[0]
     program.start()
     return program.run(1), numpy.array(program.results())
 
 
-@settings(deadline=None, max_examples=60)
-@given(st.integers(0, 2**32))
-def test_random_programs_of_loops(seed):
-    """With `exact` to the bit; otherwise up to the order of sums."""
-    tape = random_tape(seed)
-    numbers = numpy.random.default_rng(len(tape))
-    count = int(numbers.choice([1, 2, 3, 7, 8, 10, 23, 70]))
-    rows = numbers.uniform(-1, 1, (count, 2)), numbers.uniform(-1, 1, (count, 1)).astype(numpy.float32)
-    memory = Memory(16)
-    memory.view[:9] = memoryview(numbers.uniform(-1, 1, 9))
-    for exact in (True, False):
-        status, expected = means(tape, rows, memory, loops=False, exact=exact)
-        found = means(tape, rows, memory, loops=True, exact=exact)
-        assert found[0] == status
-        if exact:
-            assert found[1].tobytes() == expected.tobytes()
-        elif numpy.isfinite(expected).all():
-            most = abs(expected).max()
-            assert numpy.allclose(found[1], expected, rtol=1e-9, atol=1e-12 * most)
+@settings(deadline=None, max_examples=100)
+@given(st.integers(0, 2**32), st.booleans(), st.sampled_from([0, kernel.UNROLLED]))
+def test_random_programs_of_loops(seed, large, unrolled_up_to):
+    """With `exact` to the bit; otherwise up to the order of sums: to 1e-12 of what their terms would add up to."""
+    tape, given = program_of(seed, large=large)
+    random_numbers = numpy.random.default_rng(len(tape))
+    count = int(random_numbers.choice([1, 2, 3, 7, 8, 10, 23, 70]))
+    widths = [sum(source.array == k for source in given) for k in range(2)]
+    rows = [random_numbers.uniform(-1, 1, (count, width)).astype(of) for width, of in zip(widths, TYPES)]
+    numbers = [
+        rows[source.array][:, source.place].astype(float) if source.is_row else random_numbers.uniform(-1, 1)
+        for source in given
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "UNROLLED", unrolled_up_to)
+        for exact in (True, False):
+            status, expected = values(tape, given, rows, numbers, loops=False, exact=exact)
+            found = values(tape, given, rows, numbers, loops=True, exact=exact)
+            assert found[0] == status
+            if exact:
+                assert found[1].tobytes() == expected.tobytes()
+            else:
+                with numpy.errstate(all="ignore"):
+                    size = numpy.array([numpy.mean(x) for x in sizes(tape, numbers)])
+                    within = abs(found[1] - expected) <= 1e-12 * size
+                assert (within | ~numpy.isfinite(size)).all()
 
 
-def random_tape(seed):
-    return simplify(unrolled(random_program(seed), [f"x{i}" for i in range(13)], most=400))
+def test_most_random_programs_have_loops(monkeypatch):
+    """What the test above compares: loops of rows, carried sums, gradients of weights as sums over the rows."""
+    monkeypatch.setattr(kernel, "UNROLLED", 0)
+    seen = collections.Counter()
+    for seed in range(60):
+        tape, given = program_of(seed, large=True)
+        spec = Widths(ModuleSpec(tape, given, TYPES, machine=this_machine()), loops=True).spec
+        try:
+            writer = LoopedLanes(dataclasses.replace(spec, lanes=2, wide=2, kept=32))
+        except NotAsLoops:
+            continue
+        block = module_text(writer).partition("@block(")[2].partition("\n}")[0]
+        seen["loops"] += ".loop:" in block
+        seen["carried"] += bool(re.search(r"\.s\d+ = phi", block))
+        seen["products"] += bool(writer.products.found)
+    assert seen["loops"] >= 30 and seen["carried"] >= 20 and seen["products"] >= 5, seen
 
 
 @pytest.mark.parametrize("exact", [False, True])
-def test_random_programs_are_written_as_loops(exact):
-    """Few are not: a loop may have no turns, or an operand may be a condition in some turns only."""
-    rows, refused = (numpy.zeros((2, 2)), numpy.zeros((2, 1), numpy.float32)), []
-    tapes = [tape for tape in map(random_tape, range(60)) if len(tape) > 30]
-    for tape in tapes:
-        spec = ModuleSpec(tape, SOURCES, [array.dtype.str[1:] for array in rows], exact=exact)
-        code = Widths(spec, loops=True)
+def test_few_random_programs_are_refused(exact):
+    """A loop may have no turns, or an operand may be a condition in some turns only."""
+    programs, refused = [program_of(seed, large=large) for seed in range(30) for large in (False, True)], []
+    programs = [(tape, whence) for tape, whence in programs if len(tape) > 30]
+    for tape, whence in programs:
+        code = Widths(ModuleSpec(tape, whence, TYPES, machine=this_machine(), exact=exact), loops=True)
         try:
             module_text(LoopedLanes(dataclasses.replace(code.spec, **code._width(2)._asdict())))
         except NotAsLoops as error:
             refused.append(str(error))
-    assert len(tapes) > 12 and len(refused) <= 0.1 * len(tapes), refused
+    assert len(programs) > 30 and len(refused) <= 0.1 * len(programs), refused
 
 
 def trained(make, data, *, optimizer=SGD, steps=4, **options):
@@ -267,13 +307,11 @@ def test_gradients_that_are_products_of_kept_factors():
         d = tape.append("tanh", tape.append("mul", 9 + i, 1))
         tape.outputs |= {f"d{i}.{j}": tape.append("mul", d, 1 + j) for j in range(8)}
     tape.outputs["value"] = tape.append("mul", 0, 1)
-    sources = [Source("others", 0), *[Source(array=0, place=i) for i in range(8)]]
-    sources += [Source("parameters", i) for i in range(9)]
-    memory, rows = Memory(16), (numpy.random.default_rng(0).random((10, 8)),)
-    memory.view[:9] = memoryview(numpy.linspace(-1, 1, 9))
+    given, rows = sources(("others", 1), (0, 8), ("parameters", 9)), [numpy.random.default_rng(0).random((10, 8))]
+    numbers = [0.7, *rows[0].T, *numpy.linspace(-1, 1, 9)]
     for exact in (False, True):
         (status, found), (_, expected) = (
-            means(tape, rows, memory, loops=loops, exact=exact, sources=sources) for loops in (True, False)
+            values(tape, given, rows, numbers, loops=loops, exact=exact) for loops in (True, False)
         )
         assert status == 0 and found == pytest.approx(expected, rel=0 if exact else 1e-12)
 
@@ -298,6 +336,21 @@ def test_large_nets_are_loops_and_small_ones_are_not():
         step.run(x, y if sizes[-1] > 1 else y[:, 0], steps=1)
         found[sizes] = ".loop:" in step.llvm_ir.partition("@block(")[2].partition("\n}")[0]
     assert found == {(2, 4, 1): False, (30, 20, 10): True}
+
+
+def test_numbers_that_are_equal_are_rounded_alike_by_any_number_of_threads():
+    """Two lists of biases have equal gradients, which LLVM may compute once."""
+    x, found = numpy.random.default_rng(0).uniform(-1, 1, (50, 6)), []
+    for threads in (1, 2, 3):
+        b, c = ([Value(0.1 * i) for i in range(6)] for _ in range(2))
+        own = [*b, *c]
+
+        def loss(x, b=b, c=c):
+            return sum((v + (p + q)).tanh() ** 2 for v, p, q in zip(x, b, c))
+
+        train_step(loss, SGD(own, lr=1.0), loops=True, threads=threads).run(x, steps=1)
+        found.append([p.data.hex() for p in own])
+    assert found[0] == found[1] == found[2]
 
 
 @pytest.mark.parametrize("count", [5, 23, 601])

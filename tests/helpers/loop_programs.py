@@ -28,10 +28,14 @@ from micrograd.compiler.tape.tape import Tape
 REGISTERS = 3
 UNARY, BINARY = ("neg", "abs", "tanh"), ("add", "mul", "sub", "add", "mul", "add")
 OPERANDS = "register register input input ago ago result constant".split()
+COUNTS = (1, 2, 3, 4, 5, 8)  # turns of a loop
+LARGE = (5, 8, 11, 16, 23)  # where loops shall be too long to be written without a loop
 
 
-def random_program(seed):
-    """A nest of loops, up to three deep."""
+def random_program(seed, *, large=False, inputs=13):
+    """A nest of loops, up to three deep. With `large` loops are long, and some are layers of neurons with the gradients
+    of their weights.
+    """
     rng = random.Random(seed)
 
     def operand():
@@ -39,7 +43,7 @@ def random_program(seed):
         strides = tuple(rng.choice((0, 0, 1, 1, 2, -1, 3)) for _ in range(rng.randrange(4)))
         choices = {
             "register": lambda: (rng.randrange(REGISTERS),),
-            "input": lambda: (rng.randrange(13), strides),
+            "input": lambda: (rng.randrange(inputs), strides),
             "result": lambda: (rng.randrange(40), strides),
             "ago": lambda: (rng.choice((1, 1, 1, 2, 3)),),
             "constant": lambda: (rng.choice((0.5, -0.0, 0.0, 3.0)),),
@@ -52,7 +56,22 @@ def random_program(seed):
 
     def loop(depth):
         body = [statement(depth - 1) for _ in range(rng.choice((1, 2, 2, 3)))]
-        return ("loop", rng.choice((1, 2, 3, 4, 5, 8)), rng.choice((0, 0, 0, 1, 1, -1)), body)
+        return ("loop", rng.choice(LARGE if large else COUNTS), rng.choice((0, 0, 0, 1, 1, -1)), body)
+
+    def layer():
+        """Sums of products, a function of each sum, and each neuron's result times each input as outputs."""
+        units, count, slope = rng.choice(LARGE), rng.choice(LARGE), rng.choice((0, 0, 0, 1))
+        x = ("input", rng.randrange(inputs), (1,))
+        weights = ("input", rng.randrange(inputs), (1, rng.choice((0, 1, 3))))
+        gradient = [("mul", 1, [("register", 0), x]), *[("output", 1)] * (rng.random() < 0.8)]
+        return [
+            ("loop", units, 0, [
+                ("mul", 0, [operand(), ("constant", 0.5)]),
+                ("loop", count, slope, [("mul", 1, [x, weights]), ("add", 0, [("register", 0), ("ago", 1)])]),
+                ("tanh", 0, [("register", 0)]),
+                ("loop", count, 0, gradient),
+            ])
+        ]  # fmt: skip
 
     def statement(depth):
         if depth and rng.random() < 0.5:
@@ -61,6 +80,8 @@ def random_program(seed):
             return ("output", rng.randrange(REGISTERS))
         return ("only", rng.randrange(5), instruction()) if rng.random() < 0.02 else instruction()
 
+    if large and rng.random() < 0.5:
+        return ("loop", 1, 0, [*layer(), loop(2), *[statement(2) for _ in range(rng.randrange(2))]])
     return ("loop", 1, 0, [loop(3), *[statement(2) for _ in range(rng.randrange(3))]])
 
 

@@ -22,14 +22,14 @@ from typing import Any
 
 from micrograd.compiler.fold.entries import EntriesOf
 from micrograd.compiler.fold.forms import Folded
-from micrograd.compiler.fold.ordering import Ordered, carried, ordered
+from micrograd.compiler.fold.ordering import Ordered, ordered, state_chains
 from micrograd.compiler.fold.padding import padding_of
-from micrograd.compiler.fold.places import Padding, Places
+from micrograd.compiler.fold.places import Numbering, Padding
 from micrograd.compiler.fold.rolling import rolled
 from micrograd.compiler.tape.tape import Tape
 
 MOST_ROUNDS = 5
-FEW = 0.02  # a program with fewer lines than this for each instruction is folded well
+FEW, OF_A_KIND = 0.02, 5  # a program is folded well with fewer lines than this for each instruction, and for each kind
 LONG = 100_000  # instructions: longer tapes are not tried twice
 
 
@@ -53,7 +53,7 @@ def fold(
 
     def folded(given: Ordered) -> Folded:
         """The program, with the places that suit it best."""
-        numbered = Places(given, where)
+        numbered = Numbering(given, where)
         padding: Padding = {}
         best = None
         for _ in range(MOST_ROUNDS):
@@ -69,8 +69,8 @@ def fold(
         return best
 
     best = folded(given)
-    if FEW * len(tape) < best.lines and len(tape) <= LONG:
-        other = folded(given._replace(before=carried(given)))
+    if min(FEW * len(tape), OF_A_KIND * len(entries.names)) < best.lines and len(tape) <= LONG:
+        other = folded(given._replace(before=state_chains(given)))
         best = min(best, other, key=lambda each: each.lines)
     return best
 

@@ -1,23 +1,23 @@
 """Sets of places: those that a line writes or reads while the loops around it run.
 
 >>> from micrograd.compiler.fold.forms import Affine, Loop
->>> from micrograd.compiler.fold.images import bounds, final, places_of
->>> loops = (Loop(3, ()), Loop(Affine(1, (1,)), ()))
->>> list(places_of(Affine(0, (10, 1)), loops)), bounds(Affine(0, (10, 1)), loops)
-([0, 10, 11, 20, 21, 22], (0, 22))
->>> print(final(Affine(0, (10, 1)), loops, 1))
+>>> from micrograd.compiler.fold.images import Footprint, bounds, final, ranges_of
+>>> image = Affine(0, (10, 1)), (Loop(3, ()), Loop(Affine(1, (1,)), ()))
+>>> list(ranges_of(*image)), bounds(*image)
+([range(0, 1), range(10, 12), range(20, 23)], (0, 22))
+>>> print(final(*image, 1))
 11*i
+>>> Footprint([image]).touches(Affine(12, (9,)), (Loop(2, ()),))  # 12 and 21
+True
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
 from micrograd.compiler.fold.forms import Affine, Loop
 
 Loops = Sequence[Loop]  # around an entry, outermost first
-MOST_COUNTED = 300_000  # larger sets are compared by their bounds
 
 
 def most(loops: Loops) -> list[int]:
@@ -53,15 +53,25 @@ def bounds(place: Affine, loops: Loops) -> tuple[int, int]:
     return bounds_in(place, most(loops))
 
 
-def places_of(place: Affine, loops: Loops, counters: tuple[int, ...] = ()) -> Iterator[int]:
-    """All places, in the order in which the loops come to them."""
-    depth = len(counters)
-    if depth == len(loops):
-        yield place.at(counters)
-        return
-    count = loops[depth].count
-    for counter in range(count if isinstance(count, int) else count.at(counters)):
-        yield from places_of(place, loops, (*counters, counter))
+def ranges_of(place: Affine, loops: Loops) -> Iterator[range]:
+    """All places, as the ranges that the innermost loop goes through, each from its least place up."""
+
+    def inside(counters: tuple[int, ...], start: int) -> Iterator[range]:
+        depth = len(counters)
+        if depth == len(loops):
+            yield range(start, start + 1)
+            return
+        count, stride = loops[depth].count, place.strides[depth]
+        if not isinstance(count, int):
+            count = count.at(counters)
+        if depth + 1 < len(loops):
+            for counter in range(count):
+                yield from inside((*counters, counter), start + stride * counter)
+        elif count > 0:
+            end = start + stride * (count - 1)
+            yield range(min(start, end), max(start, end) + 1, abs(stride) or 1)
+
+    return inside((), place.base)
 
 
 def final(place: Affine, loops: Loops, depth: int) -> Affine:
@@ -85,47 +95,23 @@ def without_last_turn(loops: Loops) -> Loops:
     return (*loops[:-1], Loop(shorter, ()))
 
 
-class Places:
-    """A union of images: `touches` says whether another image may have a place in common with it."""
+class Footprint:
+    """A union of images: `touches` says whether another image has a place in common with it."""
 
     def __init__(self, images: Iterable[tuple[Affine, Loops]]):
-        self._images = sorted(((*bounds(*image), image) for image in images), key=lambda each: each[:2])
-        self._highest: list[int] = []  # of all images up to each
-        for _, high, _ in self._images:
-            self._highest.append(max(high, self._highest[-1]) if self._highest else high)
-        self._sets: dict[tuple[int, int], set[int] | None] = {}
+        given = list(images)
+        limits = [bounds(*image) for image in given]
+        self._lowest = min((low for low, _ in limits), default=0)
+        self._marks = bytearray(max((high for _, high in limits), default=-1) + 1 - self._lowest)
+        for image in given:
+            for found in ranges_of(*image):
+                self._marks[self._slice(found)] = b"\1" * len(found)
 
     def touches(self, place: Affine, loops: Loops) -> bool:
-        """Whether one of the images has a place of this image; sets too large to compare are taken to."""
-        counts = most(loops)
-        if 0 in counts:
-            return False
-        low, high = bounds_in(place, counts)
-        first, last = self._span(low, high)
-        if first >= last:
-            return False
-        size = 1
-        for count in counts:
-            size *= count
-        found = self._set(first, last)
-        if found is None or size > MOST_COUNTED:
-            return any(start <= high and end >= low for start, end, _ in self._images[first:last])
-        return any(x in found for x in places_of(place, loops))
+        """Whether one of the images has a place of this image."""
+        return any(1 in self._marks[self._slice(found)] for found in ranges_of(place, loops))
 
-    def _span(self, low: int, high: int) -> tuple[int, int]:
-        """Where the images are, in their order, that may reach into an interval."""
-        return bisect_left(self._highest, low), bisect_right(self._images, high, key=lambda each: each[0])
-
-    def _set(self, first: int, last: int) -> set[int] | None:
-        if (first, last) not in self._sets:
-            out: set[int] | None = set()
-            for _, _, (place, loops) in self._images[first:last]:
-                size = 1
-                for count in most(loops):
-                    size *= count
-                if out is None or len(out) + size > MOST_COUNTED:
-                    out = None
-                    break
-                out.update(places_of(place, loops))
-            self._sets[first, last] = out
-        return self._sets[first, last]
+    def _slice(self, found: range) -> slice:
+        """The marks of a range, as far as there are any."""
+        start, stop = found.start - self._lowest, max(found.stop - self._lowest, 0)
+        return slice(start if start >= 0 else start % found.step, stop, found.step)

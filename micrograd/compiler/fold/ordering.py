@@ -114,7 +114,7 @@ def sums(tape: Tape, uses: list[int]) -> list[int]:
     return before
 
 
-def carried(given: Ordered) -> list[int]:
+def state_chains(given: Ordered) -> list[int]:
     """As `given.before`, also for numbers that others use on their way, as a state that is carried from turn to turn:
     `s + a`, `(s + a) - b`, ... The next version is the only sum, difference or product that uses the one before.
     """

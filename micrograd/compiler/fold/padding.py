@@ -32,13 +32,13 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from micrograd.compiler.fold.forms import Affine, Body, Folded, Line, Loop, Output
-from micrograd.compiler.fold.places import Padding, Places
+from micrograd.compiler.fold.places import Numbering, Padding
 
 LONGEST = 20_000  # bodies with more entries than this are not searched
 MOST_TRIED = 24
 
 
-def padding_of(folded: Folded, places: Places) -> Padding:
+def padding_of(folded: Folded, places: Numbering) -> Padding:
     """How many numbers of each kind to leave out before a position, after loops that run shorter than their peers."""
     if not any(isinstance(entry, Loop) for entry in folded.body):
         return {}
@@ -46,7 +46,7 @@ def padding_of(folded: Folded, places: Places) -> Padding:
 
 
 class _Padding:
-    def __init__(self, body: Body, places: Places):
+    def __init__(self, body: Body, places: Numbering):
         self._places = places
         self._extents: dict[int, int] = {}  # by the id of a loop: how often it and its peers run at most
         self._irregular: set[int] = set()  # the ids of loops that run shorter than that, or hold one that does
@@ -201,11 +201,19 @@ def regular(body: Body) -> Body:
 
     def is_third(start: int, size: int, number: int, at: int) -> bool:
         """Whether another turn stands at a place, or ends there."""
-        first, second = body[start : start + size], body[start + size : start + 2 * size]
-        turn = _turn(first, second, number) if any(map(_differ, first, second)) else None
-        written = [s for entry in turn or () for s in _written_out(entry)]
-        at -= len(written) if number < 0 else 0
-        return bool(written) and at >= 0 and counted[at : at + len(written)] == written
+        is_before, places = number < 0, range(start, start + size)
+        written = 0
+        for k in reversed(places) if is_before else places:
+            turn = _turn(body[k : k + 1], body[k + size : k + size + 1], number)
+            if turn is None:
+                return False
+            found = _written_out(turn[0])
+            at -= len(found) if is_before else 0
+            if at < 0 or counted[at : at + len(found)] != found:
+                return False
+            at += 0 if is_before else len(found)
+            written += len(found)
+        return written > 0 and any(_differ(body[k], body[k + size]) for k in places)
 
     def is_repeat(start: int, size: int) -> bool:
         return is_third(start, size, -1, start) or is_third(start, size, 2, start + 2 * size)
@@ -288,21 +296,31 @@ def runs(shapes: Sequence[Hashable], *, pair: Callable[[int, int], bool] | None 
 
     Two turns are a repeat only if `pair(start, size)` says so.
     """
-    latest: dict[Hashable, int] = {}
-    after = [0] * len(shapes)  # the next place with the same shape
-    for i in reversed(range(len(shapes))):
-        after[i] = latest.get(shapes[i], len(shapes))
-        latest[shapes[i]] = i
+    numbers: dict[Hashable, int] = {}
+    kinds = [numbers.setdefault(each, len(numbers)) for each in shapes]
+    latest: dict[int, int] = {}
+    after = [0] * len(kinds)  # the next place with the same shape
+    for i in reversed(range(len(kinds))):
+        after[i] = latest.get(kinds[i], len(kinds))
+        latest[kinds[i]] = i
+    ends: dict[int, int] = {}  # by a period: the next place that differs from the one a period later
     out, i = [], 0
-    while i < len(shapes):
+    while i < len(kinds):
         size, turns, other = 1, 1, i
-        for _ in range(MOST_TRIED if len(shapes) <= LONGEST else 0):
+        for _ in range(MOST_TRIED if len(kinds) <= LONGEST else 0):
             other = after[other]
-            period, count = other - i, 1
-            if i + (2 if pair else 3) * period > len(shapes):
+            period = other - i
+            if i + (2 if pair else 3) * period > len(kinds):
                 break
-            while shapes[i : i + period] == shapes[i + count * period : i + (count + 1) * period]:
-                count += 1
+            if period > 1 and kinds[i + 1] != kinds[other + 1]:
+                continue
+            end = ends.get(period, i)
+            if end <= i:
+                end = i
+                while end + period < len(kinds) and kinds[end] == kinds[end + period]:
+                    end += 1
+                ends[period] = end
+            count = 1 + (end - i) // period
             if count * period > size * turns and (count >= 3 or (count == 2 and pair and pair(i, period))):
                 size, turns = period, count
         out.append((i, size, turns))

@@ -1,13 +1,13 @@
 """Give every instruction of a tape its place, so that what was written by one loop is one array.
 
     >>> from micrograd.compiler.fold.ordering import ordered
-    >>> from micrograd.compiler.fold.places import Places
+    >>> from micrograd.compiler.fold.places import Numbering
     >>> from micrograd.compiler.tape.tape import Tape
     >>> tape = Tape(["x", "y"])
     >>> for _ in range(2):
     ...     product = tape.append("mul", 0, 1)
     ...     exponential = tape.append("exp", product)
-    >>> Places(ordered(tape), [("row", 0), ("row", 1)]).places({})
+    >>> Numbering(ordered(tape), [("row", 0), ("row", 1)]).places({})
     ([0, 0, 0, 2, 1, 3], 4)
 
 Instructions of one kind are numbered in their order, apart from all other kinds: an instruction more or less of another
@@ -33,7 +33,7 @@ MOST_PADDING = 4  # an array of sums may have this many times as many places as 
 Padding = Mapping[int, Mapping[int, int]]  # before a position: how many numbers of each kind are left out
 
 
-class Places:
+class Numbering:
     """The numbers of a tape by kind. `kinds[position]` is None for inputs, and for a sum's versions after the first.
 
     `inputs` has each input's space and place.

@@ -20,10 +20,9 @@ they stand, without the stack.
 from __future__ import annotations
 
 import operator
-from collections.abc import Hashable
+from bisect import bisect_left
+from collections.abc import Hashable, Iterable
 from typing import Any, NamedTuple
-
-from micrograd.errors import NotAsLoops
 
 LONGEST_BODY = 3000  # entries in a loop's body, inner loops counted as one
 MOST_TRIED = 24  # earlier entries of the same kind that are tried as the end of a body
@@ -100,6 +99,7 @@ class _Stack:
         self._left: list[
             tuple[Any, int, tuple[int, ...]]
         ] = []  # the end of a turn, to be put on the stack after its loop
+        self._loops: list[int] = []  # the places on the stack with loops
         self._due: dict[int, list[int]] = {}  # by a place on the stack: the loops whose next turn would end there
 
     def next_kind(self) -> int | None:
@@ -142,6 +142,7 @@ class _Stack:
         self._before.append(self._latest.get(kind, -1))
         self._latest[kind] = top
         if isinstance(entry, Rolled):
+            self._loops.append(top)
             self._due.setdefault(top + len(entry.next[0]), []).append(top)
 
     def _take_in_ahead(self, loop: Rolled) -> None:
@@ -172,6 +173,7 @@ class _Stack:
             else:
                 self._latest[kind] = before
             if isinstance(entry, Rolled):
+                self._loops.pop()
                 due = self._due[place + len(entry.next[0])]
                 due.remove(place)
                 if not due:
@@ -202,7 +204,11 @@ class _Stack:
             first = top - 2 * size  # the end of the first turn
             if first < -1 or size > LONGEST_BODY:
                 return None
-            if kinds[place - 1] == kinds[top - 1] and kinds[first + 1 : place + 1] == kinds[place + 1 :]:
+            if (
+                kinds[place - 1] == kinds[top - 1]
+                and kinds[first + 1] == kinds[place + 1]
+                and kinds[first + 1 : place + 1] == kinds[place + 1 :]
+            ):
                 if (
                     first >= size - 1
                     and kinds[first] == kind
@@ -215,7 +221,7 @@ class _Stack:
                         steps = list(map(minus, turns[1], turns[0]))
                         loop = Rolled(3, self.entries[start:middle], kinds[start:middle], vectors[start:middle], steps)
                         return self._extended_back(loop, start) if loop.is_varying else self._taken(loop, start)
-                if pair := self._of_two_turns(first + 1, place + 1):
+                if self._loops and first < self._loops[-1] and (pair := self._of_two_turns(first + 1, place + 1)):
                     return pair
             place = before[place]
         return None
@@ -224,17 +230,35 @@ class _Stack:
         """The loop of the turns that begin at two places, if others in it run longer in the second, and the turn before
         the first looks different only because they run once or twice there.
         """
-        body, turns = self.entries[first:second], (self.vectors[first:second], self.vectors[second:])
-        if not any(isinstance(x, Rolled) and varies(x, minus(z, y)) for x, y, z in zip(body, *turns)):
+        loops = self._loops[bisect_left(self._loops, first) : bisect_left(self._loops, second)]
+        size, vectors = second - first, self.vectors
+        if not any(varies(self.entries[k], minus(vectors[k + size], vectors[k])) for k in loops):
             return None
-        loop = Rolled(2, body, self._kinds[first:second], turns[0], list(map(minus, turns[1], turns[0])))
-        kinds, vectors = self._written_out(loop, -1)
-        if not kinds or len(kinds) > first or kinds == loop.kinds:
+        before = (
+            (self.entries[k], self._kinds[k], minus(vectors[k], minus(vectors[k + size], vectors[k])))
+            for k in range(second - 1, first - 1, -1)
+        )
+        matched, start = self._matched(before, first)
+        if matched < size or start == first or self._kinds[start:first] == self._kinds[first:second]:
             return None
-        start = first - len(kinds)
-        if self._kinds[start:first] != kinds or self.vectors[start:first] != vectors:
-            return None
+        turns = vectors[first:second], vectors[second:]
+        steps = list(map(minus, turns[1], turns[0]))
+        loop = Rolled(2, self.entries[first:second], self._kinds[first:second], turns[0], steps)
         return self._extended_back(loop, first)
+
+    def _matched(self, turn: Iterable[tuple[Any, int, tuple[int, ...]]], at: int) -> tuple[int, int]:
+        """How many entries of a turn, from the last to the first, end at a place on the stack, and where they begin."""
+        matched = 0
+        for entry, kind, vector in turn:
+            written = self._short_loops_written_out([entry], [kind], [[vector]])
+            if written is None:
+                break
+            kinds, (vectors,) = written
+            start = at - len(kinds)
+            if start < 0 or self._kinds[start:at] != kinds or self.vectors[start:at] != vectors:
+                break
+            matched, at = matched + 1, start
+        return matched, at
 
     def _taken(self, loop: Rolled, start: int) -> Rolled:
         self._cut(start)
@@ -255,18 +279,11 @@ class _Stack:
                 break
             self._cut(start)
             loop.vectors, loop.count = loop.turn(-1), loop.count + 1
-        before, at, cut = loop.turn(-1), len(self.entries), len(loop.body)
-        for k in reversed(range(1, len(loop.body))):
-            try:
-                each = slice(k, k + 1)
-                kinds, (vectors,) = self._short_loops_written_out(loop.body[each], loop.kinds[each], [before[each]])
-            except NotAsLoops:
-                break
-            start = at - len(kinds)
-            if start < 0 or self._kinds[start:at] != kinds or self.vectors[start:at] != vectors:
-                break
-            at, cut = start, k
-        if cut == len(loop.body):
+        before = loop.turn(-1)
+        backwards = zip(reversed(loop.body[1:]), reversed(loop.kinds), reversed(before))
+        matched, at = self._matched(backwards, len(self.entries))
+        cut = len(loop.body) - matched
+        if not matched:
             return loop
         self._cut(at)
         self._left = [*last[cut:], *self._left]
@@ -282,14 +299,15 @@ class _Stack:
         vectors = loop.turn(number)
         if not loop.is_varying:
             return loop.kinds, vectors
-        try:
-            kinds, (vectors,) = self._short_loops_written_out(loop.body, loop.kinds, [vectors])
-        except NotAsLoops:
-            return [], []
-        return kinds, vectors
+        written = self._short_loops_written_out(loop.body, loop.kinds, [vectors])
+        return (written[0], written[1][0]) if written else ([], [])
 
-    def _short_loops_written_out(self, body: list[Any], kinds: list[int], columns: list[Any]) -> tuple[list[int], Any]:
-        """The kinds and vectors of a body. `columns` are its vectors, then their steps for each loop around it."""
+    def _short_loops_written_out(
+        self, body: list[Any], kinds: list[int], columns: list[Any]
+    ) -> tuple[list[int], Any] | None:
+        """The kinds and vectors of a body, or None if a loop in it would run less than zero times. `columns` are its
+        vectors, then their steps for each loop around it.
+        """
         found: list[int] = []
         out: list[list[tuple[int, ...]]] = [[] for _ in columns]
         for entry, kind, *vectors in zip(body, kinds, *columns):
@@ -300,17 +318,22 @@ class _Stack:
                 continue
             count = vectors[0][0]
             if count < 0:
-                raise NotAsLoops  # it would run less than zero times
+                return None
             inner = [parts(entry, vector) for vector in vectors]
             if count < 3 and not any(vector[0] for vector in vectors[1:]):
                 for turn in range(count):
                     moved = [tuple([x + turn * y for x, y in zip(v, s)]) for v, s in zip(inner[0], entry.steps)]
-                    more, written = self._short_loops_written_out(entry.body, entry.kinds, [moved, *inner[1:]])
-                    found += more
-                    for column, added in zip(out, written):
+                    turns = self._short_loops_written_out(entry.body, entry.kinds, [moved, *inner[1:]])
+                    if turns is None:
+                        return None
+                    found += turns[0]
+                    for column, added in zip(out, turns[1]):
                         column += added
                 continue
-            more, written = self._short_loops_written_out(entry.body, entry.kinds, [*inner, entry.steps])
+            turns = self._short_loops_written_out(entry.body, entry.kinds, [*inner, entry.steps])
+            if turns is None:
+                return None
+            more, written = turns
             found.append(self._kind_of_loop(more, written[-1]))
             for column, vector, added in zip(out, vectors, written):
                 column.append((vector[0], *[x for v in added for x in v]))

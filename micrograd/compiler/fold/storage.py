@@ -32,7 +32,7 @@ from typing import Any
 
 from micrograd.compiler.fold.arrays import Arrays
 from micrograd.compiler.fold.forms import Affine, Body, Folded, Line, Loop, Output, counter_name, expression
-from micrograd.compiler.fold.images import Loops, Places, final, least, without_last_turn
+from micrograd.compiler.fold.images import Footprint, Loops, final, least, without_last_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ class _Analysis:
             if not self._carries(read):
                 later.append(read)
         in_memory = [read for read in later if not self._is_variable(read)]
-        wanted = Places((read.place, read.loops) for read in in_memory)
+        wanted = Footprint((read.place, read.loops) for read in in_memory)
         arrays = Arrays()
         cells: list[tuple[_Writer, int, Any]] = []
         for writer in self._writers:

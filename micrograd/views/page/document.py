@@ -176,7 +176,6 @@ def page(trace: Record) -> str:
 
 
 def _text(trace: Record, title: str) -> str:
-    graph = trace.graph
     rules = Rules()
     record = contents.contents(trace, positions.layouts(trace), rules)
     script = "\n".join([_scripts(FIRST), _shared(), squeeze.script(rules.source()), _scripts(AFTER)])
