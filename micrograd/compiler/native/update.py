@@ -62,8 +62,9 @@ class UpdateWriter:
         e = self._emitter()
         with e.loop("i", "%count", by=e.lanes, carry=[(e.type, "%squares", "zeroinitializer")]) as i:
             gradient = e.load_vector("%gradients", i)
-            square = e.let(f"fmul contract {e.type} {gradient}, {gradient}")
-            e.do(f"%squares.next = fadd contract {e.type} %squares, {square}")
+            contract = "" if e.exact else " contract"
+            square = e.let(f"fmul{contract} {e.type} {gradient}, {gradient}")
+            e.do(f"%squares.next = fadd{contract} {e.type} %squares, {square}")
         one = e.scalars()
         total = "%squares.next"
         if e.lanes > 1:
