@@ -32,6 +32,7 @@ class OptimizerMemory:
         self.states = {name: Memory(len(store.memory.view)) for name in optimizer.state}
         self.views = {name: memory.view[: len(self.parameters)] for name, memory in self.states.items()}
         self._settings = settings_of(optimizer)
+        self._seen, self._version = None, None  # the list that had these parameters, and its version then
         self.constant_rate: Any = None  # the learning rate in memory, if it is the same for all steps
 
     def fields(self) -> dict[str, Memory]:
@@ -43,8 +44,16 @@ class OptimizerMemory:
         """Whether the optimizer still has the parameters and settings that this was made for."""
         if len(optimizer.parameters) != len(self.parameters):
             return False
-        same = all(map(operator.is_, optimizer.parameters, self.parameters))
-        return same and settings_of(optimizer) == self._settings
+        return self._holds(optimizer.parameters) and settings_of(optimizer) == self._settings
+
+    def _holds(self, parameters: Any) -> bool:
+        """Whether the list holds these parameters: looked at again only if it has changed, for they may be many."""
+        version = getattr(parameters, "version", None)  # that of an older pickle is a plain list, which does not count
+        if version is None or self._seen is not parameters or self._version != version:
+            if not all(map(operator.is_, parameters, self.parameters)):
+                return False
+            self._seen, self._version = parameters, version
+        return True
 
     def read_states(self, optimizer: Optimizer) -> None:
         """Copy in a state that was loaded or set."""

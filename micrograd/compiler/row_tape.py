@@ -116,11 +116,12 @@ def _differentiated(
     exact: bool,
 ) -> tuple[Tape, _Rest]:
     """The guarded tape of `f` and its derivatives."""
+    place_of = {id(p): k for k, p in enumerate(parameters or ())}
     (found, update, scale), outside = recorded(
-        lambda kind: _record(Recorder(kind, parameters or ()), f, described, rule, by_values=parameters is None),
+        lambda kind: _record(Recorder(kind, place_of), f, described, rule, by_values=parameters is None),
         *functions,
     )
-    recorder, sources, place_of = found.recorder, found.sources, {id(p): i for i, p in enumerate(parameters or ())}
+    recorder, sources = found.recorder, found.sources
     _check_parameters(found, parameters or [], place_of)
     first_leaf = sum(not source.is_row for source in sources)
     leaves: list[Value] = []

@@ -276,3 +276,18 @@ def test_functions_that_the_collector_calls_are_not_the_functions_own():
         gc.set_threshold(*threshold)
         gc.callbacks.remove(callback)
     assert gc.isenabled()
+
+
+def test_a_list_of_parameters_that_was_replaced_or_changed_is_looked_at_again():
+    """Also one that has as many changes behind it, and as many parameters."""
+    w, other = Value(1.0), Value(5.0)
+    optimizer = SGD([w], lr=0.5)
+    step = train_step(lambda x: (w - x) ** 2 + (other - x) ** 2, optimizer)
+    step.run([0.0], steps=1)
+    assert (w.data, other.data) == (0.0, 5.0)
+    optimizer.parameters = type(optimizer.parameters)([other])
+    step.run([0.0], steps=1)
+    assert (w.data, other.data) == (0.0, 0.0)
+    optimizer.parameters[0] = w
+    step.run([1.0], steps=1)
+    assert (w.data, other.data) == (1.0, 0.0)

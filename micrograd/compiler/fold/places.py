@@ -23,6 +23,7 @@ the longest takes.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,7 +43,7 @@ class Numbering:
     def __init__(self, given: Ordered, inputs: list[tuple[str, int]]):
         tape, uses, before = given
         count = len(tape)
-        first, version, lengths = list(range(count)), [0] * count, [1] * count
+        first, version, lengths = array("q", range(count)), [0] * count, [1] * count
         for position, x in enumerate(before):
             if x >= 0:
                 start = first[position] = first[x]

@@ -31,7 +31,7 @@ import itertools
 import numbers
 import operator
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from micrograd import modes
@@ -116,10 +116,10 @@ class Recorder:
 
     `inputs` are the Values that stand for the tape's inputs, in order; those for `leaves`, the Values from outside that
     were used, come last. `indices` has the inputs used as an index, each with the number of values it chooses from.
-    `parameters` are those of an optimizer: one without a label is named by its place, as `parameters[3]`.
+    `parameters` has the places of an optimizer's by their ids: one without a label is named so, as `parameters[3]`.
     """
 
-    def __init__(self, kind: type[Tape] = Tape, parameters: Iterable[Value] = ()) -> None:
+    def __init__(self, kind: type[Tape] = Tape, parameters: Mapping[int, int] | None = None) -> None:
         self.tape = kind([])
         self.inputs: list[Value] = []
         self.leaves: list[Value] = []
@@ -130,7 +130,7 @@ class Recorder:
         self._by_hand: dict[int, int] = {}  # the places of those that the function made by hand, by their ids
         self._writes: set[Op] = set()  # the operations whose local derivatives need instructions of their own
         self._alike: dict[str, int] = {}  # for each name asked for, how many inputs have it, with a number behind
-        self._parameters = {id(p): k for k, p in enumerate(parameters)}
+        self._parameters = parameters or {}
         self._depth = 0  # how many `with recording()` blocks are open
 
     @contextlib.contextmanager
