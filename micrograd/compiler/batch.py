@@ -79,6 +79,7 @@ class BatchProgram:
         notice.known(self._said)
         code, *sizes = self.code.of(batch_size)
         if code is not self._native:  # code with another number of lanes lays the sums out differently
+            self._native = None  # until all is in place: an interrupt may come between
             for name, words in zip(("work", "shared"), sizes):
                 self._kept[name] = memory = Memory(words)
                 setattr(context, name, memory.address)
@@ -91,6 +92,7 @@ class BatchProgram:
         context = self.context
         context.restart = 1
         if self._ordered != self._count:
+            self._ordered = 0
             numpy = require("numpy", extra="jit")
             self._order = numpy.arange(self._count, dtype=numpy.int64)
             context.order = address_of(self._order)

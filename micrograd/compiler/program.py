@@ -29,7 +29,7 @@ from micrograd.compiler.loops.calls import call_text
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.memory import addresses
 from micrograd.compiler.native.native import CALL, native_of
-from micrograd.compiler.outside.recording import recorded
+from micrograd.compiler.outside.recording import Itself, recorded
 from micrograd.compiler.paused import paused
 from micrograd.compiler.rows import WholeNumber
 from micrograd.compiler.several import PickledRows, ResultsOfCall, node_of, sibling, spread
@@ -132,7 +132,7 @@ class Program:
             count = itertools.count()
             found = found._replace(arrangement=map_numbers(lambda x: _result(x, next(count), found), out))
         results = marshal.dumps([operand_of(x.data) for x in found.results], 2)
-        compared = results, found.plain, found.leaf_of, list(map(id, recorder.leaves)), recorder.indices
+        compared = results, found.plain, found.leaf_of, list(map(Itself, recorder.leaves)), recorder.indices
         return recorder.tape, compared, found
 
     @paused()

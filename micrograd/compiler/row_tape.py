@@ -24,7 +24,7 @@ from micrograd.compiler import notice
 from micrograd.compiler.arguments import rebuild
 from micrograd.compiler.native.machine import this_machine
 from micrograd.compiler.native.spec import ModuleSpec, Source
-from micrograd.compiler.outside.recording import Outside, recorded
+from micrograd.compiler.outside.recording import Itself, Outside, recorded
 from micrograd.compiler.paused import paused
 from micrograd.compiler.rows import row_symbols
 from micrograd.compiler.tape.guards import guarded
@@ -212,7 +212,7 @@ def _record(
             raise not_a_number(out)
         result = recorder.node(out)
     update, scale = rule() if rule else (None, None)
-    compared = [marshal.dumps(operand_of(result.data), 2), list(map(id, recorder.leaves)), recorder.indices]
+    compared = [marshal.dumps(operand_of(result.data), 2), list(map(Itself, recorder.leaves)), recorder.indices]
     compared += [marshal.dumps(each.code, 2) for each in (update, scale) if each]
     found = _Recording(recorder, given.sources, given.types, given.by, result)
     return recorder.tape, compared, (found, update, scale)

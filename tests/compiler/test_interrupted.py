@@ -6,6 +6,7 @@ compared with plain NumPy's after `optimizer.steps` steps.
 
 from __future__ import annotations
 
+import math
 import random
 import signal
 import threading
@@ -189,3 +190,34 @@ def test_an_interrupt_before_native_code_begins_leaves_the_count_of_steps(monkey
         with pytest.raises(KeyboardInterrupt):
             take(X, Y)
         assert optimizer.steps == 6
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python drops some interrupts itself
+def test_steps_on_several_threads_that_are_interrupted_at_any_moment_leave_no_helper():
+    """One that stays would join the next steps, which would then wait for ever; code of two sizes takes turns."""
+    rng = random.Random(1)
+    net = MLP(8, [16, 16, 1], activation="tanh", rng=random.Random(0))
+    step = train_step(lambda x, t: mse(net(x), t), SGD(net.parameters(), lr=0.001), loops=True, threads=4)
+    X = [[rng.random() for _ in range(8)] for _ in range(256)]
+    y = [rng.random() for _ in range(256)]
+    step.run(X, y, epochs=3)
+    threads, stopped = threading.active_count(), 0
+
+    def heard(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, heard)
+    try:
+        for _ in range(400):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, rng.choice([0.0001, 0.0003, 0.001, 0.003]) * rng.random() + 1e-6)
+                try:
+                    step.run(X, y, epochs=rng.choice([2, 20]), batch_size=rng.choice([2, 64, 256]))
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                stopped += 1
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert stopped > 50 and math.isfinite(step.run(X, y, epochs=1)[-1])
+    assert threading.active_count() == threads

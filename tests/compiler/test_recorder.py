@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -203,3 +206,58 @@ def test_an_optimizers_parameters_have_their_numbers_on_the_tape_and_in_the_prog
         "output[2] = v6",
         "output[0] = 1.0",
     ]
+
+
+@pytest.fixture
+def rows():
+    """Operations of a user's are taken out of the table again."""
+    before = dict(TABLE)
+    yield
+    for name in set(TABLE) - set(before):
+        del TABLE[name]
+
+
+def test_derivatives_of_a_user_are_taken_as_in_eager_code(rows):
+    """Those that read a Value from outside, remember their result, ask for a number, or raise where none is needed."""
+    w = Value(3.0)
+
+    @op("reads_outside", cases=[(2.0,)])
+    def reads_outside(m, x):
+        return x * 2.0, lambda: ((w * x).data,)
+
+    @op("remembers", cases=[(2.0,)])
+    def remembers(m, x):
+        @functools.cache
+        def derivatives():
+            return (m.cos(x),)
+
+        return m.sin(x), derivatives
+
+    for f in (lambda x: reads_outside(x) * (x * x * x) * w, lambda x: remembers(x) + x * x):
+        found = []
+        for way in (f, jit(f)):
+            x = Value(0.5)
+            z = way(x)
+            z.backward()
+            found.append((z.data, x.grad))
+        assert found[0] == pytest.approx(found[1], rel=1e-14)
+
+    @op("asks", cases=[(2.0,)])
+    def asks(m, x):
+        return x * 2.0, lambda: (2.0,) if x > 1 else (3.0,)
+
+    assert jit(lambda x: asks(x) + 1)(3.0) == 7.0
+
+
+def test_a_condition_times_one_is_refused_with_advice():
+    with pytest.raises(TraceError, match="is a comparison, true or false, and mul takes numbers"):
+        jit(lambda x: (x > 0) * 1.0)(3.0)
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, copy.copy, lambda w: pickle.loads(pickle.dumps(w))])
+def test_a_value_made_anew_each_time_is_no_leaf(again):
+    """It might get the place in memory of the one that the first run made, and would count as the same."""
+    w = Value(3.0)
+    for _ in range(20):
+        with pytest.raises(TraceError, match="does not do the same each time"):
+            jit(lambda x: again(w) * x)(2.0)

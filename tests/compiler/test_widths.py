@@ -13,7 +13,7 @@ from micrograd import Value, jit, train_step
 from micrograd.compiler.loops import widths
 from micrograd.compiler.loops.widths import Width
 from micrograd.compiler.native.machine import Machine
-from micrograd.losses import half_squared_sum
+from micrograd.losses import half_squared_sum, mse
 from micrograd.nn import MLP
 from micrograd.optim import SGD
 
@@ -157,3 +157,20 @@ def test_loops_that_cannot_be_written_are_not_left_out_in_silence():
     step = train_step(shared_and_not(w), SGD(w), loops=True)
     step(numpy.random.default_rng(0).random((10, 11)))
     assert str(step.program).startswith("# runs as loops\n")
+
+
+def test_exact_loops_give_the_same_whatever_was_compiled_before():
+    rng, found = random.Random(0), []
+    X = [[rng.uniform(-1, 1) for _ in range(8)] for _ in range(64)]
+    y = [rng.uniform(-1, 1) for _ in range(64)]
+    for is_first in (True, False):
+        net = MLP(8, [16, 1], activation="tanh", rng=random.Random(0))
+        start = [p.data for p in net.parameters()]
+        step = train_step(lambda x, t, net=net: mse(net(x), t), SGD(net.parameters(), lr=0.1), exact=True, loops=True)
+        if not is_first:
+            step(X, y)
+            for p, number in zip(net.parameters(), start):
+                p.data = number
+        step(X[:8], y[:8])
+        found.append([p.data.hex() for p in net.parameters()])
+    assert found[0] == found[1]

@@ -90,7 +90,9 @@ class Widths:
         if self._last and self._last[0] == count:
             return self._last[1]
         width = self._width(count)
-        compiled = next((code for known, code in self._compiled.items() if known.serves(width)), None)
+        compiled = self._compiled.get(width)
+        if not (compiled or (self.spec.exact and self.spec.folded)):  # exact sums of other lanes are rounded otherwise
+            compiled = next((code for known, code in self._compiled.items() if known.serves(width)), None)
         if compiled is None:
             try:
                 width, text, *sizes = self._written(width)

@@ -231,6 +231,20 @@ def _changes(read: Read, found: str) -> str:
     )
 
 
+class Itself:
+    """An object to be compared by identity. It stays alive, so that no other gets its id."""
+
+    __slots__ = ("it",)
+
+    def __init__(self, it: Any):
+        self.it = it
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, Itself) and self.it is other.it
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class _Written(NamedTuple):
     """What is compared of a run. Bytes: 1 is a position and 1.0 a constant, 0.0 and -0.0 differ, and nan equals nan."""
 

@@ -47,6 +47,7 @@ from micrograd.number import number_at
 from micrograd.table import CONSTANT, DETACHED, RECORDED, Op
 from micrograd.transforms import borrowed_gradients
 
+AT_HAND = frozenset(("add", "sub", "mul", "neg"))  # rows whose local derivatives write nothing
 _new_node: Any = object.__new__
 _data = operator.attrgetter("data")
 
@@ -128,7 +129,6 @@ class Recorder:
         self._stand_ins: dict[int, Value] = {}  # by the id of a Value from outside, which `leaves` keeps alive
         self._nodes: list[Value] = []  # the nodes that this recorder made, in order of creation
         self._by_hand: dict[int, int] = {}  # the places of those that the function made by hand, by their ids
-        self._writes: set[Op] = set()  # the operations whose local derivatives need instructions of their own
         self._alike: dict[str, int] = {}  # for each name asked for, how many inputs have it, with a number behind
         self._parameters = parameters or {}
         self._depth = 0  # how many `with recording()` blocks are open
@@ -249,20 +249,18 @@ class Recorder:
     def _local(self, entry: Op, derivatives: Callable[[], tuple[Any, ...]]) -> Any:
         """The local derivatives if they are operands or constants, as those of + and * are; else what writes them.
 
-        Nearly all of a large net's are, and the function that gives them would take most of a node's memory.
+        Nearly all of a large net's are, and the function that gives them would take most of a node's memory. A user's
+        are taken when they are needed: what they do, and how often, is the user's affair.
         """
-        tape = self.tape
-        if entry not in self._writes:
-            start, required = len(tape.code), len(tape.required)
+        later = _Deriving(self.tape, derivatives)
+        if entry.name in AT_HAND and entry.rule.__module__ == "micrograd.ops":
             try:
-                found = derivatives()
-            except (ArithmeticError, ValueError):  # an error only if they are needed
-                found = ()
-            if found and found.__class__ is tuple and len(tape.code) == start:
+                found = later()
+            except Exception:  # of a rule that was edited: an error only if they are needed
+                return later
+            if found.__class__ is tuple:
                 return found
-            del tape.code[start:], tape.required[required:]
-            self._writes.add(entry)
-        return _Deriving(tape, derivatives)
+        return later
 
     def _new(self, data: Any, entry: Op) -> SymbolicValue:
         node: SymbolicValue = set_up(object.__new__(SymbolicValue), data, (), entry, ())

@@ -66,7 +66,7 @@ class Symbol(Written, Recordable):
             if name in ("and", "or"):
                 return _both(name, self, other, neutral=name == "and")
             kind = other.__class__
-            if kind is float and other == 1.0 and name == "mul":
+            if kind is float and other == 1.0 and name == "mul" and not self.is_condition:
                 return self  # as every second product of backward is, where + passes its gradient on
             if kind is not Symbol and kind is not float and not isinstance(other, numbers.Real):
                 if not is_bool(other):
