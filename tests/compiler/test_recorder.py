@@ -215,6 +215,7 @@ def rows():
     yield
     for name in set(TABLE) - set(before):
         del TABLE[name]
+        delattr(Value, name)
 
 
 def test_derivatives_of_a_user_are_taken_as_in_eager_code(rows):
