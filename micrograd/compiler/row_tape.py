@@ -67,19 +67,9 @@ def row_tape(
     Raises ValueError if the result does not depend on a parameter, TypeError if gradients would be lost.
     """
     with notice.compiling, paused():  # it would walk all nodes and instructions again and again
-        return _row_tape(f, list(zip(names, structures, strict=True)), parameters, rule, functions, exact)
-
-
-def _row_tape(
-    f: Callable[[list[Any]], Any],
-    described: list[tuple[str, tuple[bool, Any]]],
-    parameters: Sequence[Value] | None,
-    rule: Callable[[], tuple[Tape, Tape]] | None,
-    functions: Sequence[Any],
-    exact: bool,
-) -> RowTape:
-    tape, rest = _differentiated(f, described, parameters, rule, functions, exact)
-    tape = simplify(tape, exact=exact)  # when the recording's nodes, which take more memory, are gone
+        described = list(zip(names, structures, strict=True))
+        tape, rest = _differentiated(f, described, parameters, rule, functions, exact)
+        tape = simplify(tape, exact=exact)  # when the recording's nodes, which take more memory, are gone
     spec = ModuleSpec(
         tape,
         rest.sources,

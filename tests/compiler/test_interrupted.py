@@ -14,6 +14,7 @@ import threading
 import numpy as np
 import pytest
 from helpers import plain
+from helpers.interrupts import interrupted
 
 from micrograd import Value, jit, train_step
 from micrograd.compiler.batch import BatchProgram
@@ -30,28 +31,6 @@ pytestmark = pytest.mark.skipif(
 DATA = np.random.default_rng(0)
 X, Y = DATA.normal(size=(20, 2)), DATA.normal(size=20)
 EVERYTHING = iter(lambda: slice(None), None)  # the rows of steps on all of them, without end
-
-
-def interrupted(run, seconds):
-    """Whether a KeyboardInterrupt after `seconds` came before the end of `run()`."""
-    armed = [True]
-
-    def handler(*_):
-        if armed:
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, handler)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        run()
-        armed.clear()
-        return False
-    except KeyboardInterrupt:
-        return True
-    finally:
-        armed.clear()
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def made(kind):
@@ -201,23 +180,14 @@ def test_steps_on_several_threads_that_are_interrupted_at_any_moment_leave_no_he
     X = [[rng.random() for _ in range(8)] for _ in range(256)]
     y = [rng.random() for _ in range(256)]
     step.run(X, y, epochs=3)
-    threads, stopped = threading.active_count(), 0
+    threads = threading.active_count()
 
-    def heard(number, frame):
-        raise KeyboardInterrupt
+    def seconds():
+        return rng.choice([0.0001, 0.0003, 0.001, 0.003]) * rng.random() + 1e-6
 
-    before = signal.signal(signal.SIGALRM, heard)
-    try:
-        for _ in range(400):
-            try:
-                signal.setitimer(signal.ITIMER_REAL, rng.choice([0.0001, 0.0003, 0.001, 0.003]) * rng.random() + 1e-6)
-                try:
-                    step.run(X, y, epochs=rng.choice([2, 20]), batch_size=rng.choice([2, 64, 256]))
-                finally:
-                    signal.setitimer(signal.ITIMER_REAL, 0)
-            except KeyboardInterrupt:
-                stopped += 1
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    assert stopped > 50 and math.isfinite(step.run(X, y, epochs=1)[-1])
+    def train():
+        step.run(X, y, epochs=rng.choice([2, 20]), batch_size=rng.choice([2, 64, 256]))
+
+    assert sum(interrupted(train, seconds()) for _ in range(400)) > 50
+    assert math.isfinite(step.run(X, y, epochs=1)[-1])
     assert threading.active_count() == threads

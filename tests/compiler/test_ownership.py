@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import itertools
 import os
@@ -16,6 +15,7 @@ import time
 
 import numpy as np
 import pytest
+from helpers.interrupts import interrupted
 
 from micrograd import Value, jit, tanh, train_step
 from micrograd.nn import MLP
@@ -306,22 +306,6 @@ def test_forks_while_other_threads_compile_and_train():
 # ----------------------------------------------------------------- interrupts
 
 
-@contextlib.contextmanager
-def interrupted(after):
-    """Ctrl-C after so many seconds."""
-
-    def handler(number, frame):
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, after)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python drops some interrupts itself
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals")
 def test_a_compilation_that_is_interrupted_leaves_the_function_as_it_was():
@@ -338,11 +322,7 @@ def test_a_compilation_that_is_interrupted_leaves_the_function_as_it_was():
     wanted, stopped = body(0.5), 0
     for k in itertools.count():
         f = jit(body)
-        try:
-            with interrupted(took * (k % 25 + 1) / 25):
-                f(Value(0.5))
-        except KeyboardInterrupt:
-            stopped += 1
+        stopped += interrupted(lambda f=f: f(Value(0.5)), took * (k % 25 + 1) / 25)
         x = Value(0.5)
         z = f(x)
         z.backward()
@@ -361,8 +341,7 @@ def test_a_step_that_is_interrupted_has_taken_whole_steps():
     step(X)
     for _ in range(25):
         w, step = mean_step(rate=1e-3)
-        with contextlib.suppress(KeyboardInterrupt), interrupted(rng.uniform(1e-4, 0.02)):
-            step.run(X, steps=100_000)
+        interrupted(lambda step=step: step.run(X, steps=100_000), rng.uniform(1e-4, 0.02))
         taken = step.optimizer.steps
         plain = 0.5
         for _ in range(min(taken, 3000)):
