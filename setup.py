@@ -11,7 +11,9 @@ out: what is installed then says why (`micrograd --version`), and is a wheel for
 
 from __future__ import annotations
 
+import configparser
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -146,8 +148,46 @@ if bdist_wheel:
 
     COMMANDS["bdist_wheel"] = Wheel
 
+
+def release_page(readme: str, repository: str, version: str) -> str:
+    """README for the index's page, which is not beside our files: its links lead to the repository.
+
+    `repository` is setup.cfg's. While that is empty, a link is its words alone, and a picture is left out.
+    """
+
+    def absolute(found: re.Match[str]) -> str:
+        picture, words, target = found.groups()
+        if re.match(r"[a-z]+:|#", target):
+            return found[0]
+        if not repository:
+            return "" if picture else words
+        return f"{picture}[{words}]({repository}/{'raw' if picture else 'blob'}/v{version}/{target})"
+
+    parts = re.split(r"(?ms)(^```.*?^```$)", readme)  # text, code, text, ...
+    parts[::2] = [re.sub(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", absolute, text) for text in parts[::2]]
+    return "".join(parts)
+
+
+def project_urls(repository: str, version: str) -> dict[str, str]:
+    """What an index lists beside the page."""
+    if not repository:
+        return {}
+    return {
+        "Source": repository,
+        "Documentation": f"{repository}/tree/v{version}/docs",
+        "Changes": f"{repository}/blob/v{version}/CHANGELOG.md",
+        "Issues": f"{repository}/issues",
+    }
+
+
 if __name__ == "__main__":
+    settings = configparser.ConfigParser()
+    settings.read("setup.cfg")
+    where = settings["tool:release"]["repository"].rstrip("/"), runpy.run_path("micrograd/version.py")["VERSION"]
     setup(
+        long_description=release_page(Path("README.md").read_text("utf-8"), *where),
+        long_description_content_type="text/markdown",
+        project_urls=project_urls(*where),
         ext_modules=[Extension("micrograd.c_core._core", [str(FOLDER / "_core.c")])],
         cmdclass=COMMANDS,
     )

@@ -18,12 +18,12 @@ import math
 import platform
 import statistics
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measures import PROGRAMS
 from benchmarks.report import machine, spread
+from benchmarks.say import quantity, say
 from benchmarks.timing import noise
 from benchmarks.worker import Worker
 
@@ -101,10 +101,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def say(text: str) -> None:
-    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
-
-
 def workers_of(names: list[str], other: Path | None) -> dict[str, Worker]:
     """A process for each engine; without a native core there is none for it."""
     workers = {}
@@ -171,16 +167,6 @@ def measure(name: str, workers: dict[str, Worker], options: argparse.Namespace, 
     return found
 
 
-def amount(x: float, unit: str) -> str:
-    """`12.3 ms`, `560 ns`, `144 bytes`."""
-    if unit != "s":
-        return f"{x:.0f} {unit}"
-    for size, name in ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
-        if x >= size:
-            return f"{x / size:.3g} {name}"
-    return f"{1e9 * x:.3g} ns"
-
-
 def report(measured: dict, loops: list[float]) -> None:
     here = machine()
     print(f"{here['cpu']}, {here['cores']} cores, Python {platform.python_version()}")
@@ -196,7 +182,7 @@ def report(measured: dict, loops: list[float]) -> None:
                 native = measured.get((name, what, "native"))
                 times = f"{low / min(native):.2f}" if native and min(native) else ""
                 unit, apart = PROGRAMS[name].unit, (max(found) - low) / middle
-                numbers = f"{amount(low, unit)} | {amount(middle, unit)} | {apart:.0%} | {times}"
+                numbers = f"{quantity(low, unit, 3)} | {quantity(middle, unit, 3)} | {apart:.0%} | {times}"
                 print(f"| {what} | {NAMES[engine]} | {numbers} |")
     lines = []
     for asked in ASKED:

@@ -1,9 +1,5 @@
 """Programs of other fields, written as scalars, beside arrays in JAX and PyTorch: `python -m benchmarks.fields`.
 
-    recurrent    a training step of a recurrent net of 8 units over a series of 200 numbers, 10 series
-    mixture      a training step of the log-likelihood of seven normal distributions in five dimensions, 200 points
-    camera       the residuals of 100 points seen by a camera, and their Jacobian with respect to its nine numbers
-
 Micrograd gets the program one number at a time, as a learner would write it, and folds it back into loops. The others
 get arrays; JAX's recurrent net is a `lax.scan`. What they compute is checked to be equal before anything is timed.
 An engine that is not installed is left out. Everything is float64, one thread.
@@ -21,14 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import noise
+from benchmarks.timing import TOLERANCE, noise
 
 STEPS, UNITS, SERIES = 200, 8, 10
 KINDS, DIMENSIONS, POINTS = 7, 5, 200
 SEEN = 100
 LR = 0.1
 CHECKED = 5  # steps of training
-TOLERANCE = 1e-9
 
 Program = Callable[[], "np.ndarray[Any, Any]"]  # a step of training gives its loss, other programs all results
 
@@ -46,6 +41,8 @@ def flat(tree: Any) -> list[Any]:
 
 class Field:
     """A loss written twice: `scalar` for one row, and `arrays` for all rows with the functions of a module `m`."""
+
+    text = ""
 
     def __init__(self) -> None:
         self.rng = np.random.default_rng(0)
@@ -123,6 +120,8 @@ class Field:
 
 
 class Recurrent(Field):
+    text = f"a training step of a recurrent net of {UNITS} units over a series of {STEPS} numbers, {SERIES} series"
+
     def __init__(self) -> None:
         super().__init__()
         draw = self.rng.uniform
@@ -151,6 +150,11 @@ class Recurrent(Field):
 
 
 class Mixture(Field):
+    text = (
+        f"a training step of the log-likelihood of {KINDS} normal distributions in {DIMENSIONS} dimensions, "
+        f"{POINTS} points"
+    )
+
     def __init__(self) -> None:
         super().__init__()
         normal, uniform = self.rng.normal, self.rng.uniform
@@ -183,6 +187,8 @@ class Mixture(Field):
 
 class Camera(Field):
     """A pinhole camera with two numbers of lens distortion, turned by a rotation vector (Rodrigues' formula)."""
+
+    text = f"the residuals of {SEEN} points seen by a camera, and their Jacobian with respect to its nine numbers"
 
     def __init__(self) -> None:
         super().__init__()
@@ -269,7 +275,9 @@ def measure(field: type[Field], *, rounds: int, block: float) -> tuple[list[dict
         began = time.perf_counter()
         step()
         calls = max(1, round(block / (time.perf_counter() - began)))
-        rows.append({"engine": name, "ready": ready, "worst": worst, "step": step, "calls": calls, "times": []})
+        rows.append(
+            {"engine": name, "how": how, "ready": ready, "worst": worst, "step": step, "calls": calls, "times": []}
+        )
     loops = []
     for _ in range(rounds):
         for row in rows:
@@ -283,7 +291,8 @@ def measure(field: type[Field], *, rounds: int, block: float) -> tuple[list[dict
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fields", default=",".join(FIELDS), help="some of them, with commas between")
+    texts = "; ".join(f"{name}: {field.text}" for name, field in FIELDS.items())
+    parser.add_argument("--fields", default=",".join(FIELDS), help=f"some of them, with commas between. {texts}")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--block", type=float, default=0.1, help="seconds that an engine is timed for in a round")
     options = parser.parse_args()

@@ -1,26 +1,30 @@
-"""Report what was measured: `markdown(results)` for people, `as_json(results)` for programs.
-
-A ratio is another engine's time over ours: above 1, micrograd is faster.
-"""
+"""What was measured, as parts of the file of results: `comparison(...)`, `of_field(...)`, `of_program(...)`."""
 
 from __future__ import annotations
 
 import os
 import platform
-import statistics
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.programs import Program
+from benchmarks.results import circumstances, times
 from benchmarks.timing import TOLERANCE, Row
 from benchmarks.workloads import Expression, Training
 
-OURS = ("ours", "original")
-NOTES = """\
-Microseconds per training step (forward, backward, update) or, for expressions, per call that returns the value and both
-derivatives. `jit(f)(x, y)` returns a Value that holds both derivatives; `.backward()` hands them to x and y. Compile:
-seconds from building the net to the result of the first step, libraries loaded; cold: the same in a new process, with
-loading its libraries. Peak: memory of that process after 100 more steps. All float64, one thread."""
+LIBRARIES = {  # what a peer is called among the versions
+    "ours": "micrograd",
+    "original": "the original micrograd",
+    "torch": "PyTorch",
+    "jax": "JAX",
+    "numpy": "NumPy",
+    "casadi": "CasADi",
+    "limit": "C compiler",
+    "tuned": "C compiler",
+    "jammed": "C compiler",
+}
 
 
 @dataclass
@@ -32,33 +36,20 @@ class Measured:
     loops: list[float]
     memory: dict[str, float] = field(default_factory=dict)  # of a process without an engine
 
-    def row(self, name: str) -> Row | None:
-        return next((row for row in self.rows if row.name == name and row.times), None)
-
-    def others(self) -> list[Row]:
-        """Rows of other engines; what is written in C is not an engine."""
-        return [row for row in self.rows if row.times and row.peer not in (*OURS, "limit", "tuned", "jammed")]
-
-
-@dataclass
-class Results:
-    options: dict[str, Any]
-    versions: dict[str, str]
-    missing: list[str]
-    measured: list[Measured]
-
-    @property
-    def failures(self) -> list[tuple[str, Row]]:
-        return [(m.workload.name, row) for m in self.measured for row in m.rows if row.failed]
-
 
 def machine() -> dict[str, str]:
     return {
         "cpu": _cpu(),
         "cores": str(os.cpu_count()),
-        "system": platform.platform(),
+        "system": _system(),
         "python": platform.python_version(),
     }
+
+
+def _system() -> str:
+    """`Linux 6.18, x86_64`."""
+    release = re.match(r"\d+\.\d+", platform.release())
+    return f"{platform.system()} {release[0] if release else platform.release()}, {platform.machine()}"
 
 
 def _cpu() -> str:
@@ -73,166 +64,66 @@ def _cpu() -> str:
 
 def spread(loops: list[float]) -> dict[str, float]:
     """The fixed loop's milliseconds."""
-    ordered = sorted(1e3 * x for x in loops)
-    return {
-        "minimum": ordered[0],
-        "median": statistics.median(ordered),
-        "90th percentile": ordered[int(0.9 * (len(ordered) - 1))],
-        "maximum": ordered[-1],
-    }
+    return {name: 1e3 * x for name, x in circumstances(loops, 0)["noise"].items()}
 
 
-def microseconds(seconds: float) -> str:
-    us = 1e6 * seconds
-    return f"{us:,.0f}" if us >= 1000 else f"{us:.3g}"
+SPOKEN = {"**": "power", "*": "times", "+": "plus", "-": "minus", "/": "by", "=": "is"}
 
 
-def _seconds(x: float | None) -> str:
-    return "" if x is None else f"{x:.2f}" if x >= 0.01 else f"{x:.4f}"
-
-
-def _table(head: list[str], lines: list[list[str]]) -> list[str]:
-    rule = ["---"] + ["--:"] * (len(head) - 1)
-    return ["| " + " | ".join(cells) + " |" for cells in (head, rule, *lines)] + [""]
-
-
-def markdown(results: Results) -> str:
-    here = machine()
-    out = ["# micrograd beside other engines", ""]
-    out += [f"{here['cpu']}, {here['cores']} cores, {here['system']}, Python {here['python']}", ""]
-    out += ["Versions: " + ", ".join(f"{peer} {v}" for peer, v in results.versions.items()) + "."]
-    if results.missing:
-        out.append("Not installed, so left out: " + ", ".join(results.missing) + ".")
-    if results.measured:
-        noise = ", ".join(f"{name} {x:.2f}" for name, x in spread(_all_loops(results)).items())
-        out += [f"Noise: a fixed loop of Python between blocks took, in ms: {noise}.", ""]
-    out += [NOTES, ""]
-    for m in results.measured:
-        out += _workload(m)
-    out += _ratios(results)
-    if results.failures:
-        out += ["## Failed", ""]
-        for workload, row in results.failures:
-            kind = "DIFFERS, not timed" if row.differs else "could not run"
-            out.append(f"- {workload}, {row.name}: {kind}: {row.failed}")
-        out.append("")
-    return "\n".join(out)
-
-
-def _all_loops(results: Results) -> list[float]:
-    return [x for m in results.measured for x in m.loops]
+def slug(text: str) -> str:
+    """A part of a key: `collector-on` of "collector on", and `x-times-y` of "x * y"."""
+    text = re.sub(r"\*\*|[*+/=]|-(?! )(?<!\w-)|(?<= )-(?= )", lambda match: f" {SPOKEN[match[0]]} ", text)
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def checked(m: Measured) -> str:
     """What was compared before anything was timed."""
     if isinstance(m.workload, Expression):
-        return (
-            f"Checked against Python by hand to {TOLERANCE:g} relative, in every row: the value and both derivatives."
-        )
+        return f"the value and both derivatives, compared with Python by hand to {TOLERANCE:g} relative"
     count = sum(array.size for array in m.workload.parameters())
     steps = {row.checked for row in m.rows if row.times}
     said = " or ".join(map(str, sorted(steps, reverse=True)))
     return (
-        f"Checked against NumPy by hand to {TOLERANCE:g} relative, in every row: the losses of the first {said} steps "
-        f"(fewer for slow engines) and the {count} parameters after them."
+        f"the losses of the first {said} steps and the {count:,} parameters after them, compared with NumPy by hand "
+        f"to {TOLERANCE:g} relative"
     )
 
 
-def _workload(m: Measured) -> list[str]:
-    rows = sorted((row for row in m.rows if row.times), key=lambda row: row.median)
-    out = [f"## {m.workload.name}: {m.workload.text}", ""]
-    if not rows:
-        return [*out, "Nothing ran.", ""]
-    out += [checked(m)]
+def comparison(m: Measured, rounds: int) -> dict[str, Any]:
+    """One workload as it stands in the file."""
+    kind = "expression" if isinstance(m.workload, Expression) else "training"
+    part: dict[str, Any] = {"kind": kind, "text": m.workload.text, "checked": checked(m)}
     if m.memory:
-        out.append("Without an engine: " + ", ".join(f"{name} {mb:.0f} MB" for name, mb in m.memory.items()) + ".")
-    has_memory = any(row.memory for row in rows)
-    head = ["engine", "minimum µs", "median µs", "compile s"] + (["cold s", "peak MB"] if has_memory else [])
-    lines = []
-    for row in rows:
-        cells = [row.name, microseconds(row.minimum), microseconds(row.median), _seconds(row.compile)]
-        if has_memory:
-            cells += [_seconds(row.cold), "" if row.memory is None else f"{row.memory:.0f}"]
-        lines.append(cells)
-    return [*out, "", *_table(head, lines)]
-
-
-def ratios(m: Measured) -> dict[str, dict[str, Any]]:
-    """The other's time over ours, by medians and by minima, for each pair of rows that was timed."""
-    out: dict[str, dict[str, Any]] = {}
-    fastest = min(m.others(), key=lambda row: row.median, default=None)
-    limit, run, step = m.row("limit.c"), m.row("micrograd step.run"), m.row("micrograd step(X, y)")
-    questions = [
-        ("step.run, fastest peer", run, fastest),
-        ("step.run, limit.c", run, limit),
-        ("step.run, tuned.c", run, m.row("tuned.c")),
-        ("step.run, jammed.c", run, m.row("jammed.c")),
-        ("step.run, NumPy by hand", run, m.row("NumPy by hand")),
-        ("step.run, jax.jit of lax.scan", run, m.row("jax.jit of lax.scan")),
-        ("step(X, y), NumPy by hand", step, m.row("NumPy by hand")),
-        ("step(X, y), jax.jit", step, m.row("jax.jit")),
-        ("step(X, y), PyTorch eager", step, m.row("PyTorch eager")),
-        ("step.run, micrograd eager", run, m.row("micrograd eager")),
-        ("step.run, micrograd eager, Python core", run, m.row("micrograd eager, Python core")),
-    ]
-    if isinstance(m.workload, Expression):
-        call = m.row("micrograd jit(f)(x, y)")
-        names = (
-            "Python by hand",
-            "CasADi SX",
-            "jax.jit",
-            "PyTorch eager",
-            "micrograd eager",
-            "micrograd 0.1.0",
-            "limit.c",
-        )
-        questions = [(f"jit(f)(x, y), {name}", call, m.row(name)) for name in names]
-    for name, ours, other in questions:
-        if ours and other:
-            out[name] = {"by medians": other.median / ours.median, "by minima": other.minimum / ours.minimum}
-            out[name]["other"] = other.name
-    return out
-
-
-def _ratios(results: Results) -> list[str]:
-    out = ["## How many times faster micrograd is, by medians (by minima)", ""]
-    for kind in (Training, Expression):
-        chosen = [m for m in results.measured if isinstance(m.workload, kind)]
-        found = {m.workload.name: ratios(m) for m in chosen}
-        questions = list(dict.fromkeys(name for answers in found.values() for name in answers))
-        if not questions:
+        part["without engine MB"] = m.memory
+    part |= {"measured": circumstances(m.loops, rounds), "rows": {}}
+    for row in m.rows:
+        name = "-".join(filter(None, [row.peer if row.peer != "ours" else "", row.variant]))
+        if row.failed:
+            part.setdefault("failed", {})[name] = {"engine": row.name, "why": row.failed, "differs": row.differs}
             continue
-        lines = [[name, *(_ratio(name, found[m.workload.name].get(name)) for m in chosen)] for name in questions]
-        out += _table([*["ours, other"], *found], lines)
-    lines = []
-    for m in results.measured:
-        for row in m.rows:
-            if row.peer == "ours" and row.times and row.name != "micrograd eager":
-                lines.append([m.workload.name, row.name, microseconds(row.median), _seconds(row.compile)])
-    return out + (["## Ours", "", *_table(["workload", "way", "median µs", "compile s"], lines)] if lines else [])
+        about = {"engine": row.name, "loops": row.loops, **times(row.times), "compile": row.compile}
+        extra = {"cold": row.cold, "peak MB": row.memory}
+        part["rows"][name] = about | {name: x for name, x in extra.items() if x is not None}
+    return part
 
 
-def _ratio(name: str, answer: dict[str, Any] | None) -> str:
-    if answer is None:
-        return ""
-    medians, minima = (f"{answer[by]:.3g}" for by in ("by medians", "by minima"))
-    return f"{medians} ({minima})" + (f" {answer['other']}" if name.endswith("fastest peer") else "")
+def of_field(text: str, rows: list[dict[str, Any]], loops: list[float], rounds: int) -> dict[str, Any]:
+    """One program of another field (fields.py)."""
+    said = f"losses and parameters, or all results, compared between the engines to {TOLERANCE:g} of the largest number"
+    part = {"kind": "field", "text": text, "checked": said, "measured": circumstances(loops, rounds), "rows": {}}
+    for row in rows:
+        about = {"engine": row["engine"], "loops": False, **times(row["times"]), "compile": row["ready"]}
+        part["rows"][row["how"]] = about
+    return part
 
 
-def as_json(results: Results) -> dict[str, Any]:
-    workloads = []
-    for m in results.measured:
-        rows = []
-        for row in m.rows:
-            known = {"peer": row.peer, "engine": row.name, "checked steps": row.checked}
-            if row.failed:
-                rows.append({**known, "failed": row.failed, "differs": row.differs})
-                continue
-            seconds = {"minimum": row.minimum, "median": row.median, "blocks": row.times, "compile": row.compile}
-            block = {"steps a call": row.steps, "calls": row.calls}
-            rows.append({**known, "seconds": {**seconds, "cold": row.cold}, "block": block, "peak MB": row.memory})
-        noise = spread(m.loops) if m.loops else {}
-        about = {"name": m.workload.name, "text": m.workload.text, "noise ms": noise, "without engine MB": m.memory}
-        workloads.append({**about, "rows": rows, "ratios": ratios(m)})
-    said = {"versions": results.versions, "not installed": results.missing, "options": results.options}
-    return {"machine": machine(), **said, "tolerance": TOLERANCE, "workloads": workloads}
+def of_program(program: type[Program], found: dict, loops: list[float], names: dict[str, str]) -> dict[str, Any]:
+    """One program as people write it, without compiling (eager.py)."""
+    about = circumstances(loops, max(map(len, found.values())))
+    part = {"text": program.__doc__.splitlines()[0], "unit": program.unit, "measured": about, "measures": {}}
+    names_by_slug = {slug(what): what for _, what, _ in found}
+    assert len(names_by_slug) == len({what for _, what, _ in found}), "two measures would have one key"
+    for (_, what, engine), blocks in found.items():
+        measure = part["measures"].setdefault(slug(what), {"name": what, "rows": {}})
+        measure["rows"][engine] = {"engine": names[engine], **times(blocks)}
+    return part

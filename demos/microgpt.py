@@ -109,7 +109,7 @@ def sample(gpt, alphabet, rng, temperature=0.5):
 @collector_paused()  # these graphs are large, and being free of cycles they need no garbage collector
 def main(*, seed=0, names=WORDS, steps=1000, batch=2, lr=0.01, size=16, heads=4, layers=1, block=16, jit=False):
     """Train on the words of the file --names, --batch of them a step, and print 20 words that the net makes up.
-    --jit compiles for some 10 to 20 s first, worth it from about 400 steps."""
+    --jit compiles for some 6 s first, worth it from about 150 steps."""
     words = [line.strip() for line in Path(names).read_text(encoding="utf-8").splitlines() if line.strip()]
     if not words:
         raise ValueError(f"{names} holds no words: put one on each line")

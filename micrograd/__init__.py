@@ -5,11 +5,13 @@ one evening, read table, ops, node, number, engine, operators, nn, losses and op
 
   Small helpers, which every file may use:
     old_paths, version     modules that moved are found by their old names; the version that files name
+    installed              the original micrograd, installed into the same folder, is noticed
     errors                 every kind of error that is ours, and what to do when you meet one
     words                  the small pieces that messages and labels are made of
     changes, locks         how often models and optimizers were changed; locks that survive a fork
   The core:
-    coerce, formulas       what counts as a number; an operation as a formula, and in an error
+    coerce, kinds          what counts as a number, at run time and in annotations
+    formulas               an operation as a formula, and in an error
     c_core                 nodes in C, where they were built: the same as the Python below, and faster
     table, ops             what a row of the table is, and the rows
     fingerprints           whether a rule is still the one that the native core was built from
@@ -34,12 +36,13 @@ one evening, read table, ops, node, number, engine, operators, nn, losses and op
     compiler               from a function to native code
     training               `fit`: train, keep, resume, measure
     estimators             the same through scikit-learn's API
-    export                 take a net elsewhere: ONNX, PyTorch, C
+    export                 nets as ONNX, for PyTorch and in C; the table in C, and as type checkers read it
     cli                    the `micrograd` command, and the folder that it fills
 """
 
 from typing import TYPE_CHECKING, Any
 
+import micrograd.installed as _installed  # noqa: F401  (first: notices another micrograd in this folder)  # isort: skip
 import micrograd.copies as _copies  # noqa: F401  (gives Value its copies)
 import micrograd.old_paths as _old_paths  # noqa: F401  (finds modules by their old names)
 import micrograd.operators as _operators  # noqa: F401  (gives Value its operators)
@@ -83,6 +86,8 @@ from micrograd.transforms import grad, hessian, jacobian, value_and_grad
 from micrograd.version import VERSION
 
 if TYPE_CHECKING:
+    from micrograd import nn as nn
+    from micrograd import ops as ops
     from micrograd.compiler.jit import jit
     from micrograd.compiler.train_step import train_step
     from micrograd.foreign.adopt import adopt
@@ -120,14 +125,16 @@ _LAZY = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    import importlib
+if not TYPE_CHECKING:  # to a type checker, a module with __getattr__ has every name
 
-    if name == "nn":
-        return importlib.import_module("micrograd.nn")
-    if name not in _LAZY:
-        raise AttributeError(f"module 'micrograd' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"micrograd.{_LAZY[name]}"), name)
+    def __getattr__(name: str) -> Any:
+        import importlib
+
+        if name == "nn":
+            return importlib.import_module("micrograd.nn")
+        if name not in _LAZY:
+            raise AttributeError(f"module 'micrograd' has no attribute {name!r}")
+        return getattr(importlib.import_module(f"micrograd.{_LAZY[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -38,7 +38,7 @@ def check_backward(node: Any, derivatives: tuple[Any, ...]) -> None:
             continue  # nobody reads a constant's gradient
         if not math.isfinite(float_of(local) * float_of(node.grad)):
             raise FloatingPointError(
-                f"backward through {_told(node)}: it sends {float_of(local)!r} (local derivative) × "
+                f"backward through {_told(node)}: it sends {float_of(local)!r} (local derivative) * "
                 f"{float_of(node.grad)!r} (upstream gradient) to operand {position + 1}, {_name(parent, position)}; "
                 f"made at {_made_at(node)}"
             )

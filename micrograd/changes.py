@@ -18,7 +18,7 @@ class _Changes:
     count = 0
 
 
-changes = _Changes()
+changes: _Changes = _Changes()
 
 
 class CountedList(list[Any]):

@@ -18,6 +18,7 @@ from micrograd.coerce import float_of, is_array
 from micrograd.engine import Value
 from micrograd.modes import no_grad
 from micrograd.transforms import gradients, map_numbers, value_and_grad
+from micrograd.words import count
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class Report:
 
     def __str__(self) -> str:
         if not self.failures:
-            lines = [f"{len(self.comparisons)} derivatives agree with central differences", *map(str, self.comparisons)]
+            agree = "agrees" if len(self.comparisons) == 1 else "agree"
+            lines = [f"{count(len(self.comparisons), 'derivative')} {agree} with central differences"]
+            lines += map(str, self.comparisons)
         else:
             lines = [f"{len(self.failures)} of {len(self.comparisons)} derivatives disagree with central differences"]
             lines += map(str, self.failures)

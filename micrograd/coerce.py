@@ -18,8 +18,9 @@ import numbers
 import operator
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
+import micrograd.installed  # noqa: F401  (refuses where another package has overwritten this one)
 from micrograd.words import shown
 
 # What Values and symbols tell NumPy, so that it leaves its operators with one of them to that one: it would turn a
@@ -42,7 +43,7 @@ class Recordable:
     _require: Any = None
 
 
-def is_array(x: Any) -> bool:
+def is_array(x: Any) -> TypeGuard[Any]:
     """Whether x is a NumPy array; NumPy scalars do not count, and NumPy may be absent."""
     kind = getattr(sys.modules.get("numpy"), "ndarray", None)  # None too while another thread is importing NumPy
     return kind is not None and isinstance(x, kind)

@@ -89,7 +89,7 @@ def copied(value: Any, memo: dict[Any, Any] | None) -> Value:
     """A copy with everything behind it where `memo` is copy.deepcopy's; of this value alone where it is None."""
     if memo is None:
         make, args, state = parts(value)
-        twin: Value = make(*args)
+        twin: Any = make(*args)
         twin.__setstate__(state)
         return twin
     blanks = []

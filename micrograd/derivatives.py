@@ -42,6 +42,9 @@ class ByHand:
 class Pending:
     """Local derivatives that did not exist when a node was made: calling this tries again, and raises."""
 
+    entry: Op
+    numbers: tuple[float, ...]
+
     def __init__(self, entry: Op, numbers: tuple[float, ...]):
         self.entry, self.numbers = entry, numbers
 
@@ -56,6 +59,8 @@ class Shadow:
     """
 
     __slots__ = ("_local", "_operation", "_prev", "grad", "node")
+    grad: float
+    node: Any
 
     def __init__(self, node: Any, operation: Op, local: Any = (), operands: tuple[Shadow, ...] = ()):
         self.node, self._operation, self._local, self._prev, self.grad = node, operation, local, operands, UNREACHED

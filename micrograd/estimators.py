@@ -41,6 +41,17 @@ except ImportError:
 class _Net(BaseEstimator):
     """What both estimators share: the options, and training on standardised rows."""
 
+    hidden_layer_sizes: Sequence[int]
+    activation: str
+    learning_rate: float
+    weight_decay: float
+    epochs: int
+    batch_size: int | None
+    patience: int | None
+    standardize: bool
+    backend: str
+    random_state: Any
+
     def __init__(
         self,
         hidden_layer_sizes: Sequence[int] = (16,),
@@ -84,7 +95,7 @@ class _Net(BaseEstimator):
         init, rng = init_for(self.activation), random.Random(seed)
         net = MLP(count, [*hidden, outputs], activation=self.activation, init=init, rng=rng)
         optimizer = Adam(net.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
-        self.history_ = fit(
+        self.history_: Any = fit(
             net,
             loss,
             (X - self.mean_) / self.scale_,
@@ -98,9 +109,9 @@ class _Net(BaseEstimator):
             backend=self.backend,
             progress=False,
         )
-        self.n_iter_ = len(self.history_)
+        self.n_iter_: int = len(self.history_)
         # A net of plain Values, which can be sent to other processes, as trained ones cannot.
-        self.net_ = MLP(count, [*hidden, outputs], activation=self.activation)
+        self.net_: MLP = MLP(count, [*hidden, outputs], activation=self.activation)
         self.net_.load_state_dict(net.state_dict())
 
     def _outputs(self, X: Any) -> list[Any]:
@@ -129,6 +140,7 @@ class MLPClassifier(ClassifierMixin, _Net):
         """Train on rows X of shape (n, inputs) and n labels. Raises ValueError for invalid data."""
         X, y = self._checked(X, y)
         check_classification_targets(y)
+        self.classes_: Any
         self.classes_, targets = numpy.unique(y, return_inverse=True)
         count = len(self.classes_)
         if count < 2:
@@ -158,6 +170,9 @@ class MLPRegressor(RegressorMixin, _Net):
 
     After `fit`: `net_`, `history_`, `mean_` and `scale_` of the inputs, `target_mean_` and `target_scale_`, `n_iter_`.
     """
+
+    target_mean_: Any
+    target_scale_: Any
 
     def fit(self, X: Any, y: Any) -> MLPRegressor:
         """Train on rows X of shape (n, inputs) and n numbers, or n rows of numbers."""

@@ -6,18 +6,30 @@ import importlib
 from typing import Any
 
 from micrograd.locks import importing
+from micrograd.version import DISTRIBUTION
+
+
+def how_to_get(extra: str = "") -> str:
+    """The command that installs what an extra brings; without one, what the package cannot draw without.
+
+    pip leaves the package itself as it is, wherever that was installed from. The quotes are those of every shell.
+
+    >>> from micrograd.extras import how_to_get
+    >>> how_to_get("jit")
+    'python -m pip install "micrograd-engine[jit]"'
+    """
+    return f'python -m pip install "{DISTRIBUTION}[{extra}]"' if extra else f"python -m pip install {DISTRIBUTION}"
 
 
 def require(module: str, *, extra: str) -> Any:
-    """The imported module. Raises ImportError with the command that installs it, in a checkout of micrograd."""
+    """The imported module. Raises ImportError with the command that installs it."""
     try:
         with importing:
             return importlib.import_module(module)
     except ImportError as error:
         package = module.partition(".")[0]
-        raise ImportError(
-            f"this needs {package}: python -m pip install '.[{extra}]' in micrograd's checkout"
-        ) from error
+        why = "" if isinstance(error, ModuleNotFoundError) else f", which is there but does not load ({error})"
+        raise ImportError(f"this needs {package}{why}: {how_to_get(extra)}") from error
 
 
 class Lazy:

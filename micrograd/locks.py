@@ -35,8 +35,8 @@ def held_over_forks() -> Any:
 
 
 _listing = held_over_forks()
-compiling = held_over_forks()  # LLVM's global context is for one thread at a time
-importing = held_over_forks()  # an import that a thread has begun would never end in the child
+compiling: Any = held_over_forks()  # LLVM's global context is for one thread at a time
+importing: Any = held_over_forks()  # an import that a thread has begun would never end in the child
 
 
 def begin(thread: threading.Thread) -> bool:

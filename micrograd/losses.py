@@ -17,24 +17,50 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from micrograd.coerce import Recordable, is_array
 from micrograd.modes import no_grad
 from micrograd.ops import exp, logsumexp, relu, softplus, take
 from micrograd.words import count
 
+if TYPE_CHECKING:
+    from micrograd.engine import Value
+    from micrograd.kinds import Array, Scalar
 
+    Values: TypeAlias = Value | Sequence[Value] | Sequence[Sequence[Value]]
+    Numbers: TypeAlias = Scalar | Sequence[Scalar] | Sequence[Sequence[Scalar]] | Array
+    Given: TypeAlias = Values | Numbers | Sequence[Value | Scalar] | Sequence[Sequence[Value | Scalar]]
+
+
+@overload
+def mse(outputs: Values, targets: Given) -> Value: ...
+@overload
+def mse(outputs: Numbers, targets: Numbers) -> float: ...
+@overload
+def mse(outputs: Given, targets: Given) -> Any: ...
 def mse(outputs: Any, targets: Any) -> Any:
     """Mean of the squared differences."""
     return _mean(_pairwise("mse", lambda out, target: (out - target) ** 2, outputs, targets))
 
 
+@overload
+def half_squared_sum(outputs: Values, targets: Given) -> Value: ...
+@overload
+def half_squared_sum(outputs: Numbers, targets: Numbers) -> float: ...
+@overload
+def half_squared_sum(outputs: Given, targets: Given) -> Any: ...
 def half_squared_sum(outputs: Any, targets: Any) -> Any:
     """Half the sum of the squared differences: the quadratic cost, whose derivative is `out - target`."""
     return 0.5 * _sum(_pairwise("half_squared_sum", lambda out, target: (out - target) ** 2, outputs, targets))
 
 
+@overload
+def hinge(scores: Values, labels: Given) -> Value: ...
+@overload
+def hinge(scores: Numbers, labels: Numbers) -> float: ...
+@overload
+def hinge(scores: Given, labels: Given) -> Any: ...
 def hinge(scores: Any, labels: Any) -> Any:
     """Mean of max(0, 1 - label * score), the support vector machine's loss; labels are -1 and 1."""
 
@@ -46,6 +72,12 @@ def hinge(scores: Any, labels: Any) -> Any:
     return _mean(_pairwise("hinge", one, scores, labels))
 
 
+@overload
+def margin_ranking(scores: Values, corrupt: Given, *, margin: float = 1.0) -> Value: ...
+@overload
+def margin_ranking(scores: Numbers, corrupt: Numbers, *, margin: float = 1.0) -> float: ...
+@overload
+def margin_ranking(scores: Given, corrupt: Given, *, margin: float = 1.0) -> Any: ...
 def margin_ranking(scores: Any, corrupt: Any, *, margin: float = 1.0) -> Any:
     """Mean of max(0, margin - score + corrupt score): a true example should outscore a corrupt one by the margin.
 
@@ -54,6 +86,12 @@ def margin_ranking(scores: Any, corrupt: Any, *, margin: float = 1.0) -> Any:
     return _mean(_pairwise("margin_ranking", lambda s, s_c: relu(margin - s + s_c), scores, corrupt))
 
 
+@overload
+def binary_cross_entropy(scores: Values, targets: Given) -> Value: ...
+@overload
+def binary_cross_entropy(scores: Numbers, targets: Numbers) -> float: ...
+@overload
+def binary_cross_entropy(scores: Given, targets: Given) -> Any: ...
 def binary_cross_entropy(scores: Any, targets: Any) -> Any:
     """Mean of -log of the probability, sigmoid(score), given to the target: 0 or 1, or a probability between."""
 
@@ -64,6 +102,12 @@ def binary_cross_entropy(scores: Any, targets: Any) -> Any:
     return _mean(_pairwise("binary_cross_entropy", one, scores, targets))
 
 
+@overload
+def cross_entropy(scores: Sequence[Value] | Sequence[Sequence[Value]], target: Given) -> Value: ...
+@overload
+def cross_entropy(scores: Sequence[Scalar] | Sequence[Sequence[Scalar]], target: Numbers) -> float: ...
+@overload
+def cross_entropy(scores: Given, target: Given) -> Any: ...
 def cross_entropy(scores: Any, target: Any) -> Any:
     """Mean of -log of the probability, softmax(scores), given to the target class: the negative log-likelihood.
 
@@ -96,7 +140,13 @@ def _cross_entropy_of_row(scores: Sequence[Any], target: Any) -> Any:
     return logsumexp(scores) - _sum([p * s for p, s in zip(target, scores)])
 
 
-def softmax(scores: Sequence[Any]) -> list[Any]:
+@overload
+def softmax(scores: Sequence[Value]) -> list[Value]: ...
+@overload
+def softmax(scores: Sequence[Scalar]) -> list[float]: ...
+@overload
+def softmax(scores: Sequence[Value | Scalar] | Array) -> list[Any]: ...
+def softmax(scores: Any) -> list[Any]:
     """The scores as probabilities: positive numbers that sum to 1. Never overflows."""
     total = logsumexp(scores)
     return [exp(s - total) for s in scores]

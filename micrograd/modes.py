@@ -20,11 +20,11 @@ from micrograd.c_core import native
 from micrograd.locks import new_in_child
 from micrograd.table import DETACHED
 
-active = 0  # how many modes are entered, in all threads together
+active: int = 0  # how many modes are entered, in all threads together
 _entered: dict[int, int] = {}  # by each thread
 # Held while gradients are added up, because `grad += ...` in two threads at once would lose one of the two. Its holder
 # may take it again: a `_backward` written by hand may call `backward()` itself.
-one_sweep = threading.RLock()
+one_sweep: Any = threading.RLock()
 
 
 _counting = threading.RLock()
@@ -40,9 +40,9 @@ class _State(threading.local):
     quiet = 0  # an operation that fails gives nan instead of raising
 
 
-state = _State()
+state: _State = _State()
 # put(name, x) sets one of this thread's modes, for the native core too. It is C, where no Ctrl-C comes between.
-put = functools.partial(native.put if native else setattr, state)
+put: Any = functools.partial(native.put if native else setattr, state)
 
 
 class _Mode(contextlib.ContextDecorator):

@@ -21,16 +21,24 @@ import math
 import numbers
 import operator
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from micrograd.changes import CountedList, changes
 from micrograd.coerce import as_count, as_float, is_array, is_bool
 from micrograd.engine import Value
+from micrograd.kinds import Array, Draws, LayerOptions, NetOptions, Scalar
 from micrograd.node import UNREACHED
 from micrograd.number import number_at
 from micrograd.table import CONSTANT, DETACHED, RECORDED, TABLE
-from micrograd.words import alike, count, did_you_mean, first_few, shown
+from micrograd.words import Printed, alike, count, did_you_mean, first_few, shown
+
+Row = Iterable[Value | Scalar] | Array | Value | Scalar  # one example
+
+if TYPE_CHECKING:
+
+    class Outputs(Value, list[Value]):  # type: ignore[misc]
+        """A Value or a list of Values, known when it runs: type checkers accept both uses, and find no wrong one."""
 
 
 def uniform(rng: Any, fan_in: int, fan_out: int) -> float:
@@ -111,7 +119,7 @@ class Module:
 
     def summary(self) -> str:
         """The net in one line: `MLP 2 → 16 → 16 → 1, ReLU, 337 parameters`."""
-        return f"{type(self).__name__}{self._shape()}, {count(len(self.parameters()), 'parameter')}"
+        return Printed(f"{type(self).__name__}{self._shape()}, {count(len(self.parameters()), 'parameter')}")
 
     def _shape(self) -> str:
         """The sizes and activation functions, for the summary."""
@@ -216,7 +224,7 @@ class Neuron(Module):
         init: str | Callable[[Any, int, int], float] = "uniform",
         fan_out: int = 1,
         bias: bool = True,
-        rng: Any = random,
+        rng: Draws = random,
     ):
         nin = as_count(nin, "the number of inputs")
         if not hasattr(rng, "uniform"):
@@ -226,12 +234,12 @@ class Neuron(Module):
         draw = INITIALISERS.get(init) if isinstance(init, str) else init
         if draw is None or not callable(draw):
             raise ValueError(f"no initialisation is called {init!r}: choose from {', '.join(INITIALISERS)}")
-        self.w = CountedList(Value(draw(rng, nin, fan_out)) for _ in range(nin))
-        self.b = Value(0) if bias else None
-        self.nonlin = nonlin and activation != "linear"
-        self.activation = _activation("relu" if activation == "linear" else activation)
+        self.w: list[Value] = CountedList(Value(draw(rng, nin, fan_out)) for _ in range(nin))
+        self.b: Value | None = Value(0) if bias else None
+        self.nonlin: bool = nonlin and activation != "linear"
+        self.activation: Callable[[Any], Any] = _activation("relu" if activation == "linear" else activation)
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Row) -> Value:
         """The neuron's output for a row of numbers or Values. Raises ValueError for a row of another length."""
         x = _row(x)
         return self._output(x, Call(x, (self,), None), 0)
@@ -268,22 +276,22 @@ class Layer(Module):
     Gives a list of Values, or a bare Value for one neuron.
     """
 
-    def __init__(self, nin: int, nout: int, **options: Any):
+    def __init__(self, nin: int, nout: int, **options: Unpack[LayerOptions]):
         nout = as_count(nout, "the number of neurons")
-        self.neurons = CountedList(Neuron(nin, **{"fan_out": nout, **options}) for _ in range(nout))
+        self.neurons: list[Neuron] = CountedList(Neuron(nin, **({"fan_out": nout} | options)) for _ in range(nout))
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Row) -> Outputs:
         x = _row(x)
         call, out = Call(x, self.neurons, self), []
         for position, neuron in enumerate(self.neurons):
             if neuron.__class__ is Neuron:
                 out.append(neuron._output(x, call, position))
                 continue
-            v = neuron(x)  # of a class that may have its own way
+            v: Any = neuron(x)  # of a class that may have its own way
             if isinstance(getattr(v, "_call", None), Call):
                 v._call, v._position = call, position
             out.append(v)
-        return out[0] if len(out) == 1 else out
+        return out[0] if len(out) == 1 else out  # type: ignore[return-value]
 
     @property
     def kind(self) -> str:
@@ -314,7 +322,7 @@ class MLP(Module):
         *,
         activation: str | Callable[[Any], Any] = "relu",
         output: str | Callable[[Any], Any] = "linear",
-        **options: Any,
+        **options: Unpack[NetOptions],
     ):
         if not isinstance(nouts, (list, tuple)) or not nouts:
             raise TypeError(f"MLP: the layers' sizes are a list of at least one, such as [16, 16, 1], not {nouts!r}")
@@ -325,7 +333,7 @@ class MLP(Module):
             )
         sizes = [nin, *nouts]
         last = len(nouts) - 1
-        self.layers = CountedList(
+        self.layers: list[Layer] = CountedList(
             Layer(
                 sizes[i],
                 sizes[i + 1],
@@ -336,10 +344,10 @@ class MLP(Module):
             for i in range(len(nouts))
         )
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Row) -> Outputs:
         for layer in self.layers:
             x = layer(x)
-        return x
+        return x  # type: ignore[return-value]
 
     def _shape(self) -> str:
         sizes = [len(self.layers[0].neurons[0].w), *(len(layer.neurons) for layer in self.layers)]

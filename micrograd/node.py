@@ -12,7 +12,7 @@ A node only stores; `Value`, the class that people use, is built on it in engine
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from micrograd.c_core import native
 from micrograd.coerce import Recordable
@@ -44,8 +44,8 @@ class Node(Recordable):
     _theirs: Any  # set by foreign: the object that a copy stands for
 
 
-if native:
-    Node = native.Node  # type: ignore[misc]  # the same in C
+if native and not TYPE_CHECKING:
+    Node = native.Node  # the same in C
     Node.__slots__ = (*_SLOTS, "_call", "_position")  # for copies and pickles
     native.bind(unreached=UNREACHED)
 

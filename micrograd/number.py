@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from micrograd import modes
 from micrograd.coerce import ARRAY_PRIORITY, Recordable, as_float
@@ -15,24 +15,32 @@ from micrograd.errors import GraphLostError
 from micrograd.node import Node
 from micrograd.table import CONSTANT, DETACHED
 
+if TYPE_CHECKING:
+    from micrograd.kinds import Scalar
+    from micrograd.ops import Operations  # the operators and methods that operators.py adds: see ops.pyi
 
-class Number(Node):
+    class _Base(Node, Operations): ...
+else:
+    _Base = Node
+
+
+class Number(_Base):
     """Orders by its number, equals only itself, and never turns into a float or an array unasked."""
 
     __slots__ = ()
 
     __array_priority__ = ARRAY_PRIORITY
 
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: Number | Scalar) -> bool:
         return data_of(self) < data_of(other)
 
-    def __le__(self, other: Any) -> Any:
+    def __le__(self, other: Number | Scalar) -> bool:
         return data_of(self) <= data_of(other)
 
-    def __gt__(self, other: Any) -> Any:
+    def __gt__(self, other: Number | Scalar) -> bool:
         return data_of(self) > data_of(other)
 
-    def __ge__(self, other: Any) -> Any:
+    def __ge__(self, other: Number | Scalar) -> bool:
         return data_of(self) >= data_of(other)
 
     def __float__(self) -> float:
@@ -44,7 +52,7 @@ class Number(Node):
             )
         return number
 
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Self:
         return self
 
     def __format__(self, spec: str) -> str:
@@ -64,12 +72,24 @@ class Number(Node):
         out[()] = self
         return out
 
-    if TYPE_CHECKING:  # what operators.py adds, for type checkers
-        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = lambda self, other: self
-        __truediv__ = __rtruediv__ = __pow__ = __rpow__ = lambda self, other: self
-        __neg__ = __abs__ = lambda self: self
+    if TYPE_CHECKING:  # what a node keeps, as users know it; while the compiler records, it is symbols
 
-        def __getattr__(self, name: str) -> Any: ...
+        @property
+        def data(self) -> float:
+            """The number."""
+
+        @data.setter
+        def data(self, number: Scalar) -> None: ...
+
+        @property
+        def grad(self) -> float | Any:
+            """The derivative of the last result on which `backward()` was called with respect to this value.
+
+            A float; a Value only after `backward(create_graph=True)`.
+            """
+
+        @grad.setter
+        def grad(self, number: Scalar | Number) -> None: ...
 
 
 def data_of(x: Any) -> Any:

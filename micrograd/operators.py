@@ -161,6 +161,6 @@ if native:
         bind_power=_with_exponent,
     )
 else:
-    Value.__pow__ = _pow
-    Value.__rpow__ = _rpow
+    for _name, _method in (("__pow__", _pow), ("__rpow__", _rpow)):
+        setattr(Value, _name, _method)
 on_new_op(_install)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 from micrograd.coerce import Recordable, is_array, is_bool
 from micrograd.table import op
@@ -30,32 +30,32 @@ from micrograd.words import shown
 
 @op("+", method="__add__", cases=[(2.0, -3.0), (0.0, 0.0)])
 def add(m, x, y):
-    """Sum."""
+    """Sum: what `x + y` records."""
     return x + y, lambda: (1.0, 1.0)
 
 
 @op("-", method="__sub__", cases=[(2.0, -3.0), (0.0, 0.0)])
 def sub(m, x, y):
-    """Difference."""
+    """Difference: what `x - y` records."""
     return x - y, lambda: (1.0, -1.0)
 
 
 @op("*", method="__mul__", cases=[(2.0, -3.0), (0.0, 5.0)])
 def mul(m, x, y):
-    """Product."""
+    """Product: what `x * y` records."""
     return x * y, lambda: (y, x)
 
 
 @op("/", method="__truediv__", cases=[(2.0, -4.0), (0.0, 5.0)], domain=((-10.0, 10.0), (0.1, 10.0)), needs="{1} != 0")
 def div(m, x, y):
-    """Quotient."""
+    """Quotient: what `x / y` records."""
     out = x / y
     return out, lambda: (1.0 / y, -out / y)
 
 
 @op("-", method="__neg__", cases=[(2.0,), (0.0,)])
 def neg(m, x):
-    """Negative."""
+    """Negative: what `-x` records."""
     return -x, lambda: (-1.0,)
 
 
@@ -81,8 +81,9 @@ def power(m, x, *, exponent):
 def pow(m, x, y):
     """Power with both base and exponent differentiated: what `x**y` records when `y` is a Value.
 
-    The derivative in `y`, `x**y * log(x)`, is 0 at x = 0 (its limit) and nan for x < 0, where only isolated `y` exist.
-    The one in `x` is 0 at x = y = 0, as for the constant exponent 0; with the exponent `y - 1` it would fail there.
+    The derivative in `y`, `x**y * log(x)`, is 0 at x = 0 (its limit) and nan for x < 0, where only isolated `y`
+    exist. The one in `x` is 0 at x = y = 0, as for the constant exponent 0; with the exponent `y - 1` it would
+    fail there.
     """
     out = m.pow(x, y)
     less = lambda: m.where(m.abs(x) + m.abs(y) <= 0.0, 0.0, y - 1.0)  # noqa: E731
@@ -242,7 +243,7 @@ def _sequence(values: Any, where: str) -> tuple[Any, ...]:
     return values
 
 
-def _take_operands(values: Sequence[Any], index: Any) -> tuple[Any, ...]:
+def _take_operands(values: Sequence[Any], index: SupportsIndex) -> tuple[Any, ...]:
     """`values` is a sequence of n numbers, `index` a whole number from 0 to n - 1."""
     values = _sequence(values, "take(values, index)")
     if isinstance(index, Recordable) and index._as_index is not None:  # a symbol of a function that is being compiled

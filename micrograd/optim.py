@@ -43,6 +43,8 @@ class Optimizer:
 
     state_names: tuple[str, ...] = ()
     parameters: list[Value]
+    lr: float | Schedule
+    steps: int
 
     def __setattr__(self, name: str, x: Any) -> None:
         if name == "parameters":
@@ -59,7 +61,7 @@ class Optimizer:
             raise ValueError(f"{type(self).__name__}: there are no parameters to optimize")
         self._check_parameters()
         self.lr = lr if callable(lr) else _check("lr", lr, 0, math.inf)
-        self.clip = None if clip is None else _check("clip", clip, SMALLEST, math.inf)
+        self.clip: float | None = None if clip is None else _check("clip", clip, SMALLEST, math.inf)
         self.steps = 0
         self.state: dict[str, Any] = {name: [0.0] * len(self.parameters) for name in self.state_names}
 
@@ -196,7 +198,9 @@ class SGD(Optimizer):
     With `momentum`, steps add up in a velocity; `nesterov=True` looks ahead along it (Sutskever et al. 2013).
     """
 
-    state_names = ("velocity",)
+    state_names: tuple[str, ...] = ("velocity",)
+    momentum: float
+    nesterov: bool
 
     def __init__(
         self,
@@ -210,7 +214,7 @@ class SGD(Optimizer):
     ):
         super().__init__(parameters, lr, clip=clip)
         self.momentum, self.nesterov = _check("momentum", momentum, 0, 1), nesterov
-        self.weight_decay = _check("weight_decay", weight_decay, 0, math.inf)
+        self.weight_decay: float = _check("weight_decay", weight_decay, 0, math.inf)
         if nesterov and not momentum:
             raise ValueError("nesterov=True needs a momentum, such as momentum=0.9")
 
@@ -227,7 +231,9 @@ class SGD(Optimizer):
 class RMSProp(Optimizer):
     """Divide each step by a running root mean square of the gradient (Tieleman and Hinton 2012)."""
 
-    state_names = ("square",)
+    state_names: tuple[str, ...] = ("square",)
+    decay: float
+    eps: float
 
     def __init__(
         self,
@@ -253,7 +259,7 @@ class Adam(Optimizer):
     `weight_decay` adds `weight_decay * x` to the gradient; AdamW keeps the two apart.
     """
 
-    state_names = ("mean", "square")
+    state_names: tuple[str, ...] = ("mean", "square")
     decoupled = False
 
     def __init__(
@@ -270,9 +276,9 @@ class Adam(Optimizer):
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise ValueError(f"betas is a pair such as (0.9, 0.999), not {betas!r}")
         first, second = betas
-        self.betas = _check("betas", first, 0, 1), _check("betas", second, 0, 1)
-        self.eps = _check("eps", eps, SMALLEST, math.inf)
-        self.weight_decay = _check("weight_decay", weight_decay, 0, math.inf)
+        self.betas: tuple[float, float] = _check("betas", first, 0, 1), _check("betas", second, 0, 1)
+        self.eps: float = _check("eps", eps, SMALLEST, math.inf)
+        self.weight_decay: float = _check("weight_decay", weight_decay, 0, math.inf)
 
     def update(self, m: Any, x: Any, grad: Any, *state: Any, lr: Any, t: Any) -> tuple[Any, ...]:
         mean, square = state

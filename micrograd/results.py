@@ -25,7 +25,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from micrograd.c_core import native
 from micrograd.coerce import float_of
@@ -51,8 +51,12 @@ class _Shared:
         """Nothing: native code is told here what it needs to go back in C."""
 
 
-_Held: Any = native.Results if native else _Shared
-_Kept: Any = native.OneOf if native else _Pair
+if TYPE_CHECKING:
+    _Held = _Shared
+    _Kept = _Pair
+else:
+    _Held = native.Results if native else _Shared
+    _Kept = native.OneOf if native else _Pair
 
 
 class Results(_Held):
@@ -99,6 +103,9 @@ class OneOf(_Kept):
 
 class Gathering:
     """The upstream gradients that one sweep has come to, for each call, until all of a call's are there."""
+
+    order: Sequence[Any]
+    create_graph: bool
 
     def __init__(self, order: Sequence[Any], *, create_graph: bool):
         self.order, self.create_graph = order, create_graph

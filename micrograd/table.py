@@ -16,14 +16,18 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec, overload
 
 from micrograd.c_core import native
 from micrograd.coerce import Recordable, as_float, elementwise, is_array
 from micrograd.formulas import formula, in_words
 from micrograd.words import count
 
+if TYPE_CHECKING:
+    from micrograd.kinds import Operation
+
 Rule = Callable[..., tuple[Any, Callable[[], tuple[Any, ...]]]]
+P = ParamSpec("P")
 
 
 def _no_rule(*operands: Any) -> Any:
@@ -43,9 +47,10 @@ class _Table(dict[str, "Op"]):
         for hear in _hearing:
             hear(name)
 
-    pop, popitem, clear, update, setdefault = (  # dict's own would set and delete rows unheard
-        getattr(MutableMapping, name) for name in ("pop", "popitem", "clear", "update", "setdefault")
-    )
+    if not TYPE_CHECKING:
+        pop, popitem, clear, update, setdefault = (  # dict's own would set and delete rows unheard
+            getattr(MutableMapping, name) for name in ("pop", "popitem", "clear", "update", "setdefault")
+        )
 
 
 TABLE = _Table()
@@ -205,6 +210,26 @@ def _restore(name: str, symbol: str, static: tuple[tuple[str, Any], ...], by_han
     return bound if bound.symbol == symbol else bound.printed_as(symbol)
 
 
+@overload
+def op(
+    symbol: str,
+    *,
+    cases: Iterable[tuple[Any, ...]],
+    domain: tuple[Any, ...] = (-10.0, 10.0),
+    needs: str = "",
+    method: str = "",
+    prepare: None = None,
+) -> Callable[[Rule], Operation]: ...
+@overload
+def op(
+    symbol: str,
+    *,
+    cases: Iterable[tuple[Any, ...]],
+    domain: tuple[Any, ...] = (-10.0, 10.0),
+    needs: str = "",
+    method: str = "",
+    prepare: Callable[P, Sequence[Any]],
+) -> Callable[[Rule], Callable[P, Any]]: ...
 def op(
     symbol: str,
     *,
@@ -213,7 +238,7 @@ def op(
     needs: str = "",
     method: str = "",
     prepare: Callable[..., Sequence[Any]] | None = None,
-) -> Callable[[Rule], Callable[..., Any]]:
+) -> Any:
     """Enter the decorated rule into the table and get back the function that users call.
 
     `cases` is a list of operand tuples, each optionally ending in a dict of settings. `domain` is `(low, high)`,
@@ -225,7 +250,7 @@ def op(
     operand, or when the name is taken.
     """
 
-    def enter(rule: Rule) -> Callable[..., Any]:
+    def enter(rule: Rule) -> Any:
         if prepare:
             prepare.__name__ = prepare.__qualname__ = rule.__name__  # what Python's own messages call it
         entry = Op(rule.__name__, symbol, rule, tuple(cases), domain, needs, method, prepare)
@@ -290,10 +315,17 @@ def split_case(case: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 
 def _public_signature(entry: Op) -> inspect.Signature:
-    """What help() shows: the rule's operands and settings without its namespace `m`."""
-    if entry.prepare:
-        return inspect.signature(entry.prepare).replace(return_annotation=inspect.Signature.empty)
-    return inspect.Signature(entry._parameters)
+    """What help() shows: the operands, which are given by position, and the settings; not the rule's namespace `m`."""
+    found = inspect.signature(entry.prepare).parameters.values() if entry.prepare else []
+    settings = [p for p in entry._parameters if p.kind is p.KEYWORD_ONLY]
+    operands = [*found] or [p for p in entry._parameters if p.kind is not p.KEYWORD_ONLY]
+    return inspect.Signature(
+        [
+            p.replace(annotation=p.empty, kind=p.kind if p.kind is p.VAR_POSITIONAL else p.POSITIONAL_ONLY)
+            for p in operands
+        ]
+        + settings
+    )
 
 
 class Namespace:
@@ -323,11 +355,12 @@ def _real_pow(x: float, y: float) -> float:
 class Floats(Namespace):
     """Elementary functions of Python floats."""
 
-    exp, expm1, log, log1p, sqrt = math.exp, math.expm1, math.log, math.log1p, math.sqrt
-    sin, cos, tan, asin, acos, atan = math.sin, math.cos, math.tan, math.asin, math.acos, math.atan
-    sinh, cosh, tanh, abs = math.sinh, math.cosh, math.tanh, math.fabs
-    erf, erfc = math.erf, math.erfc
-    pow = staticmethod(_real_pow)
+    if not TYPE_CHECKING:
+        exp, expm1, log, log1p, sqrt = math.exp, math.expm1, math.log, math.log1p, math.sqrt
+        sin, cos, tan, asin, acos, atan = math.sin, math.cos, math.tan, math.asin, math.acos, math.atan
+        sinh, cosh, tanh, abs = math.sinh, math.cosh, math.tanh, math.fabs
+        erf, erfc = math.erf, math.erfc
+        pow = staticmethod(_real_pow)
 
     @staticmethod
     def where(condition: Any, x: float, y: float) -> float:

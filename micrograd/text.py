@@ -57,8 +57,8 @@ class Text(Written):
     __slots__ = ("rank", "text")
 
     def __init__(self, text: str, rank: int = ATOM):
-        self.text = text
-        self.rank = rank
+        self.text: str = text
+        self.rank: int = rank
 
     def __repr__(self) -> str:
         return self.text

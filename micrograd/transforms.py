@@ -35,7 +35,7 @@ import numbers
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from micrograd import modes
 from micrograd.coerce import as_float, is_array
@@ -45,11 +45,66 @@ from micrograd.node import NOTHING, UNREACHED
 from micrograd.number import number_of
 from micrograd.table import CONSTANT, DETACHED, Op
 
+P = ParamSpec("P")
+More = ParamSpec("More")
+First = TypeVar("First")
+Out = TypeVar("Out", covariant=True)
 _nesting = threading.local()
 ARGUMENT = Op(name="argument", symbol="")  # a plain number that was an argument of `f`, in a run that has ended
 NOT_FROM_OUTSIDE = (CONSTANT, DETACHED, ARGUMENT)
 
+if TYPE_CHECKING:
+    from micrograd.kinds import Scalar
 
+    class Gradient(Protocol[P]):
+        """The gradient of a function: arranged as its first argument is.
+
+        A function of a Value may be given a plain number in its place, and one of Values a list of numbers. The
+        gradient is then of floats, or of Values where the function computes with Values from outside.
+        """
+
+        @overload
+        def __call__(
+            self: Gradient[Concatenate[First, More]], x: First, /, *args: More.args, **kwargs: More.kwargs
+        ) -> First: ...
+        @overload
+        def __call__(
+            self: Gradient[Concatenate[Value, More]], x: Scalar, /, *args: More.args, **kwargs: More.kwargs
+        ) -> float | Any: ...
+        @overload
+        def __call__(
+            self: Gradient[Concatenate[list[Value], More]],
+            x: Sequence[Scalar],
+            /,
+            *args: More.args,
+            **kwargs: More.kwargs,
+        ) -> list[float | Any]: ...
+
+    class ValueAndGradient(Protocol[P, Out]):
+        """The same with the function's own result before it."""
+
+        @overload
+        def __call__(
+            self: ValueAndGradient[Concatenate[First, More], Out], x: First, /, *args: More.args, **kwargs: More.kwargs
+        ) -> tuple[Out, First]: ...
+        @overload
+        def __call__(
+            self: ValueAndGradient[Concatenate[Value, More], Out], x: Scalar, /, *args: More.args, **kwargs: More.kwargs
+        ) -> tuple[float | Any, float | Any]: ...
+        @overload
+        def __call__(
+            self: ValueAndGradient[Concatenate[list[Value], More], Out],
+            x: Sequence[Scalar],
+            /,
+            *args: More.args,
+            **kwargs: More.kwargs,
+        ) -> tuple[float | Any, list[float | Any]]: ...
+
+
+@overload
+def grad(f: Callable[P, Any], argnums: Literal[0] = 0) -> Gradient[P]: ...  # type: ignore[overload-overlap]
+@overload
+def grad(f: Callable[P, Any], argnums: int | Sequence[int]) -> Callable[P, Any]: ...
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """The gradient of `f`, a function that returns one number, with respect to its argument at `argnums` (or several).
 
@@ -64,6 +119,12 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
     return gradient
 
 
+@overload
+def value_and_grad(  # type: ignore[overload-overlap]
+    f: Callable[P, Out], argnums: Literal[0] = 0
+) -> ValueAndGradient[P, Out]: ...
+@overload
+def value_and_grad(f: Callable[P, Out], argnums: int | Sequence[int]) -> Callable[P, tuple[Out, Any]]: ...
 def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., tuple[Any, Any]]:
     """Like `grad`, and gives the pair `(f(...), gradient)` from one run of `f`."""
 
@@ -76,7 +137,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> C
     return value_and_gradient
 
 
-def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def jacobian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """The derivatives of every output of `f`, arranged as the outputs are, with a gradient in place of each number.
 
     For a function from a list of n numbers to a list of m, a list of m rows of n; for arrays, an array of the
@@ -94,7 +155,7 @@ def jacobian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
     return derivatives
 
 
-def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """The second derivatives of `f`, a function that returns one number: the jacobian of its gradient."""
     return jacobian(grad(f, argnums), argnums)
 

@@ -11,9 +11,11 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import os
 import reprlib
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -44,13 +46,56 @@ def number_text(x: float | None) -> str:
     return f"{x:.4f}" if x == 0 or 1e-3 <= abs(x) < 1e6 else f"{x:.2e}"
 
 
-class Shown(str):
+# ------------------------------------------- characters that a stream can write
+
+PLAIN = dict(zip("∂×→…·−├└│─━╌⋮⚠", "d*>~.-|`|-=-:!", strict=True))
+IN_PLAIN = "micrograd.plain"  # how errors of encoding are handled: Python's "replace" would write ? for each
+
+
+def _in_plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(PLAIN.get(c, "?") for c in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(IN_PLAIN, _in_plain)
+
+
+def printable(text: str, stream: Any = None) -> str:
+    """The text as a stream, standard output if none is given, can write it: with plain characters for those that are
+    not in its encoding, as many are not in that of files and pipes on Windows, cp1252.
+    """
+    encoding = getattr(sys.stdout if stream is None else stream, "encoding", None)
+    if not encoding or text.isascii():
+        return str.__str__(text)
+    try:
+        return text.encode(encoding, IN_PLAIN).decode(encoding)
+    except LookupError:  # not an encoding that Python knows
+        return str.__str__(text)
+
+
+class Printed(str):
+    """Text for people, which `print` writes to any stream: see `printable`. As a str it has all its characters."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return printable(self)
+
+    def __repr__(self) -> str:
+        return printable(super().__repr__())
+
+    def __format__(self, spec: str) -> str:
+        return format(printable(self), spec)
+
+
+class Shown(Printed):
     """Text of several lines that Python and notebooks show as it is, where they would show a str with its escapes."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return str(self)
+        return printable(self)
 
 
 # ---------------------------------------------------------- one line, not long

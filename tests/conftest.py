@@ -9,6 +9,9 @@ import signal
 import hypothesis
 import pytest
 
+from micrograd import Value
+from micrograd.table import TABLE
+
 pytest.register_assert_rewrite("helpers")  # so that a failing assert there shows its numbers too
 
 # No deadlines: a busy machine is not a failing test. CI repeats the same examples on each run.
@@ -27,3 +30,14 @@ def without_callbacks_of_other_packages():
     gc.callbacks.clear()
     yield
     gc.callbacks[:] = kept
+
+
+@pytest.fixture(autouse=True)
+def operations_of_a_test_end_with_it():
+    """An operation that a test, a demo or a page adds is taken out of the table and of Value again."""
+    before = set(TABLE)
+    yield
+    for name in set(TABLE) - before:
+        del TABLE[name]
+        if name in vars(Value):
+            delattr(Value, name)

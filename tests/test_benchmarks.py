@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import eager, peers, timing  # noqa: E402
+from benchmarks import eager, page, peers, results, timing  # noqa: E402
 from benchmarks.measures import PROGRAMS  # noqa: E402
 from benchmarks.workloads import NAMES, NETS, workload  # noqa: E402
 
@@ -23,16 +23,20 @@ NEEDS_C = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compi
 
 
 def test_the_command_checks_times_and_reports(tmp_path):
-    out = tmp_path / "results.json"
-    chosen = ["--workloads", "quotient,xor", "--peers", "ours,numpy,limit", "--quick", "--rounds", "1", "--json", out]
-    said = subprocess.run([sys.executable, "-m", "benchmarks", *chosen], capture_output=True, text=True, cwd=ROOT)
+    chosen = ["--workloads", "quotient,xor", "--peers", "ours,numpy,limit", "--programs", "chain", "--quick"]
+    command = [sys.executable, "-m", "benchmarks", *chosen, "--rounds", "1", "--to", str(tmp_path)]
+    said = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert said.returncode == 0, said.stderr
-    assert "Checked against NumPy by hand to 1e-09 relative" in said.stdout
-    assert "| micrograd step.run |" in said.stdout and "step.run, fastest peer" in said.stdout
-    kept = json.loads(out.read_text())
-    rows = {row["engine"]: row for row in kept["workloads"][1]["rows"]}
-    assert rows["micrograd step.run"]["checked steps"] == 25
-    assert rows["micrograd step.run"]["seconds"]["minimum"] > 0
+    assert "compared with NumPy by hand to 1e-09 relative" in said.stdout
+    assert "| **micrograd step.run** |" in said.stdout
+    kept = results.load(tmp_path)
+    row = kept["comparisons"]["xor"]["rows"]["run"]
+    assert 0 < row["minimum"] <= row["median"] <= row["maximum"] and row["compile"] > 0
+    assert "the losses of the first 25 " in kept["comparisons"]["xor"]["checked"]
+    assert kept["comparisons"]["xor"]["measured"]["rounds"] == 1
+    assert kept["eager"]["chain"]["measures"]["all-collector-on"]["rows"]["python"]["median"] > 0
+    written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")} - {"benchmarks/results.json"}
+    assert written == set(page.written(kept)) >= {"benchmarks.md", "benchmarks/xor.svg", "benchmarks/overview.svg"}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,10 @@ NAMES = sorted(path.stem for path in DEMOS.glob("*.py"))
 
 
 def test_each_demo_has_a_test_here():
-    elsewhere = {"sweep"}  # with its cluster, in test_sweep.py
+    elsewhere = {
+        "sweep",
+        "in_100_lines",
+    }  # with its cluster, and beside the engine: in test_sweep.py, test_in_100_lines.py
     assert {f"test_{name}" for name in set(NAMES) - elsewhere} <= set(globals())
 
 
@@ -28,7 +31,7 @@ def test_demos_read_like_a_lesson(name):
     module = demo(name)
     assert module.__doc__ and module.main.__doc__
     assert ("seed" in inspect.signature(module.main).parameters) == (name != "chain_rule")  # nothing there is random
-    longest = {"microgpt": 150}.get(name, 84)  # about 80
+    longest = {"microgpt": 150, "in_100_lines": 100}.get(name, 84)  # about 80
     assert len((DEMOS / f"{name}.py").read_text().splitlines()) <= longest
 
 

@@ -373,4 +373,4 @@ def test_an_operation_of_ones_own_says_after_an_overflow_what_it_needs_if_that_i
             with pytest.raises(OverflowError, match=r"^tower\(x\), where x = 9\.0: .*" + re.escape(end) + "$"):
                 tower(Value(9.0))
         finally:
-            del TABLE["tower"]
+            del TABLE["tower"], Value.tower

@@ -21,7 +21,7 @@ def notebooks():
     return module
 
 
-def test_there_are_two(notebooks):
+def test_there_are_two(notebooks):  # and the exercises, which are saved as they are to be filled in: test_exercises.py
     assert [path.stem for path in notebooks.NOTEBOOKS] == ["seeing", "training"]
 
 

@@ -30,6 +30,7 @@ NEEDS = {  # the module that must be installed, for each peer
     "numpy": "numpy",
     "casadi": "casadi",
     "autograd": "autograd",
+    "tinygrad": "tinygrad",
     "limit": None,
     "tuned": None,
     "jammed": None,

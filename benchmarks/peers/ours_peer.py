@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import numpy as np
 
@@ -146,7 +147,7 @@ class Evaluator:
     """Evaluates f(x, y) on two Values, `calls` times."""
 
     def __init__(self, expression):
-        self.f = lambda x, y: expression.f(micrograd, x, y)
+        self.f = partial(expression.f, micrograd)  # compiled, it reads nothing outside that a user's own would not
         self.x, self.y = map(Value, POINT)
 
     def result(self):

@@ -14,7 +14,7 @@ import nbclient
 import nbformat
 
 HERE = Path(__file__).resolve().parent
-NOTEBOOKS = sorted(HERE.glob("*.ipynb"))
+NOTEBOOKS = sorted(path for path in HERE.glob("*.ipynb") if path.stem != "exercises")  # saved without outputs
 
 
 def executed(path):

@@ -66,6 +66,9 @@ def _not_built() -> tuple[str, str]:
         return f"it was not built for this Python, {sys.version_info.major}.{sys.version_info.minor}", AGAIN
 
 
+native: Any
+why: str
+how: str
 native, why, how = _chosen()
 NAME = "native" if native else "python"
 

@@ -14,6 +14,7 @@ Read in this order:
     demo                `run`, which gives a demo its options
 """
 
+import micrograd.installed  # noqa: F401  (refuses where another package has overwritten this one)
 from micrograd.cli.command import main
 from micrograd.cli.demo import run
 

@@ -15,6 +15,7 @@ from micrograd import in_c
 from micrograd.c_core import described
 from micrograd.data.sets import spirals
 from micrograd.engine import Value
+from micrograd.extras import how_to_get
 from micrograd.losses import binary_cross_entropy
 from micrograd.nn import MLP
 from micrograd.optim import SGD
@@ -46,7 +47,7 @@ def timing(rows: int = 32) -> Iterator[str]:
     eager = _best(step, repeats=5)
     yield f"eager     {eager * 1e3:10.3f} ms a step"
     if missing := missing_package():
-        yield f"compiled  needs {missing}: python -m pip install '.[jit]' in micrograd's checkout"
+        yield f"compiled  needs {missing}: {how_to_get('jit')}"
         return
     from micrograd.compiler.train_step import train_step
 

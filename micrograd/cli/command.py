@@ -24,7 +24,7 @@ from micrograd.c_core import described
 from micrograd.cli import graph_commands, net_commands
 from micrograd.cli.output import whole_output
 from micrograd.version import VERSION
-from micrograd.words import unwrapped
+from micrograd.words import IN_PLAIN, unwrapped
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,8 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest:
         options.values += rest  # values given after an option
     options.argv = argv
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # a console without a tree's line characters shows ?
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=IN_PLAIN)  # a console without a tree's line characters shows others
     try:
         with whole_output(is_program=is_program):
             return options.do(options) or 0

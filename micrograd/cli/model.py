@@ -19,8 +19,8 @@ from micrograd.training.checkpoints import read, write
 from micrograd.training.predict import outputs_of
 
 MODEL = "model.safetensors"  # in the folder of a run
-EXAMPLE = {"inputs": [NUMBER], "target": NUMBER, ...: ANYTHING}
-FACTS = {
+EXAMPLE: dict[Any, Any] = {"inputs": [NUMBER], "target": NUMBER, ...: ANYTHING}
+FACTS: dict[Any, Any] = {
     "recipe": ANYTHING,
     "preparation": ANYTHING,
     "data": {"name": TEXT, ...: ANYTHING},

@@ -25,7 +25,14 @@ from micrograd.table import TABLE
 from micrograd.words import quoted
 
 SIZE = whole(1)
-SHAPE = {"kind": one_of("MLP"), "inputs": SIZE, "layers": [SIZE], "activation": TEXT, "output": TEXT, "bias": BOOL}
+SHAPE: dict[str, Any] = {
+    "kind": one_of("MLP"),
+    "inputs": SIZE,
+    "layers": [SIZE],
+    "activation": TEXT,
+    "output": TEXT,
+    "bias": BOOL,
+}
 LOSSES: dict[str, Callable[[Any, Any], Any]] = {
     f.__name__: f for f in (cross_entropy, hinge, mse, binary_cross_entropy)
 }  # the losses that a file may name

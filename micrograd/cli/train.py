@@ -35,22 +35,30 @@ FEW_ROWS, FEW_FOR_PATIENCE = 10, 4  # rows: of fewer, none are held out by defau
 class Training:
     """What the options ask for, checked; nothing is written before `run`."""
 
+    train: Table
+    test: Table | None
+    learned: Table
+    watched: Table | None
+    history: History
+    seconds: float
+    has_begun: bool
+
     def __init__(self, options: Any):
         self.options = options
-        self.table = _table(options)
+        self.table: Table = _table(options)
         _need(options.backend)
         name = self.table.name if options.data in SETS else Path(options.data).stem
-        self.folder = options.out or Path(f"run-{name}")
+        self.folder: Any | Path = options.out or Path(f"run-{name}")
         kept = {key: getattr(options, key) for key in [*SAVED.split(), "patience", "backend"]}
-        self.kept = {**kept, "data": options.data if options.data in SETS else Path(options.data).name}
-        self.goes_on = claim(self.folder, self.kept, resume=options.resume)
-        self.done = _epochs_in(self.folder / CHECKPOINT) if self.goes_on else 0
-        self.loss = _loss(options.loss, self.table)
+        self.kept: dict[str, Any] = {**kept, "data": options.data if options.data in SETS else Path(options.data).name}
+        self.goes_on: bool = claim(self.folder, self.kept, resume=options.resume)
+        self.done: int = _epochs_in(self.folder / CHECKPOINT) if self.goes_on else 0
+        self.loss: str = _loss(options.loss, self.table)
         self.train, self.test = self._split()
         self.learned, self.watched = self._split_again()
-        self.preparation = Preparation.fit(self.train)
-        self.net = self._net()
-        self.optimizer = self._optimizer()
+        self.preparation: Preparation = Preparation.fit(self.train)
+        self.net: MLP = self._net()
+        self.optimizer: Optimizer = self._optimizer()
         self.history = History()
         self.seconds = 0.0
         self.has_begun = False  # whether an epoch has succeeded, so that the folder holds this run

@@ -23,3 +23,5 @@ Read in this order:
 
 Needs the extra `jit`: llvmlite and NumPy.
 """
+
+import micrograd.installed  # noqa: F401  (refuses where another package has overwritten this one)

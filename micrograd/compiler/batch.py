@@ -39,6 +39,11 @@ class BatchProgram:
     """Native code for batches of rows of one structure, and its memory. `optimizer` has the parameters' memory, and
     `settings` are those of `Widths`."""
 
+    leaves: list[Value]
+    code: Widths
+    tape: Any
+    outside: Any
+
     def __init__(self, recorded: RowTape, optimizer: OptimizerMemory | None = None, **settings: Any):
         self._lock: Any = threading.RLock()
         new_in_child(self)
@@ -50,7 +55,7 @@ class BatchProgram:
         # The sums over blocks of rows; and the part of the optimizer's rule that is computed ahead for many steps.
         self._sums, self._tail = Memory(WIDEST * spec.sums), Memory(WIDEST * spec.sums)
         self._ahead = Memory(len(rule_plan(spec.update).shared) * COLUMNS if spec.update else 0)
-        self.context = spec.layout.structure()
+        self.context: Any = spec.layout.structure()
         self._address = ctypes.addressof(self.context)
         own = {"gradients": self._results, "others": self._others, "sums": self._sums, "tail": self._tail}
         own["ahead"] = self._ahead

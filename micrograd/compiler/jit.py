@@ -23,8 +23,8 @@ import functools
 import inspect
 import operator
 import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Literal, NamedTuple, ParamSpec, Self, TypeVar, overload
 
 from micrograd import modes
 from micrograd.blame import of_row
@@ -47,6 +47,9 @@ from micrograd.locks import new_in_child
 from micrograd.table import DETACHED, Op
 from micrograd.text import TEXT, opaque
 
+P = ParamSpec("P")
+More = ParamSpec("More")
+Out = TypeVar("Out", covariant=True)
 MOST_STRUCTURES = 64  # structures of arguments for which one function keeps compiled code
 
 
@@ -58,6 +61,22 @@ class Lowered(NamedTuple):
     assembly: str
 
 
+@overload
+def jit(
+    f: Callable[P, Out], *, batch: Literal[False] = False, static: str | Sequence[str] = (), exact: bool = False
+) -> Jitted[P, Out]: ...
+@overload
+def jit(
+    f: Callable[..., Any], *, batch: Literal[True], static: str | Sequence[str] = (), exact: bool = False
+) -> BatchJitted: ...
+@overload
+def jit(
+    *, batch: Literal[False] = False, static: str | Sequence[str] = (), exact: bool = False
+) -> Callable[[Callable[P, Out]], Jitted[P, Out]]: ...
+@overload
+def jit(
+    *, batch: Literal[True], static: str | Sequence[str] = (), exact: bool = False
+) -> Callable[[Callable[..., Any]], BatchJitted]: ...
 def jit(
     f: Callable[..., Any] | None = None, *, batch: bool = False, static: str | Sequence[str] = (), exact: bool = False
 ) -> Any:
@@ -97,13 +116,14 @@ def jit(
     return (BatchJitted if batch else Jitted)(f, names, exact)
 
 
-class _Jitted(CompiledForms):
+class _Jitted(CompiledForms, Generic[P, Out]):
     """What Jitted and BatchJitted share: argument names, the cache of programs, and looking inside."""
 
     def __init__(self, f: Callable[..., Any], static: tuple[str, ...], exact: bool = False):
         if not callable(f):
             raise TypeError(f"jit takes a function, not {f!r}")
-        self.f, self.exact = f, exact
+        self.f: Callable[..., Any] = f
+        self.exact: bool = exact
         functools.update_wrapper(self, f, updated=())
         self._name = getattr(f, "__name__", type(f).__name__)
         try:
@@ -124,7 +144,13 @@ class _Jitted(CompiledForms):
 
     if TYPE_CHECKING:
 
-        def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Out: ...
+
+        parameters: Callable[[], list[Value]]  # these are a jitted model's
+        named_parameters: Callable[[], Iterator[tuple[str, Value]]]
+        zero_grad: Callable[[], None]
+        state_dict: Callable[[], dict[str, float]]
+        load_state_dict: Callable[[Mapping[str, float]], None]
 
     def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
         """The program for a structure that fits what is outside now."""
@@ -158,6 +184,12 @@ class _Jitted(CompiledForms):
             raise RuntimeError(f"{self._name} has not been compiled yet: call it, or {self._name}.lower(...), first")
         return program
 
+    @overload
+    def __get__(self, instance: None, owner: Any = None) -> Self: ...
+    @overload
+    def __get__(
+        self: _Jitted[Concatenate[Any, More], Out], instance: object, owner: Any = None
+    ) -> Callable[More, Out]: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: the instance is the first argument."""
         return self if instance is None else functools.partial(self, instance)
@@ -171,16 +203,22 @@ class _Jitted(CompiledForms):
     def __reduce__(self) -> Any:
         return type(self), (self.f, tuple(self._static), self.exact)
 
-    def __getattr__(self, name: str) -> Any:
-        if name in ("parameters", "named_parameters", "zero_grad", "state_dict", "load_state_dict"):
-            return getattr(self.__dict__["f"], name)  # so that a jitted model still acts as a model
-        raise AttributeError(f"{self!r} has no attribute {name!r}; its attribute f is the original function")
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("parameters", "named_parameters", "zero_grad", "state_dict", "load_state_dict"):
+                return getattr(self.__dict__["f"], name)  # so that a jitted model still acts as a model
+            raise AttributeError(f"{self!r} has no attribute {name!r}; its attribute f is the original function")
 
 
-_Call: Any = native.Call if native else object
+if TYPE_CHECKING:
+
+    class _Call: ...
+else:
+    _Call = native.Call if native else object
 
 
-class Jitted(_Jitted, _Call):
+class Jitted(_Jitted[P, Out], _Call):
     """A compiled function of numbers. With the native core, C calls the machine code for floats and Values itself.
 
     C does this for the program used last, where `_code` has that program's code.
@@ -200,7 +238,7 @@ class Jitted(_Jitted, _Call):
         ready = self._programs.ready
         program = ready.get(key)
         if program is None or len(ready) == MOST_STRUCTURES or not program.outside.holds():
-            with notice.compiling:
+            with notice.compiling():
                 get = lambda: self._kept(key, lambda: self._compile(args, kwargs, key))  # noqa: E731
                 program = self._found(get, lambda: self._itself(args, kwargs))
                 if program is None:
@@ -216,7 +254,7 @@ class Jitted(_Jitted, _Call):
         except NotFiniteError:
             return self._itself(args, kwargs)
 
-    if not native:
+    if not native and not TYPE_CHECKING:
         __call__ = _called
 
     def _itself(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -289,7 +327,7 @@ class _BatchCall(NamedTuple):
         return functools.reduce(operator.add, results) / self.rows.count
 
 
-class BatchJitted(_Jitted):
+class BatchJitted(_Jitted[..., Any]):
     """A compiled mean over rows."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -297,7 +335,7 @@ class BatchJitted(_Jitted):
         if modes.active and (modes.state.recorder or modes.state.anomaly):
             return call.eagerly()
         connected = not (modes.active and modes.state.no_grad)
-        with notice.compiling:
+        with notice.compiling():
             with noted(f"jit({self._name}, batch=True)", call.of_rows, call.row_names, call.rows, always=False):
                 program = self._found(lambda: self._program(call, connected=connected), call.eagerly)
                 if program is None:

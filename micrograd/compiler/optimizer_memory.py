@@ -18,19 +18,24 @@ from micrograd.compiler.tape.rule import check_rule
 from micrograd.optim import Optimizer
 
 OWN = {"parameters", "state", "steps", "lr"}  # in every optimizer; the rule does not read these as constants
-PLAIN = {float, int, bool, type(None)}  # types of settings that cannot change in place
+PLAIN: set[type] = {float, int, bool, type(None)}  # types of settings that cannot change in place
 
 
 class OptimizerMemory:
     """Native code writes each step's loss and gradient norm into `losses` and `norms`, at most COLUMNS of them."""
+
+    store: Store
+    parameters: tuple[Any, ...]
+    losses: Memory
+    norms: Memory
 
     def __init__(self, optimizer: Optimizer, store: Store):
         check_rule(optimizer, "train_step")
         optimizer.match_state()
         self.store, self.parameters = store, tuple(store.values)
         self.losses, self.norms, self._rates = Memory(COLUMNS), Memory(COLUMNS), Memory(COLUMNS)
-        self.states = {name: Memory(len(store.memory.view)) for name in optimizer.state}
-        self.views = {name: memory.view[: len(self.parameters)] for name, memory in self.states.items()}
+        self.states: dict[str, Memory] = {name: Memory(len(store.memory.view)) for name in optimizer.state}
+        self.views: dict[str, Any] = {name: memory.view[: len(self.parameters)] for name, memory in self.states.items()}
         self._settings = settings_of(optimizer)
         self._seen, self._version = None, None  # the list that had these parameters, and its version then
         self.constant_rate: Any = None  # the learning rate in memory, if it is the same for all steps

@@ -90,8 +90,9 @@ class Program:
         self._named, self._structures = list(names), list(structures)
         self._lock = threading.RLock()
         new_in_child(self)
-        with notice.compiling:
-            found, self.outside = recorded(self._record, *functions)
+        with notice.compiling():
+            self.outside: Any
+        found, self.outside = recorded(self._record, *functions)
         self._recording: _Recording | None = found
         self._tape: Tape | None = None
         self._of_values: _Computer | None = None
@@ -103,11 +104,11 @@ class Program:
         self.by = [i for i, kind in enumerate(found.kinds) if kind == "value"]
         self.by += range(given, given + len(self._leaves))
         self._plain, self._leaf_of = found.plain, found.leaf_of
-        self.count = len(found.plain)  # of results
+        self.count: int = len(found.plain)  # of results
         self._at_once = self.count == 1 or self.count * len(self.by) <= FEW
-        self.has_rows = exact or self._at_once
-        self.values = self._tape_of(found, with_derivatives=False)
-        self.indices = found.recorder.indices
+        self.has_rows: bool = exact or self._at_once
+        self.values: Tape = self._tape_of(found, with_derivatives=False)
+        self.indices: list[tuple[int, int]] = found.recorder.indices
         self._is_single = isinstance(found.arrangement, _Place) and self._plain[0] is None
         self._arranged = _arranger(found.arrangement)
         self._all_values = set(found.kinds) <= {"value"}
@@ -353,7 +354,7 @@ class _Computer:
         notice.known(functools.partial(said, [len(tape)]))
         with paused():
             text, self.kept, self.how = call_text(tape, this_machine(), exact=exact)
-        self.native = native_of(text, this_machine(), call=CALL)
+        self.native: Any = native_of(text, this_machine(), call=CALL)
         self._call, self._inputs = self.native.call, len(tape.inputs)
         self._end, room = len(tape.inputs) + len(tape.outputs), len(tape.outputs) + self.kept
         self._buffer = ctypes.c_double * (len(tape.inputs) + room)

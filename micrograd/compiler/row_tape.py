@@ -66,7 +66,7 @@ def row_tape(
 
     Raises ValueError if the result does not depend on a parameter, TypeError if gradients would be lost.
     """
-    with notice.compiling, paused():  # it would walk all nodes and instructions again and again
+    with notice.compiling(), paused():  # it would walk all nodes and instructions again and again
         described = list(zip(names, structures, strict=True))
         tape, rest = _differentiated(f, described, parameters, rule, functions, exact)
         tape = simplify(tape, exact=exact)  # when the recording's nodes, which take more memory, are gone

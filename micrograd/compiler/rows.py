@@ -31,6 +31,9 @@ RowStructure = tuple[str, tuple[int, ...], str]  # "list" or "array", a row's sh
 class LoadedRows:
     """Rows loaded once, for many calls: `LoadedRows(X, "X")` stands in for X, frozen as it was."""
 
+    array: Any
+    kind: str
+
     def __init__(self, x: Any, name: str):
         rows = as_rows([x], [name])
         self.array, self.kind = rows.arrays[0], rows.structures[0][0]
@@ -53,10 +56,13 @@ class Rows:
     """Arrays with `count` rows each. `structures` describes one row of each array."""
 
     __slots__ = ("are_arrays", "arrays", "count", "structures")
+    arrays: list[Any]
+    count: int
+    structures: tuple[RowStructure, ...]
 
     def __init__(self, arrays: list[Any], structures: tuple[RowStructure, ...], count: int, *, are_arrays: bool = True):
         self.arrays, self.structures, self.count = arrays, structures, count
-        self.are_arrays = are_arrays  # as given: none was made from a list for this call
+        self.are_arrays: bool = are_arrays  # as given: none was made from a list for this call
 
     def row(self, i: int) -> list[Any]:
         """The function's arguments for row i, to run it eagerly."""
@@ -183,7 +189,9 @@ class Watch:
             if all(each[3] == each[2] + 8 * x.ndim for each, x in zip(fields, arrays)):  # dimensions, strides
                 shapes = [(each[2], 16 * x.ndim) for each, x in zip(fields, arrays)]
                 self.places = tuple([(at, ctypes.string_at(at, size)) for at, size in [*objects, *shapes]])
-        self.are_in_place = _same_bytes(self.places) if self.places is not None else _as_numpy_tells(arrays)
+        self.are_in_place: Callable[[], bool] = (
+            _same_bytes(self.places) if self.places is not None else _as_numpy_tells(arrays)
+        )
 
 
 def _same_bytes(places: Sequence[tuple[int, bytes]]) -> Callable[[], bool]:

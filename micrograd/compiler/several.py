@@ -22,6 +22,9 @@ from micrograd.transforms import gradients
 class ResultsOfCall(Results):
     """The record of one call of a Program, and the numbers that it was given, those of leaves included."""
 
+    program: Any
+    numbers: list[float]
+
     def __init__(self, program: Any, numbers: list[float], operands: tuple[Value, ...]):
         super().__init__(operands)
         self.program, self.numbers = program, numbers

@@ -46,6 +46,7 @@ from micrograd.compiler.tape.rule import scale_tape, update_tape
 from micrograd.compiler.tape.tape import Tape
 from micrograd.errors import TraceError
 from micrograd.extras import require
+from micrograd.kinds import Floats, Seed
 from micrograd.optim import Optimizer
 
 MOST_STRUCTURES = 16  # structures of data for which one step keeps compiled code
@@ -191,10 +192,10 @@ class TrainStep(CompiledForms):
         epochs: int | None = None,
         steps: int | None = None,
         batch_size: int | None = None,
-        shuffle: Any = None,
+        shuffle: Seed = None,
         callback: Callable[[int, float], Any] | None = None,
         every: int = 1,
-    ) -> Any:
+    ) -> Floats:
         """Train for a number of epochs or steps; return an array with the mean loss before each step.
 
         An epoch goes through the rows in batches of `batch_size` (by default all rows); the last batch may be smaller.
@@ -310,7 +311,7 @@ class TrainStep(CompiledForms):
         else:
             self._last_batches = None
             rows = as_rows(data, self._names(len(data))) if data else Rows([], (), 1)
-            with notice.compiling:
+            with notice.compiling():
                 if last is not None and last.rows.structures == rows.structures and last.program.outside.unmoved():
                     program = last.program
                 else:

@@ -13,6 +13,7 @@ Read in this order:
     batching        how rows are held out, and taken in batches
 """
 
+import micrograd.installed  # noqa: F401  (refuses where another package has overwritten this one)
 from micrograd.data.batching import Batch, batch_indices, batches, split, split_table
 from micrograd.data.sets import (
     SETS,

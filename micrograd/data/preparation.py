@@ -65,7 +65,7 @@ def scale_of(values: Sequence[float]) -> Scale:
 
 
 SCALED = {"name": TEXT, "mean": FINITE, "scale": POSITIVE}
-SHAPE = {  # of `to_dict()`
+SHAPE: dict[str, Any] = {  # of `to_dict()`
     "columns": [with_key("categories", {"name": TEXT, "categories": texts(1)}, SCALED)],
     "target": with_key("classes", {"name": TEXT, "classes": texts(2)}, SCALED),
 }
@@ -73,6 +73,12 @@ SHAPE = {  # of `to_dict()`
 
 class Preparation:
     """The columns that a net was trained on, how they become its inputs, and what its outputs mean."""
+
+    columns: tuple[Column, ...]
+    scales: tuple[Scale | None, ...]
+    target: str
+    classes: tuple[str, ...]
+    target_scale: Scale | None
 
     def __init__(
         self,

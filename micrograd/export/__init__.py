@@ -1,4 +1,4 @@
-"""Take a net elsewhere: to ONNX, to PyTorch and back, and to C.
+"""Nets, and the table, in other languages: a net as ONNX, for PyTorch and back, and in C; the table in C and as types.
 
     >>> import pathlib, random, tempfile
     >>> from micrograd.export import from_safetensors, to_safetensors
@@ -19,9 +19,11 @@ Read in this order:
     c_recording, c_alias   a function recorded once, and the place of each number in C; the function's older name
     c_file                 the whole C file
     onnx_rules, onnx_file  a rule of the table as ONNX nodes; a net as an ONNX file
+    stub_file              the operations as type checkers know them: ops.pyi
     torch_file             a net's parameters as safetensors, with PyTorch's names, and back
 """
 
+import micrograd.installed  # noqa: F401  (refuses where another package has overwritten this one)
 from micrograd.export.c_file import c_text, to_c
 from micrograd.export.onnx_file import to_onnx
 from micrograd.export.torch_file import from_safetensors, to_safetensors

@@ -38,6 +38,9 @@ class Recording:
     `arrays` lists for each C argument the function's arguments whose numbers it holds.
     """
 
+    recorder: Recorder
+    tape: Tape
+
     def __init__(
         self, arrays: dict[str, list[Argument]], f: Callable[..., Any], names: Names, *, by: Sequence[Value] = ()
     ):
@@ -49,7 +52,7 @@ class Recording:
             args = [x for array, arguments in arrays.items() for x in self._array(array, arguments)]
             out = f(*args)
             self._results: list[Value | float] = []
-            self.arrangement = flatten(map_numbers(self._result, out), [])
+            self.arrangement: Any = flatten(map_numbers(self._result, out), [])
             if not self._results:
                 raise TypeError(f"to_c: the function must return at least one number, not {out!r}")
             gradients: list[Any] = []

@@ -92,6 +92,10 @@ class Statements:
     number.
     """
 
+    tape: Tape
+    named: Mapping[int, str] | dict[int, str]
+    prefix: str
+
     def __init__(self, tape: Tape, inputs: Sequence[str], *, named: Mapping[int, str] | None = None, prefix: str = "v"):
         self.tape, self.named, self.prefix = tape, named or {}, prefix
         self._names = {i: inputs[rest[0]] for i, (name, *rest) in enumerate(tape.code) if name == "input"}

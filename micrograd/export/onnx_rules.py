@@ -30,6 +30,10 @@ KINDS = {
 class Tensor(Written):
     """A result in the graph; operations on it add nodes."""
 
+    nodes: Nodes
+    name: str
+    is_condition: bool
+
     def __init__(self, nodes: Nodes, name: str, *, is_condition: bool = False):
         self.nodes, self.name, self.is_condition = nodes, name, is_condition
 
@@ -47,6 +51,9 @@ class Tensor(Written):
 
 class Nodes:
     """Nodes and constants of one graph, in order."""
+
+    onnx: Any
+    numpy: Any
 
     def __init__(self, onnx: Any, numpy: Any):
         self.onnx, self.numpy = onnx, numpy

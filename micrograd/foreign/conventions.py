@@ -48,7 +48,7 @@ def convention(engine: Engine, trial: Trial, wanted: Numbers, found: Numbers) ->
     if entry is None:
         return ""
     if close(wanted["data"], found["data"]) and (between := _slopes(trial)):
-        theirs = [found[name] for name in trial.inputs]
+        theirs = [found[name] - trial.added for name in trial.inputs]
         if all(low - 1e-9 <= x <= high + 1e-9 for x, (low, high) in zip(theirs, between)):
             return (
                 "there is a kink there: any slope between those of its two sides is right, and the table takes the one "
@@ -57,6 +57,8 @@ def convention(engine: Engine, trial: Trial, wanted: Numbers, found: Numbers) ->
     if len(entry.operands) != 1 or len(trial.inputs) > 2:
         return ""
     x, upstream = [*trial.inputs.values(), 1.0][:2]
+    if trial.added:
+        found = {"data": found["data"] - x, "x": found["x"] - 1.0}
     for why, function in OTHER_FORMULAS.get(entry.name, ()):
         slope = (function(x + 1e-6) - function(x - 1e-6)) / 2e-6
         if close(found["data"], function(x) * upstream) and math.isclose(found["x"], slope * upstream, rel_tol=1e-4):

@@ -132,14 +132,19 @@ def _adds_nothing(node: Theirs) -> bool:
 
 
 @contextlib.contextmanager
-def _listening(order: list[Theirs], name: str) -> Iterator[list[Theirs] | None]:
-    """The nodes in the order in which their steps are run; None where a step cannot be replaced by one that notes."""
+def _listening(order: list[Theirs], name: str, starts: list[float | None]) -> Iterator[list[Theirs] | None]:
+    """The nodes in the order in which their steps are run; None where a step cannot be replaced by one that notes.
+
+    `starts` is given the gradient that the result itself has when its step is run.
+    """
     ran: list[Theirs] = []
     replaced: list[tuple[Any, Any]] = []
 
     def noting(node: Theirs, step: Any) -> Any:
         def noted(*args: Any) -> Any:
             ran.append(node)
+            if node is order[-1]:
+                starts.append(node.gradient())
             return step(*args)
 
         return noted
@@ -176,7 +181,8 @@ def _of_backward(engine: Engine, order: list[Theirs], said: str) -> Finding | No
         if not node.is_plain:
             node.theirs.grad = 0.0
     backward = engine.kind.backward  # type: ignore[attr-defined]
-    with _listening(order, name) as ran:
+    starts: list[float | None] = []  # the result's own gradient, when its step is run
+    with _listening(order, name, starts) as ran:
         order[-1].theirs.backward()
     line = line_of_loop(backward, calls(name)) if ran else line_of_loop(backward, sets_grad)
     where = f"{engine.name}.backward"
@@ -187,6 +193,9 @@ def _of_backward(engine: Engine, order: list[Theirs], said: str) -> Finding | No
             f"backward must start with self.grad = 1, the derivative of the result by itself; it is {text} afterwards"
         )
         return Finding(said, line_of_loop(backward, lambda node: False), advice, where)
+    if starts and starts[0] != 1.0:
+        advice = "self.grad = 1 comes too late: the steps have run by then, and each passes its own gradient on"
+        return Finding(said, line, advice, where)
     if ran is None:
         return dataclasses.replace(_without_steps(backward, said, line), where=where)
     place: dict[Theirs, int] = {}

@@ -32,8 +32,8 @@ class Engine:
     """A class of Values. `given` is the class, one of its objects, or a module with a class that has `backward`."""
 
     def __init__(self, given: Any):
-        self.kind = class_of(given)
-        self.module = sys.modules.get(self.kind.__module__)
+        self.kind: type = class_of(given)
+        self.module: Any = sys.modules.get(self.kind.__module__)
         # Functions beside the class, or in its package; or in the module that was given.
         own = [given if inspect.ismodule(given) else self.module, sys.modules.get(self.kind.__module__.split(".")[0])]
         self.methods: dict[str, str] = {}
@@ -126,7 +126,8 @@ def class_of(given: Any) -> type:
         given = named[0]
     found_class = given if isinstance(given, type) else type(given)
     if not callable(getattr(found_class, "backward", None)):
-        raise TypeError(f"check_engine: {kind_name(given)} has no backward(); give the class of your Values")
+        said = f"check_engine: {kind_name(given)} has no backward(); give the class of your Values"
+        raise TypeError(f"{said}, or while it is being written also the step of the exercises: step=3")
     try:
         made = found_class(2.0)
     except Exception as error:

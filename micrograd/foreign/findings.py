@@ -16,7 +16,7 @@ import textwrap
 from dataclasses import dataclass
 
 from micrograd.foreign.source import Line
-from micrograd.words import count
+from micrograd.words import count, printable
 
 KEPT = "\N{NO-BREAK SPACE}"  # inside a name such as x + y, which stays on one line
 
@@ -34,7 +34,8 @@ class Finding:
         lines = [f"{self.where}: {self.what}" if self.where else self.what]
         if self.line:
             lines.append(f"  your line, {self.line}")
-        return "\n".join([*lines, *textwrap.wrap(self.advice, 100, initial_indent="  ", subsequent_indent="  ")])
+        lines += textwrap.wrap(self.advice, 100, initial_indent="  ", subsequent_indent="  ")
+        return printable("\n".join(lines))
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,6 @@ class EngineReport:
             text = f"not in your class: {', '.join(name.replace(' ', KEPT) for name in self.missing)}"
             wrapped = textwrap.wrap(text, 100, subsequent_indent="  ", break_on_hyphens=False)
             lines += [line.replace(KEPT, " ") for line in wrapped]
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     __repr__ = __str__

@@ -80,8 +80,8 @@ class Reader:
     """How one engine's Values are read: `operands` and `symbol` are attributes' names, found where they are None."""
 
     def __init__(self, operands: str | None = None, symbol: str | None = None):
-        self.operands = (operands,) if operands else OPERANDS
-        self.symbols = (symbol,) if symbol else SYMBOLS
+        self.operands: tuple[str, ...] = (operands,) if operands else OPERANDS
+        self.symbols: tuple[str, ...] = (symbol,) if symbol else SYMBOLS
         self._nodes: dict[int, Theirs] = {}
         self.rows: dict[str, Any] = {}  # what each symbol may mean, found once
 
@@ -97,12 +97,14 @@ class Theirs:
     """One value of somebody's graph. `_prev` are its operands, read as this is, so that our order finds its way."""
 
     __slots__ = ("__weakref__", "_operands", "_ordered", "_step", "copy", "is_plain", "reader", "theirs")
+    reader: Reader
+    theirs: Any
 
     def __init__(self, reader: Reader, theirs: Any):
         self.reader, self.theirs = reader, theirs
         self.copy: Any = None  # the Value of ours that stands for it, once there is one
         self._ordered = True
-        self.is_plain = isinstance(theirs, numbers.Real) or read(theirs, "grad") is MISSING  # a number, no Value
+        self.is_plain: bool = isinstance(theirs, numbers.Real) or read(theirs, "grad") is MISSING  # a number, no Value
         self._operands: tuple[Theirs, ...] | None = None
         self._step: Any = MISSING
 

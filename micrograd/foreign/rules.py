@@ -43,8 +43,12 @@ def result_of(node: Theirs) -> str:
     return next((name for name, x in node.cells.items() if x is node.theirs), "out")
 
 
-def what_is_wrong(node: Theirs, found: Recognised) -> Wrong | None:
-    """The first operand that a step gives a wrong contribution: what it is called there, and what to do."""
+def what_is_wrong(node: Theirs, found: Recognised, *, must_add: bool = True, must_pass_on: bool = True) -> Wrong | None:
+    """The first operand that a step gives a wrong contribution: what it is called there, and what to do.
+
+    A step that is still being written need not add to the gradients that are there, nor pass on its own: `must_add`
+    and `must_pass_on` say what is asked of it.
+    """
     step = node.step
     if step is None:
         return None
@@ -62,12 +66,12 @@ def what_is_wrong(node: Theirs, found: Recognised) -> Wrong | None:
         theirs = at_once[x]
         if math.isfinite(local) and not math.isfinite(theirs):  # which says nothing of why
             return names, f"{grad} is {theirs} there; {_should(node, found, x, local)}", False
-        if close(later[x], theirs) and not close(later[x], 3.0 + theirs):
+        if must_add and close(later[x], theirs) and not close(later[x], 3.0 + theirs):
             advice = f"{grad} is set there, where it must be added to: write +=, because each use of a value adds its "
             return names, advice + "contribution", True
         if close(theirs, 0.0) and not close(local, 0.0):
             return names, f"{grad} gets no contribution there; {_should(node, found, x, local)}", False
-        if close(doubled[x], theirs) and not close(theirs, 0.0):
+        if must_pass_on and close(doubled[x], theirs) and not close(theirs, 0.0):
             advice = (
                 f"the factor {out}.grad is missing there: a contribution is the local derivative times the upstream "
             )

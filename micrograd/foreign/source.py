@@ -11,6 +11,7 @@ import ast
 import inspect
 import linecache
 import os
+import sys
 import textwrap
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
@@ -31,7 +32,14 @@ class Line:
 
 
 def line_at(path: str, number: int) -> Line:
-    return Line(os.path.basename(path) or path, number, linecache.getline(path, number).strip())
+    return Line(_cell(path) or os.path.basename(path) or path, number, linecache.getline(path, number).strip())
+
+
+def _cell(path: str) -> str:
+    """A notebook's cell as its reader knows it, `In[3]`; empty for what is not a cell."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    named = getattr(getattr(shell, "compile", None), "format_code_name", lambda path: None)(path)
+    return named[1] if named else ""
 
 
 def code_of(function: Any) -> CodeType | None:
@@ -58,6 +66,20 @@ def statements(function: Any) -> Iterator[tuple[ast.AST, Line]]:
     for node in ast.walk(tree):
         if code and isinstance(node, (ast.stmt, ast.expr)):
             yield node, line_at(code.co_filename, code.co_firstlineno + node.lineno - 1)
+
+
+def line_of_setting(function: Any, name: str) -> Line | None:
+    """The first line of a function that sets an attribute of this name; or where the function begins."""
+
+    def sets(node: ast.AST) -> bool:
+        return isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr == name
+
+    return _first(function, sets) or first_line(function)
+
+
+def line_of_gap(function: Any) -> Line | None:
+    """The first line of a function where `...` stands for what is still to be written."""
+    return _first(function, lambda node: isinstance(node, ast.Constant) and node.value is ...)
 
 
 def sets_grad(node: ast.AST, variables: Container[str] | None = None) -> bool:
@@ -125,14 +147,20 @@ def calls(name: str) -> Callable[[ast.AST], bool]:
     return lambda node: isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == name
 
 
-def line_of_error(error: BaseException, path: str) -> Line | None:
-    """The innermost line of a file that an error passed through; of endless calls, the line that calls again."""
-    found: list[int] = []
+def files_of(kind: type) -> frozenset[str]:
+    """The files in which a class's own methods are written; several where it was written in a notebook's cells."""
+    found = [code_of(x) for base in kind.__mro__ if base is not object for x in vars(base).values()]
+    return frozenset(code.co_filename for code in found if code)
+
+
+def line_of_error(error: BaseException, files: Container[str]) -> Line | None:
+    """The innermost line of these files that an error passed through; of endless calls, the line that calls again."""
+    found: list[tuple[str, int]] = []
     at = error.__traceback__
     while isinstance(at, TracebackType):
-        if at.tb_frame.f_code.co_filename == path:
-            found.append(at.tb_lineno)
+        if at.tb_frame.f_code.co_filename in files:
+            found.append((at.tb_frame.f_code.co_filename, at.tb_lineno))
         at = at.tb_next
     if not found:
         return None
-    return line_at(path, max(set(found), key=found.count) if isinstance(error, RecursionError) else found[-1])
+    return line_at(*(max(set(found), key=found.count) if isinstance(error, RecursionError) else found[-1]))

@@ -37,6 +37,7 @@ class Trial:
     entry: Op | None = None  # the row that is tried, if it is one
     method: str = ""  # the method of the class that it is about
     optional: bool = False  # a form that a class need not have, such as 2 - x
+    added: bool = False  # whether its operand is added to the row's result
 
     @property
     def place(self) -> str:
@@ -71,6 +72,7 @@ def trials_of(engine: Engine, chosen: Collection[str] | None = None) -> Iterator
         yield from _under(engine, entry)
     for entry in found:
         yield from _repeated(engine, entry)
+        yield from _beside_itself(engine, entry)
     yield from _merges(engine)
 
 
@@ -158,6 +160,23 @@ def _repeated(engine: Engine, entry: Op) -> Iterator[Trial]:
         name = entry.formula(["x", "x"])
         build: Callable[..., Any] = lambda engine, x: engine.apply(entry, (x, x), {})  # noqa: E731
         yield Trial(name, {"x": 3.0}, build, entry, engine.method_of(entry), optional=entry.name == "pow")
+
+
+def _beside_itself(engine: Engine, entry: Op) -> Iterator[Trial]:
+    """The row of one operand, added to that operand: the gradient has two parts, in either order."""
+    if len(entry.operands) != 1 or entry.operands[0].startswith("*") or not engine.has(TABLE["add"]):
+        return
+    *_, ((number,), static) = _points(entry)
+    bound = entry.bind(**static)
+    formula = bound.formula(["x"])
+    for terms in ([formula, "x"], ["x", formula]):
+
+        def build(engine: Engine, x: Any, first: bool = terms[0] == "x") -> Any:
+            result = engine.apply(entry, (x,), static)
+            return x + result if first else result + x
+
+        name = TABLE["add"].formula(terms)
+        yield Trial(name, {"x": float(number)}, build, bound, engine.method_of(entry), optional=True, added=True)
 
 
 def _diamond(x: Any, y: Any) -> Any:

@@ -12,3 +12,5 @@ Read in this order:
     predict                    the outputs of a trained net
     fit                        the call, and its loop over the epochs
 """
+
+import micrograd.installed  # noqa: F401  (refuses where another package has overwritten this one)

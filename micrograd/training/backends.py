@@ -32,9 +32,14 @@ SLOWEST = 2e-9  # seconds at most that compiled code takes per instruction and r
 class SavedState:
     """The state of an optimizer and its parameters, to put back. `now` returns the parameters' numbers."""
 
+    optimizer: Optimizer
+    numbers: list[float]
+    steps: int
+    now: Callable[[], list[float]]
+
     def __init__(self, optimizer: Optimizer, now: Callable[[], list[float]]):
         self.optimizer, self.now, self.numbers, self.steps = optimizer, now, now(), optimizer.steps
-        self.state = {name: list(numbers) for name, numbers in optimizer.state.items()}
+        self.state: dict[str, list[Any]] = {name: list(numbers) for name, numbers in optimizer.state.items()}
 
     def is_finite(self) -> bool:
         """Whether the parameters are finite now."""
@@ -51,7 +56,11 @@ class Backend:
 
     name = ""
     why = ""  # in one line, why it was chosen
-    compiling = 0.0  # estimated seconds before the first step
+    compiling: float = 0.0  # estimated seconds before the first step
+    model: Any
+    optimizer: Optimizer
+    metrics: list[str]
+    of_output: dict[str, Function]
 
     def __init__(self, model: Any, loss: Function, optimizer: Optimizer, metrics: dict[str, Function]):
         self.model, self.optimizer = model, optimizer
@@ -200,7 +209,7 @@ class Compiled(Backend):
         from micrograd.compiler.jit import jit
         from micrograd.compiler.train_step import train_step
 
-        self.step = train_step(self.of_row("loss"), optimizer)
+        self.step: Any = train_step(self.of_row("loss"), optimizer)
         self._means = {name: jit(self.of_row(name), batch=True) for name in self.of_output}
         self._kept: dict[int, tuple[Any, Any]] = {}
         self._length = 0  # of the loss's tape
@@ -278,6 +287,10 @@ class Compiled(Backend):
 class Either(Backend):
     """Compiled, until something that the recording took as constant has changed too often; from then on eager."""
 
+    compiled: Compiled
+    eager: Eager
+    metrics: list[str]
+
     def __init__(self, compiled: Compiled, eager: Eager):
         self.compiled, self.eager = compiled, eager
         self.now: Backend = compiled
@@ -293,7 +306,7 @@ class Either(Backend):
                 return do(self.compiled)
             except TraceError as error:
                 self.now = self.eager
-                self.why = f"eager from here on: {first_clause(error)}"
+                self.why: str = f"eager from here on: {first_clause(error)}"
         return do(self.eager)
 
     def epoch(

@@ -88,6 +88,8 @@ def check_format(path: str | Path, found: Any, own: str) -> None:
 class Keeper:
     """Writes what it is given to keep, but not many times a second: call `write` at the end to write the last."""
 
+    path: Path
+
     def __init__(self, path: Path):
         self.path, self._next = path, 0.0
         self._pending: tuple[Mapping[str, Sequence[float]], Mapping[str, Any]] | None = None

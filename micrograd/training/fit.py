@@ -22,7 +22,7 @@ import functools
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +44,13 @@ from micrograd.training.same_run import identity
 def fit(
     model: Any,
     loss: Callable[[Any, Any], Any],
-    X: Sequence[Any],
-    y: Sequence[Any],
+    X: Iterable[Any],
+    y: Iterable[Any],
     *,
     optimizer: Optimizer | None = None,
     epochs: int = 10,
     batch_size: int | None = 32,
-    validation: float | tuple[Sequence[Any], Sequence[Any]] | None = None,
+    validation: float | tuple[Iterable[Any], Iterable[Any]] | None = None,
     metrics: dict[str, Callable[[Any, Any], Any]] | None = None,
     callbacks: Iterable[Callable[[Record], Any]] = (),
     patience: int | None = None,

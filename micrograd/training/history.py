@@ -26,7 +26,7 @@ from micrograd.files import write_whole
 from micrograd.training.curves import curves, whole_ticks
 from micrograd.training.plots import legend, named, save_figure
 from micrograd.views.small import Picture
-from micrograd.words import number_text
+from micrograd.words import number_text, printable
 
 Record = dict[str, float]
 FIRST, LAST = 4, 4  # epochs that are printed of a long run
@@ -40,6 +40,11 @@ class History:
     line. `stopped` says why training ended before the last epoch, if it did. `best` is the epoch of the lowest loss, on
     the validation rows if there are any; `turned` says so if the validation loss has risen since.
     """
+
+    backend: str
+    stopped: str
+    best: int
+    why: str
 
     def __init__(self, records: list[Record] | None = None, *, backend: str = "", stopped: str = ""):
         self.records: list[Record] = list(records or [])
@@ -94,7 +99,7 @@ class History:
             lines.insert(1 + FIRST, f"{'⋮':>{widths[0]}}  {more}")
         if self.turned:
             lines.append(f"{self.turned}: keep_best=True keeps the net of that epoch, patience= stops in time")
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     def __repr__(self) -> str:
         last = self.records[-1] if self.records else {}

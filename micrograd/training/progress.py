@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from micrograd.training.history import Record
-from micrograd.words import cut, number_text
+from micrograd.words import cut, number_text, printable
 
 LINES = 10  # of text at most for the epochs of a run
 SILENCE = (5.0, 300.0)  # longest time without a line, in seconds: at first, and later in a long run
@@ -89,10 +89,13 @@ class Lines(Display):
     """At most LINES lines for the epochs, and more if it would be silent for long."""
 
     is_on = True
+    epochs: int
+    every: int
+    next: float
 
     def __init__(self, epochs: int):
         self.epochs, self.every = epochs, max(1, -(-epochs // LINES))
-        self.began = time.monotonic()
+        self.began: float = time.monotonic()
         self.next = self.began + SILENCE[0]
         self.unsaid: Record = {}
 
@@ -125,6 +128,9 @@ class OneLine(Display):
     """A line that updates itself, at most every REFRESH seconds, and ends as a summary. Subclasses show a text."""
 
     is_on = True
+    epochs: int
+    began: float
+    shown: float
 
     def __init__(self, epochs: int):
         self.epochs, self.began, self.shown = epochs, time.monotonic(), 0.0
@@ -186,7 +192,7 @@ class InTerminal(OneLine):
 
     def show(self, text: str) -> None:
         width = shutil.get_terminal_size().columns - 1
-        print(f"\r{cut(text, width):{width}}", end="", file=sys.stderr, flush=True)
+        print(f"\r{printable(cut(text, width), sys.stderr):{width}}", end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         super().close()
@@ -212,6 +218,9 @@ class Bar(Display):
     """A bar of the library rich, with what matters most in the last record."""
 
     is_on = True
+    bar: Any
+    task: Any
+    width: int
 
     def __init__(self, bar: Any, task: Any, width: int):
         self.bar, self.task, self.width = bar, task, width

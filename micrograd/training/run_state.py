@@ -18,10 +18,17 @@ from micrograd.training.same_run import check_same, check_schedule
 class RunState:
     """The state of a run: the history, the best parameters, and how to write all of it to a file and load it."""
 
+    patience: int | None
+    keep_best: bool
+    optimizer: Any
+    rng: random.Random
+    lowest: float
+    waited: int
+
     def __init__(self, options: Options, rng: random.Random):
         self.optimizer, self.rng = options.optimizer, rng
         self.patience, self.keep_best = options.patience, options.keep_best
-        self.history = History()
+        self.history: History = History()
         self.best: list[float] = []
         self.lowest, self.waited = math.inf, 0
 

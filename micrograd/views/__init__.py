@@ -23,3 +23,5 @@ Read in this order:
     trace                the record with all these views: what `trace(z)` returns
     notebook             the prompt in IPython
 """
+
+import micrograd.installed  # noqa: F401  (refuses where another package has overwritten this one)

@@ -24,11 +24,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import graphviz
+from typing import TYPE_CHECKING, Any
 
 from micrograd.engine import topological_order
+from micrograd.extras import require
 from micrograd.files import write_whole
 from micrograd.modes import collector_paused
 from micrograd.views import layout
@@ -42,9 +41,14 @@ from micrograd.views.snapshot import Snapshot, root_of, snapshot
 from micrograd.views.style import MAX_PORTS, PLAIN, Painter, Style
 from micrograd.views.theme import LIGHT, PALETTES, fixed
 from micrograd.views.tree import tree, tree_lines
-from micrograd.words import drawn
+from micrograd.words import drawn, printable
 
 __all__ = ["Drawing", "draw_dot", "save", "svg", "tree"]
+
+if TYPE_CHECKING:
+    import graphviz
+else:
+    graphviz = require("graphviz", extra="")  # comes with the package, unless it was installed with --no-deps
 
 # The side of a box at which its operands arrive, and the one at which it leaves for where it is used.
 ENTERS = {"LR": "w", "RL": "e", "TB": "n", "BT": "s"}
@@ -108,9 +112,13 @@ class Drawing(graphviz.Digraph):
     def _repr_image_svg_xml(self) -> str:
         return svg_text(self)
 
+    def __str__(self) -> str:
+        """For `print`: the source."""
+        return printable(self.source)
+
     def __repr__(self) -> str:
         """For the terminal: the graph as indented lines, and how to see the picture."""
-        return self.described or super().__repr__()
+        return printable(self.described) or super().__repr__()
 
     def render(
         self,

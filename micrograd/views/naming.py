@@ -31,7 +31,7 @@ class Naming:
 
     def __init__(self, order: list[Value], names: Any, index: dict[Value, int] | None = None):
         found, self._parameters = _found_names(names_in(names, order))
-        self.groups = Groups(order, index, found)
+        self.groups: Groups = Groups(order, index, found)
         self._found, self._paths = found, self.groups.parameter_names
         self._given = {str(value.label) for value in order if value.label} | set(found.values())
         self._taken: set[str] = set()

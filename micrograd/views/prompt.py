@@ -48,10 +48,10 @@ class Prompt(Repl):
     ):
         super().__init__(stdin=stdin, stdout=stdout)
         self.trace = trace
-        self.walk = Position(trace)
+        self.walk: Position = Position(trace)
         if forward:
             self.walk.go(self.walk.start)
-        self.scope = Scope(self.walk, names)
+        self.scope: Scope = Scope(self.walk, names)
         self.displayed: list[str] = []
 
     def preloop(self) -> None:

@@ -38,7 +38,7 @@ from micrograd.transforms import borrowed_gradients
 from micrograd.views import sentence
 from micrograd.views.sentence import Line, Part
 from micrograd.views.snapshot import BEFORE_CHANGE, CONSTANT_NUMBER, FAILED, Node, Snapshot, root_of, snapshot_of
-from micrograd.words import Shown, count, one_line, short
+from micrograd.words import Printed, Shown, count, one_line, printable, short
 
 SHOWN = 20  # steps that a trace shows when Python shows it
 
@@ -96,7 +96,7 @@ class Step:
         )
 
     def __repr__(self) -> str:
-        return sentence.text(*self.lines)
+        return printable(sentence.text(*self.lines))
 
 
 class _Gradient:
@@ -217,7 +217,7 @@ class Record:
 
     def forward_line(self, node: Node) -> str:
         """`s = x + y = 2 + (-4) = -2`, in at most 80 columns; of an operation that failed, the error."""
-        return sentence.text(self.forward_parts(node))
+        return Printed(sentence.text(self.forward_parts(node)))
 
     def forward_parts(self, node: Node, lead: str = "") -> Line:
         """The line of one operation, as pieces of text, after what else begins it."""
@@ -250,7 +250,9 @@ class Record:
         self.graph.root.value.backward()
 
     def __str__(self) -> str:
-        return "\n".join(["forward", *(f"  {line}" for line in self.forward()), "backward", *map(repr, self)])
+        return printable(
+            "\n".join(["forward", *(f"  {line}" for line in self.forward()), "backward", *map(repr, self)])
+        )
 
     @property
     def summary(self) -> str:
@@ -262,4 +264,6 @@ class Record:
     def __repr__(self) -> str:
         lines = [self.summary, *map(repr, self.steps[:SHOWN])]
         more = len(self) - SHOWN
-        return "\n".join(lines + [f"... and {count(more, 'more step')}; print the trace to see all"] * (more > 0))
+        return printable(
+            "\n".join(lines + [f"... and {count(more, 'more step')}; print the trace to see all"] * (more > 0))
+        )

@@ -26,8 +26,8 @@ from collections.abc import Collection, Sequence
 from typing import IO, Any
 
 from micrograd.views.sentence import Line
-from micrograd.views.terminal import for_stream, in_its_characters
-from micrograd.words import did_you_mean, unwrapped
+from micrograd.views.terminal import for_stream
+from micrograd.words import did_you_mean, printable, unwrapped
 
 # Long names of commands; the short ones have the docstrings.
 LONG = {"step": "s", "next": "n", "return": "r", "continue": "c", "cont": "c", "until": "unt", "jump": "j"}
@@ -58,7 +58,7 @@ class Repl(cmd.Cmd):
         raise NotImplementedError
 
     def say(self, text: object) -> None:
-        print(in_its_characters(str(text), self.stdout), file=self.stdout)
+        print(printable(text if isinstance(text, str) else str(text), self.stdout), file=self.stdout)
 
     def say_lines(self, lines: Sequence[Line]) -> None:
         """Print pieces of text, in colours if the terminal has them."""

@@ -34,6 +34,8 @@ NAME = re.compile(r"[^\W\d]\w*")
 class Scope:
     """What Python may name: the nodes at a position, the variables that the user gave, and those set at the prompt."""
 
+    nodes: dict[str, Node]
+
     def __init__(self, walk: Position, given: Mapping[str, Any] | None):
         self._walk, given = walk, dict(given or {})
         leave = {"exit": sys.exit, "quit": sys.exit}  # Python's own would close the standard input

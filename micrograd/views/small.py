@@ -21,6 +21,7 @@ from pathlib import Path
 
 from micrograd.files import write_whole
 from micrograd.views.theme import LIGHT, STEPS, checked, fixed, hatching, sheet_of
+from micrograd.words import printable
 
 # What a class paints, and with which colour of the palette.
 PAINTS = {
@@ -46,13 +47,17 @@ class Picture:
     unknown theme.
     """
 
+    about: str
+    width: int
+    height: int
+
     def __init__(self, body: str, width: float, height: float, *, about: str, style: str = "", theme: str = "auto"):
         self.about, self.width, self.height = about, round(width), round(height)
         name = "p" + hashlib.sha256((body + checked(theme)).encode()).hexdigest()[:10]
         body = f'<rect {paint("paper")} width="100%" height="100%" rx="8"/>{body}'
         if theme == "print":
             body = f"<defs>{hatching(name)}</defs>{_without_colours(body, name)}"
-        self.svg = (
+        self.svg: str = (
             f'<svg xmlns="http://www.w3.org/2000/svg" id="{name}" viewBox="0 0 {self.width} {self.height}" '
             f'width="{self.width}" height="{self.height}" '
             f'font-family="{FONT}" role="img" aria-label="{escaped(about)}">'
@@ -73,7 +78,7 @@ class Picture:
         return self.svg  # inline, where titles show on hover and the notebook's theme is known
 
     def __repr__(self) -> str:
-        return f'<picture of {self.about}, {self.width} by {self.height}: save it with .save("picture.svg")>'
+        return f'<picture of {printable(self.about)}, {self.width} by {self.height}: save it with .save("picture.svg")>'
 
 
 def paint(name: str) -> str:

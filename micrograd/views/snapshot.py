@@ -33,7 +33,7 @@ from micrograd.table import CONSTANT, FLOAT, Op
 from micrograd.text import derivative_formulas
 from micrograd.views.groups import Group
 from micrograd.views.naming import Naming
-from micrograd.words import nearest, short
+from micrograd.words import nearest, printable, short
 
 LEAF, PARAMETER, CONSTANT_NUMBER, OPERATION, FAILED = "input", "parameter", "constant", "operation", "failed operation"
 
@@ -75,11 +75,7 @@ class Node:
         return self.is_relu and self.data <= 0
 
     def __str__(self) -> str:
-        return (
-            f"{self.name} = {self.formula} = {short(self.data)}"
-            if self.formula
-            else f"{self.name} = {short(self.data)}"
-        )
+        return printable(" = ".join(filter(None, [self.name, self.formula, short(self.data)])))
 
 
 @dataclass(frozen=True)

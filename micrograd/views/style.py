@@ -88,6 +88,11 @@ class Wire:
 class Painter:
     """The cards and edges of a folded snapshot, with these gradients on it."""
 
+    graph: Snapshot
+    folded: Folded
+    style: Style
+    grads: Sequence[float | None]
+
     def __init__(self, graph: Snapshot, folded: Folded, style: Style, grads: Sequence[float | None]):
         self.graph, self.folded, self.style, self.grads = graph, folded, style, grads
         self._largest = max((abs(g) for g in grads if g is not None and math.isfinite(g)), default=0.0)

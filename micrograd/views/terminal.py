@@ -20,11 +20,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from micrograd.views.sentence import Line, Part, text
+from micrograd.words import printable
 
 # Of the 256 colours that terminals have, those that can be read on black and on white.
 POSITIVE, NEGATIVE, NOW = "38;5;32", "38;5;166", "1;38;5;99"
 GRADIENTS = ("upstream", "contribution", "earlier", "sum", "grad")
-PLAIN = str.maketrans({"∂": "d", "×": "*", "→": ">", "…": "~", "·": ".", "├": "|", "└": "`", "│": "|", "─": "-"})
 
 
 def has_colours(stream: Any) -> bool:
@@ -43,17 +43,7 @@ def has_colours(stream: Any) -> bool:
 def for_stream(lines: Sequence[Line], stream: Any) -> str:
     """Lines as the text to print on a stream."""
     said = "\n".join("".join(map(_coloured, line)) for line in lines) if has_colours(stream) else text(*lines)
-    return in_its_characters(said, stream)
-
-
-def in_its_characters(said: str, stream: Any) -> str:
-    """The text, with plain characters for those that the stream cannot write."""
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    try:
-        said.encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return said.translate(PLAIN).encode(encoding, "replace").decode(encoding)
-    return said
+    return printable(said, stream)
 
 
 def _coloured(part: Part) -> str:

@@ -25,7 +25,7 @@ from micrograd.views import sentence
 from micrograd.views.record import Record
 from micrograd.views.sentence import NAMES, WIDTH, Line, Part, columns, name_in
 from micrograd.views.snapshot import Node
-from micrograd.words import count, short
+from micrograd.words import count, printable, short
 
 PATHS = 20  # listed unless more are asked for
 MAX_PATHS = 1000  # found, so that the sum of those not listed is the sum of their products
@@ -42,15 +42,19 @@ class Why:
     product of the local derivatives along each.
     """
 
+    trace: Record
+    node: Node
+    rest: float
+
     def __init__(self, trace: Record, node: Node, limit: int = PATHS):
         self.trace, self.node = trace, node
-        self.gradient = trace.grads()[node.index]
+        self.gradient: float | None = trace.grads()[node.index]
         way = trace.graph.between(node.index)
-        self.by_hand = any(s.local is None and s.sender in way and s.receiver in way for s in trace)
+        self.by_hand: bool = any(s.local is None and s.sender in way and s.receiver in way for s in trace)
         counts = self._counts()
-        self.count = counts[node.index]
+        self.count: int = counts[node.index]
         found = [] if self.by_hand else self._largest(max(limit, MAX_PATHS), counts)
-        self.paths = found[:limit]
+        self.paths: list[tuple[list[int], list[float]]] = found[:limit]
         if len(found) == self.count:
             self.rest = math.fsum(map(product, found[limit:]))
         else:
@@ -164,7 +168,7 @@ class Why:
         return [names[0], *neurons, names[-1]] if len(names) > 1 else names
 
     def __repr__(self) -> str:
-        return sentence.text(*self.lines)
+        return printable(sentence.text(*self.lines))
 
 
 def counted(n: int, thing: str) -> str:

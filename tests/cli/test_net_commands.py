@@ -20,6 +20,7 @@ from micrograd.cli import command as cli
 from micrograd.cli import net_commands as commands
 from micrograd.cli import run_folder as runs
 from micrograd.data import SETS
+from micrograd.extras import how_to_get
 from micrograd.losses import softmax
 from micrograd.training.checkpoints import CHECKPOINT, read, write
 from micrograd.words import cut
@@ -256,7 +257,7 @@ def test_a_missing_extra_is_said_before_the_run(missing, extra, monkeypatch, cap
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
     status, _, err = command("train", "xor", *(["--backend", "jit"] if extra == "jit" else []), capsys=capsys)
-    assert status == 2 and f"micrograd train: this needs {missing}: python -m pip install '.[{extra}]'" in err
+    assert status == 2 and f"micrograd train: this needs {missing}: {how_to_get(extra)}" in err
     assert err.count("\n") == 1 and not list(tmp_path.iterdir())
 
 

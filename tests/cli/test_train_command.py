@@ -16,6 +16,7 @@ from micrograd.cli import train as train_command
 from micrograd.cli.recipe import recipe
 from micrograd.data.preparation import scale_of
 from micrograd.data.tables import table_of
+from micrograd.extras import how_to_get
 from micrograd.optim import WEIGHT_DECAY
 from micrograd.training.checkpoints import CHECKPOINT, write
 
@@ -308,4 +309,4 @@ def test_bench_says_both_and_what_compiling_costs(capsys):
 def test_bench_without_the_compiler_says_how_to_install_it(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "llvmlite", None)
     status, out, _ = command("bench", capsys=capsys)
-    assert status == 0 and "eager" in out and "needs llvmlite: python -m pip install '.[jit]'" in out
+    assert status == 0 and "eager" in out and "needs llvmlite: " + how_to_get("jit") in out

@@ -65,7 +65,7 @@ def test_random_programs_of_loops_to_the_bit(seed, large, unrolled_up_to):
 
 
 def test_most_large_random_programs_are_written_as_loops():
-    """Some are not: a loop may have no turns, or an operand may be a condition in some turns only."""
+    """Some are not: an operand may be a condition in some turns only, or a number be written in no regular order."""
     tapes = [program_of(seed, large=True) for seed in range(60)]
     looped = [is_looped(call_text(tape, this_machine(), loops=True).text) for tape in tapes if len(tape) > 200]
     assert len(looped) > 30 and sum(looped) >= 0.8 * len(looped)

@@ -58,7 +58,7 @@ def test_what_was_recorded_before_is_counted_as_well(at_once, capsys):
 def test_it_says_once_how_long_it_takes_in_all(monkeypatch, capsys):
     times = iter([0.0])
     monkeypatch.setattr(notice.time, "monotonic", lambda: next(times, 100.0))
-    with notice.compiling:
+    with notice.compiling():
         notice.look()  # nothing is known yet
         notice.look(recorded=1_024)
         notice.look(recorded=2_048)

@@ -20,13 +20,13 @@ from micrograd.c_core import support
 
 ROOT = Path(c_core.__file__).parents[2]
 TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
-FILES = ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE")
+FILES = ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "THIRD_PARTY.md")
 
 pytestmark = [
     pytest.mark.skipif(not (ROOT / "setup.py").exists(), reason="an installed micrograd has no setup.py"),
     pytest.mark.skipif(
         not importlib.util.find_spec("setuptools") or not importlib.util.find_spec("setuptools.command.bdist_wheel"),
-        reason="needs setuptools 70.1 or later, as `python -m pip install '.[test]'` installs it",
+        reason="needs setuptools 77 or later, as `python -m pip install '.[test]'` installs it",
     ),
 ]
 needs_compiler = pytest.mark.skipif(
@@ -94,7 +94,7 @@ def test_a_wheel_with_the_core_then_without_then_with_it_again(sources, tmp_path
     """In one folder, so that nothing of an earlier build may come along."""
     before = {path.name for path in (sources / "micrograd" / "c_core").iterdir()}
     wheel, said = built_wheel(sources, tmp_path / "with")
-    assert re.fullmatch(rf"micrograd-[\d.]+-{TAG}-{TAG}-\w+\.whl", wheel.name), wheel.name
+    assert re.fullmatch(rf"micrograd_engine-[\d.]+-{TAG}-{TAG}-\w+\.whl", wheel.name), wheel.name
     assert core_files(wheel) == {
         "__init__.py",
         "sources.py",

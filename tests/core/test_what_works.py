@@ -236,8 +236,8 @@ def as_a_float():
 @case
 def signatures():
     given = inspect.signature(Value)
-    assert str(inspect.signature(tanh)) == "(x)" and str(inspect.signature(Value(1.0).maximum)) == "(y)"
-    assert str(inspect.signature(micrograd.leaky_relu)) == "(x, *, slope=0.01)"
+    assert str(inspect.signature(tanh)) == "(x, /)" and str(inspect.signature(Value(1.0).maximum)) == "(y, /)"
+    assert str(inspect.signature(micrograd.leaky_relu)) == "(x, /, *, slope=0.01)"
     rows = {name: str(inspect.signature(entry.function)) for name, entry in TABLE.items()}
     methods = {name: str(inspect.signature(getattr(Value, name))) for name in rows if hasattr(Value, name)}
     return [(p.name, str(p.kind), p.default) for p in given.parameters.values()], rows, methods
@@ -246,7 +246,7 @@ def signatures():
 @case
 def help_texts():
     pages = [pydoc.render_doc(f, renderer=pydoc.plaintext).split("\n", 1) for f in (tanh, micrograd.leaky_relu)]
-    assert pages[0][1].strip().startswith("tanh(x)\n    Hyperbolic tangent")
+    assert pages[0][1].strip().startswith("tanh(x, /)\n    Hyperbolic tangent")
     return [page[1] for page in pages], tanh.__doc__, Value.tanh.__doc__, Value.__doc__, inspect.getdoc(maximum)
 
 

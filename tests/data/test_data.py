@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import socket
 import sys
 import types
@@ -13,7 +14,7 @@ import pytest
 
 from micrograd import Value, data, metrics, modes
 from micrograd.errors import DataError
-from micrograd.extras import require
+from micrograd.extras import how_to_get, require
 from micrograd.training import plots
 
 
@@ -64,7 +65,7 @@ def test_accuracy():
 
 def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match=r"needs sklearn: python -m pip install '\.\[train\]'"):
+    with pytest.raises(ImportError, match=re.escape("needs sklearn: " + how_to_get("train"))):
         data.iris()
     assert require("math", extra="train").pi
 

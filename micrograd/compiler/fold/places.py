@@ -52,7 +52,7 @@ class Numbering:
         self._first, self._version, self._lengths = first, version, lengths
         outputs = {x for x in tape.outputs.values() if isinstance(x, int)}
         space = [inputs[rest[0]][0] if name == "input" else "temporary" for name, *rest in tape.code]
-        self.inputs = len(inputs)
+        self.inputs: int = len(inputs)
         numbers: dict[Any, int] = {}
         self.kinds: list[int | None] = [None] * count
         for i, (name, *operands) in enumerate(tape.code):

@@ -44,11 +44,16 @@ class Rolled:
     """
 
     __slots__ = ("body", "count", "is_varying", "kinds", "length", "next", "steps", "vectors")
+    body: list[Any]
+    count: int
+    kinds: list[int]
+    steps: list[Any]
+    vectors: list[Any]
 
     def __init__(self, count: int, body: list[Any], kinds: list[int], vectors: list[Any], steps: list[Any]):
         self.count, self.body, self.kinds, self.vectors, self.steps = count, body, kinds, vectors, steps
-        self.next = (kinds, vectors)
-        self.is_varying = any(varies(entry, step) for entry, step in zip(body, steps))
+        self.next: tuple[list[int], list[Any]] = (kinds, vectors)
+        self.is_varying: bool = any(varies(entry, step) for entry, step in zip(body, steps))
         lengths = [(x.count * x.length if not x.is_varying else 0) if isinstance(x, Rolled) else 1 for x in body]
         self.length: int = sum(lengths) if all(lengths) else 0  # of each turn; 0 if they are not equally long
 

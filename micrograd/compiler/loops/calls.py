@@ -90,7 +90,7 @@ class _Looped:
             e,
             self.shape,
             self.storage,
-            range(len(self.shape.steps)),
+            set(range(len(self.shape.steps))),
             wide=1,
             registers=max(1, self.machine.registers - 4),
             output=self._output,

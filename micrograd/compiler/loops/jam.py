@@ -7,7 +7,7 @@ operations to floating-point operations in loops", TOPLAS 1994.)
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from micrograd.compiler.fold import Line
 from micrograd.compiler.loops.shape import Nest, Shape, Step
@@ -35,20 +35,33 @@ def carried(shape: Shape, nest: Nest, wanted: Collection[int]) -> list[Step]:
     return [step for step in nest.steps if step.number in found]
 
 
-def turns_at_once(shape: Shape, storage: Storage, nest: Nest, wanted: Collection[int], registers: int) -> int:
-    """How many turns of a loop to take at once; `registers` says how many sums fit the registers."""
-    inner = [x for x in nest.nests if not x.nests and x.most >= LEAST_TURNS]
+def turns_at_once(
+    shape: Shape, storage: Storage, nest: Nest, wanted: set[int], registers: int, *, taken: Collection[int]
+) -> int:
+    """How many turns of a loop to take at once; `registers` says how many sums fit the registers. The sums of the lines
+    `taken` are there already, but what they add to may come from the turn before.
+    """
+    inner = [x for x, turns in _innermost(nest) if turns >= LEAST_TURNS]
     if not isinstance(nest.count, int) or nest.count < 2 or not inner or not _is_even(nest, nest.depth):
         return 1
     sums = max(len(carried(shape, x, wanted)) for x in inner)
     in_place = any(storage.in_place.get(step.number, (-1,))[0] == nest.depth for x in inner for step in x.steps)
-    if not (sums or in_place) or not _may_jam(shape, storage, nest, wanted):
+    if not (sums or in_place) or not _may_jam(shape, storage, nest, wanted.union(taken)):
         return 1
     most = min(MOST, nest.count, registers // max(sums, 1))
     if most < 2:
         return 1
     rounds = -(-nest.count // most)
     return -(-nest.count // rounds)
+
+
+def _innermost(nest: Nest) -> Iterator[tuple[Nest, int]]:
+    """The innermost of the loops in a loop, and how often each runs in one turn of it."""
+    for each in nest.nests:
+        if each.nests:
+            yield from ((x, each.most * turns) for x, turns in _innermost(each))
+        else:
+            yield each, each.most
 
 
 def _is_even(nest: Nest, depth: int) -> bool:

@@ -10,41 +10,54 @@ Inside a loop that is jammed, each line is written for `copies` turns, one after
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from micrograd.compiler.fold import Access, Affine, Line
+from micrograd.compiler.loops.dots import Dot, Dots
 from micrograd.compiler.loops.jam import carried, turns_at_once
 from micrograd.compiler.loops.reads import Frame, Number, Reads
 from micrograd.compiler.loops.shape import Nest, Shape, Step
 from micrograd.compiler.loops.storage import Storage
+from micrograd.compiler.loops.tiles import index
 from micrograd.compiler.native.emit import Emitter, is_called
 from micrograd.compiler.tape.tape import CONDITIONS
 
+Values = Sequence[list[str] | None]  # a number for each copy, where it is known
 UNROLLED = 24  # a loop of no more lines than this, over all its turns, is written without a loop
 
 
 class Kernel(Reads):
     """Writes the lines whose numbers are `wanted`. `output` writes an output: that of an output step, or of a line that
-    is `attached` to one. `keep` is told each result.
+    is `attached` to one. `keep` is told each result, and once more the last ones of a loop when it has ended. The sums
+    of `dots` have been taken before.
     """
+
+    wanted: set[int]
+    registers: int
+    attached: Collection[int]
 
     def __init__(
         self,
         e: Emitter,
         shape: Shape,
         storage: Storage,
-        wanted: Collection[int],
+        wanted: set[int],
         *,
         wide: int,
         registers: int,
         output: Callable[[Kernel, Step, list[str], int], None],
         attached: Collection[int] = (),
-        keep: Callable[[Kernel, Step, list[str], int], None] = lambda kernel, step, x, q: None,
+        keep: Callable[[Kernel, Step, list[str], int, bool], None] = lambda kernel, step, x, q, ended: None,
+        dots: Dots | None = None,
         rehearsal: bool,
     ):
         super().__init__(e, shape, storage, wide=wide, rehearsal=rehearsal)
+        self.dots = dots
+        self.visited: set[int] = wanted | {dot.total.number for dot in dots.found.values()} if dots else wanted
         self.wanted, self.registers = wanted, registers
-        self.output, self.attached, self.keep = output, attached, keep
+        self.output: Callable[[Kernel, Step, list[str], int], None] = output
+        self.keep: Callable[[Kernel, Step, list[str], int, bool], None] = keep
+        self.attached = attached
 
     def write(self) -> None:
         """Write the whole program, at the end of the emitter's lines."""
@@ -54,7 +67,9 @@ class Kernel(Reads):
     def _body(self, nest: Nest) -> None:
         for each in nest.body:
             if isinstance(each, Nest):
-                if any(number in self.wanted for number in range(each.first, each.end)):
+                if self.dots and each in self.dots.found:
+                    self._dot(self.dots.found[each], self.dots.address(self.dots.found[each]))
+                elif any(number in self.visited for number in range(each.first, each.end)):
                     self._nest(each)
             elif each.number in self.wanted:
                 self._step(each)
@@ -69,7 +84,8 @@ class Kernel(Reads):
         self._start_in_place(nest)
         jam = 1
         if self.copies == 1:
-            jam = turns_at_once(self.shape, self.storage, nest, self.wanted, self.registers)
+            taken = self.dots.skipped if self.dots else ()
+            jam = turns_at_once(self.shape, self.storage, nest, self.wanted, self.registers, taken=taken)
         if not isinstance(nest.count, int):
             self._turns(nest, 0, nest.count, 1)
             return
@@ -81,6 +97,20 @@ class Kernel(Reads):
         self._turns(nest, 0, whole, jam)
         if whole < nest.count:
             self._turns(nest, whole, nest.count, nest.count - whole)
+
+    def _dot(self, dot: Dot, form: Affine) -> None:
+        """Instead of a loop: what its lines add to, and the sum that has been taken."""
+        outer, own, axis = self.frames[-1], dot.total.result, dot.nest.depth
+        first = Access("temporary", own.base - own.strides[axis], own.strides[:-1])
+        last = own.base + (dot.nest.most - 1) * own.strides[axis], own.strides[:-1]
+        values: list[list[str] | None] = []
+        for q in range(self.copies):
+            before = self.temporary(first, dot.total.nests[:-1], q, False)
+            at = self.pointer("%dots", form, q, self.rows_at_once)
+            sums = [self.e.load_vector(at, v * self.e.lanes) for v in range(self.wide)]
+            values.append([self.e.instruction("add", *pair) for pair in zip(before, sums)])
+        outer.numbers[last] = values
+        self._ended(dot.total, values)
 
     def _start_in_place(self, nest: Nest) -> None:
         """Before a loop that adds to sums in memory: set them to what the first turn adds to."""
@@ -113,11 +143,10 @@ class Kernel(Reads):
     def _turns(self, nest: Nest, start: int, end: int | Affine, jam: int) -> None:
         """The turns from `start` to `end`, `jam` at once; then the last turn's results stay at hand."""
         outer = self.frames[-1]
-        lines = carried(self.shape, nest, self.wanted)
+        lines = [step for step in carried(self.shape, nest, self.wanted) if self._starts(step, start)]
         before = []  # what the first turn reads of the turn before
         for step in lines:
-            own = step.result
-            access = Access("temporary", own.base + (start - 1) * own.strides[nest.depth], own.strides[:-1])
+            access = self._before(step, start)
             condition = step.line.op in CONDITIONS
             before.append([self.temporary(access, step.nests[:-1], q, condition) for q in range(outer.copies)])
         with self._loop(nest, start, end, jam) as frame:
@@ -132,9 +161,46 @@ class Kernel(Reads):
             if isinstance(step.entry, Line) and step.number in self.wanted:
                 own = step.result
                 values = frame.numbers[own.base, own.strides]
+                if nest.may_be_empty:
+                    if step not in lines:  # its last result, if there is one, is read from memory
+                        continue
+                    values = self._either(frame, values, before[lines.index(step)], step)
                 stride, last = own.strides[-1], end if isinstance(end, Affine) else Affine(end, (0,) * nest.depth)
                 strides = tuple(x + stride * y for x, y in zip(own.strides, last.strides))
-                outer.numbers[own.base + (last.base - 1) * stride, strides] = values[-1:] if jam > 1 else values
+                values = values[-1:] if jam > 1 else values
+                outer.numbers[own.base + (last.base - 1) * stride, strides] = values
+                if end == nest.count:
+                    self._ended(step, values)
+
+    def _ended(self, step: Step, values: Values) -> None:
+        """Keep the result of a loop's last turn, if memory has no other."""
+        for q, x in enumerate(values):
+            assert x is not None
+            self.keep(self, step, x, q, True)
+            if step.number in self.storage.after:
+                self._store(step, x, self.storage.written(step), q)
+
+    @staticmethod
+    def _before(step: Step, start: int) -> Access:
+        """Where a result is that the loop's first turn reads as that of the turn before."""
+        own = step.result
+        return Access("temporary", own.base + (start - 1) * own.strides[-1], own.strides[:-1])
+
+    def _starts(self, step: Step, start: int) -> bool:
+        """Whether there is such a result in all turns of the loops around, even if the loop has no turns in some."""
+        nest, around = step.nests[-1], step.nests[:-1]
+        if not nest.may_be_empty:
+            return True
+        return self.shape.is_written(self._before(step, start), around[-1].counters)
+
+    def _either(self, frame: Frame, last: Values, first: Values, step: Step) -> list[list[str] | None]:
+        """A variable's value after a loop: that of the last turn, or what it started with if the loop has no turns."""
+        of = self.e.of("i1") if step.line.op in CONDITIONS else self.e.type
+        return [
+            [self.e.let(f"phi {of} [{x}, {frame.before}], [{y}, {frame.after}]") for x, y in zip(xs, ys)]
+            for xs, ys in zip(first, last)
+            if xs and ys
+        ]
 
     @contextlib.contextmanager
     def _loop(self, nest: Nest, start: int, end: int | Affine, jam: int) -> Iterator[Frame]:
@@ -160,14 +226,19 @@ class Kernel(Reads):
         self.frames.pop()
         if single:
             return
+        frame.before, frame.after = f"%{before}", f"%{self.e.label}"
         variables = []
         for k, (of, first, key, q) in enumerate(frame.variables):
             found = frame.numbers[key]
             last = found[-1] if jam > 1 else found[q]
             assert last is not None
             variables.append(f"  {name}.s{k} = phi {of} [{first}, %{before}], [{last[k % self.wide]}, %{self.e.label}]")
+        enter = f"  br label %{inside}"
+        if nest.may_be_empty:
+            with self.inside(len(self.frames) - 1):
+                enter = f"  br i1 {self.e.let(f'icmp sgt i64 {stop}, {start}')}, label %{inside}, label {name}.end"
         outer.lines += [
-            f"  br label %{inside}",
+            enter,
             f"{inside}:",
             f"  {name} = phi i64 [{start}, %{before}], [{name}.next, %{self.e.label}]",
             *variables,
@@ -177,11 +248,7 @@ class Kernel(Reads):
 
     def _counted(self, form: Affine) -> str:
         """An affine form of the loops' counters, as a number of LLVM's."""
-        total = str(form.base)
-        for stride, frame in zip(form.strides, self.frames[1:]):
-            if stride:
-                total = self.e.let(f"add i64 {total}, {self.e.let(f'mul i64 {frame.counter}, {stride}')}")
-        return total
+        return index(self.e, form, {k: self.frames[k + 1].counter for k, _ in enumerate(form.strides)}, 1)
 
     # ----------------------------------------------------------------- lines
 
@@ -213,10 +280,10 @@ class Kernel(Reads):
             key = own.base - own.strides[-1], own.strides
             if key in frame.numbers:
                 frame.numbers[key][q + 1] = result
-        self.keep(self, step, result, q)
+        self.keep(self, step, result, q, False)
         if step.number in self.attached:
             self.output(self, step, result, q)
-        if step.number in self.storage.stored:
+        if step.number in self.storage.stored and step.number not in self.storage.after:
             axis, _ = self.storage.in_place.get(step.number, (-1, None))
             if axis + 1 == jammed > 0 and q + 1 < self.copies:
                 return  # only the last copy has the sum

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 from micrograd.compiler.fold import Affine, Line
+from micrograd.compiler.loops.dots import Dots, DotWriter
 from micrograd.compiler.loops.kernel import Kernel
 from micrograd.compiler.loops.products import Products
 from micrograd.compiler.loops.rowloads import RowLoader
@@ -25,48 +27,57 @@ from micrograd.compiler.native.spec import ModuleSpec
 from micrograd.errors import NotAsLoops
 from micrograd.extras import Lazy
 
-np = Lazy("numpy", extra="jit")
+np: Lazy = Lazy("numpy", extra="jit")
 CHAINS = 4  # independent sums, so that an addition need not wait for the one before
 
 
 class LoopedLanes(LaneWriter):
     """Writes the functions of one module from `spec.folded`. `words` is the size of its work memory, in doubles."""
 
+    sums: str
+    rehearsal: bool
+
     def __init__(self, spec: ModuleSpec):
         super().__init__(spec)
         assert spec.folded is not None
-        self.shape = Shape(spec.folded)
-        self.storage = Storage(self.shape)
-        self.varying = self.shape.varies
-        self.has_rows = bool(self.varying)
-        self.rows_at_once = spec.lanes * spec.wide
-        self.last = len(spec.tape.outputs) - 1
+        self.shape: Shape = Shape(spec.folded)
+        self.storage: Storage = Storage(self.shape)
+        self.varying: set[int] = self.shape.varies
+        self.has_rows: bool = bool(self.varying)
+        self.rows_at_once: int = spec.lanes * spec.wide
+        self.last: int = len(spec.tape.outputs) - 1
         if not spec.exact:
             self.needs_tail, self.clears, self.sums = False, False, "gradients"
-        self.uniform_lines = {step.number for step in self.shape.lines} - self.varying
-        self.uniform_outputs = {step.number for step in self.shape.outputs} - self.varying
-        self.products = Products(self.shape, spec.widths, sums=not spec.exact)
+        self.uniform_lines: set[int] = {step.number for step in self.shape.lines} - self.varying
+        self.uniform_outputs: set[int] = {step.number for step in self.shape.outputs} - self.varying
+        self.products: Products = Products(self.shape, spec.widths, sums=not spec.exact)
         if spec.exact:
             self._check_means()
-        self.has_threads = spec.threads > 1 and not spec.exact
+        self.has_threads: bool = spec.threads > 1 and not spec.exact
         self.call, self.rows_a_call = "chunk" if self.has_threads else "block", self.rows_at_once
         self.keep(spec.kept)
-        self.loose = {step.number for step in self.shape.loose}
+        self.loose: set[int] = {step.number for step in self.shape.loose}
+        wanted = {n for n in self.varying - self.products.skipped if isinstance(self.shape.steps[n].entry, Line)}
+        self.wanted: set[int] = wanted | (self.varying & self.loose)
+        self.dots: Dots = Dots(self.shape, spec.widths, () if spec.exact else self.wanted)
+        self.wanted -= self.dots.skipped
         self.rehearsal = True
         self._rehearse()
         self.rehearsal = False
 
     def keep(self, rows: int) -> None:
         """Keep the factors of products for so many rows."""
-        self.spec = dataclasses.replace(self.spec, kept=rows)
+        self.spec: ModuleSpec = dataclasses.replace(self.spec, kept=rows)
         if self.has_threads:
-            self.rows_a_call = rows
+            self.rows_a_call: int = rows
 
     @property
     def words_a_row(self) -> int:
         """The work memory for each row that is kept, in doubles."""
         parts = self._parts()
-        return sum(words for name, words in parts.items() if name not in ("rows", "work")) // max(1, self.spec.kept)
+        return sum(words for name, words in parts.items() if name not in ("rows", "work", "dots")) // max(
+            1, self.spec.kept
+        )
 
     @property
     def has_uniform(self) -> bool:
@@ -96,7 +107,16 @@ class LoopedLanes(LaneWriter):
 
     # --------------------------------------------------------------- kernels
 
-    def _kernel(self, e: Emitter, wanted: set[int], wide: int, *, rehearsal: bool, output: object = None) -> None:
+    def _kernel(
+        self,
+        e: Emitter,
+        wanted: set[int],
+        wide: int,
+        *,
+        rehearsal: bool,
+        output: Callable[[Kernel, Step, list[str], int], None] | None = None,
+        dots: Dots | None = None,
+    ) -> None:
         Kernel(
             e,
             self.shape,
@@ -104,9 +124,10 @@ class LoopedLanes(LaneWriter):
             wanted,
             wide=wide,
             registers=self._registers(wide),
-            output=output or self._add_up,  # type: ignore[arg-type]
+            output=output or self._add_up,
             attached=self.shape.attached,
             keep=self._keep,
+            dots=dots,
             rehearsal=rehearsal,
         ).write()
 
@@ -129,7 +150,7 @@ class LoopedLanes(LaneWriter):
         parts = self.pointers(e)
         for name, part in parts.items():
             e.do(f"%{name}.all = getelementptr inbounds double, ptr {part}, i64 0")
-        for name in ("rows", "work"):
+        for name in ("rows", "work", "dots"):
             own = e.let(f"mul i64 %worker, {self._parts()[name] // self.spec.threads}") if self.has_threads else "0"
             e.do(f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 {own}")
         if self.has_threads:
@@ -148,12 +169,15 @@ class LoopedLanes(LaneWriter):
                     f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 {e.let(f'mul i64 %slot, {words}')}"
                 )
         kept = 0 if self.spec.exact else self.spec.kept
-        RowLoader(self, e, at_once=self.rows_at_once, kept=kept, copied=self._copied).write()
+        RowLoader(self, e, at_once=self.rows_at_once, kept=kept, copied=self._copied, needed=self._needed).write()
         if not self.spec.exact:
             self._masks(e)
-        wanted = {n for n in self.varying - self.products.skipped if isinstance(self.shape.steps[n].entry, Line)}
-        wanted |= self.varying & self.loose
-        self._kernel(e, wanted, self.spec.wide, rehearsal=rehearsal)
+        if self.dots.found:
+            left = e.let("sub i64 %last, %first")
+            rows = e.let(f"call i64 @llvm.smin.i64(i64 {left}, i64 {self.rows_at_once - 1})")
+            given = "ptr %parameters, ptr %others, ptr %starts, ptr %dots"
+            e.do(f"call void @dots({given}, i64 {e.let(f'add i64 {rows}, 1')})")
+        self._kernel(e, self.wanted, self.spec.wide, rehearsal=rehearsal, dots=self.dots)
         if not self.spec.exact and self.products.found and not self.has_threads:
             left = e.let("sub i64 %last, %first")
             rows = e.let(f"call i64 @llvm.smin.i64(i64 {left}, i64 {self.rows_at_once - 1})")
@@ -176,6 +200,8 @@ class LoopedLanes(LaneWriter):
         )
         if self.spec.exact or rehearsal:
             return text
+        if self.dots.found:
+            text += DotWriter(self.spec, self.dots, self.emitter(1), rows=self.rows_at_once).text()
         return text + self._products() + (Workers(self).text() if self.has_threads else "")
 
     def pointers(self, e: Emitter) -> dict[str, str]:
@@ -193,17 +219,25 @@ class LoopedLanes(LaneWriter):
         rows = self.rows_at_once * (self.spec.threads if self.has_threads else 1)
         blocks = kept // self.rows_at_once if self.has_threads else 0
         return (
-            {"rows": rows * sum(self.spec.widths), "work": rows * self.storage.words}
+            {"rows": rows * sum(self.spec.widths), "work": rows * self.storage.words, "dots": rows * self.dots.words}
             | {"parts": blocks * self.spec.sums}
             | {"left": kept * left, "right": kept * right, "starts": kept * len(self.spec.widths)}
             | {f"copy{k}": kept * self.spec.widths[k] for k in self._copied}
         )
 
-    @functools.cached_property
+    @property
     def _copied(self) -> set[int]:
-        """The arrays that are not of doubles, if factors of products come from them: their rows are copied."""
+        """The arrays that are not of doubles, if products or dots read their rows: these are copied."""
         arrays = [k for product in self.products.found.values() for k in self.products.arrays(product)]
+        arrays += [dot.array for dot in self.dots.found.values()]
         return {k for k in arrays if self.spec.types[k] != "f8"}
+
+    @property
+    def _needed(self) -> set[int]:
+        """The places of a row that loops over lanes read."""
+        steps = [self.shape.steps[k] for k in self.wanted]
+        read = [self.shape.places(step, x) for step in steps for x in step.operands if x.space == "row"]
+        return set(np.concatenate(read).tolist()) if read else set()
 
     def _products(self) -> str:
         """Sum the products over %count rows."""
@@ -262,21 +296,21 @@ class LoopedLanes(LaneWriter):
         """An output's place among the sums: its number, until `reduce` moves the value behind the padding."""
         return self.shape.attached[step.number] if isinstance(step.entry, Line) else step.output.number
 
-    def _keep(self, kernel: Kernel, step: Step, x: list[str], q: int) -> None:
+    def _keep(self, kernel: Kernel, step: Step, x: list[str], q: int, ended: bool) -> None:
         """Keep the factors of products for all rows: left factors row by row, right ones place by place."""
         if self.rehearsal:
             return
-        e, own = kernel.e, step.line.result
-        if step.number in self.products.left.stored:
-            at = kernel.pointer("%left", self.products.left.address(step, own), q, self.spec.kept)
+        e, left, right = kernel.e, self.products.left, self.products.right
+        if step.number in left.stored and (step.number in left.after) == ended:
+            at = kernel.pointer("%left", left.written(step), q, self.spec.kept)
             for v, each in enumerate(x):
                 e.store(each, at, v * e.lanes)
-        if step.number in self.products.right.stored:
-            at = kernel.pointer("%right", self.products.right.address(step, own), q, 1)
+        if step.number in right.stored and (step.number in right.after) == ended:
+            at = kernel.pointer("%right", right.written(step), q, 1)
             for v, each in enumerate(x):
                 for lane in range(e.lanes):
                     one = e.let(f"extractelement {e.type} {each}, i32 {lane}") if e.lanes > 1 else each
-                    e.store(one, at, (v * e.lanes + lane) * self.products.right.words, of="double")
+                    e.store(one, at, (v * e.lanes + lane) * right.words, of="double")
 
     # ---------------------------------------------------------------- reduce
 

@@ -6,13 +6,11 @@ in the lanes: then a sum stays in a register instead of being loaded and stored 
 
 from __future__ import annotations
 
-import bisect
-import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from micrograd.compiler.fold import Access, Affine
-from micrograd.compiler.loops.shape import Nest, Shape, Step, places
+from micrograd.compiler.loops.shape import Arrays, Nest, Shape, Step
 from micrograd.compiler.loops.storage import Storage
 
 LEAST = 4  # turns of the loop in the lanes
@@ -31,15 +29,19 @@ class Product(NamedTuple):
 
 class Products:
     """The products of a program. `left` and `right` say where their factors are kept, `skipped` which lines are
-    computed only here. Right factors from rows are those of one array; `widths` are the lengths of the arrays' rows,
-    and `starts` says where each begins in a row of all.
+    computed only here. Right factors from rows are those of one array.
 
     Without `sums` there are no products: then all that look like it are computed row by row.
     """
 
+    found: dict[int, Product]
+    left: Storage
+    right: Storage
+    skipped: set[int]
+
     def __init__(self, shape: Shape, widths: Sequence[int], *, sums: bool = True):
         self.shape = shape
-        self.starts = list(itertools.accumulate(widths, initial=0))
+        self.rows: Arrays = Arrays(widths)
         lines = shape.lines if sums else ()
         every = {step.number: found for step in lines if (found := _product(shape, step))}
         self.found = {number: product for number, product in every.items() if len(self.arrays(product)) <= 1}
@@ -63,9 +65,7 @@ class Products:
         """The arrays whose rows have the right factors of a product; none if they are results."""
         if product.right.space != "row":
             return []
-        read = places(product.right, product.nests[-1].counters)
-        first, last = (bisect.bisect_right(self.starts, int(x)) - 1 for x in (read.min(), read.max()))
-        return list(range(first, last + 1))
+        return self.rows.read_by(product.right, product.nests[-1].counters)
 
     def _step(self, product: Product) -> int | None:
         """1 if the innermost loop goes up through the outputs and the right factors, -1 if down; None if neither."""

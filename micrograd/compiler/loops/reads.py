@@ -32,6 +32,7 @@ class Frame:
     loaded: dict[tuple[object, ...], list[str]] = field(default_factory=dict)
     pointers: dict[tuple[str, tuple[int, ...]], str] = field(default_factory=dict)
     variables: list[tuple[str, str, Key, int]] = field(default_factory=list)
+    before = after = ""  # the labels from which the end of the loop is reached, without turns and after the last
 
     def variable(self, of: str, first: str, key: Key, q: int) -> str:
         """The name of a new variable of the loop, which starts as `first` and is then the result at `key`."""
@@ -43,6 +44,12 @@ class Frame:
 
 class Reads:
     """The loops that are being written, as `frames`, and how to read in the innermost one."""
+
+    e: Emitter
+    shape: Shape
+    storage: Storage
+    wide: int
+    rows_at_once: int
 
     def __init__(
         self,
@@ -143,6 +150,8 @@ class Reads:
     def _loaded(self, name: str, form: Affine, q: int, scale: int, *, splat: bool) -> list[str]:
         """What does not change while the function runs: loaded once, in the outermost loop that knows its address."""
         deepest = max((k + 1 for k, stride in enumerate(form.strides) if stride), default=0)
+        empty = (k for k, each in enumerate(self.frames) if each.nest is not None and each.nest.may_be_empty)
+        deepest = max(deepest, *empty, 0)  # outside a loop that may have no turns, there may be nothing at the address
         frame = self.frames[deepest]
         copy = q if frame.copies > 1 and form.strides[self.jammed - 1] else 0
         key = name, form.base, form.strides[:deepest], copy
@@ -193,6 +202,10 @@ class Reads:
 
 class Lines:
     """`with Lines(e, lines):` what the emitter writes goes there."""
+
+    e: Emitter
+    lines: list[str]
+    before: list[str]
 
     def __init__(self, e: Emitter, lines: list[str]):
         self.e, self.lines = e, lines

@@ -15,33 +15,45 @@ class RowLoader:
     """Writes the copying for the rows from %first on, but none beyond %last. Rows lie in `%rows`, `at_once` of them.
 
     If `kept`, `%starts` gets the address of each row of each array, for so many rows; the rows of the arrays in
-    `copied` are copied as doubles to `%copy0.all`, `%copy1.all`, ... before, %slot rows from its start.
+    `copied` are also copied as doubles to `%copy0.all`, `%copy1.all`, ... before, %slot rows from its start.
     """
 
-    def __init__(self, writer: LaneWriter, e: Emitter, *, at_once: int, kept: int, copied: set[int]):
+    writer: LaneWriter
+    e: Emitter
+    at_once: int
+    kept: int
+    copied: set[int]
+    needed: set[int]
+
+    def __init__(self, writer: LaneWriter, e: Emitter, *, at_once: int, kept: int, copied: set[int], needed: set[int]):
         self.writer, self.e, self.at_once, self.kept, self.copied = writer, e, at_once, kept, copied
+        self.needed = needed
 
     def write(self) -> None:
         before = 0
         for array, width in enumerate(self.writer.spec.widths):
             if width:
-                self._array(array, width, before * self.at_once)
+                self._array(array, width, before)
             before += width
 
-    def _array(self, array: int, width: int, into: int) -> None:
-        e = self.e
+    def _array(self, array: int, width: int, before: int) -> None:
+        e, into = self.e, before * self.at_once
+        needed = [place for place in range(width) if before + place in self.needed]
         base, stride = self.writer.array(e, array)
         for v in range(self.at_once // e.lanes):
             starts = [self._row(v * e.lanes + lane, base, stride) for lane in range(e.lanes)]
             copies = self._keep_starts(array, v, starts)
             whole = width // e.lanes * e.lanes
             to = e.at("%rows", into + v * e.lanes)
-            if whole:
+            if len(needed) < e.lanes and not copies:
+                for number in needed:
+                    self._single(array, starts, copies, number, to)
+            elif whole:
                 with e.loop(f"rows{array}.{v}", whole, by=e.lanes) as place:
                     self._square(array, starts, copies, place, to)
-            if whole and whole < width:  # the last places again, with some before
-                self._square(array, starts, copies, str(width - e.lanes), to)
-            elif whole < width:
+                if whole < width:  # the last places again, with some before
+                    self._square(array, starts, copies, str(width - e.lanes), to)
+            else:
                 for number in range(width):
                     self._single(array, starts, copies, number, to)
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from micrograd.compiler.fold import Affine
 from micrograd.compiler.loops.products import Product, Products
+from micrograd.compiler.loops.tiles import SIZES, index, loop
 from micrograd.compiler.native.emit import Emitter
 from micrograd.compiler.native.spec import ModuleSpec
 
@@ -45,23 +46,18 @@ class _Tile:
 class RowSums:
     """Writes the function. The first `kept` numbers of each left factor are those of the rows."""
 
+    spec: ModuleSpec
+    products: Products
+    e: Emitter
+
     def __init__(self, spec: ModuleSpec, products: Products, e: Emitter):
         self.spec, self.products, self.e = spec, products, e
-
-    @contextlib.contextmanager
-    def loop(self, start: int, end: int, by: int) -> Iterator[str | int]:
-        """A loop over a counter; without a loop in LLVM if it has a single turn."""
-        if end - start == by:
-            yield start
-            return
-        with self.e.loop(self.e.new("t"), end, start=start, by=by) as counter:
-            yield counter
 
     @contextlib.contextmanager
     def _part(self, start: int, end: int, by: int) -> Iterator[str | int]:
         """A loop over this worker's part of the tiles, which may have no turns; without threads over all."""
         if self.spec.threads == 1:
-            with self.loop(start, end, by) as counter:
+            with loop(self.e, start, end, by) as counter:
                 yield counter
             return
         e = self.e
@@ -95,7 +91,7 @@ class RowSums:
         jammed = next((k for k in range(axis - 1, -1, -1) if left.strides[k] and not right.strides[k]), -1)
         lanes = self.spec.machine.lanes_in_loops
         start = 0
-        most = 4 if self.spec.machine.registers == 32 else 2
+        most = SIZES[self.spec.machine.registers].places
         size = most * lanes
         while start < counts[-1]:
             rest = counts[-1] - start
@@ -117,7 +113,7 @@ class RowSums:
         counts, jammed = tile.counts, tile.jammed
         order = [axis for axis in range(len(counts) - 1) if axis != jammed]
         if len(counters) <= len(order):
-            with self.loop(0, counts[order[len(counters) - 1]], 1) as counter:
+            with loop(self.e, 0, counts[order[len(counters) - 1]], 1) as counter:
                 self._outer(tile, [*counters, counter])
             return
         at = dict(zip([len(counts) - 1, *order], counters))
@@ -128,7 +124,7 @@ class RowSums:
         jam = min(count, max(1, (self.spec.machine.registers - tile.vectors - 2) // tile.vectors))
         jam = -(-count // -(-count // jam))
         whole = count // jam * jam
-        with self.loop(0, whole, jam) as j:
+        with loop(self.e, 0, whole, jam) as j:
             self._tile(tile, {**at, jammed: j}, jam)
         if whole < count:
             self._tile(tile, {**at, jammed: whole}, count - whole)
@@ -139,9 +135,9 @@ class RowSums:
         apart = step = 0
         if tile.jammed >= 0:
             apart, step = tile.left.strides[tile.jammed] * self.spec.kept, tile.number.strides[tile.jammed]
-        sums = e.at("%sums", self.index(e, tile.number, at, 1))
-        lefts = e.at("%left", self.index(e, tile.left, at, self.spec.kept))
-        rights = self.index(e, tile.right, at, 1)
+        sums = e.at("%sums", index(e, tile.number, at, 1))
+        lefts = e.at("%left", index(e, tile.left, at, self.spec.kept))
+        rights = index(e, tile.right, at, 1)
         addresses = [e.at(sums, q * step + v * tile.lanes) for q in range(jam) for v in range(tile.vectors)]
         zero, name = e.value(0.0), e.new("r")
         totals = [f"%{name}.s{k}" for k in range(len(addresses))]
@@ -169,13 +165,4 @@ class RowSums:
             return e.at("%right", e.let(f"mul i64 {row}, {self.products.right.words}"))
         array = self.products.arrays(product)[0]
         start = e.let(f"load ptr, ptr {e.at(e.at('%starts', row), array * self.spec.kept)}")
-        return e.at(start, -self.products.starts[array])
-
-    def index(self, e: Emitter, form: Affine, at: dict[int, str | int], scale: int) -> str:
-        """An affine form at these counters, times a scale."""
-        index = str(form.base * scale)
-        for axis, counter in at.items():
-            stride = form.strides[axis] * scale
-            if stride:
-                index = e.let(f"add i64 {index}, {e.let(f'mul i64 {counter}, {stride}')}")
-        return index
+        return e.at(start, -self.products.rows.starts[array])

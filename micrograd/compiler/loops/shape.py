@@ -20,18 +20,20 @@ all loops, without running through them in Python.
 
 from __future__ import annotations
 
+import bisect
 import functools
+import itertools
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from micrograd.compiler.fold import Access, Affine, Folded, Line, Loop, Output
-from micrograd.compiler.fold.forms import counter_name
 from micrograd.compiler.tape.tape import CONDITIONS
 from micrograd.errors import NotAsLoops
 from micrograd.extras import Lazy
 
-np = Lazy("numpy", extra="jit")
+np: Lazy = Lazy("numpy", extra="jit")
 Array = Any
 
 
@@ -39,8 +41,10 @@ class Nest:
     """A loop with its place in the program: `depth` loops are around it.
 
     `count` is an Affine of their counters if it differs from turn to turn; `most` is the highest. `counters` has, for
-    each loop around its body, itself included, its counter in each turn.
+    each loop around its body, itself included, its counter in each turn; `left` has how many turns are left after it.
     """
+
+    most: int
 
     def __init__(self, count: int | Affine, around: Nest | None):
         self.count = count
@@ -48,17 +52,19 @@ class Nest:
         self.body: list[Nest | Step] = []
         self.first = self.end = 0  # the numbers of its steps
         self.counters: tuple[Array, ...] = ()
+        self.left: Array = np.zeros(1, int)
         self.most = 1
+        self.may_be_empty: bool = False  # whether it has no turns in some turn of the loops around it
         if around is None:
             return
         outer: tuple[Array, ...] = around.counters
         turns = count if isinstance(count, int) else places(count, outer)
         counts = np.broadcast_to(turns, outer[0].shape if outer else (1,))
-        if counts.min() < 1:
-            raise NotAsLoops(f"`for {counter_name(self.depth)} in {count}` has no turns at first, or at last")
+        self.may_be_empty = bool(counts.min() < 1)
         self.most = int(counts.max())
         starts = np.repeat(np.cumsum(counts) - counts, counts)
         self.counters = (*(np.repeat(x, counts) for x in outer), np.arange(counts.sum()) - starts)
+        self.left = np.repeat(counts, counts) - 1 - self.counters[-1]
 
     @property
     def steps(self) -> list[Step]:
@@ -73,9 +79,13 @@ class Nest:
 class Step:
     """A line or an output with its place in the program. `nests` are the loops around it, outermost first."""
 
+    entry: Line | Output
+    nests: tuple[Nest, ...]
+    number: int
+
     def __init__(self, entry: Line | Output, nests: tuple[Nest, ...], number: int):
         self.entry, self.nests, self.number = entry, nests, number
-        self.counters = nests[-1].counters if nests else ()
+        self.counters: tuple[Array, ...] = nests[-1].counters if nests else ()
 
     @property
     def line(self) -> Line:
@@ -108,18 +118,23 @@ class Shape:
     def __init__(self, folded: Folded):
         self.folded = folded
         self.steps: list[Step] = []
-        self.root = Nest(1, None)
+        self.root: Nest = Nest(1, None)
         self._grow(self.root, folded.body, ())
-        self.lines = [step for step in self.steps if isinstance(step.entry, Line)]
-        self.outputs = [step for step in self.steps if isinstance(step.entry, Output)]
-        self.writer = np.full(folded.places, -1)  # of each place: the number of its step
+        self.lines: list[Step] = [step for step in self.steps if isinstance(step.entry, Line)]
+        self.outputs: list[Step] = [step for step in self.steps if isinstance(step.entry, Output)]
+        self.writer: Any = np.full(folded.places, -1)  # of each place: the number of its step
         depth = max((len(step.nests) for step in self.steps), default=0)
-        self.turns = np.zeros((depth, folded.places), np.int32)  # of each place: its writer's turn of each loop
+        self.turns: Any = np.zeros((depth, folded.places), np.int32)  # of each place: its writer's turn of each loop
+        self.is_last: Any = np.ones(
+            folded.places, bool
+        )  # of each place: whether that is the innermost loop's last turn
         for step in self.lines:
             at = self.places(step, step.line.result)
             self.writer[at] = step.number
             for k, counter in enumerate(step.counters):
                 self.turns[k][at] = counter
+            if step.nests:
+                self.is_last[at] = step.nests[-1].left == 0
         self._sources: dict[tuple[int, Access], list[Step]] = {}
 
     def _grow(self, nest: Nest, body: tuple[Line | Output | Loop, ...], nests: tuple[Nest, ...]) -> None:
@@ -138,6 +153,11 @@ class Shape:
     def places(self, step: Step, access: Access | Affine) -> Array:
         """The places that an access of a step comes to, in all turns."""
         return places(access, step.counters)
+
+    def is_written(self, access: Access, counters: Sequence[Array]) -> bool:
+        """Whether there is a result at every place that an access comes to in the turns with these counters."""
+        read = places(access, counters)
+        return bool((read >= 0).all() and (self.writer[read] >= 0).all())
 
     def sources(self, step: Step, access: Access) -> list[Step]:
         """The lines whose results a step reads through an access."""
@@ -235,6 +255,21 @@ class Shape:
         return step.line.op
 
 
+class Arrays:
+    """The arrays that rows come from, one after the other: `widths` are the lengths of their rows, and `starts` says
+    where each begins in a row of all.
+    """
+
+    def __init__(self, widths: Sequence[int]):
+        self.starts: list[int] = list(itertools.accumulate(widths, initial=0))
+
+    def read_by(self, access: Access, counters: Sequence[Array]) -> list[int]:
+        """The arrays that an access to a row comes to, in all turns."""
+        read = places(access, counters)
+        first, last = (bisect.bisect_right(self.starts, int(x)) - 1 for x in (read.min(), read.max()))
+        return list(range(first, last + 1))
+
+
 def places(form: Access | Affine, counters: Sequence[Array]) -> Array:
     """The values of an affine form in all turns of the loops with these counters."""
     assert isinstance(form.base, int)
@@ -248,14 +283,14 @@ def places(form: Access | Affine, counters: Sequence[Array]) -> Array:
 def affine_of(numbers: Array, counters: Sequence[Array]) -> Affine | None:
     """The affine form that takes these values in all turns; None if there is none."""
     strides: list[int] = []
-    base = int(numbers[0])  # in the first turn all counters are 0
+    first = [int(x[0]) for x in counters]  # not all 0 if the loops inside have no turns at first
     for k, counter in enumerate(counters):
-        others = [x for j, x in enumerate(counters) if j > k]
-        second = (counter == 1) & np.logical_and.reduce([x == 0 for x in others] or [True])
+        inner = [x == start for x, start in zip(counters[k + 1 :], first[k + 1 :])]
+        second = (counter == first[k] + 1) & np.logical_and.reduce(inner or [True])
         at = int(np.argmax(second))  # the first turn where this counter has moved, and those after it have not
-        before = sum(stride * int(x[at]) for stride, x in zip(strides, counters))
-        strides.append(int(numbers[at]) - base - before if second[at] else 0)
-    found = Affine(base, tuple(strides))
+        before = sum(stride * (int(x[at]) - start) for stride, x, start in zip(strides, counters, first))
+        strides.append(int(numbers[at] - numbers[0]) - before if second[at] else 0)
+    found = Affine(int(numbers[0]) - sum(map(operator.mul, strides, first)), tuple(strides))
     return found if np.array_equal(places(found, counters), numbers) else None
 
 

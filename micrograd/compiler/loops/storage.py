@@ -17,7 +17,8 @@
 
 A line whose results are read from memory gets an array with one element for each turn of its loops. Lines that are
 read through one access share an array, in the order of their places. A sum that a loop around other loops carries
-from turn to turn, such as `s[j]` in `for i: for j: s[j] += ...`, has no element for each i: it is kept in place.
+from turn to turn, such as `s[j]` in `for i: for j: s[j] += ...`, has no element for each i: it is kept in place. And
+where only the last turn's result is read, as of the sum in `for i: for j: s[i] += ...`, that is stored after the loop.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from micrograd.compiler.loops.shape import Array, Nest, Shape, Step, affine_of, 
 from micrograd.errors import NotAsLoops
 from micrograd.extras import Lazy
 
-np = Lazy("numpy", extra="jit")
+np: Lazy = Lazy("numpy", extra="jit")
 Asked = tuple[Access, tuple[Nest, ...]]  # an access, and the loops around it
 
 
@@ -36,11 +37,16 @@ class Storage:
     each row, `shared_words` those that all rows share.
     """
 
+    in_place: dict[int, tuple[int, Access]]
+    words: int
+    shared_words: int
+
     def __init__(self, shape: Shape):
         self.shape = shape
-        self.varies = shape.varies
+        self.varies: set[int] = shape.varies
         self.in_place = {step.number: found for step in shape.lines if (found := _carried_around(shape, step))}
         self.stored: set[int] = set()
+        self.after: set[int] = set()  # those of them that are stored after their innermost loop
         self.words = self.shared_words = 0
         self._asked: dict[Asked, list[Step]] = {}
         self._address = np.zeros(shape.folded.places, np.int64)
@@ -62,8 +68,18 @@ class Storage:
         first = int(self._grid(nests, access).flat[0])
         return int(self.shape.writer[first]) not in self.varies
 
+    def _stored_after(self) -> set[int]:
+        """The lines of which memory has only the result of the last turn of their innermost loop."""
+        early = {-1}
+        for access, nests in self._asked:
+            read = self._grid(nests, access)
+            early |= set(np.unique(self.shape.writer[read[~self.shape.is_last[read]]]).tolist())
+        found = {k for k in self.stored - early - self.in_place.keys() if self.shape.steps[k].nests}
+        return {k for k in found if not self.shape.steps[k].nests[-1].may_be_empty}
+
     def lay_out(self) -> None:
         """Give each stored line its addresses. Lines that one access reads lie in one array."""
+        self.after = self._stored_after()
         parent = {number: number for number in self.stored}
 
         def root(k: int) -> int:
@@ -109,15 +125,19 @@ class Storage:
         return size
 
     def _axis(self, step: Step) -> int:
-        """The loop that carries a line's sum in place, by its depth; -1 if there is none."""
+        """The loop whose turns all have one element, by its depth; -1 if there is none."""
+        if step.number in self.after:
+            return len(step.nests) - 1
         found = self.in_place.get(step.number)
         return found[0] if found else -1
 
     def _last_places(self, step: Step) -> tuple[Array, Array]:
-        """The places that a line writes, and for each the place after the last turn if it is kept in place."""
+        """The places that a line writes, and for each that of the last turn, if all turns have one element."""
         own = last = self.shape.places(step, step.line.result)
         if (axis := self._axis(step)) >= 0:
-            last = own + step.line.result.strides[axis] * (step.nests[axis].most - 1 - step.counters[axis])
+            nest = step.nests[axis]
+            left = nest.left if nest is step.nests[-1] else nest.most - 1 - step.counters[axis]
+            last = own + step.line.result.strides[axis] * left
         return own, last
 
     def _in_order_of_places(self, steps: list[Step]) -> int:
@@ -140,6 +160,11 @@ class Storage:
     def address(self, step: Step, access: Access) -> Affine:
         """The address that a step's access comes to, in the counters of the loops around it."""
         return self.address_in(step.nests, access)
+
+    def written(self, step: Step) -> Affine:
+        """Where a line's result is stored, in the counters of the loops around the store."""
+        form = self.address(step, step.line.result)
+        return Affine(form.base, form.strides[:-1]) if step.number in self.after else form
 
     def address_in(self, nests: tuple[Nest, ...], access: Access) -> Affine:
         key = access, nests

@@ -7,7 +7,6 @@ fits the processor's caches.
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import warnings
 from typing import Any, NamedTuple
 
@@ -15,6 +14,8 @@ from micrograd.coerce import as_count, is_bool
 from micrograd.compiler import notice
 from micrograd.compiler.fold import Folded, choice, fold, straight
 from micrograd.compiler.loops.looped_lanes import LoopedLanes
+from micrograd.compiler.loops.shape import Arrays
+from micrograd.compiler.loops.tiles import SIZES
 from micrograd.compiler.native.lanes import LaneWriter
 from micrograd.compiler.native.loop import module_text
 from micrograd.compiler.native.native import RUN, Native, native_of
@@ -23,7 +24,6 @@ from micrograd.errors import NotAsLoops
 
 KEPT = 256  # the most rows for which factors of products are kept
 ROOM = 1 << 18  # doubles for them that are little memory: 2 MB
-MOST = {16: 3, 32: 5}  # vectors of rows at once, by the number of the machine's vector registers
 
 
 class Compiled(NamedTuple):
@@ -77,6 +77,9 @@ class Widths:
     decides by the length of the tape. `how` says what was decided, and why.
     """
 
+    how: str
+    spec: ModuleSpec
+
     def __init__(self, spec: ModuleSpec, *, loops: bool | None = None, threads: int = 1):
         folded, self.how = choice(spec.tape, loops=loops, **_inputs_of(spec))
         threads = threads if folded and not spec.exact else 1
@@ -113,7 +116,7 @@ class Widths:
             is_single = count <= machine.lanes
             return Width(filled if is_single else machine.lanes_in_loops, is_single)
         lanes = min(filled, machine.lanes_in_loops)
-        vectors, most = -(-count // lanes), MOST[machine.registers]
+        vectors, most = -(-count // lanes), SIZES[machine.registers].vectors
         # A small batch is one block; of a large one, the last block has few lanes without a row.
         wide = vectors if vectors <= most else min(range(most, most // 2, -1), key=lambda wide: -vectors % wide)
         at_once = lanes * wide
@@ -162,7 +165,7 @@ class Widths:
 
 def _inputs_of(spec: ModuleSpec) -> dict[str, Any]:
     """The space and the place of each input of the tape, for `fold`: the arrays' rows lie one after the other."""
-    starts = list(itertools.accumulate(spec.widths, initial=0))
+    starts = Arrays(spec.widths).starts
     return {
         "spaces": [source.memory or "row" for source in spec.sources],
         "places": [source.place + (starts[source.array] if source.is_row else 0) for source in spec.sources],

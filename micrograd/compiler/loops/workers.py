@@ -13,12 +13,11 @@ threads run between: a phase takes some microseconds.
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterable
 from typing import Any
 
-from micrograd.compiler.loops.rowsums import RowSums
 from micrograd.compiler.loops.shape import Step
+from micrograd.compiler.loops.tiles import index, loop
 from micrograd.compiler.native.emit import Emitter, bits
 from micrograd.compiler.native.lanes import function
 
@@ -28,9 +27,12 @@ PATIENCE = 200  # looks before another thread may run
 class Workers:
     """Writes these functions for the `block` of a `LoopedLanes`."""
 
+    writer: Any
+    spec: Any
+
     def __init__(self, writer: Any):
         self.writer, self.spec = writer, writer.spec
-        self.layout = writer.spec.layout
+        self.layout: Any = writer.spec.layout
 
     def text(self) -> str:
         return self._chunk() + self._help() + self._rows_of() + self._sums_of() + self._gather()
@@ -46,6 +48,7 @@ class Workers:
     def _wait(self, e: Emitter, name: str, field: str, until: str) -> None:
         """Look at a field of the context until `until`, a comparison of %seen, holds."""
         at = self._at(e, field)
+        others = "SwitchToThread" if e.machine.is_windows else "sched_yield"
         e.lines += [
             f"  br label %{name}",
             f"{name}:",
@@ -59,14 +62,13 @@ class Workers:
             f"  %{name}.tired = icmp eq i64 %{name}.rest, 0",
             f"  br i1 %{name}.tired, label %{name}.yield, label %{name}.again",
             f"{name}.yield:",
-            *(["  call i32 @sched_yield()"] if sys.platform != "win32" else []),
+            f"  call i32 @{others}()",
             f"  br label %{name}.again",
             f"{name}.again:",
             f"  br label %{name}",
         ]
         e.begin(f"{name}.end")
-        if sys.platform != "win32":
-            e.declared.add("declare i32 @sched_yield()")
+        e.declared.add(f"declare i32 @{others}()")
 
     def _chunk(self) -> str:
         e = self._emitter()
@@ -165,7 +167,6 @@ class Workers:
     def _gather(self) -> str:
         """Add up the blocks' sums of all outputs that are not products."""
         e = self._emitter()
-        sums = RowSums(self.spec, self.writer.products, e)
         for step in self._outputs():
             form = self.writer.place(step)
             if not all(isinstance(nest.count, int) for nest in step.nests):  # then place by place
@@ -173,8 +174,8 @@ class Workers:
                     self._add(e, str(number))
                 continue
             with contextlib.ExitStack() as loops:
-                counters = [loops.enter_context(sums.loop(0, nest.most, 1)) for nest in step.nests]
-                self._add(e, sums.index(e, form, dict(enumerate(counters)), 1))
+                counters = [loops.enter_context(loop(e, 0, nest.most, 1)) for nest in step.nests]
+                self._add(e, index(e, form, dict(enumerate(counters)), 1))
         head = "void @gather(ptr noalias %parts, ptr noalias %sums, i64 %blocks, i1 %fresh, double %scale)"
         return function(head, e)
 

@@ -10,6 +10,7 @@ Read in this order:
     update              the optimizer's tape as native code, on lanes of parameters
     shuffle, loop       the order of the rows, as Python's `random` gives it; the loops around everything
     pieces              long functions, cut into pieces
+    stack               large frames on Windows
     native              from LLVM's text to functions that Python calls
     memory, store       doubles at a fixed address; the parameters' memory, used by one thread at a time
 """

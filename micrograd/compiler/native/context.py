@@ -35,7 +35,7 @@ FIELDS = {
     **dict.fromkeys(("workers", "joined", "phase", "arrived", "first", "last"), NUMBER),
     **dict.fromkeys(("steps", "taken", "position", "done", "number", "budget"), NUMBER),
 }
-IN_PYTHON = {ADDRESS: ctypes.c_size_t, NUMBER: ctypes.c_int64}
+IN_PYTHON: dict[str, Any] = {ADDRESS: ctypes.c_size_t, NUMBER: ctypes.c_int64}
 
 
 class Layout:
@@ -43,6 +43,8 @@ class Layout:
 
     `kinds` says for each whether it is an address or a number.
     """
+
+    kinds: dict[str, str]
 
     def __init__(self, *, states: int, arrays: int):
         self.kinds = dict(FIELDS)

@@ -51,10 +51,14 @@ class _Body:
 class Emitter:
     """Writes the lines of one function's body. An operand is a name in LLVM, such as `%v3`, or a float constant."""
 
+    machine: Machine
+    lanes: int
+    exact: bool
+
     def __init__(self, machine: Machine, *, lanes: int = 1, declared: set[str] | None = None, exact: bool = False):
         self.machine, self.lanes, self.exact = machine, lanes, exact
-        self.type = self.of("double")
-        self.declared = set() if declared is None else declared  # the declarations that the module needs
+        self.type: str = self.of("double")
+        self.declared: set[str] = set() if declared is None else declared  # the declarations that the module needs
         self._body = _Body()
 
     def with_lanes(self, lanes: int) -> Emitter:

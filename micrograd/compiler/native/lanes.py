@@ -13,6 +13,8 @@ results are the sums: nothing is cleared before and nothing is added up.
 
 from __future__ import annotations
 
+from typing import Any
+
 from micrograd.compiler.native.emit import Emitter
 from micrograd.compiler.native.spec import READ, ModuleSpec, Source
 from micrograd.compiler.tape.tape import is_condition
@@ -21,22 +23,26 @@ from micrograd.compiler.tape.tape import is_condition
 class LaneWriter:
     """Writes the functions of one module; `declared` holds declarations of the outside functions that they call."""
 
+    spec: ModuleSpec
+    rows_a_call: int
+    call: str
+
     def __init__(self, spec: ModuleSpec):
         self.spec, self.tape, self.plan = spec, spec.tape, spec.plan
-        self.outputs = list(spec.tape.outputs.values())
+        self.outputs: list[Any] = list(spec.tape.outputs.values())
         self.declared: set[str] = {
             "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
             "declare i32 @llvm.ctlz.i32(i32, i1)",
             "declare i64 @llvm.smin.i64(i64, i64)",
         }
-        self.rows_at_once = spec.lanes
+        self.rows_at_once: int = spec.lanes
         self.rows_a_call, self.call = self.rows_at_once, "block"
-        self.needs_tail = spec.lanes > 1  # whether the last block's lanes without a row must be left out
+        self.needs_tail: bool = spec.lanes > 1  # whether the last block's lanes without a row must be left out
         self.sums = "sums"  # the memory that `block` adds to
-        self.sum_words = spec.lanes * spec.sums
-        self.clears = not spec.is_single  # whether the sums are set to 0 before a step
+        self.sum_words: int = spec.lanes * spec.sums
+        self.clears: bool = not spec.is_single  # whether the sums are set to 0 before a step
         self.words = 0  # of work memory
-        self.has_rows = bool(self.plan.each_row) or any(map(self.plan.differs_by_row, self.outputs))
+        self.has_rows: bool = bool(self.plan.each_row) or any(map(self.plan.differs_by_row, self.outputs))
 
     @property
     def has_uniform(self) -> bool:

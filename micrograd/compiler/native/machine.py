@@ -33,20 +33,33 @@ def llvm() -> Any:
     def prepare(go_on: Callable[[], None]) -> None:
         binding.initialize_all_targets()
         binding.initialize_all_asmprinters()
+        binding.initialize_native_asmparser()  # for stack.py
 
     beside(prepare)
     return binding
 
 
 class Machine:
-    """A target triple, a processor and its features, as LLVM spells them."""
+    """A target triple, a processor and its features, as LLVM spells them.
+
+    Code for Windows is an ELF object, with Windows' calling convention: LLVM's loader does not find the constants of
+    Windows' own format, COFF. Code for macOS is a Mach-O object, as everything is there.
+    """
+
+    triple: str
+    cpu: str
+    features: str
 
     def __init__(
         self, triple: str, *, cpu: str = "", features: str = "", vector_functions: Callable[[str], bool] | None = None
     ):
-        self.triple, self.cpu, self.features = triple, cpu, features
+        first = triple.partition("-")[0]
+        self.architecture: str = "aarch64" if first.startswith("arm64") else first  # it has two names
+        self.is_windows: bool = "-windows" in triple
+        self.triple = f"{first}-pc-windows-msvc-elf" if self.is_windows else triple
+        self.cpu, self.features = cpu, features
         self._has = vector_functions or (lambda name: False)
-        self.lanes = self._widest()
+        self.lanes: int = self._widest()
 
     def _widest(self) -> int:
         """The number of doubles in the widest vector register."""
@@ -63,11 +76,11 @@ class Machine:
     @property
     def registers(self) -> int:
         """The number of vector registers."""
-        return 16 if self.triple.startswith("x86_64") and self.lanes < 8 else 32
+        return 16 if self.architecture == "x86_64" and self.lanes < 8 else 32
 
     def vector_function(self, name: str, lanes: int) -> str | None:
         """The function that computes `name` on a vector of `lanes` lanes; None if each lane needs its own call."""
-        if not self.triple.startswith("x86_64") or lanes not in LIBMVEC:
+        if self.architecture != "x86_64" or lanes not in LIBMVEC:
             return None
         symbol = f"{LIBMVEC[lanes]}{'vv' if name == 'pow' else 'v'}_{name}"
         return symbol if self._has(symbol) else None
@@ -76,8 +89,12 @@ class Machine:
         """A new LLVM code generator for this machine; an execution engine takes ownership, so each needs its own."""
         binding = llvm()
         # Level 1 compiles in half the time of level 2, and a tape has no branches, so its code is as fast.
+        # Code that is loaded by LLVM needs no table of addresses (GOT); for Windows this has to be said.
+        reloc = "static" if self.is_windows else "default"
         target = binding.Target.from_triple(self.triple)
-        return target.create_target_machine(cpu=self.cpu, features=self.features, opt=1, codemodel="jitdefault")
+        return target.create_target_machine(
+            cpu=self.cpu, features=self.features, opt=1, reloc=reloc, codemodel="jitdefault"
+        )
 
 
 @functools.cache

@@ -23,7 +23,7 @@ class Memory:
         self._bytes = bytearray(8 * count + ALIGNMENT)
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._bytes))
         skipped = -start % ALIGNMENT
-        self.address = start + skipped
+        self.address: int = start + skipped
         self.view: Any = memoryview(self._bytes)[skipped : skipped + 8 * count].cast("d")
 
 

@@ -19,6 +19,7 @@ from micrograd.compiler import notice
 from micrograd.compiler.native.beside import beside
 from micrograd.compiler.native.machine import Machine, llvm
 from micrograd.compiler.native.pieces import modules_of
+from micrograd.compiler.native.stack import stack_modules
 from micrograd.compiler.paused import paused
 
 CACHED = 64  # modules that are kept although nobody uses them now
@@ -30,12 +31,15 @@ class Native:
     `Native(text, machine, run=RUN)` has the module's function `run` as an attribute, with the ctypes signature RUN.
     """
 
+    llvm_ir: str
+    machine: Machine
+
     def __init__(self, text: str, machine: Machine, **entries: Any):
         self.llvm_ir, self.machine = text, machine
         _look_for_dropped_code()
-        with notice.compiling:
+        with notice.compiling():
             with paused():
-                parts = modules_of(text)
+                parts = [*stack_modules(machine), *modules_of(text)]
             beside(lambda go_on: self._compile(parts, entries, go_on), waiting=notice.look)
 
     def _compile(self, texts: list[str], entries: dict[str, Any], go_on: Callable[[], None]) -> None:
@@ -47,13 +51,13 @@ class Native:
         parts = _alive[key] = [binding.create_context()]
         try:
             engine = binding.create_mcjit_compiler(
-                binding.parse_assembly(first, parts[0]), self.machine.target_machine()
+                _parsed(first, self.machine, parts[0]), self.machine.target_machine()
             )
             parts.insert(0, engine)
             engine.finalize_object()
             for text in others:
                 go_on()
-                engine.add_module(binding.parse_assembly(text, parts[-1]))
+                engine.add_module(_parsed(text, self.machine, parts[-1]))
                 engine.finalize_object()
             for name, signature in entries.items():
                 setattr(self, name, signature(engine.get_function_address(name)))
@@ -63,7 +67,9 @@ class Native:
             raise
 
     if TYPE_CHECKING:
-        call = run = help = lambda self, address: 0
+        call: Any
+        run: Any
+        help: Any
 
     def address(self, name: str) -> int:
         """Where the code of a function begins: for C, which calls it without ctypes."""
@@ -108,6 +114,13 @@ def _free_what_is_dead() -> None:
             part.close()
 
 
+def _parsed(text: str, machine: Machine, *context: Any) -> Any:
+    """LLVM's module for a text."""
+    module = llvm().parse_assembly(text, *context)
+    module.triple = machine.triple
+    return module
+
+
 def assembly_of(text: str, machine: Machine) -> str:
     """The assembly of a module, for this machine or another; of long functions, that of each piece in turn."""
 
@@ -117,15 +130,14 @@ def assembly_of(text: str, machine: Machine) -> str:
         found = []
         for part in parts:
             go_on()
-            module = llvm().parse_assembly(part)
-            module.triple = machine.triple
+            module = _parsed(part, machine)
             try:
                 found.append(machine.target_machine().emit_assembly(module))
             finally:
                 module.close()
         return "\n".join(found)
 
-    with notice.compiling:
+    with notice.compiling():
         return beside(emit, waiting=notice.look)
 
 

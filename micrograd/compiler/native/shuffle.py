@@ -14,7 +14,7 @@ from typing import Any
 
 from micrograd.extras import require
 
-SHUFFLE = importlib.resources.files(__package__).joinpath("shuffle.ll").read_text()
+SHUFFLE = importlib.resources.files(__package__).joinpath("shuffle.ll").read_text("utf-8")
 
 
 class Twister:

@@ -45,6 +45,7 @@ class Stored(Value):
     """
 
     __slots__ = ()
+    _cell: tuple[Any, int]  # the store's memory, and the place in it
 
     @property
     def data(self) -> Any:
@@ -52,7 +53,7 @@ class Stored(Value):
         return recorded_number(self, view[place]) if modes.active else view[place]
 
     @data.setter
-    def data(self, number: float) -> None:
+    def data(self, number: Any) -> None:
         view, place = self._cell
         view[place] = number if number.__class__ is float else number_for(number, self, "data")
 
@@ -107,9 +108,11 @@ class Store:
     stores that share Values.
     """
 
+    is_current: bool
+
     def __init__(self, values: Sequence[Value]):
         self.values: list[Any] = []
-        self.memory = Memory(-(-len(values) // 8) * 8)  # whole vectors
+        self.memory: Memory = Memory(-(-len(values) // 8) * 8)  # whole vectors
         self.values += values
         self.is_current = False
         _stores[id(self.memory.view)] = self

@@ -11,6 +11,7 @@ states, the learning rate and the step's number; the outputs are the new paramet
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from micrograd.compiler.native.context import COLUMNS
 from micrograd.compiler.native.emit import Emitter, bits
@@ -23,10 +24,14 @@ from micrograd.compiler.tape.tape import Tape, is_condition
 class UpdateWriter:
     """Writes the three functions. `plan.shared` are the results that `ahead` computes: each has COLUMNS numbers."""
 
+    spec: ModuleSpec
+    tape: Tape
+    declared: set[str]
+
     def __init__(self, spec: ModuleSpec, tape: Tape, declared: set[str]):
         self.spec, self.tape, self.declared = spec, tape, declared
-        self.plan = rule_plan(tape)
-        self.arrays = ["%parameters", "%gradients", *(f"%state{k}" for k in range(spec.states))]
+        self.plan: Any = rule_plan(tape)
+        self.arrays: list[str] = ["%parameters", "%gradients", *(f"%state{k}" for k in range(spec.states))]
 
     def _emitter(self) -> Emitter:
         machine = self.spec.machine

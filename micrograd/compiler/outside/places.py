@@ -41,10 +41,16 @@ class Read:
     """
 
     __slots__ = ("by", "container", "content", "kind", "line", "name", "value")
+    by: Any
+    container: Any
+    kind: str
+    line: str
+    name: str
+    value: Any
 
     def __init__(self, kind: str, container: Any, by: Any, value: Any, name: str, line: str, *, whole: bool):
         self.kind, self.container, self.by, self.value, self.name, self.line = kind, container, by, value, name, line
-        self.content = content_of(value) if whole else None  # what a list, dict or array held
+        self.content: Any | None = content_of(value) if whole else None  # what a list, dict or array held
 
     @property
     def key(self) -> Any:

@@ -70,8 +70,11 @@ def _is_counted(read: Read) -> bool:
 class Outside:
     """The places outside a recorded function that it read. `constants` lists those that held numbers."""
 
+    constants: list[Constant]
+    count: int
+
     def __init__(self, reads: Sequence[Read], count: int):
-        self.reads = list(reads)
+        self.reads: list[Read] = list(reads)
         self.constants = [Constant(read.name, read.value, read.line) for read in reads if read.is_number]
         # Nets count changes of their attributes in one number, so that not every neuron must be checked.
         self._others = [read for read in reads if not _is_counted(read)]
@@ -237,7 +240,7 @@ class Itself:
     __slots__ = ("it",)
 
     def __init__(self, it: Any):
-        self.it = it
+        self.it: Any = it
 
     def __eq__(self, other: Any) -> bool:
         return isinstance(other, Itself) and self.it is other.it

@@ -32,7 +32,7 @@ import numbers
 import operator
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from micrograd import modes
 from micrograd.anomaly import is_of_this_package
@@ -85,7 +85,8 @@ class SymbolicValue(Value):
         return bool(self.data) if isinstance(self.data, Symbol) else True
 
     def __index__(self) -> int:
-        return self.data.__index__()
+        symbol: Any = self.data
+        return operator.index(symbol)
 
     def __int__(self) -> int:
         return int(self.data)
@@ -102,7 +103,8 @@ class SymbolicValue(Value):
     def _whole(self, *_: Any) -> Any:
         raise trace_error("//, % and divmod() of a number that jit records have no derivative", "compute them outside")
 
-    __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __divmod__ = __rdivmod__ = _whole
+    if not TYPE_CHECKING:
+        __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __divmod__ = __rdivmod__ = _whole
 
 
 def _lost(name: str) -> SymbolicValue:
@@ -121,7 +123,7 @@ class Recorder:
     """
 
     def __init__(self, kind: type[Tape] = Tape, parameters: Mapping[int, int] | None = None) -> None:
-        self.tape = kind([])
+        self.tape: Tape = kind([])
         self.inputs: list[Value] = []
         self.leaves: list[Value] = []
         self.indices: list[tuple[int, int]] = []

@@ -52,6 +52,8 @@ class Symbol(Written, Recordable):
 
     __slots__ = ("operand", "tape")
     __array_priority__ = ARRAY_PRIORITY
+    operand: int
+    tape: Tape
 
     def __init__(self, tape: Tape, operand: int):
         self.tape, self.operand = tape, operand

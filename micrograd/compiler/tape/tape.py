@@ -51,7 +51,7 @@ class Tape:
     """
 
     def __init__(self, inputs: Sequence[str]):
-        self.inputs = list(inputs)
+        self.inputs: list[str] = list(inputs)
         self.code: list[Instruction] = [("input", i) for i in range(len(self.inputs))]
         self.outputs: dict[str, Operand] = {}
         self.closed = False  # whether its recording has ended: nothing may be written on it any more

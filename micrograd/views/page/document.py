@@ -128,10 +128,13 @@ HEADS = "".join(
 class Page:
     """The page of a graph: a notebook shows it in place, `save("z.html")` makes a file of it; `text` is its HTML."""
 
+    trace: Record
+    title: str
+
     def __init__(self, trace: Record):
         _allow(trace.size)
         self.trace, self.title = trace, contents.title_of(trace.graph)
-        self.text = _text(trace, self.title)
+        self.text: str = _text(trace, self.title)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save the page as one file, and return its path."""

@@ -205,6 +205,8 @@ class Script(Written):
     __slots__ = ("at", "reading")
     __array_ufunc__ = None  # so that NumPy's numbers leave their operators to this class
     __hash__ = None  # type: ignore[assignment]
+    at: int
+    reading: Reading
 
     def __init__(self, reading: Reading, at: int):
         self.reading, self.at = reading, at
