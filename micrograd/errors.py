@@ -1,8 +1,36 @@
-"""Every kind of error that is micrograd's own, and what to do when you meet one.
+"""Every kind of error that you may meet, and what to do about it.
 
-Other errors are of Python's own kinds: TypeError and ValueError for wrong arguments, ArithmeticError for numbers,
-FloatingPointError for a training step that was skipped, RuntimeError for what cannot be done now. Each of ours is a
-subclass of one of these, so a program that catches Python's kind catches ours too.
+An operation that has no result raises the error that Python's own `math` would raise, and says what it needs:
+
+    >>> from micrograd import Value, log, sqrt
+    >>> a, b, c = Value(3.0, label="a"), Value(0.0, label="b"), Value(-1.0, label="c")
+    >>> a / b
+    Traceback (most recent call last):
+      ...
+    ZeroDivisionError: a / b, where a = 3.0, b = 0.0: needs b != 0
+    >>> log(c)
+    Traceback (most recent call last):
+      ...
+    ValueError: log(c), where c = -1.0: needs c > 0
+    >>> sqrt(b).backward()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+      ...
+    ZeroDivisionError: backward through sqrt(b), where b = 0.0: the derivative does not exist ...
+
+- ZeroDivisionError: keep the divisor away from 0, as in `a / (b * b + 1e-9)`. The slope of a root is infinite at 0, so
+  its derivative is missing there though the root is not: `sqrt(b + 1e-12)`.
+- ValueError from `log`, `sqrt`, `x**0.5`, `acos` and the like: the operand has left their domain. Hold it inside with
+  `maximum(x, 1e-9)`, or compute it as something that cannot leave, such as `exp(u)` or `softplus(u)`.
+- OverflowError from `exp`, `cosh` or a power: the result is larger than any float. `sigmoid`, `softplus` and
+  `logsumexp` compute what is mostly wanted from `exp` without it; in training, lower the learning rate or scale the
+  inputs.
+- IndexError from `take`: the index is not that of a value in the list.
+- No error, but inf or nan: a sum or a product became too large, which floats allow. `with detect_anomaly():` stops
+  where it happens.
+
+What Python cannot say has a kind of ours. Each is a subclass of one of Python's, so a program that catches Python's
+kind catches ours too. Other errors are Python's own: TypeError and ValueError for wrong arguments, FloatingPointError
+for a training step that was skipped, RuntimeError for what cannot be done now.
 
     TypeError
         GraphLostError      float() of a Value, which math.exp() calls too
@@ -14,10 +42,10 @@ subclass of one of these, so a program that catches Python's kind catches ours t
         FolderInUse         a folder that another run is writing into
     RuntimeError
         LayoutError         Graphviz could not make a picture
-        NotAsLoops          inside the compiler only: the program runs instruction by instruction
-        GivenUp             inside the compiler only: Ctrl-C ended what it was for
+        NotAsLoops          never seen: the program runs instruction by instruction
+        GivenUp             never seen: Ctrl-C ended what it was for
     ArithmeticError
-        NotFiniteError      inside compiled code only: the function itself says why
+        NotFiniteError      never seen: the function itself says why
 
     >>> from micrograd import jit
     >>> from micrograd.errors import TraceError

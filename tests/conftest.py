@@ -34,10 +34,16 @@ def without_callbacks_of_other_packages():
 
 @pytest.fixture(autouse=True)
 def operations_of_a_test_end_with_it():
-    """An operation that a test, a demo or a page adds is taken out of the table and of Value again."""
-    before = set(TABLE)
+    """An operation that a test, a demo or a page adds is taken out of the table and of Value again.
+
+    A row that was taken out and put back is last in the table: the order is mended too, because pages show it.
+    """
+    before = list(TABLE)
     yield
-    for name in set(TABLE) - before:
+    for name in set(TABLE).difference(before):
         del TABLE[name]
         if name in vars(Value):
             delattr(Value, name)
+    if list(TABLE) != before:
+        for name in before:
+            dict.__setitem__(TABLE, name, dict.pop(TABLE, name))  # the same row: nobody needs to hear of it

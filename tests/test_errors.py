@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,21 @@ def test_each_error_is_in_the_tree_below_pythons_kind(kind):
 def page():
     """docs/errors.md, from the docstrings: `python tests/test_errors.py > docs/errors.md` writes it."""
     doc = inspect.getdoc(errors) or ""
-    head, why, tree, session = doc.split("\n\n")
-    parts = [f"# Errors\n\n{head}\n\n{why}\n\n```text\n{inspect.cleandoc(tree)}\n```"]
-    parts += [f"```pycon\n{inspect.cleandoc(session)}\n\n```"]
-    parts += [f"## {kind.__name__}\n\n{inspect.getdoc(kind)}" for kind in OURS]
+    head, *rest = re.split(r"\n\n(?=[^ ])|\n\n(?=    )", doc)
+    parts = [f"# Errors\n\n{head}"]
+    for part in rest:
+        if part.startswith("    >>>"):
+            shown = inspect.cleandoc(part).replace("  # doctest: +ELLIPSIS", "")  # all pages have it
+            parts.append(f"```pycon\n{shown}\n\n```")
+        elif part.startswith("    "):
+            parts.append(f"```text\n{inspect.cleandoc(part)}\n```")
+        else:
+            parts.append(part)
+    seen = [kind for kind in OURS if "You never see" not in inspect.getdoc(kind)]
+    parts += [f"## {kind.__name__}\n\n{inspect.getdoc(kind)}" for kind in seen]
+    inside = [kind for kind in OURS if kind not in seen]
+    parts.append("## Inside the compiler\n\nThese are here because they are in the source. You do not meet them.")
+    parts += [f"**{kind.__name__}.** {inspect.getdoc(kind)}" for kind in inside]
     return "\n\n".join(parts) + "\n"
 
 

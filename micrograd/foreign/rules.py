@@ -26,6 +26,7 @@ from typing import Any
 from micrograd.foreign.adopt import probe
 from micrograd.foreign.reading import Theirs
 from micrograd.foreign.recognition import Recognised, close
+from micrograd.foreign.source import set_first
 from micrograd.text import derivative_formulas
 from micrograd.words import short
 
@@ -67,8 +68,9 @@ def what_is_wrong(node: Theirs, found: Recognised, *, must_add: bool = True, mus
         if math.isfinite(local) and not math.isfinite(theirs):  # which says nothing of why
             return names, f"{grad} is {theirs} there; {_should(node, found, x, local)}", False
         if must_add and close(later[x], theirs) and not close(later[x], 3.0 + theirs):
-            advice = f"{grad} is set there, where it must be added to: write +=, because each use of a value adds its "
-            return names, advice + "contribution", True
+            names = set_first(step, names)  # one value may be both operands
+            advice = f"{names[0]}.grad is set there, where it must be added to: write +=, because each use of a value "
+            return names, advice + "adds its contribution", True
         if close(theirs, 0.0) and not close(local, 0.0):
             return names, f"{grad} gets no contribution there; {_should(node, found, x, local)}", False
         if must_pass_on and close(doubled[x], theirs) and not close(theirs, 0.0):

@@ -104,6 +104,12 @@ def line_of_grad(step: Any, variables: Container[str], *, plain: bool = False) -
     return found[0][1] if found else first_line(step)
 
 
+def set_first(step: Any, variables: list[str]) -> list[str]:
+    """The same variables, those first whose gradient a plain assignment sets: `x.grad = ...`."""
+    assigned = [node for node, _ in statements(step) if isinstance(node, ast.Assign)]
+    return sorted(variables, key=lambda name: not any(sets_grad(node, [name]) for node in assigned))
+
+
 def line_of_making(method: Any, names: Container[str]) -> Line | None:
     """The line of a method with a call of the class with operands; None where another method makes its result."""
 

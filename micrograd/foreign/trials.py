@@ -12,6 +12,7 @@ A trial is a small program: it runs on their Values and on ours, and must give t
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class Trial:
     entry: Op | None = None  # the row that is tried, if it is one
     method: str = ""  # the method of the class that it is about
     optional: bool = False  # a form that a class need not have, such as 2 - x
-    added: bool = False  # whether its operand is added to the row's result
+    added: bool = False  # whether its operands are added to the row's result
 
     @property
     def place(self) -> str:
@@ -72,8 +73,9 @@ def trials_of(engine: Engine, chosen: Collection[str] | None = None) -> Iterator
         yield from _under(engine, entry)
     for entry in found:
         yield from _repeated(engine, entry)
-        yield from _beside_itself(engine, entry)
     yield from _merges(engine)
+    for entry in found:
+        yield from _beside_its_operands(engine, entry)
 
 
 def _named(numbers: Sequence[float]) -> dict[str, float]:
@@ -162,21 +164,24 @@ def _repeated(engine: Engine, entry: Op) -> Iterator[Trial]:
         yield Trial(name, {"x": 3.0}, build, entry, engine.method_of(entry), optional=entry.name == "pow")
 
 
-def _beside_itself(engine: Engine, entry: Op) -> Iterator[Trial]:
-    """The row of one operand, added to that operand: the gradient has two parts, in either order."""
-    if len(entry.operands) != 1 or entry.operands[0].startswith("*") or not engine.has(TABLE["add"]):
+def _beside_its_operands(engine: Engine, entry: Op) -> Iterator[Trial]:
+    """The row, added to its operands: each gradient has two parts, in either order, so one that is set loses one."""
+    if entry.operands[0].startswith("*") or entry.prepare or not engine.has(TABLE["add"]):
         return
-    *_, ((number,), static) = _points(entry)
+    points = list(_points(entry))
+    numbers, static = points[0 if len(entry.operands) > 1 else -1]  # one operand: not where there is a kink
     bound = entry.bind(**static)
-    formula = bound.formula(["x"])
-    for terms in ([formula, "x"], ["x", formula]):
+    inputs = _named([float(x) for x in numbers])
+    formula = bound.formula(list(inputs))
+    for first in (False, True):
 
-        def build(engine: Engine, x: Any, first: bool = terms[0] == "x") -> Any:
-            result = engine.apply(entry, (x,), static)
-            return x + result if first else result + x
+        def build(engine: Engine, *xs: Any, first: bool = first) -> Any:
+            result = engine.apply(entry, xs, static)
+            return functools.reduce(operator.add, [*xs, result] if first else [result, *xs])
 
-        name = TABLE["add"].formula(terms)
-        yield Trial(name, {"x": float(number)}, build, bound, engine.method_of(entry), optional=True, added=True)
+        last = f"({formula})" if entry.name in ("add", "sub", "neg") else formula
+        terms = [*inputs, last] if first else [formula, *inputs]
+        yield Trial(" + ".join(terms), inputs, build, bound, engine.method_of(entry), optional=True, added=True)
 
 
 def _diamond(x: Any, y: Any) -> Any:
