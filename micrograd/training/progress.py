@@ -78,11 +78,11 @@ def brief(record: Record) -> str:
 
 
 def _foremost(record: Record) -> list[str]:
-    """The loss, and one more measure: of a metric before the validation loss, on the validation rows if there are."""
+    """The loss, a metric on the validation rows if there are, and the validation loss, which says when to stop."""
     beside = ("epoch", "seconds", "loss", "gradient norm", "learning rate", "validation loss")
     metrics = [name for name in record if name not in beside]
-    main = next((name for name in metrics if name.startswith("validation ")), (*metrics, "validation loss")[0])
-    return [name for name in ("loss", main) if name in record]
+    main = next((name for name in metrics if name.startswith("validation ")), (*metrics, "")[0])
+    return [name for name in ("loss", main, "validation loss") if name in record]
 
 
 class Lines(Display):

@@ -198,11 +198,11 @@ def test_a_bar_says_what_matters_most_in_the_room_that_there_is():
         "epoch": 3, "loss": 0.25, "gradient norm": 1.5, "learning rate": 0.01, "accuracy": 0.5, "validation loss": 2.0,
         "validation accuracy": 0.75, "seconds": 0.1,
     }  # fmt: skip
-    assert in_width(record, 45) == "loss 0.2500 val. accuracy 0.7500 rate 0.0100"
-    assert in_width(record, 40) == "loss 0.2500 val. accuracy 0.7500"
+    assert in_width(record, 60) == "loss 0.2500 val. accuracy 0.7500 val. loss 2.0000"
+    assert in_width(record, 45) == "loss 0.2500 val. accuracy 0.7500"
     assert in_width(record, 5) == ""
     everything = in_width(record, 200)
-    assert everything.endswith("rate 0.0100 gradient norm 1.5000 accuracy 0.5000 val. loss 2.0000")
+    assert everything.endswith("val. loss 2.0000 rate 0.0100 gradient norm 1.5000 accuracy 0.5000")
     assert in_width({"epoch": 1, "loss": 1.0, "learning rate": 0.5}, 80) == "loss 1.0000 rate 0.5000"
 
 

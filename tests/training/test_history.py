@@ -220,7 +220,10 @@ def test_a_line_that_updates_itself_takes_any_name(name, capsys, monkeypatch):
         (["loss"], "loss 0.5000"),
         (["loss", "validation loss"], "loss 0.5000  validation loss 0.5000"),
         (["loss", "error", "accuracy"], "loss 0.5000  error 0.5000"),
-        (["loss", "accuracy", "validation loss", "validation accuracy"], "loss 0.5000  validation accuracy 0.5000"),
+        (
+            ["loss", "accuracy", "validation loss", "validation accuracy"],
+            "loss 0.5000  validation accuracy 0.5000  validation loss 0.5000",
+        ),
     ],
 )
 def test_a_line_has_the_loss_and_what_tells_most_about_new_rows(names, shown):
