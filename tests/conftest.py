@@ -45,5 +45,5 @@ def operations_of_a_test_end_with_it():
         if name in vars(Value):
             delattr(Value, name)
     if list(TABLE) != before:
-        for name in before:
+        for name in filter(TABLE.__contains__, before):
             dict.__setitem__(TABLE, name, dict.pop(TABLE, name))  # the same row: nobody needs to hear of it
