@@ -76,3 +76,10 @@ def test_a_phone_shows_inputs_and_buttons_whole(open_page, graph, width):
     assert min(buttons.evaluate_all(ROOM)) >= 5
     lines = {top for *_, top, _ in buttons.evaluate_all(SIDES)}
     assert len(lines) == 1
+
+
+def test_what_a_phone_opens_can_be_read(open_page):
+    tab = open_page(small_net(), **PHONE)
+    card(tab, "neuron 1, ReLU").click()
+    ((*_, top, bottom),) = card(tab, "w.1").locator(".name").evaluate_all(SIDES)
+    assert bottom - top > 10  # pixels; it was 8

@@ -13,9 +13,9 @@ function viewOf(x, y, scale) {
   return [x - width / 2, y - height / 2, width, height];
 }
 
-// A view that has a box in its middle.
+// A view that has a box in its middle, and words that can be read.
 const around = ({ x, y, width, height }) =>
-  viewOf(x + width / 2, y + height / 2, max(0.45, min(CLOSEST, fitting(width, height))));
+  viewOf(x + width / 2, y + height / 2, max(0.62, min(CLOSEST, fitting(width, height))));
 
 // The part of the picture that a step needs: all of it where it can be read, else what the step is about. The start
 // shows all of it on a wide screen, as a map; on a narrow one, where words would be dots, it shows the first card and
