@@ -18,7 +18,8 @@ from pathlib import Path, PurePosixPath
 
 from building.links import CODE, PAGES, ROOT, place_of_file, place_of_page, rewritten
 from building.live import write_live
-from building.mathml import as_mathml
+from building.mathml import as_mathml, reads_alike
+from building.pictures import with_widths
 from building.reference import write_reference
 from building.sources import source_files, write_sources
 
@@ -49,7 +50,8 @@ def gather(folder: Path) -> None:
         text = rewritten((ROOT / page).read_text(encoding="utf-8"), page, about, wanted)
         to = folder / place_of_page(page)
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text((WITHOUT_COLUMNS if to == folder / "index.md" else "") + for_the_site(text), encoding="utf-8")
+        text = with_widths(for_the_site(text), to.parent)
+        to.write_text((WITHOUT_COLUMNS if to == folder / "index.md" else "") + text, encoding="utf-8")
     for name in sorted(wanted):
         if not (ROOT / name).exists():
             raise SystemExit(f"the site was not built: a page links to {name}, which is not there")
@@ -71,8 +73,10 @@ def for_the_site(text: str) -> str:
 
 
 def derivative(match: re.Match[str]) -> str:
-    """A line of the page of operations, with its formula as mathematics; in the repository it is text."""
-    return f"| {match[1]}{match[2]} | {as_mathml(match[3])} |"
+    """A line of the page of operations, with its formula as mathematics; in the repository it is code alone."""
+    formula = match[3]
+    code = "" if reads_alike(formula) else f"<br>`{formula}`"
+    return f"| {match[1]}{match[2]} | {as_mathml(formula)}{code} |"
 
 
 def finish(site: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import doctest
 import functools
 import http.server
 import importlib
 import inspect
+import math
 import os
 import re
 import subprocess
@@ -22,7 +24,8 @@ import yaml
 from helpers.browser import chromium
 
 import micrograd
-from micrograd.table import TABLE
+from micrograd.table import FLOAT, TABLE, split_case
+from micrograd.text import derivative_formulas
 
 fcntl = pytest.importorskip("fcntl")
 ROOT = Path(__file__).parent.parent
@@ -155,7 +158,28 @@ def test_the_page_of_operations_is_made_from_the_table(building, tmp_path):
 
 def test_the_derivatives_are_written_as_mathematics(html):
     rows = re.findall(r"^\| ∂/∂\w+ \|", (DOCS / "operations.md").read_text(), re.MULTILINE)
-    assert html["operations.html"].count("<math") == len(rows) > 40
+    assert len(re.findall(r"<td><math", html["operations.html"])) == len(rows) > 40
+    assert "<br><code>1.12838 * exp(-x * x)</code>" in html["operations.html"]  # the rule's own order stays below
+
+
+def test_a_tidied_derivative_has_the_same_value(building):
+    """Wherever the rule's own cases are, and where the formula has a value at all."""
+    operations, tidied = building["operations"], building["tidy"].tidied
+    known = {entry.name: getattr(FLOAT, entry.name) for entry in operations.rows()} | {"abs": abs, "nan": math.nan}
+    changed = 0
+    for entry in operations.rows():
+        names = operations.names_of(entry)
+        for formula in derivative_formulas(operations.bound(entry), names):
+            changed += tidied(formula) != ast.unparse(ast.parse(formula))
+            for case in entry.cases:
+                numbers, _ = split_case(case)
+                given = dict(zip(names, [*numbers, 0.3, 0.7]))
+                try:
+                    value = eval(formula, known, given)
+                except (ArithmeticError, ValueError):
+                    continue
+                assert eval(tidied(formula), known, {**given, "π": math.pi}) == pytest.approx(value, 2e-6, nan_ok=True)
+    assert changed >= 8
 
 
 def test_a_curve_is_broken_where_the_function_jumps(building):
@@ -220,6 +244,53 @@ def test_pages_ask_only_their_own_host_and_fit_a_phone(browser, address):
             assert wide <= 0, (page, wide)
             broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
             assert tab.evaluate(broken) == [], page
+
+
+WIDE = """[...document.querySelectorAll("img.wide")].map((e) => { const box = e.parentElement; return [
+  e.getBoundingClientRect().width, parseFloat(e.style.getPropertyValue("--natural")), box.clientWidth, box.scrollWidth,
+  box.getBoundingClientRect().right]; })"""
+
+
+def test_a_wide_picture_stays_readable_on_a_phone_and_moves_in_its_own_box(browser, address):
+    phone, desk = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+    with watched(browser, address, viewport=phone) as tab:
+        for page, least in (("index.html", 1), ("gallery.html", 12)):
+            tab.set_viewport_size(phone)
+            tab.emulate_media(media="screen")
+            tab.goto(address + page)
+            found = tab.evaluate(WIDE)
+            assert len(found) >= least
+            for width, natural, shown, whole, right in found:
+                assert natural > 1.5 * 358 and width >= 0.79 * natural
+                assert whole >= width > shown and right <= 390
+            tab.emulate_media(media="print")
+            assert all(width <= shown == whole for width, _, shown, whole, _ in tab.evaluate(WIDE))
+            tab.emulate_media(media="screen")
+            tab.set_viewport_size(desk)
+            assert all(width <= shown == whole for width, _, shown, whole, _ in tab.evaluate(WIDE))
+
+
+def test_formulas_fit_a_phone(browser, address):
+    with watched(browser, address, viewport={"width": 390, "height": 844}) as tab:
+        tab.goto(f"{address}operations.html")
+        ends = (
+            "all => all.map((e) => [e.getBoundingClientRect().right, e.closest('table').getBoundingClientRect().right])"
+        )
+        found = tab.locator("td math").evaluate_all(ends)
+        assert len(found) > 40 and all(right < table <= 380 for right, table in found)
+
+
+def test_nothing_lies_over_code_that_nobody_points_at(browser, address):
+    with watched(browser, address) as tab:
+        tab.goto(address)
+        code, button = tab.locator("pre").first, tab.locator(".md-code__nav").first
+        button.wait_for(state="attached")
+        assert button.evaluate("e => getComputedStyle(e).opacity") == "0"
+        code.hover()
+        assert button.evaluate("e => getComputedStyle(e).opacity") == "1"
+        tab.mouse.move(1, 1)
+        button.locator("button").focus()
+        assert button.evaluate("e => getComputedStyle(e).opacity") == "1"
 
 
 def test_pictures_turn_dark_with_the_page(browser, address, tmp_path):

@@ -6,6 +6,8 @@ Read in this order:
 
     links       where a link of the repository leads on the site
     sources     every source file as a page
+    pictures    wide pictures, which a phone moves sideways
+    tidy        a formula as a person would write it
     mathml      a formula as mathematics
     curves      a function and its derivative as a small picture
     reference   the API reference, from the docstrings

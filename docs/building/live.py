@@ -77,8 +77,9 @@ def write_live(folder: Path) -> None:
     (folder / "live").mkdir(exist_ok=True)
     parts = [
         "# Live pages",
-        "Each of these is one file that `explain(z, path)` wrote. Play it, step with the arrow keys, point at a box "
-        "to see why its gradient is what it is, and drag an input: everything is computed again in the page.",
+        "Each of these is one file that `explain(z, path)` wrote. Play it, or go step by step with the buttons or the "
+        "arrow keys. Choose a box to see why its gradient is what it is, and drag an input: everything is computed "
+        "again in the page.",
     ]
     for name, (title, function) in LIVE.items():
         function(folder / "live" / f"{name}.html")

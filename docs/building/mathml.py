@@ -12,19 +12,36 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 from xml.etree import ElementTree
+
+from building.tidy import tidy
 
 SIGNS = {ast.Add: "+", ast.Sub: "−", ast.Mult: "·"}
 COMPARED = {ast.Gt: "&gt;", ast.Lt: "&lt;", ast.GtE: "≥", ast.LtE: "≤"}
 RANKS = {ast.Add: 1, ast.Sub: 1, ast.Mult: 2, ast.Div: 9, ast.Pow: 4}  # a fraction holds together by itself
-MINUS, ATOM = 3, 9
+ATOM = 9
 BAR = "<mo>&#124;</mo>"  # which a Markdown table would take for the end of a cell
 INVISIBLE = "<mo>&#8290;</mo>"  # times, where mathematics writes nothing
+LONG = 40  # characters of a formula; browsers do not break mathematics into lines
 
 
 def as_mathml(formula: str) -> str:
-    """The formula as a `math` element, to stand in a line."""
-    return f'<math displaystyle="true">{written(lifted(ast.parse(formula, mode="eval").body))[0]}</math>'
+    """The formula as a `math` element, to stand in a line; a long sum as one for each term."""
+    node = tidy(lifted(ast.parse(formula, mode="eval").body))
+    terms = [written(node)[0]]
+    while len(formula) > LONG and isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
+        right = inside(node.right, RANKS[type(node.op)] + isinstance(node.op, ast.Sub))
+        last = f'<mo form="infix">{SIGNS[type(node.op)]}</mo>{right}'
+        node = node.left
+        terms[:1] = [written(node)[0], last]
+    return " ".join(f'<math displaystyle="true">{term}</math>' for term in terms)
+
+
+def reads_alike(formula: str) -> bool:
+    """Whether the mathematics has the signs of the formula, and in the same order: then one of them is enough."""
+    signs = re.sub(r"<[^>]*>|&#\d+;", "", as_mathml(formula)).replace("−", "-").replace("·", " * ")
+    return signs.replace(" ", "") == formula.replace(" ", "")
 
 
 def lifted(node: ast.expr) -> ast.expr:
@@ -64,7 +81,7 @@ def written(node: ast.expr) -> tuple[str, int]:
         case ast.Name(id=name):
             return f"<mi>{name}</mi>" if len(name) == 1 else f"<mtext>{name}</mtext>", ATOM
         case ast.UnaryOp(op=ast.USub(), operand=x):
-            return f"<mo>−</mo>{inside(x, MINUS)}", 1
+            return f'<mo form="prefix">−</mo>{inside(x, RANKS[ast.Mult])}', 1
         case ast.Compare(left=left, ops=[sign], comparators=[right]):
             return f"{inside(left, 1)}<mo>{COMPARED[type(sign)]}</mo>{inside(right, 1)}", 0
         case ast.BinOp(op=ast.Div(), left=left, right=right):
@@ -74,8 +91,6 @@ def written(node: ast.expr) -> tuple[str, int]:
             return f"<msup>{grouped(base)}{row(right)}</msup>", RANKS[ast.Pow]
         case ast.BinOp(op=sign, left=left, right=right):
             rank = RANKS[type(sign)]
-            if isinstance(sign, ast.Mult) and ast.dump(left) == ast.dump(right):
-                return f"<msup>{grouped(inside(left, ATOM))}<mn>2</mn></msup>", RANKS[ast.Pow]
             between = times(left, right) if isinstance(sign, ast.Mult) else f"<mo>{SIGNS[type(sign)]}</mo>"
             after = rank + 1 if isinstance(sign, ast.Sub) else rank
             return f"{inside(left, rank)}{between}{inside(right, after)}", rank
@@ -110,9 +125,10 @@ def grouped(text: str) -> str:
 
 
 def times(left: ast.expr, right: ast.expr) -> str:
-    """Between a number and a name mathematics writes nothing; elsewhere a dot."""
-    bare = isinstance(left, ast.Constant) and isinstance(right, (ast.Name, ast.BinOp)) and not starts_with_number(right)
-    return INVISIBLE if bare else "<mo>·</mo>"
+    """Between a number and a name, a power or a root mathematics writes nothing; elsewhere a dot."""
+    letter = isinstance(right, (ast.Name, ast.BinOp)) and not starts_with_number(right)
+    drawn = isinstance(right, ast.Call) and isinstance(right.func, ast.Name) and right.func.id in ("exp", "sqrt")
+    return INVISIBLE if isinstance(left, ast.Constant) and (letter or drawn) else "<mo>·</mo>"
 
 
 def starts_with_number(node: ast.expr) -> bool:

@@ -77,9 +77,9 @@ class Trace(Record):
             self, path, seconds=seconds, rankdir=rankdir, fold=fold, derivatives=derivatives, theme=theme
         )
 
-    def html(self, path: str | os.PathLike[str]) -> Path:
-        """Save the interactive page of this trace: one file, which needs no network."""
-        return page.save(self, path)
+    def html(self, path: str | os.PathLike[str], *, fold: str = "auto") -> Path:
+        """Save the interactive page of this trace: one file, which needs no network; `fold` as in `explain`."""
+        return page.save(self, path, fold=fold)
 
     def _repr_html_(self) -> str:
         """In a notebook: the page, in place; of a very large graph, the text alone."""

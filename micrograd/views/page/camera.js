@@ -13,22 +13,24 @@ function viewOf(x, y, scale) {
   return [x - width / 2, y - height / 2, width, height];
 }
 
-// A view that has a box in its middle.
+// A view that has a box in its middle, and words that can be read.
 const around = ({ x, y, width, height }) =>
-  viewOf(x + width / 2, y + height / 2, max(0.45, min(CLOSEST, fitting(width, height))));
+  viewOf(x + width / 2, y + height / 2, max(0.62, min(CLOSEST, fitting(width, height))));
 
 // The part of the picture that a step needs: all of it where it can be read, else what the step is about. The start
-// shows all of it on a wide screen, as a map; on a narrow one, where words would be dots, it shows the first card.
+// shows all of it on a wide screen, as a map; on a narrow one, where words would be dots, it shows the first card and
+// those that it leads to.
 function aim(at) {
   if (!stage.clientWidth || !stage.clientHeight) return null;
   const [width, height] = record.layouts[shown][0], fits = fitting(width, height);
   if (fits >= READABLE || wholeView || !at && stage.clientWidth > WIDE) {
     return viewOf(width / 2, height / 2, min(CLOSEST, fits));
   }
-  const actors = actorsAt(at);
-  const about = actors.length ? actors : [at ? cardOf.get(root) : cards.reduce((a, b) => b.x < a.x ? b : a)];
-  const part = bounds(about), needed = min(1, fitting(part.width, part.height));
-  const focus = needed < 0.5 ? about[0] : part, scale = max(needed < 0.5 ? READABLE : needed, fits);
+  const actors = actorsAt(at), first = cards.reduce((a, b) => b.x < a.x ? b : a);
+  const about = actors[0] ? actors : at ? [cardOf.get(root)]
+    : [first, ...edges.flatMap(({ source, target }) => source === first ? target : [])];
+  const part = bounds(about), needed = min(1, fitting(part.width, part.height)), enough = needed > (at ? 0.5 : 0.66);
+  const focus = enough ? part : about[0], scale = max(enough ? needed : READABLE, fits);
   return viewOf(within(focus.x + focus.width / 2, stage.clientWidth / scale, width),
     within(focus.y + focus.height / 2, stage.clientHeight / scale, height), scale);
 }

@@ -1,6 +1,6 @@
 // The cards: what stands in each box of the picture, and its colours, at a position.
 //
-// NAME, FORMULA, PAD, HEAD, ROW, DIGIT and TINTS come from document.py, which places the cards by the same sizes.
+// NAME, FORMULA, OWNED, PAD, HEAD, ROW, DIGIT and TINTS come from document.py, which places the cards by the same sizes.
 
 function svgElement(tag, attributes, ...children) {
   return dressed(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
@@ -78,12 +78,12 @@ function fill(element, text, room, size = 15) {
   if (needed > room) style.fontSize = `${max(7, size * room / needed).toFixed(1)}px`;
 }
 
-// The end of a node's name and the start of its formula or kind, as much of both as there is room for.
-function fillHead({ name, kind }, node, said, room) {
+// The end of a node's name and the start of what stands beside it, as much of both as there is room for.
+function fillHead({ name, kind }, own, said, room) {
   if (kind.said === said) return;
   kind.said = said;
   for (let left = NAME, right = FORMULA; right > 3; left > 8 ? left -= 1 : right -= 1) {
-    name.textContent = ending(node.name, left);
+    name.textContent = ending(own, left);
     kind.textContent = cut(said, right);
     if (widthOf(name) + widthOf(kind) < room - 8) break;
   }
@@ -126,7 +126,9 @@ function paintNode({ box: { node }, parts, width, height }, at, grads) {
   const grad = grads[node.index], taken = stepsTo[node.index].filter((step) => step.number <= at - forward);
   const shown = gradText(grad, short), data = dataText(node, at, short), adds = parts.sum.tagName && taken.length > 1;
   const awaits = parts.sum.tagName && taken.length === 1 && stepsTo[node.index].length > 1;
-  fillHead(parts, node, data === "failed" ? data : node.formula || node.kind, width - 2 * PAD);
+  // a parameter of a net is called as it is in its neuron, w.1, and beside it stands whose it is
+  const [, owner, own] = node.kind === "parameter" && node.name.match(OWNED) || [, node.kind, node.name];
+  fillHead(parts, own, data === "failed" ? data : node.formula || owner, width - 2 * PAD);
   fill(parts.data, data, width - 62);
   fill(parts.grad, adds ? termsOf(taken) : awaits ? `${shown} + …` : shown, width - 62);
   if (parts.sum.tagName) {

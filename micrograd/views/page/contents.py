@@ -21,10 +21,9 @@ from typing import Any
 
 from micrograd.table import Op
 from micrograd.text import ATOM, NEGATIVE, Text
-from micrograd.views.fold import fold
 from micrograd.views.objective import heading
 from micrograd.views.page.javascript import Rules
-from micrograd.views.page.positions import Layout, title_lines
+from micrograd.views.page.positions import Layout, folded, title_lines
 from micrograd.views.record import Record, Step
 from micrograd.views.snapshot import CONSTANT_NUMBER, FAILED, LEAF, OPERATION, PARAMETER, Node, Snapshot
 from micrograd.words import count, one_line, short
@@ -68,7 +67,7 @@ def title_of(graph: Snapshot) -> str:
 
 def _folded_name(graph: Snapshot) -> str:
     """What the result's box is called, if it is a loss, or of a neuron or a layer; else ""."""
-    box = fold(graph).boxes[-1]
+    box = folded(graph).boxes[-1]
     if box.kind == "loss":
         return box.title if heading(box.title) == "loss" else heading(box.title)
     return box.title if box.kind in ("neuron", "layer") else ""

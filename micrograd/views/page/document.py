@@ -131,10 +131,10 @@ class Page:
     trace: Record
     title: str
 
-    def __init__(self, trace: Record):
+    def __init__(self, trace: Record, *, fold: str = "auto"):
         _allow(trace.size)
         self.trace, self.title = trace, contents.title_of(trace.graph)
-        self.text: str = _text(trace, self.title)
+        self.text: str = _text(trace, self.title, fold)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Save the page as one file, and return its path."""
@@ -154,20 +154,23 @@ class Page:
         return f"<page of {self.title}: .save('page.html') makes a file of it>"
 
 
-def explain(root: Any, path: str | os.PathLike[str] | None = None, *, names: Any = None) -> Path | Page:
+def explain(
+    root: Any, path: str | os.PathLike[str] | None = None, *, names: Any = None, fold: str = "auto"
+) -> Path | Page:
     """The page of forward and backward behind `root`: shown in place in a notebook, saved where a path is given.
 
     `root` is a Value, or the error that an operation raised: then the page shows forward up to the failure. `names` is
-    as in `snapshot`. Returns the Page, or the path of the file. Raises ValueError for a graph too large for a page,
-    LayoutError when it could not be drawn.
+    as in `snapshot`, `fold` as in `draw_dot`, except that a net begins with at least a box for each neuron, which a
+    click opens: `fold="none"` shows every value. Returns the Page, or the path of the file. Raises ValueError for a
+    graph too large for a page and for an unknown fold, LayoutError when it could not be drawn.
     """
-    found = Page(Record(root, names, allow=_allow))
+    found = Page(Record(root, names, allow=_allow), fold=fold)
     return found if path is None else found.save(path)
 
 
-def save(trace: Record, path: str | os.PathLike[str]) -> Path:
-    """Save the page of a trace as one file, and return its path."""
-    return Page(trace).save(path)
+def save(trace: Record, path: str | os.PathLike[str], *, fold: str = "auto") -> Path:
+    """Save the page of a trace as one file, and return its path; `fold` as in `explain`."""
+    return Page(trace, fold=fold).save(path)
 
 
 def page(trace: Record) -> str:
@@ -178,9 +181,9 @@ def page(trace: Record) -> str:
     return Page(trace).text
 
 
-def _text(trace: Record, title: str) -> str:
+def _text(trace: Record, title: str, fold: str) -> str:
     rules = Rules()
-    record = contents.contents(trace, positions.layouts(trace), rules)
+    record = contents.contents(trace, positions.layouts(trace, fold), rules)
     script = "\n".join([_scripts(FIRST), _shared(), squeeze.script(rules.source()), _scripts(AFTER)])
     style = _style()
     return PAGE.format(
@@ -207,7 +210,7 @@ def _shared() -> str:
     """The numbers that Python and the script must agree on."""
     shared = {
         **{name: getattr(contents, name) for name in ("CALL", "INFIX", "PREFIX", "POSTFIX")},
-        **{name: getattr(positions, name) for name in ("NAME", "FORMULA", "PAD", "HEAD", "ROW", "DIGIT")},
+        **{name: getattr(positions, name) for name in ("NAME", "FORMULA", "OWNED", "PAD", "HEAD", "ROW", "DIGIT")},
         "NAMED": NAMED,
         "TINTS": STEPS,
     }

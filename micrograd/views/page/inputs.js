@@ -73,7 +73,7 @@ function makeInput(node) {
   });
   fields.set(node, write);
   write();
-  const name = make("span", {}, ending(node.name, 16));
+  const name = make("span", {}, ending(node.name, 22));  // layers.0.neurons.0.w.0
   return make("label", { class: "input", "data-node": node.index }, name, slider, field);
 }
 

@@ -9,8 +9,8 @@
     ([(0,), (1,)], [(0, 1, 0), (0, 1, 1)])
 
 Graphviz places empty boxes of the right sizes; the page's script draws what is in them. So the numbers can change
-without a new layout. The first layout is the graph as it is folded; each of the others has one box of another layout
-opened, its members inside a frame, and all the rest making room.
+without a new layout. The first layout is the graph as it is folded, a net at least by its neurons; each of the others
+has one box of another layout opened, its members inside a frame, and all the rest making room.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from xml.etree import ElementTree
 
 from micrograd.errors import LayoutError
 from micrograd.views import layout
-from micrograd.views.fold import fold
+from micrograd.views.fold import Folded, fold
 from micrograd.views.record import Record
-from micrograd.views.snapshot import Node, Snapshot
+from micrograd.views.snapshot import PARAMETER, Node, Snapshot
 from micrograd.words import one_line, short
 
 Triple = tuple[int, int, int]  # an edge: its source, its target, and the operand's position
@@ -37,9 +37,12 @@ MAX_EDGES = 120  # in a layout with an opened box; Graphviz needs seconds for so
 MAX_PORTS = 8  # with more operands, edges end in the middle
 FAN = 3  # edges of one value that leave it side by side
 NAME, FORMULA, TITLE = 18, 22, 24  # characters of a card that are shown; the details have them all
+# A parameter's name: whose it is, and what it is there, as in layers.0.neurons.2 and w.1. The script reads it so too.
+OWNED = r"^(.+)\.([A-Za-z_]\w*(?:\.\d+)*)$"
 
 # Sizes in CSS pixels: of a card, of its rows, and of a character in its fonts.
 LEAST, HEAD, ROW, PAD = 128, 32, 25, 12
+APART, NEAR = 1.75, 1  # inches between columns: with room for the numbers on the edges, and where there are none
 BOLD, SMALL, DIGIT = 9.2, 6.9, 8.2
 
 
@@ -81,13 +84,25 @@ class Layout:
     inside: set[int] = field(default_factory=set)
 
 
-def layouts(trace: Record) -> list[Layout]:
+def folded(graph: Snapshot, by: str = "auto") -> Folded:
+    """The boxes with which the page begins: a net has at least a box for each neuron, because a click opens it.
+
+    A picture that cannot be opened is folded only where it is too large to read.
+    """
+    found = fold(graph, by=by)
+    small = by == "auto" and found.level in ("none", "operation")
+    if small and len({node.group.neuron for node in graph.nodes if node.group is not None}) > 1:
+        return fold(graph, by="neuron")
+    return found
+
+
+def layouts(trace: Record, by: str = "auto") -> list[Layout]:
     """The picture as it is folded, then one layout for each box that can be opened, boxes in opened ones too.
 
-    Raises LayoutError when Graphviz cannot draw it.
+    Raises LayoutError when Graphviz cannot draw it, ValueError for another way to fold and for too many boxes.
     """
     graph, edges = trace.graph, [(e.source, e.target, e.position) for e in trace.graph.edges]
-    boxes = [Placed(box.title, tuple(box.members), box.has_result) for box in fold(graph).boxes]
+    boxes = [Placed(box.title, tuple(box.members), box.has_result) for box in folded(graph, by).boxes]
     found, drawn = [Layout(boxes, _edges(edges, boxes))], 0
     for number, each in enumerate(found):  # grows on the way
         for i, box in enumerate(each.boxes):
@@ -186,8 +201,10 @@ class _Sizes:
         return self._card(self.graph.nodes[box.members[0]])
 
     def _card(self, node: Node) -> tuple[float, float]:
-        beside = one_line(node.formula, FORMULA) if node.formula else node.kind
-        head = min(len(node.name), NAME) * BOLD + len(beside) * SMALL + 18
+        owned = re.match(OWNED, node.name) if node.kind == PARAMETER else None
+        owner, name = owned.groups() if owned else ("", node.name)
+        beside = one_line(node.formula or owner or node.kind, FORMULA)
+        head = min(len(name), NAME) * BOLD + len(beside) * SMALL + 18
         steps = self.trace.received(node.index)
         rows = 2 + (len(steps) > 1)
         terms = [short(step.contribution) for step in steps[-3:]]
@@ -228,7 +245,9 @@ def _dot(each: Layout, sizes: _Sizes, *, ports: bool = True) -> str:
         entering.setdefault(each.edges[number].target, []).append(number)
         leaving[each.edges[number].source] = leaving.get(each.edges[number].source, 0) + 1
     shape = "shape=record fixedsize=true fontsize=1 margin=0"
-    lines = [f"digraph {{ rankdir=LR nodesep=0.45 ranksep=1.75 node [{shape}] edge [arrowhead=none]"]
+    # an edge into a folded box has no numbers of its own, but those that travel along it
+    apart = NEAR if each.edges and all(each.boxes[edge.target].folded for edge in each.edges) else APART
+    lines = [f"digraph {{ rankdir=LR nodesep=0.45 ranksep={apart} node [{shape}] edge [arrowhead=none]"]
     port_of: dict[int, str] = {}
     for i, box in enumerate(each.boxes):
         width, height = sizes.of(box)
