@@ -9,6 +9,7 @@ Read in this order:
     jam                 which loop's turns are taken several at once
     reads, kernel       the program as LLVM loops: what a line reads, and the lines
     products, rowsums   gradients as sums over the rows of products, taken at the end
+    work_memory         how large the memory of a step is, and where each part of it begins
     rowloads            a block's rows, transposed
     workers             how several threads share a step
     looped_lanes        the functions of `native.lanes`, written as loops
