@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from micrograd.compiler.fold import Line
 from micrograd.compiler.loops.shape import Nest, Shape, Step
 from micrograd.compiler.loops.storage import Storage
+from micrograd.compiler.loops.tiles import evenly
 
 LEAST_TURNS = 4  # of the inner loop
 MOST = 8  # turns at once
@@ -51,8 +52,7 @@ def turns_at_once(
     most = min(MOST, nest.count, registers // max(sums, 1))
     if most < 2:
         return 1
-    rounds = -(-nest.count // most)
-    return -(-nest.count // rounds)
+    return evenly(nest.count, most)
 
 
 def _innermost(nest: Nest) -> Iterator[tuple[Nest, int]]:

@@ -100,12 +100,12 @@ class Kernel(Reads):
 
     def _dot(self, dot: Dot, form: Affine) -> None:
         """Instead of a loop: what its lines add to, and the sum that has been taken."""
-        outer, own, axis = self.frames[-1], dot.total.result, dot.nest.depth
+        outer, own, axis = self.frames[-1], dot.total.result, dot.reduction.depth
         first = Access("temporary", own.base - own.strides[axis], own.strides[:-1])
-        last = own.base + (dot.nest.most - 1) * own.strides[axis], own.strides[:-1]
+        last = own.base + (dot.reduction.most - 1) * own.strides[axis], own.strides[:-1]
         values: list[list[str] | None] = []
         for q in range(self.copies):
-            before = self.temporary(first, dot.total.nests[:-1], q, False)
+            before = self.temporary(first, dot.nests, q, False)
             at = self.pointer("%dots", form, q, self.rows_at_once)
             sums = [self.e.load_vector(at, v * self.e.lanes) for v in range(self.wide)]
             values.append([self.e.instruction("add", *pair) for pair in zip(before, sums)])
