@@ -91,8 +91,8 @@ class Dots:
         if not all(isinstance(each.count, int) for each in total.nests) or reduction.most < LEAST:
             return None
         product, own = lines[0], total.result
-        before = Access("temporary", own.base - own.strides[-1], own.strides)
-        if product.line.op != "mul" or set(total.operands) != {product.line.result, before}:
+        terms = {access.place for access in total.temporaries}
+        if product.line.op != "mul" or terms != {product.result, own.turn_before()}:
             return None
         if not own.strides[-1] or not self._is_used_once(product, total) or not self._is_used_at_last(total):
             return None
