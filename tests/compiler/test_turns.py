@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import re
 
 import pytest
 
 from micrograd import Value, maximum, train_step
+from micrograd.compiler.fold import storage
 from micrograd.compiler.loops import kernel
+from micrograd.compiler.loops.looped_lanes import LoopedLanes
+from micrograd.compiler.loops.shape import Shape
+from micrograd.losses import half_squared_sum
+from micrograd.nn import MLP
 from micrograd.optim import SGD
 
 numpy = pytest.importorskip("numpy")
@@ -89,6 +95,24 @@ def test_a_sum_is_stored_once_after_its_loop(monkeypatch):
     sums = [body for body in innermost(block_of(step)) if "phi double" in body]
     assert len(sums) > 2
     assert not any("store" in body for body in sums)
+
+
+@pytest.mark.parametrize("sizes", [[5], [8, 6], [8, 7, 6, 5]], ids=str)
+def test_a_net_has_in_memory_what_its_program_shows_there(sizes):
+    """Two analyses answer this: one for readers and C, one for native loops, which also keep factors of products."""
+    net = MLP(9, sizes, activation="tanh", rng=random.Random(0))
+    step = train_step(lambda x, y: half_squared_sum(net(x), y), SGD(net.parameters()), loops=True)
+    step([[0.1 * k for k in range(9)]] * 8, [[0.5] * sizes[-1]] * 8)
+    spec = step._last().code.spec
+    shown = storage(spec.folded)
+    stored = {kept.variable for kept in shown.lines.values() if kept.cell}
+    stored |= {variable for loop in shown.loops.values() for variable, _ in loop.stores}
+    variables = [shown.lines[id(step.entry)].variable for step in Shape(spec.folded).steps]
+    writer = LoopedLanes(dataclasses.replace(spec, lanes=2, wide=2, kept=32))
+    native = {variables[number] for number in writer.storage.stored}
+    factors = writer.products.left.stored | writer.products.right.stored
+    assert native <= stored <= native | {variables[number] for number in factors}
+    assert len(native) == 2 * len(sizes) - 1
 
 
 def test_loops_in_loops_are_taken_several_at_once():

@@ -216,9 +216,11 @@ int main(void)
             return 2;
         }}
     }}
+    for (int t = 0; t < 2; t++) {{ /* f_step takes no lock: no other may run then */
+        pthread_join(threads[t], NULL);
+    }}
     for (int t = 0; t < 2; t++) {{
         double out[1];
-        pthread_join(threads[t], NULL);
         f_run(all[t].x, out);
         printf("%a %a %a %a\\n", all[t].out[0], out[0], all[t].loss, f_step(all[t].x, all[t].y, 0.0));
     }}

@@ -46,6 +46,27 @@ class Affine:
             value += stride * counter
         return value
 
+    def turn_before(self, axis: int = -1) -> Affine:
+        """The same, as it was one turn earlier of the loop at depth `axis`."""
+        return Affine(self.base - self.strides[axis], self.strides)
+
+    def last_turn(self, count: int | Affine) -> Affine:
+        """Its value in the last of `count` turns of the innermost loop, in the counters of the others."""
+        *strides, stride = self.strides
+        if isinstance(count, int):
+            return Affine(self.base + stride * (count - 1), tuple(strides))
+        for k, step in enumerate(count.strides):
+            strides[k] += stride * step
+        return Affine(self.base + stride * (count.base - 1), tuple(strides))
+
+    def outwards(self) -> Iterator[Affine]:
+        """The same in the counters of all loops, then without the innermost, and so on while this changes nothing."""
+        yield self
+        for depth in range(len(self.strides) - 1, -1, -1):
+            if self.strides[depth]:
+                return
+            yield Affine(self.base, self.strides[:depth])
+
     def __str__(self) -> str:
         return steps(str(self.base) if self.base or not any(self.strides) else "", self.strides)
 

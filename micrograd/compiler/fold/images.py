@@ -76,16 +76,9 @@ def ranges_of(place: Affine, loops: Loops) -> Iterator[range]:
 
 def final(place: Affine, loops: Loops, depth: int) -> Affine:
     """The place in the last turn of all loops but the outer `depth`."""
-    base, strides = place.base, list(place.strides)
     for loop in reversed(loops[depth:]):
-        stride = strides.pop()
-        if isinstance(loop.count, int):
-            base += stride * (loop.count - 1)
-        else:
-            base += stride * (loop.count.base - 1)
-            for k, step in enumerate(loop.count.strides):
-                strides[k] += stride * step
-    return Affine(base, tuple(strides))
+        place = place.last_turn(loop.count)
+    return place
 
 
 def without_last_turn(loops: Loops) -> Loops:

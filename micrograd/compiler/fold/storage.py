@@ -22,6 +22,9 @@ before the loop. What other loops read later, or in another order, goes to memor
 number is needed. Memory is one block of numbers, `m`: an array in it is as small as its first and last place allow; an
 array that each turn of a loop has to itself is the same in all turns; and arrays take the place of those that nothing
 reads any more.
+
+This is for a program that one function runs from top to bottom. `loops.storage` is for native code, which splits it
+among functions: what one of them keeps in a register, another reads from memory, and later than the program says.
 """
 
 from __future__ import annotations
@@ -175,7 +178,7 @@ class _Analysis:
                     around = tuple(map(id, loops[:depth]))
                     self._same[around, place] = writer
                     if depth:
-                        self._before[around, Affine(place.base - place.strides[-1], place.strides)] = writer
+                        self._before[around, place.turn_before()] = writer
 
     def _read(self, place: Affine, number: int, loops: Loops, owner: Any) -> None:
         self._reads.append(_Read(place, number, loops, self._tops[number], owner))
@@ -225,10 +228,9 @@ class _Analysis:
 
     def _depths(self, read: _Read) -> Iterator[tuple[Hashable, int]]:
         """Where a read may find its writer: the loops around both, and the place by their counters."""
-        for depth in range(len(read.loops), -1, -1):
-            yield (tuple(map(id, read.loops[:depth])), Affine(read.place.base, read.place.strides[:depth])), depth
-            if depth and read.place.strides[depth - 1]:
-                return
+        for place in read.place.outwards():
+            depth = len(place.strides)
+            yield (tuple(map(id, read.loops[:depth])), place), depth
 
     def _carries(self, read: _Read) -> bool:
         """Keep a read of what a line wrote in the turn before, if it is one; then that variable is carried."""
@@ -240,7 +242,7 @@ class _Analysis:
             if depth - 1 not in writer.carried:
                 writer.carried.add(depth - 1)
                 place = final(writer.line.result.place, writer.loops, depth)
-                initial = Affine(place.base - place.strides[-1], place.strides[:-1])
+                initial = place.last_turn(0)  # of the turn before the first
                 owner = (self.loops[id(loop)], Variable(writer.number))
                 self._read(initial, self._numbers[id(loop)], read.loops[: depth - 1], owner)
             self._keep(read, Variable(writer.number))

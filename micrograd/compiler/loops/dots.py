@@ -1,4 +1,4 @@
-"""Write weighted sums of a row's own numbers with the numbers in the lanes: the native function `dots`.
+"""Write weighted sums of a row's numbers, inner products, with the numbers in the lanes: the native function `dots`.
 
     for a chunk of i:
         for j, row:                       # a tile: several j, several rows
@@ -12,13 +12,12 @@ cache while all j go through it. (Goto and van de Geijn, "Anatomy of high-perfor
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from micrograd.compiler.fold import Access, Affine
 from micrograd.compiler.loops.shape import Arrays, Nest, Shape, Step
-from micrograd.compiler.loops.tiles import SIZES, index, loop
+from micrograd.compiler.loops.tiles import SIZES, index, jammed_of, loop, tiles
 from micrograd.compiler.native.emit import Emitter
 from micrograd.compiler.native.lanes import function
 from micrograd.compiler.native.spec import ModuleSpec
@@ -28,20 +27,25 @@ CHUNK = 192  # terms whose factors stay in the nearest cache
 
 
 class Dot(NamedTuple):
-    """The sum, over the turns of `nest`, of `weight` * `number`, a number of a row of array `array`. `product` and
-    `total` are its two lines.
+    """The sum, over the turns of the loop `reduction`, of `weight` * `number`, a number of a row of array `array`.
+    `product` and `total` are its two lines.
     """
 
-    nest: Nest
+    reduction: Nest
     product: Step
     total: Step
     weight: Access
     number: Access
     array: int
 
+    @property
+    def nests(self) -> tuple[Nest, ...]:
+        """The loops around the reduction, which have one sum for each turn."""
+        return self.total.nests[:-1]
+
 
 class Dots:
-    """The sums of a program that are of this kind, by their loops. `words` is how many there are for each row."""
+    """The sums of a program that are of this kind, by their reductions. `words` is how many there are for each row."""
 
     def __init__(self, shape: Shape, widths: Sequence[int], wanted: Collection[int]):
         self.shape = shape
@@ -50,7 +54,7 @@ class Dots:
         for step in shape.lines:
             dot = self._dot(step, wanted) if step.line.op == "add" and step.nests else None
             if dot:
-                self.found[dot.nest] = dot
+                self.found[dot.reduction] = dot
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -58,15 +62,15 @@ class Dots:
         self._forms: dict[Nest, Affine] = {}
         for dot in self.found.values():
             size, strides = 1, []
-            for nest in reversed(dot.total.nests[:-1]):
+            for nest in reversed(dot.nests):
                 strides.append(size)
                 size *= nest.most
-            self._forms[dot.nest] = Affine(self.words, tuple(reversed(strides)))
+            self._forms[dot.reduction] = Affine(self.words, tuple(reversed(strides)))
             self.words += size
 
     def address(self, dot: Dot) -> Affine:
         """Where its sums are, in the counters of the loops around it."""
-        return self._forms[dot.nest]
+        return self._forms[dot.reduction]
 
     @property
     def skipped(self) -> set[int]:
@@ -75,20 +79,20 @@ class Dots:
 
     def _dot(self, total: Step, wanted: Collection[int]) -> Dot | None:
         """The sum that a line adds up, if it is of this kind."""
-        nest = total.nests[-1]
-        lines = [step for step in nest.steps if step.number in wanted]
+        reduction = total.nests[-1]
+        lines = [step for step in reduction.steps if step.number in wanted]
         if (
-            nest.nests
+            reduction.nests
             or len(lines) != 2
             or lines[1] is not total
             or lines[0].entry.__class__ is not total.entry.__class__
         ):
             return None
-        if not all(isinstance(each.count, int) for each in total.nests) or nest.most < LEAST:
+        if not all(isinstance(each.count, int) for each in total.nests) or reduction.most < LEAST:
             return None
         product, own = lines[0], total.result
-        before = Access("temporary", own.base - own.strides[-1], own.strides)
-        if product.line.op != "mul" or set(total.operands) != {product.line.result, before}:
+        terms = {access.place for access in total.temporaries}
+        if product.line.op != "mul" or terms != {product.result, own.turn_before()}:
             return None
         if not own.strides[-1] or not self._is_used_once(product, total) or not self._is_used_at_last(total):
             return None
@@ -98,7 +102,7 @@ class Dots:
             if abs(number.strides[-1]) != 1 or weight.strides[-1] != number.strides[-1]:
                 return None
             array, *others = self.rows.read_by(number, total.counters)
-            return None if others else Dot(nest, product, total, weight, number, array)
+            return None if others else Dot(reduction, product, total, weight, number, array)
         return None
 
     def _is_used_once(self, product: Step, total: Step) -> bool:
@@ -145,7 +149,7 @@ class DotWriter:
         return function(f"void @dots({given})", self.e)
 
     def _dot(self, dot: Dot) -> None:
-        count, lanes, start = dot.nest.most, self.spec.machine.lanes_in_loops, 0
+        count, lanes, start = dot.reduction.most, self.spec.machine.lanes_in_loops, 0
         while start < count:
             while lanes > count - start:
                 lanes //= 2
@@ -162,24 +166,10 @@ class DotWriter:
 
     def _chunk(self, dot: Dot, lanes: int, first: str | int, size: int) -> None:
         """`size` terms of all sums, from term `first` on."""
-        e, outer = self.e, [nest.most for nest in dot.total.nests[:-1]]
+        jammed = jammed_of(dot.weight.strides, dot.number.strides)
         most = SIZES[self.spec.machine.registers].sums
-        can_jam = [k for k, _ in enumerate(outer) if dot.weight.strides[k] and not dot.number.strides[k]]
-        jammed = can_jam[-1] if can_jam else -1
-        with contextlib.ExitStack() as loops:
-            at: dict[int, str | int] = {
-                k: loops.enter_context(loop(e, 0, turns, 1)) for k, turns in enumerate(outer) if k != jammed
-            }
-            if jammed < 0:
-                self._rows(dot, lanes, first, size, at, -1, 1)
-                return
-            turns = outer[jammed]
-            jam = -(-turns // -(-turns // min(most, turns)))
-            whole = turns // jam * jam
-            with loop(e, 0, whole, jam) as j:
-                self._rows(dot, lanes, first, size, {**at, jammed: j}, jammed, jam)
-            if whole < turns:
-                self._rows(dot, lanes, first, size, {**at, jammed: whole}, jammed, turns - whole)
+        for at, jam in tiles(self.e, [nest.most for nest in dot.nests], jammed, most):
+            self._rows(dot, lanes, first, size, at, jammed, jam)
 
     def _rows(
         self, dot: Dot, lanes: int, first: str | int, size: int, at: dict[int, str | int], jammed: int, jam: int
@@ -223,6 +213,6 @@ class DotWriter:
     ) -> str:
         """Where a factor of the term `first` is; those of the terms after it follow. Terms go up through the places."""
         place, stride = access.place, access.strides[-1]
-        lowest = place.base + min(0, stride * (dot.nest.most - 1)) - start
+        lowest = place.base + min(0, stride * (dot.reduction.most - 1)) - start
         form = Affine(lowest, place.strides[:-1])
         return self.e.at(self.e.at(base, index(self.e, form, at, 1)), first)

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from micrograd.compiler.fold import Line
 from micrograd.compiler.loops.shape import Nest, Shape, Step
 from micrograd.compiler.loops.storage import Storage
+from micrograd.compiler.loops.tiles import evenly
 
 LEAST_TURNS = 4  # of the inner loop
 MOST = 8  # turns at once
@@ -23,14 +24,14 @@ def carried(shape: Shape, nest: Nest, wanted: Collection[int]) -> list[Step]:
     by_form = {}
     for step in nest.steps:
         if step.number in wanted and isinstance(step.entry, Line):
-            own = step.line.result
-            by_form[own.base - own.strides[nest.depth], own.strides] = step.number
+            by_form[step.result.turn_before()] = step.number
     found = {
-        by_form.get((access.base, access.strides[:depth]))
+        by_form.get(place)
         for step in shape.steps[nest.first : nest.end]
         if step.number in wanted
         for access in step.temporaries
-        if not any(access.strides[depth:])
+        for place in access.place.outwards()
+        if len(place.strides) == depth
     }
     return [step for step in nest.steps if step.number in found]
 
@@ -51,8 +52,7 @@ def turns_at_once(
     most = min(MOST, nest.count, registers // max(sums, 1))
     if most < 2:
         return 1
-    rounds = -(-nest.count // most)
-    return -(-nest.count // rounds)
+    return evenly(nest.count, most)
 
 
 def _innermost(nest: Nest) -> Iterator[tuple[Nest, int]]:
@@ -86,8 +86,7 @@ def _may_jam(shape: Shape, storage: Storage, nest: Nest, wanted: Collection[int]
                 continue
             if not isinstance(step.entry, Line):
                 return False
-            result = step.line.result
-            adds_to_itself = access.strides == result.strides and access.base == result.base - result.strides[depth]
+            adds_to_itself = access.place == step.result.turn_before(depth)
             in_memory = len(step.nests) > depth + 1
             if not adds_to_itself or (in_memory and storage.in_place.get(step.number, (-1,))[0] != depth):
                 return False

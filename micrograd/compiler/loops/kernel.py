@@ -100,16 +100,14 @@ class Kernel(Reads):
 
     def _dot(self, dot: Dot, form: Affine) -> None:
         """Instead of a loop: what its lines add to, and the sum that has been taken."""
-        outer, own, axis = self.frames[-1], dot.total.result, dot.nest.depth
-        first = Access("temporary", own.base - own.strides[axis], own.strides[:-1])
-        last = own.base + (dot.nest.most - 1) * own.strides[axis], own.strides[:-1]
+        first = self._before(dot.total, 0)
         values: list[list[str] | None] = []
         for q in range(self.copies):
-            before = self.temporary(first, dot.total.nests[:-1], q, False)
+            before = self.temporary(first, dot.nests, q, False)
             at = self.pointer("%dots", form, q, self.rows_at_once)
             sums = [self.e.load_vector(at, v * self.e.lanes) for v in range(self.wide)]
             values.append([self.e.instruction("add", *pair) for pair in zip(before, sums)])
-        outer.numbers[last] = values
+        self.frames[-1].numbers[dot.total.result.last_turn(dot.reduction.most)] = values
         self._ended(dot.total, values)
 
     def _start_in_place(self, nest: Nest) -> None:
@@ -153,22 +151,18 @@ class Kernel(Reads):
             for step, given in zip(lines, before):
                 own = step.result
                 of = self.e.of("i1") if step.line.op in CONDITIONS else self.e.type
-                names = [[frame.variable(of, x, (own.base, own.strides), q) for x in xs] for q, xs in enumerate(given)]
-                key = own.base - own.strides[nest.depth], own.strides
-                frame.numbers[key] = [*names, *[None] * (jam - 1)]
+                names = [[frame.variable(of, x, own, q) for x in xs] for q, xs in enumerate(given)]
+                frame.numbers[own.turn_before()] = [*names, *[None] * (jam - 1)]
             self._body(nest)
         for step in nest.steps:
             if isinstance(step.entry, Line) and step.number in self.wanted:
-                own = step.result
-                values = frame.numbers[own.base, own.strides]
+                values = frame.numbers[step.result]
                 if nest.may_be_empty:
                     if step not in lines:  # its last result, if there is one, is read from memory
                         continue
                     values = self._either(frame, values, before[lines.index(step)], step)
-                stride, last = own.strides[-1], end if isinstance(end, Affine) else Affine(end, (0,) * nest.depth)
-                strides = tuple(x + stride * y for x, y in zip(own.strides, last.strides))
                 values = values[-1:] if jam > 1 else values
-                outer.numbers[own.base + (last.base - 1) * stride, strides] = values
+                outer.numbers[step.result.last_turn(end)] = values
                 if end == nest.count:
                     self._ended(step, values)
 
@@ -183,8 +177,8 @@ class Kernel(Reads):
     @staticmethod
     def _before(step: Step, start: int) -> Access:
         """Where a result is that the loop's first turn reads as that of the turn before."""
-        own = step.result
-        return Access("temporary", own.base + (start - 1) * own.strides[-1], own.strides[:-1])
+        place = step.result.last_turn(start)
+        return Access("temporary", place.base, place.strides)
 
     def _starts(self, step: Step, start: int) -> bool:
         """Whether there is such a result in all turns of the loops around, even if the loop has no turns in some."""
@@ -273,13 +267,12 @@ class Kernel(Reads):
                 fuses = not self._adds_products(step)
                 result.append(e.instruction(line.op, *each, condition_is_number=by_number, fuses=fuses))
         frame = self.frames[-1]
-        own = step.result
-        frame.numbers.setdefault((own.base, own.strides), []).append(result)
+        frame.numbers.setdefault(step.result, []).append(result)
         jammed = next((k for k, each in enumerate(self.frames) if each.copies > 1), 0)
         if q + 1 < self.copies and len(self.frames) - 1 == jammed:  # the next copy may add to this one
-            key = own.base - own.strides[-1], own.strides
-            if key in frame.numbers:
-                frame.numbers[key][q + 1] = result
+            before = step.result.turn_before()
+            if before in frame.numbers:
+                frame.numbers[before][q + 1] = result
         self.keep(self, step, result, q, False)
         if step.number in self.attached:
             self.output(self, step, result, q)

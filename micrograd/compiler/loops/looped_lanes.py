@@ -20,6 +20,7 @@ from micrograd.compiler.loops.rowloads import RowLoader
 from micrograd.compiler.loops.rowsums import RowSums
 from micrograd.compiler.loops.shape import Shape, Step
 from micrograd.compiler.loops.storage import Storage
+from micrograd.compiler.loops.work_memory import WorkMemory
 from micrograd.compiler.loops.workers import Workers
 from micrograd.compiler.native.emit import Emitter, bits, is_called
 from micrograd.compiler.native.lanes import LaneWriter, function, not_finite
@@ -32,7 +33,7 @@ CHAINS = 4  # independent sums, so that an addition need not wait for the one be
 
 
 class LoopedLanes(LaneWriter):
-    """Writes the functions of one module from `spec.folded`. `words` is the size of its work memory, in doubles."""
+    """Writes the functions of one module from `spec.folded`."""
 
     sums: str
     rehearsal: bool
@@ -53,7 +54,7 @@ class LoopedLanes(LaneWriter):
         self.products: Products = Products(self.shape, spec.widths, sums=not spec.exact)
         if spec.exact:
             self._check_means()
-        self.has_threads: bool = spec.threads > 1 and not spec.exact
+        self.has_threads: bool = spec.threads > 1
         self.call, self.rows_a_call = "chunk" if self.has_threads else "block", self.rows_at_once
         self.keep(spec.kept)
         self.loose: set[int] = {step.number for step in self.shape.loose}
@@ -72,12 +73,13 @@ class LoopedLanes(LaneWriter):
             self.rows_a_call: int = rows
 
     @property
-    def words_a_row(self) -> int:
-        """The work memory for each row that is kept, in doubles."""
-        parts = self._parts()
-        return sum(words for name, words in parts.items() if name not in ("rows", "work", "dots")) // max(
-            1, self.spec.kept
-        )
+    def memory(self) -> WorkMemory:
+        """The work memory, for what is known now: a rehearsal and `keep` change its layout."""
+        return WorkMemory(self.spec, self.storage, self.dots, self.products)
+
+    @property
+    def words(self) -> int:
+        return self.memory.words
 
     @property
     def has_uniform(self) -> bool:
@@ -147,12 +149,7 @@ class LoopedLanes(LaneWriter):
         """Compute the program on the rows from %first on, as many as are taken at once, but none beyond %last."""
         e = self.emitter(self.spec.lanes)
         e.begin("entry")
-        parts = self.pointers(e)
-        for name, part in parts.items():
-            e.do(f"%{name}.all = getelementptr inbounds double, ptr {part}, i64 0")
-        for name in ("rows", "work", "dots"):
-            own = e.let(f"mul i64 %worker, {self._parts()[name] // self.spec.threads}") if self.has_threads else "0"
-            e.do(f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 {own}")
+        self.memory.enter(e)
         if self.has_threads:
             e.do(f"%slot = mul i64 %part, {self.rows_at_once}")
             own = e.let(f"mul i64 %part, {self.spec.sums}")
@@ -164,12 +161,9 @@ class LoopedLanes(LaneWriter):
             count = e.let(f"sub i64 {e.let('add i64 %last, 1')}, {self.spec.layout.get(e, 'position')}")
             e.do(f"%scale = fdiv double {bits(1.0)}, {e.let(f'sitofp i64 {count} to double')}")
         if not self.spec.exact:
-            for name, words in (("left", 1), ("right", self.products.right.words), ("starts", 1)):
-                e.do(
-                    f"%{name} = getelementptr inbounds double, ptr %{name}.all, i64 {e.let(f'mul i64 %slot, {words}')}"
-                )
+            self.memory.go_to_slot(e)
         kept = 0 if self.spec.exact else self.spec.kept
-        RowLoader(self, e, at_once=self.rows_at_once, kept=kept, copied=self._copied, needed=self._needed).write()
+        RowLoader(self, e, at_once=self.rows_at_once, kept=kept, copied=self.memory.copied, needed=self._needed).write()
         if not self.spec.exact:
             self._masks(e)
         if self.dots.found:
@@ -203,34 +197,6 @@ class LoopedLanes(LaneWriter):
         if self.dots.found:
             text += DotWriter(self.spec, self.dots, self.emitter(1), rows=self.rows_at_once).text()
         return text + self._products() + (Workers(self).text() if self.has_threads else "")
-
-    def pointers(self, e: Emitter) -> dict[str, str]:
-        """The addresses of the parts of the work memory."""
-        work, start, found = self.spec.layout.get(e, "work"), 0, {}
-        for name, words in self._parts().items():
-            found[name] = e.at(work, start)
-            start += words
-        self.words = start
-        return found
-
-    def _parts(self) -> dict[str, int]:
-        """The parts of the work memory, in doubles."""
-        kept, left, right = self.spec.kept, self.products.left.words, self.products.right.words
-        rows = self.rows_at_once * (self.spec.threads if self.has_threads else 1)
-        blocks = kept // self.rows_at_once if self.has_threads else 0
-        return (
-            {"rows": rows * sum(self.spec.widths), "work": rows * self.storage.words, "dots": rows * self.dots.words}
-            | {"parts": blocks * self.spec.sums}
-            | {"left": kept * left, "right": kept * right, "starts": kept * len(self.spec.widths)}
-            | {f"copy{k}": kept * self.spec.widths[k] for k in self._copied}
-        )
-
-    @property
-    def _copied(self) -> set[int]:
-        """The arrays that are not of doubles, if products or dots read their rows: these are copied."""
-        arrays = [k for product in self.products.found.values() for k in self.products.arrays(product)]
-        arrays += [dot.array for dot in self.dots.found.values()]
-        return {k for k in arrays if self.spec.types[k] != "f8"}
 
     @property
     def _needed(self) -> set[int]:

@@ -1,7 +1,7 @@
-"""Which outputs are sums over the rows of products: `sum[j, i] += d[j] * x[i]`, the gradients of weights.
+"""Which outputs are sums over the rows of outer products: `sum[j, i] += d[j] * x[i]`, the gradients of weights.
 
-For these, the factors of all rows are kept, and the sums are taken at the end with the rows in the innermost loop and i
-in the lanes: then a sum stays in a register instead of being loaded and stored for each vector of rows.
+For these, the factors of all rows are kept, and the sums are taken at the end, with the rows as the reduction and i in
+the lanes: then a sum stays in a register instead of being loaded and stored for each vector of rows.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ LEAST = 4  # turns of the loop in the lanes
 
 
 class Product(NamedTuple):
-    """Output `number` is the sum over the rows of `left` * `right`, in these loops. In the innermost loop, `left` stays
-    the same, and the number and the address of `right` go up or down by 1.
+    """Output `number` is the sum over the rows of `left` * `right`, one for each turn of the loops `nests`. The last of
+    these goes into the lanes: in it `left` stays the same; the number and the address of `right` go up or down by 1.
     """
 
     nests: tuple[Nest, ...]
@@ -68,7 +68,7 @@ class Products:
         return self.rows.read_by(product.right, product.nests[-1].counters)
 
     def _step(self, product: Product) -> int | None:
-        """1 if the innermost loop goes up through the outputs and the right factors, -1 if down; None if neither."""
+        """1 if the loop in the lanes goes up through the outputs and the right factors, -1 if down; None if neither."""
         step = product.number.strides[-1]
         return step if self.right_address(product).strides[-1] == step else None
 

@@ -17,7 +17,6 @@ from micrograd.compiler.native.emit import Emitter, bits
 from micrograd.compiler.tape.tape import CONDITIONS
 
 Number = list[str] | float  # a vector for each of `wide`, or a constant
-Key = tuple[int, tuple[int, ...]]  # a place's base and strides
 
 
 @dataclass
@@ -28,17 +27,17 @@ class Frame:
     counter: str | int
     copies: int
     lines: list[str] = field(default_factory=list)
-    numbers: dict[Key, list[list[str] | None]] = field(default_factory=dict)  # for each copy
+    numbers: dict[Affine, list[list[str] | None]] = field(default_factory=dict)  # by their places, for each copy
     loaded: dict[tuple[object, ...], list[str]] = field(default_factory=dict)
     pointers: dict[tuple[str, tuple[int, ...]], str] = field(default_factory=dict)
-    variables: list[tuple[str, str, Key, int]] = field(default_factory=list)
+    variables: list[tuple[str, str, Affine, int]] = field(default_factory=list)
     before = after = ""  # the labels from which the end of the loop is reached, without turns and after the last
 
-    def variable(self, of: str, first: str, key: Key, q: int) -> str:
-        """The name of a new variable of the loop, which starts as `first` and is then the result at `key`."""
+    def variable(self, of: str, first: str, place: Affine, q: int) -> str:
+        """The name of a new variable of the loop, which starts as `first` and is then the result at `place`."""
         if isinstance(self.counter, int):  # a single turn
             return first
-        self.variables.append((of, first, key, q))
+        self.variables.append((of, first, place, q))
         return f"{self.counter}.s{len(self.variables) - 1}"
 
 
@@ -103,9 +102,8 @@ class Reads:
 
     def _sum_so_far(self, step: Step, axis: int, q: int) -> list[str]:
         """What a line adds to that keeps its sum in place."""
-        own = step.result
         if q and self.frames[axis + 1].copies > 1 and self.frames[axis].copies == 1:
-            so_far = self.frames[-1].numbers[own.base, own.strides][q - 1]
+            so_far = self.frames[-1].numbers[step.result][q - 1]
             assert so_far is not None
             return so_far
         form = self.address(step)
@@ -123,12 +121,11 @@ class Reads:
     def temporary(self, access: Access, nests: tuple[Nest, ...], q: int, is_condition: bool) -> list[str]:
         """A result, from a register where it is in one. `nests` are the loops that the access counts."""
         depth = len(nests)
-        for k in range(depth, -1, -1):
-            if any(access.strides[k:]):
-                break
-            hit = self.frames[k].numbers.get((access.place.base, access.strides[:k]))
+        for place in access.place.outwards():
+            frame = self.frames[len(place.strides)]
+            hit = frame.numbers.get(place)
             if hit is not None:
-                found = hit[q] if self.frames[k].copies > 1 else hit[0]
+                found = hit[q] if frame.copies > 1 else hit[0]
                 assert found is not None
                 return found
         self.storage.ask_in(nests, access)

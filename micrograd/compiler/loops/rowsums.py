@@ -1,4 +1,4 @@
-"""Write the sums over the rows of products, with the rows in the innermost loop: the native function `products`.
+"""Write the sums over the rows of outer products, with the places in the lanes: the native function `products`.
 
     for i in lanes of places:           # a tile: several vectors of i, several j
         for j:
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from micrograd.compiler.fold import Affine
 from micrograd.compiler.loops.products import Product, Products
-from micrograd.compiler.loops.tiles import SIZES, index, loop
+from micrograd.compiler.loops.tiles import SIZES, index, jammed_of, loop, tiles
 from micrograd.compiler.native.emit import Emitter
 from micrograd.compiler.native.spec import ModuleSpec
 
@@ -25,8 +25,7 @@ from micrograd.compiler.native.spec import ModuleSpec
 @dataclass(frozen=True)
 class _Tile:
     """Sums of a product that stay in registers: `vectors` vectors of `lanes` places, for several turns of the loop at
-    depth `jammed`, which the right factors do not depend on; -1 if there is none. `left`, `right` and `number` are the
-    factors' addresses and the sums' places.
+    depth `jammed`; -1 if there is none. `left`, `right` and `number` are the factors' addresses and the sums' places.
     """
 
     product: Product
@@ -36,11 +35,6 @@ class _Tile:
     jammed: int
     vectors: int
     lanes: int
-
-    @property
-    def counts(self) -> list[int]:
-        """How often each loop around the product runs; the innermost goes through the places."""
-        return [nest.most for nest in self.product.nests]
 
 
 class RowSums:
@@ -82,19 +76,18 @@ class RowSums:
     def _product(self, product: Product) -> None:
         left, right = self.products.left_address(product), self.products.right_address(product)
         number = product.number
-        counts = [nest.most for nest in product.nests]
-        axis = len(counts) - 1
+        count = product.nests[-1].most
         if number.strides[-1] < 0:  # go up through the places
             number, right = (
-                Affine(x.base + x.strides[-1] * (counts[-1] - 1), (*x.strides[:-1], 1)) for x in (number, right)
+                Affine(x.base + x.strides[-1] * (count - 1), (*x.strides[:-1], 1)) for x in (number, right)
             )
-        jammed = next((k for k in range(axis - 1, -1, -1) if left.strides[k] and not right.strides[k]), -1)
+        jammed = jammed_of(left.strides, right.strides)
         lanes = self.spec.machine.lanes_in_loops
         start = 0
         most = SIZES[self.spec.machine.registers].places
         size = most * lanes
-        while start < counts[-1]:
-            rest = counts[-1] - start
+        while start < count:
+            rest = count - start
             while size > rest:
                 size //= 2
             whole = rest // size * size
@@ -106,28 +99,10 @@ class RowSums:
     def _tiles(self, tile: _Tile, start: int, end: int) -> None:
         """All tiles from place `start` to `end`."""
         with self._part(start, end, tile.vectors * tile.lanes) as i:
-            self._outer(tile, [i])
-
-    def _outer(self, tile: _Tile, counters: list[str | int]) -> None:
-        """The loops around the innermost, of which there are counters but for the first; the jammed one last."""
-        counts, jammed = tile.counts, tile.jammed
-        order = [axis for axis in range(len(counts) - 1) if axis != jammed]
-        if len(counters) <= len(order):
-            with loop(self.e, 0, counts[order[len(counters) - 1]], 1) as counter:
-                self._outer(tile, [*counters, counter])
-            return
-        at = dict(zip([len(counts) - 1, *order], counters))
-        if jammed < 0:
-            self._tile(tile, at, 1)
-            return
-        count = counts[jammed]
-        jam = min(count, max(1, (self.spec.machine.registers - tile.vectors - 2) // tile.vectors))
-        jam = -(-count // -(-count // jam))
-        whole = count // jam * jam
-        with loop(self.e, 0, whole, jam) as j:
-            self._tile(tile, {**at, jammed: j}, jam)
-        if whole < count:
-            self._tile(tile, {**at, jammed: whole}, count - whole)
+            *counts, _ = (nest.most for nest in tile.product.nests)
+            most = max(1, (self.spec.machine.registers - tile.vectors - 2) // tile.vectors)
+            for at, jam in tiles(self.e, counts, tile.jammed, most):
+                self._tile(tile, {len(counts): i, **at}, jam)
 
     def _tile(self, tile: _Tile, at: dict[int, str | int], jam: int) -> None:
         """The sums of one tile, for `jam` turns of the jammed loop, where the loops have come to the counters `at`."""

@@ -19,6 +19,10 @@ A line whose results are read from memory gets an array with one element for eac
 read through one access share an array, in the order of their places. A sum that a loop around other loops carries
 from turn to turn, such as `s[j]` in `for i: for j: s[j] += ...`, has no element for each i: it is kept in place. And
 where only the last turn's result is read, as of the sum in `for i: for j: s[i] += ...`, that is stored after the loop.
+
+`fold.storage` answers this for a program that one function runs. Native code splits it among functions, for what all
+rows share, for blocks of rows, for sums of products: each tells, while it is written, what it finds in none of its own
+registers, and arrays do not take each other's places, since functions that run later read them.
 """
 
 from __future__ import annotations
@@ -183,14 +187,11 @@ def _carried_around(shape: Shape, step: Step) -> tuple[int, Access] | None:
     """The loop, by its depth, from whose turn to whose next turn a line carries its result, and the operand that reads
     it there, if nobody else reads the results of turns before the last. Not the innermost loop: that needs no memory.
     """
-    own = step.line.result
-    assert isinstance(own.base, int)
     if not all(isinstance(nest.count, int) for nest in step.nests):
         return None
     for access in step.temporaries:
         for axis in range(len(step.nests) - 1):
-            stride = own.strides[axis]
-            if stride and access.strides == own.strides and access.base == own.base - stride:
+            if step.result.strides[axis] and access.place == step.result.turn_before(axis):
                 for reader, other in shape.readers[step.number]:
                     if reader is step and other == access:
                         continue

@@ -137,7 +137,7 @@ class Widths:
             at_once = width.lanes * width.wide
             most = max(1, KEPT // at_once) * at_once
             grows = any(known.kept and known.lanes * known.wide == at_once for known in self._compiled)
-            if grows or most * writer.words_a_row <= ROOM:
+            if grows or most * writer.memory.words_a_row <= ROOM:
                 width = width._replace(kept=most)
                 writer.keep(most)
         return width, module_text(writer), writer.words, writer.shared_words

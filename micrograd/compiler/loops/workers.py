@@ -143,7 +143,7 @@ class Workers:
         e = self._emitter()
         first, last, workers, position = (self.layout.get(e, name) for name in ("first", "last", "workers", "position"))
         sums = self.layout.get(e, "gradients")
-        parts = self.writer.pointers(e)
+        parts = self.writer.memory.pointers(e)
         left = e.let(f"sub i64 {last}, {first}")
         count = e.let(f"call i64 @llvm.smin.i64(i64 {left}, i64 {self.spec.kept - 1})")
         count = e.let(f"add i64 {count}, 1")

@@ -41,8 +41,12 @@ class LaneWriter:
         self.sums = "sums"  # the memory that `block` adds to
         self.sum_words: int = spec.lanes * spec.sums
         self.clears: bool = not spec.is_single  # whether the sums are set to 0 before a step
-        self.words = 0  # of work memory
         self.has_rows: bool = bool(self.plan.each_row) or any(map(self.plan.differs_by_row, self.outputs))
+
+    @property
+    def words(self) -> int:
+        """The size of the work memory, in doubles."""
+        return 0
 
     @property
     def has_uniform(self) -> bool:

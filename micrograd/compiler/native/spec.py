@@ -49,7 +49,7 @@ class ModuleSpec:
     lanes. `indices` are the row inputs used as an index, each with the number of values it chooses from. With `exact`,
     a product and a sum are never fused. `folded` is the tape as loops, if it is written so; then `wide` vectors of
     rows are computed at once, and factors of products are kept for `kept` rows.
-    With several `threads`, these share the rows that are kept.
+    With several `threads`, these share the rows that are kept; with `exact` there is one.
     """
 
     tape: Tape
