@@ -115,6 +115,8 @@ def as_float(x: Any, where: str) -> float:
     advice = "give a number such as 2.0"
     if isinstance(x, str):
         advice = "convert text with float(...) first"
+    elif isinstance(x, type):
+        advice = f"it is the class itself: write {x.__name__}(...) for an object of it"
     elif x is None:
         advice = "give a number (does the function that made it lack a return?)"
     elif isinstance(x, numbers.Complex):

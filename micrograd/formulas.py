@@ -62,11 +62,16 @@ class Failing(NamedTuple):
 
 BOUNDS_THE_SIZE = re.compile(r"\{\d+\} <")  # a `needs` such as "{0} < 709.78": it helps after an overflow too
 TOO_LARGE = "the result is too large for a float (the largest is about 1.8e308)"
+LONGEST = 30  # characters of a formula that stands for an operand
 MISSING = "the derivative does not exist there ({})"  # with Python's own words
 
 
 def failing(entry: Any, operands: Sequence[Any]) -> Failing:
-    """The pieces of an operation's errors; an operand is called by its label, or by what the operation calls it."""
+    """The pieces of an operation's errors.
+
+    An operand is called by its label, or by how it was computed from values with labels, as in `x - 2`, or by what the
+    operation calls it.
+    """
     names: list[str] = []
     labels = {str(getattr(x, "label", "")) for x in operands}
     for position, x in enumerate(operands):
@@ -75,10 +80,22 @@ def failing(entry: Any, operands: Sequence[Any]) -> Failing:
             own = f"{own[1:]}[{position}]"
         elif len(entry.operands) == 2 and not entry.symbol.isidentifier():
             own = ("left", "right")[position]  # x / y would look like variables of the user's
-        names.append(str(getattr(x, "label", "")) or (own if own not in labels else f"the other {own}"))
+        names.append(_named(x) or (own if own not in labels else f"the other {own}"))
     needs = f"needs {entry.needs.format(*names)}" if entry.needs else ""
     at_most = f"; {entry.name} {needs}" if BOUNDS_THE_SIZE.search(entry.needs) else ""
     return Failing(entry.formula(names), tuple(names), needs, at_most)
+
+
+def _named(x: Any) -> str:
+    """A value's label, or how it was computed, if all its operands have labels or are plain numbers; else nothing."""
+    label: str = str(getattr(x, "label", ""))
+    entry: Any = getattr(x, "_operation", None)
+    operands: Sequence[Any] = getattr(x, "_prev", ())
+    if label or not operands or getattr(entry, "by_hand", True):
+        return label
+    names = [str(y.label) or (f"{y.data:g}" if y._operation.name == "constant" else "") for y in operands]
+    text = entry.formula(names) if all(names) else ""
+    return text if len(text) <= LONGEST else ""
 
 
 def _explanation(error: Exception, entry: Any, operands: Sequence[Any], doing: str) -> Exception:

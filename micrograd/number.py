@@ -48,7 +48,7 @@ class Number(_Base):
         if self._operation not in (CONSTANT, DETACHED) and not modes.state.no_grad:
             raise GraphLostError(
                 f"float() of {self.label or repr(self)}, which the functions of math call too, would lose its graph: "
-                "write value.data for the number, or micrograd.exp(value) instead of math.exp(value)"
+                "write value.data for the number, or micrograd's function for math's, such as micrograd.exp(value)"
             )
         return number
 

@@ -298,10 +298,20 @@ def _check_row(entry: Op) -> None:
         raise ValueError(f"{entry.name} is one of micrograd's own operations: choose another name")
     if not entry.cases:
         raise ValueError(f"{entry.name} needs at least one case, such as cases=[(2.0,)]: the tests try each")
+    if not entry.operands:
+        raise ValueError(f"{entry.name}: a rule takes m, the operations to compute with, first: def {entry.name}(m, x)")
     for case in entry.cases:
+        if not isinstance(case, tuple):
+            raise ValueError(f"{entry.name}: a case is a tuple of operands: cases=[({case!r},)], not cases=[{case!r}]")
         operands, static = split_case(case)
         entry.check_arity(operands)
-        derivatives = entry.rule(FLOAT, *operands, **static)[1]()
+        found = entry.rule(FLOAT, *operands, **static)
+        if not isinstance(found, tuple) or len(found) != 2 or not callable(found[1]):
+            raise ValueError(
+                f"{entry.name}{case}: the rule must return its value and a function that gives its local derivatives, "
+                f"as in return x * x, lambda: (2.0 * x,); it returned {found!r}"
+            )
+        derivatives = found[1]()
         if not isinstance(derivatives, tuple) or len(derivatives) != len(operands):
             raise ValueError(
                 f"{entry.name}{case}: the closure must return a tuple of {len(operands)} local derivatives, one for "

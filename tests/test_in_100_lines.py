@@ -15,7 +15,7 @@ from helpers.demos import DEMOS, demo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micrograd import Value, topological_order
+from micrograd import Value, topological_order, trace
 from micrograd.losses import mse
 from micrograd.nn import MLP
 from micrograd.optim import SGD
@@ -130,3 +130,9 @@ def test_it_is_one_page_and_needs_nothing_but_python(tmp_path):
     command = [sys.executable, "-I", "-S", tmp_path / "page.py"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert result.returncode == 0 and not result.stderr and "step 100   loss 0.2695\n" in result.stdout
+
+
+def test_it_can_be_drawn_and_stepped_through():
+    x = PAGE.Value(2.0)
+    played = trace(x * x + x)
+    assert str(played.why("v1")).splitlines()[-1].strip() == "sum: 5"

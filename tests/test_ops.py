@@ -254,6 +254,22 @@ def test_settings_are_part_of_the_printed_operation():
     assert TABLE["power"].bind(exponent=2) is TABLE["power"].bind(exponent=2)
 
 
+@pytest.mark.parametrize(
+    "rule, cases, says",
+    [
+        (lambda m, x: x * x, [(2.0,)], "the rule must return its value and a function.*it returned 4.0"),
+        (lambda m, x: (x * x, (2.0 * x,)), [(2.0,)], "the rule must return its value and a function"),
+        (lambda m, x: (x * x, lambda: (2.0 * x,)), [2.0], r"cases=\[\(2.0,\)\], not cases=\[2.0\]"),
+        (lambda x: (x * x, lambda: (2.0 * x,)), [(2.0,)], r"a rule takes m, .* first: def spoilt\(m, x\)"),
+    ],
+)
+def test_a_rule_that_is_not_one_is_told_what_it_lacks(rule, cases, says):
+    rule.__name__ = "spoilt"
+    with pytest.raises(ValueError, match=f"spoilt.*{says}"):
+        op("spoilt", cases=cases)(rule)
+    assert "spoilt" not in TABLE
+
+
 def test_the_example_of_the_documentation():
     @op("cube", cases=[(2.0,), (-1.5,)])
     def cube(m, x):

@@ -42,7 +42,7 @@ def quotient(path: Path) -> None:
 
 @live("A sigmoid")
 def a_sigmoid(path: Path) -> None:
-    """The local derivative is out · (1 − out), never more than a quarter. Drag `x` to 8: almost nothing comes back."""
+    """The local derivative is out · (1 − out), never more than a quarter. Type 8 for `x`: almost nothing comes back."""
     x = Value(0.0, label="x")
     out = sigmoid(x)
     out.label = "out"

@@ -23,7 +23,7 @@ from micrograd.optim import SGD, WEIGHT_DECAY, Adam, AdamW, Optimizer, RMSProp
 from micrograd.training.checkpoints import CHECKPOINT, read
 from micrograd.training.fit import fit
 from micrograd.training.history import History
-from micrograd.words import count, nearest
+from micrograd.words import count, listed, nearest, text_of
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "sgd": SGD, "rmsprop": RMSProp, "adamw": AdamW}
 SAVED = (
@@ -110,10 +110,25 @@ class Training:
         if self.done >= o.epochs:
             before += ": none is left to do"
         return (
-            f"{self.table}\n{net_line(self.net)}; {count(len(self.learned), 'row')} to learn from, {kept}{held}\n"
+            f"{self.table}\n{self._guessed()}"
+            f"{net_line(self.net)}; {count(len(self.learned), 'row')} to learn from, {kept}{held}\n"
             f"{self.loss}, {o.optimizer} at {o.lr:g}, {count(o.epochs, 'epoch')} of {batches}, seed {o.seed}, "
             f"into {self.folder}{os.sep}{before}"
         )
+
+    def _guessed(self) -> str:
+        """What the cells of a file were read as and may be meant otherwise, a line each."""
+        table, lines = self.table, []
+        if self.options.data in SETS:
+            return ""
+        if len(table.classes) > 2 and not self.options.task and all(map(is_whole, table.classes)):
+            what = text_of(table.target)
+            lines.append(f"the whole numbers of {what} are read as classes: --task numbers predicts a number\n")
+        cells = zip(*self.learned.rows)
+        same = [text_of(column.name) for column, found in zip(table.columns, cells) if len(set(found)) == 1]
+        if same:
+            lines.append(f"the same in all rows to learn from, so it teaches nothing: {listed(same)}\n")
+        return "".join(lines)
 
     def _begin(self, record: Any) -> None:
         if not self.has_begun:
@@ -171,6 +186,10 @@ def _need(backend: str) -> None:
         require(module, extra="train")
     if backend == "jit":
         require("llvmlite", extra="jit")
+
+
+def is_whole(text: str) -> bool:
+    return text.lstrip("+-").isdigit()
 
 
 def _table(options: Any) -> Table:

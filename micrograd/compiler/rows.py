@@ -99,7 +99,8 @@ def as_rows(args: Sequence[Any], names: Sequence[str]) -> Rows:
         if not shape:
             raise TypeError(f"{name} must be rows of numbers, not a single number")
         if shape[0] != count and count >= 0:
-            raise ValueError(f"{names[0]} has {count} rows but {name} has {shape[0]}: give as many of each")
+            hint = f"; for a single row write [{names[0]}]" if shape[0] == 1 else ""
+            raise ValueError(f"{names[0]} has {count} rows but {name} has {shape[0]}: give as many of each{hint}")
         count = shape[0]
         arrays.append(x)
         structures.append((kind, shape[1:], numbers))
@@ -127,7 +128,8 @@ def _array_of_list(x: Any, name: str) -> tuple[Any, str]:
     if not isinstance(x, (list, tuple)):
         if hasattr(x, "__array__") or isinstance(x, (range, array, memoryview)):  # pandas, PyTorch and others
             return numpy.asarray(x), "array"
-        hint = "; give options such as epochs by name" if isinstance(x, int) else ""
+        hint = f"; for a single row write [{name}]" if isinstance(x, (int, float)) else ""
+        hint += ", and options such as epochs by name" if isinstance(x, int) else ""
         raise TypeError(f"{name} must be rows of numbers, a list or an array, not {type(x).__name__}{hint}")
     if any(isinstance(item, Value) for row in x for item in (row if isinstance(row, (list, tuple)) else [row])):
         raise TypeError(f"{name}: rows must be plain numbers; use a Value that all rows share inside the function")

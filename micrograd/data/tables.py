@@ -28,6 +28,7 @@ from __future__ import annotations
 import math
 import numbers
 import os
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -341,7 +342,8 @@ def _check_not_names(what: str, cells: Cells, column: str, found: Sequence[float
         if what == "target":
             advice = "write numbers without signs and units; or name the task, --task classes (task='classes')"
         else:
-            advice = f"leave it out, --ignore {column} (ignore=[{quoted(column)}]), or insist with --categorical"
+            left_out = f"--ignore {shlex.quote(column)} (ignore=[{quoted(column)}])"
+            advice = f"leave it out, {left_out}, or insist with --categorical"
         raise DataError(
             f"{cells.name}: {what} {quoted(column)} has {different:,} different texts in {len(found):,} rows, such as "
             f"{quoted(found[0])}, from which little can be learned: {advice}"

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 
 from micrograd.words import unwrapped
 
@@ -49,8 +50,9 @@ MEANINGS: tuple[tuple[str, str], ...] = (
         r"takes \d+ positional arguments? but \d+ were given",
         "the first parameter of a method is self; after self come the others, as in def __add__(self, other)",
     ),
-    (r"maximum recursion depth exceeded", "compute with the numbers, self.data: with self, the method calls itself"),
+    (r"maximum recursion depth exceeded", "{recursion}"),
 )
+RECURSION = "compute with the numbers, self.data: with self, the method calls itself"
 NUMBER = "a number and a Value are put together there: take the number out of each Value, self.data and other.data"
 
 
@@ -65,7 +67,10 @@ def advice_for(error: BaseException, kind: type, form: str = "", method: str = "
     """
     said = str(error)
     if isinstance(error, RecursionError) and method == "backward":
-        return "call v._backward(), the step of one value: v.backward() goes through its whole graph again"
+        return _of_endless_backward(error)
+    if isinstance(error, RecursionError) and method.startswith("__r"):
+        usual = f"__{method[3:]}"
+        return f"Python calls {method} after {usual} has failed the other way round: put self first, as {usual} does"
     if isinstance(error, TypeError) and re.search("unsupported operand|bad operand", said):
         lacks = method_of(form) or method
         if lacks and not hasattr(kind, lacks):
@@ -74,8 +79,20 @@ def advice_for(error: BaseException, kind: type, form: str = "", method: str = "
             return f"{kind.__name__} has no {lacks} yet: Python calls it for {form}{why}"
     for pattern, advice in MEANINGS:
         if re.search(pattern, said):
-            return advice.replace("{number}", NUMBER)
+            return advice.replace("{number}", NUMBER).replace("{recursion}", RECURSION)
     return ""
+
+
+def _of_endless_backward(error: RecursionError) -> str:
+    """Why backward does not end: it calls itself for each value, or the function that it orders values with does."""
+    latest = [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)][-LATEST:]
+    name = max(set(latest), key=latest.count)
+    if "backward" in latest or not name.isidentifier():
+        return "call v._backward(), the step of one value: v.backward() goes through its whole graph again"
+    return f"{name} calls itself without end: call it for each operand of v, and leave out the values visited before"
+
+
+LATEST = 60  # calls before an endless recursion was stopped: enough to see who calls whom
 
 
 OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "truediv", "**": "pow"}

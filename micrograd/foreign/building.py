@@ -193,6 +193,11 @@ def _result(
     kind: Any = work.kind
     if not isinstance(z, kind):
         advice = f"a plain number remembers nothing: put it into a Value, return {make}"
+        if hasattr(z, "data"):
+            advice = (
+                f"it is of another class called {type(z).__name__}: a method makes what its own file calls so, and "
+            )
+            advice += "all steps belong into one file or notebook"
         return wrong(f"{form} gives {shown(z)}, a {type(z).__name__}, at {place}", advice)
     if z.data is ...:
         return wrong(f"the number of {form} is still ...", GAP)

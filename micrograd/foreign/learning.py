@@ -143,7 +143,8 @@ def _why(
         return "nothing moved, and all gradients are 0: set them to 0 first, then loss.backward(), then move"
     if is_at(0.0, gradient):
         return (
-            "nothing moved: p = p - rate * p.grad only gives the name p to another Value; write p.data -= rate * p.grad"
+            "nothing moved: change the number in each parameter, p.data -= rate * p.grad; p = p - ... would only give "
+            "the name p to another Value"
         )
     if is_at(-RATE, gradient):
         return "it moved uphill: the gradient points to where the loss grows, so subtract, p.data -= rate * p.grad"

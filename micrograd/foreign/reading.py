@@ -29,7 +29,7 @@ OPERANDS = ("_prev", "_children", "children", "_parents", "parents", "prev", "_i
 SYMBOLS = ("_op", "op", "_operation", "operation", "op_name", "symbol")
 LABELS = ("label", "_label", "name")
 STEPS = ("_backward", "_backward_fn", "backward_fn", "_grad_fn", "grad_fn")
-LOCALS = ("_local_grads", "local_grads", "_local_derivatives", "local_derivatives")
+LOCALS = ("_local_grads", "local_grads", "_local_derivatives", "local_derivatives", "derivatives")
 
 MISSING: Any = object()
 PLAIN = (float, int)  # nearly all; what is left is asked what it is

@@ -24,6 +24,7 @@ from micrograd.foreign.building import Work, addition, branches, chain, multipli
 from micrograd.foreign.engines import Engine
 from micrograd.foreign.findings import EngineReport, Finding
 from micrograd.foreign.learning import neuron
+from micrograd.foreign.reading import is_value
 from micrograd.foreign.source import line_of_gap, line_of_setting
 from micrograd.foreign.trying import SECONDS, Trying
 from micrograd.table import TABLE
@@ -61,7 +62,7 @@ class StepReport(EngineReport):
 def check_step(given: Any, step: int, seconds: float = SECONDS) -> StepReport:
     """Try a class that is being written, up to a step: a Value, and at the last step a Neuron.
 
-    Raises TypeError for what is not a class, ValueError for a step that there is not.
+    Raises TypeError for what is not a class or not the step's, ValueError for a step that there is not.
     """
     if isinstance(step, bool) or not isinstance(step, int) or not 1 <= step <= len(STEPS):
         raise ValueError(f"check_engine: step={step!r} is not one of the steps, 1 to {len(STEPS)}")
@@ -114,6 +115,9 @@ def _values_of(work: Work) -> tuple[Any, Finding | None]:
     made, wrong = work.run(f"{work.name}(2)", lambda: work.kind(2), "__init__")
     if wrong:
         return None, wrong
+    if is_value(made):
+        last = len(STEPS)
+        raise TypeError(f"check_engine: step {last} is about your Neuron: check_engine(Neuron, step={last})")
     b = getattr(made, "b", None)
     if isinstance(b, (type(None), float, int, type(...))):
         advice = "b is the bias, a Value of your own: self.b = Value(0.0)"
@@ -138,7 +142,8 @@ def backward(work: Work) -> Finding | None:
     if z.grad is ...:
         said = "z.grad is still ... after z.backward(), where z = x + y"
         return Finding(said, line_of_setting(found, "grad"), GAP, f"{work.name}.backward")
-    report = Trying(Engine(work.kind), ("add", "mul"), work.seconds, again=work.is_asked).report()
+    tried = Trying(Engine(work.kind), ("add", "mul"), work.seconds, again=work.is_asked, with_numbers=False)
+    report = tried.report()
     work.notes.extend(f"Good to know: {limit.what}, as {limit.advice}." for limit in report.limits if limit.advice)
     return report.first
 

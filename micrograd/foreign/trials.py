@@ -62,12 +62,12 @@ def rows(engine: Engine, chosen: Collection[str] | None = None) -> list[Op]:
     return [TABLE[name] for name in names if engine.has(TABLE[name]) and (chosen is None or name in chosen)]
 
 
-def trials_of(engine: Engine, chosen: Collection[str] | None = None) -> Iterator[Trial]:
+def trials_of(engine: Engine, chosen: Collection[str] | None = None, *, with_numbers: bool = True) -> Iterator[Trial]:
     """Every trial: operations alone, with plain numbers, with more computed from them, on one operand twice; merges."""
     found = rows(engine, chosen)
     for entry in found:
         yield from _alone(engine, entry)
-    for entry in found:
+    for entry in found if with_numbers else ():
         yield from _with_numbers(engine, entry)
     for entry in found:
         yield from _under(engine, entry)

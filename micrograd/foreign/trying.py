@@ -38,8 +38,9 @@ class Trying:
     """One engine being tried, on the rows named in `ops`, by default all that it has.
 
     An engine that is still being written is tried on less and asked for more: `again=False` leaves out long chains and
-    a second backward. `required` are the names of trials that a class need not pass in general, such as `2 - x`; with
-    these, merges are left out too, and every trial must give a Value.
+    a second backward, `with_numbers=False` plain numbers beside a Value. `required` are the names of trials that a
+    class need not pass in general, such as `2 - x`; with these, merges are left out too, and every trial must give a
+    Value.
     """
 
     def __init__(
@@ -49,10 +50,11 @@ class Trying:
         seconds: float = SECONDS,
         *,
         again: bool = True,
+        with_numbers: bool = True,
         required: Collection[str] = (),
     ):
         self.engine, self.ops, self.seconds = engine, ops, seconds
-        self.again, self.required = again, required
+        self.again, self.with_numbers, self.required = again, with_numbers, required
         self.ours: Ours = Ours()
         self.files: Collection[str] = files_of(engine.kind)
         self.tried: list[str] = []
@@ -65,7 +67,7 @@ class Trying:
     def report(self) -> EngineReport:
         has = rows(self.engine, self.ops)
         lacks = [entry for entry in TABLE.values() if entry not in has and (self.ops is None or entry.name in self.ops)]
-        for trial in trials_of(self.engine, self.ops):
+        for trial in trials_of(self.engine, self.ops, with_numbers=self.with_numbers):
             if self.required and trial.entry is None:
                 continue
             self._try(dataclasses.replace(trial, optional=False) if trial.name in self.required else trial)

@@ -225,6 +225,16 @@ def test_columns_can_be_ignored(capsys, tmp_path):
     assert command("train", "iris", "--ignore", "petal width", capsys=capsys)[0] == 2
 
 
+def test_what_was_guessed_of_the_cells_is_said(capsys, tmp_path):
+    lines = ["width,unit size,days", *(f"{i % 7},3,{i % 4}" for i in range(24))]
+    (tmp_path / "fruit.csv").write_text("\n".join(lines) + "\n")
+    line = ["train", "fruit.csv", "--epochs", 1, "--out", "fruit-run"]
+    _, said, _ = command(*line, capsys=capsys)
+    assert "the whole numbers of days are read as classes: --task numbers predicts a number\n" in said
+    assert "the same in all rows to learn from, so it teaches nothing: unit size\n" in said
+    assert "read as classes" not in command(*line, "--task", "numbers", capsys=capsys)[1]
+
+
 def test_reports_count_by_hand():
     from micrograd.cli import report as reports
 

@@ -345,7 +345,7 @@ def test_other_arrays_than_numpys():
 
     _, step = weight_step()
     assert step(Frame()) == 2.0 and step(range(3)) == 1.0
-    with pytest.raises(TypeError, match="give options such as epochs by name"):
+    with pytest.raises(TypeError, match=r"for a single row write \[\w+\], and options such as epochs by name"):
         step.run([1.0], 100)
 
 

@@ -170,9 +170,9 @@ def test_a_step_that_is_not_finite_is_not_taken_and_says_why():
         (
             lambda x: log(w * x),
             [1.0, 2.0, -1.0],
-            r"step 1 was skipped.*index 2: log\(x\), where x = -1.0: needs x > 0",
+            r"step 1 was skipped.*index 2: log\(w \* \(-1\)\), where w \* \(-1\) = -1.0: needs",
         ),
-        (lambda x: exp(w * x), [1.0, 1000.0], r"index 1: exp\(x\).*too large"),
+        (lambda x: exp(w * x), [1.0, 1000.0], r"index 1: exp\(w \* 1000\).*too large"),
         (lambda x: w * x * 1e300, [1.0, 1e200], r"index 1: .*gave inf"),
         (lambda x: sqrt(w - x), [0.0, 1.0], r"index 1: backward through sqrt"),
         (lambda x: w * 0.0 + x, [1e308, 1e308], r"no single row does that when run eagerly"),

@@ -270,7 +270,7 @@ MISTAKES = {
     "a name is moved": (
         10,
         [("p.data -= rate * p.grad", "p = p - rate * p.grad")],
-        ["only gives the name p to another"],
+        ["only give the name p to another"],
     ),
     "data is a Value": (10, [("p.data -= rate", "p.data = p - rate")], ["data is not a number any more"]),
     "no rate": (10, [("rate * p.grad", "p.grad")], ["the rate is missing"]),
@@ -290,6 +290,34 @@ def test_a_learner_s_mistake_is_answered_with_what_mends_it(name):
         assert text in one_line, said
     with pytest.raises(AssertionError):
         report.raise_if_wrong()
+
+
+def test_the_last_step_is_about_the_neuron():
+    with pytest.raises(TypeError, match=r"step 10 is about your Neuron: check_engine\(Neuron, step=10\)"):
+        check_engine(Value, step=10)
+
+
+def test_a_sum_that_is_the_wrong_way_round_belongs_to_its_own_step():
+    """Python calls __radd__ because it knows no other way: `other + self` is what it has just tried."""
+    source = SOLUTIONS[7].replace("return self + other", "return other + self", 1)
+    assert source != SOLUTIONS[7]
+    said = " ".join(str(answer(8, source)).split())
+    assert said.startswith("Step 8 of 10") and "put self first, as __add__ does" in said
+
+
+def test_an_order_that_does_not_end_names_the_function_that_calls_itself():
+    source = SOLUTIONS[6].replace("build(child)", "build(v)").replace("visited.add(v)", "pass")
+    report = answer(7, source)
+    assert "build(v)" in report.first.line.text
+    assert report.first.advice.startswith("build calls itself without end: call it for each operand of v")
+
+
+def test_a_method_that_makes_values_of_another_class_is_told():
+    class Mine(Value):
+        def __add__(self, other):
+            return Value(self.data + other.data)
+
+    assert "it is of another class called Value" in check_engine(Mine, step=2).first.advice
 
 
 @pytest.mark.parametrize("given", [3.0, int, sys, None, "Value", check_engine])
