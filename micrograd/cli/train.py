@@ -48,7 +48,7 @@ class Training:
         self.table: Table = _table(options)
         _need(options.backend)
         name = self.table.name if options.data in SETS else Path(options.data).stem
-        self.folder: Any | Path = options.out or Path(f"run-{name}")
+        self.folder: Path = options.out or Path(f"run-{name}")
         kept = {key: getattr(options, key) for key in [*SAVED.split(), "patience", "backend"]}
         self.kept: dict[str, Any] = {**kept, "data": options.data if options.data in SETS else Path(options.data).name}
         self.goes_on: bool = claim(self.folder, self.kept, resume=options.resume)

@@ -18,6 +18,7 @@ import traceback
 
 from micrograd.words import unwrapped
 
+LATEST = 60  # calls before an endless recursion was stopped: enough to see who calls whom
 GAP = "there is still a gap, `...`, where your code belongs"
 
 # What an error's message says, and what to do about it. A method is named where the message has it in a group.
@@ -50,9 +51,8 @@ MEANINGS: tuple[tuple[str, str], ...] = (
         r"takes \d+ positional arguments? but \d+ were given",
         "the first parameter of a method is self; after self come the others, as in def __add__(self, other)",
     ),
-    (r"maximum recursion depth exceeded", "{recursion}"),
+    (r"maximum recursion depth exceeded", "compute with the numbers, self.data: with self, the method calls itself"),
 )
-RECURSION = "compute with the numbers, self.data: with self, the method calls itself"
 NUMBER = "a number and a Value are put together there: take the number out of each Value, self.data and other.data"
 
 
@@ -69,8 +69,7 @@ def advice_for(error: BaseException, kind: type, form: str = "", method: str = "
     if isinstance(error, RecursionError) and method == "backward":
         return _of_endless_backward(error)
     if isinstance(error, RecursionError) and method.startswith("__r"):
-        usual = f"__{method[3:]}"
-        return f"Python calls {method} after {usual} has failed the other way round: put self first, as {usual} does"
+        return f"other is a plain number there, so Python calls {method} again: make it a Value first, Value(other)"
     if isinstance(error, TypeError) and re.search("unsupported operand|bad operand", said):
         lacks = method_of(form) or method
         if lacks and not hasattr(kind, lacks):
@@ -79,7 +78,7 @@ def advice_for(error: BaseException, kind: type, form: str = "", method: str = "
             return f"{kind.__name__} has no {lacks} yet: Python calls it for {form}{why}"
     for pattern, advice in MEANINGS:
         if re.search(pattern, said):
-            return advice.replace("{number}", NUMBER).replace("{recursion}", RECURSION)
+            return advice.replace("{number}", NUMBER)
     return ""
 
 
@@ -90,9 +89,6 @@ def _of_endless_backward(error: RecursionError) -> str:
     if "backward" in latest or not name.isidentifier():
         return "call v._backward(), the step of one value: v.backward() goes through its whole graph again"
     return f"{name} calls itself without end: call it for each operand of v, and leave out the values visited before"
-
-
-LATEST = 60  # calls before an endless recursion was stopped: enough to see who calls whom
 
 
 OPERATORS = {"+": "add", "-": "sub", "*": "mul", "/": "truediv", "**": "pow"}

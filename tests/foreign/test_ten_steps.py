@@ -302,7 +302,7 @@ def test_a_sum_that_is_the_wrong_way_round_belongs_to_its_own_step():
     source = SOLUTIONS[7].replace("return self + other", "return other + self", 1)
     assert source != SOLUTIONS[7]
     said = " ".join(str(answer(8, source)).split())
-    assert said.startswith("Step 8 of 10") and "put self first, as __add__ does" in said
+    assert said.startswith("Step 8 of 10") and "make it a Value first, Value(other)" in said
 
 
 def test_an_order_that_does_not_end_names_the_function_that_calls_itself():
